@@ -1,0 +1,1 @@
+#include "chitu_core/config/error.h"

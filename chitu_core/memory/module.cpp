@@ -1,0 +1,68 @@
+#include "chitu_core/memory/module.h"
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <memory>
+#include <numeric>
+
+namespace chitu::memory {
+
+std::int64_t Parameter::numel() const {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+Module::~Module() = default;
+
+void Module::visit(const std::string& prefix,
+                   const std::function<void(const std::string&, Parameter&)>& visit) {
+  for (auto& [name, parameter] : parameters_) visit(prefix + name, *parameter);
+  for (auto& [name, child] : children_) child->visit(prefix + name + ".", visit);
+}
+
+void Module::visit_parameters(const std::function<void(const std::string&, Parameter&)>& visit) {
+  this->visit("", visit);
+}
+
+void Module::visit_parameters(
+    const std::function<void(const std::string&, const Parameter&)>& visit) const {
+  const_cast<Module*>(this)->visit("", visit);
+}
+
+std::int64_t Module::parameter_count() const {
+  std::int64_t count = 0;
+  visit_parameters([&](const std::string&, const Parameter& p) { count += p.numel(); });
+  return count;
+}
+
+std::int64_t Module::bound_bytes() const {
+  std::int64_t bytes = 0;
+  visit_parameters([&](const std::string&, const Parameter& p) {
+    if (p.tensor.defined()) bytes += static_cast<std::int64_t>(p.tensor.nbytes());
+  });
+  return bytes;
+}
+
+void Module::unbind() noexcept {
+  visit_parameters([](const std::string&, Parameter& p) { p.tensor.reset(); });
+}
+
+Parameter& Module::add_parameter(std::string name, std::vector<std::int64_t> shape,
+                                 Precision precision) {
+  parameters_.emplace_back(
+      std::move(name), std::make_unique<Parameter>(Parameter{std::move(shape), precision, {}}));
+  return *parameters_.back().second;
+}
+
+void Module::add_child(std::string name, Module& child) {
+  children_.emplace_back(std::move(name), &child);
+}
+
+void bind_meta(Module& module, at::ScalarType dtype) {
+  module.visit_parameters([&](const std::string&, Parameter& p) {
+    const auto kind = p.precision == Precision::float32 ? at::kFloat : dtype;
+    p.tensor = at::empty(p.shape, at::TensorOptions().device(at::kMeta).dtype(kind));
+  });
+}
+
+}  // namespace chitu::memory

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace chitu::memory {
+
+/// Which dtype a weight computes in.
+enum class Precision {
+  follow,   ///< the dtype that the user chose for the component
+  float32,  ///< always float32: an island that the reference keeps in full precision
+};
+
+/// One weight of a module. The shape is known from the config before any file is opened; the tensor
+/// is bound when the module is brought to a device and dropped when it leaves.
+struct Parameter {
+  std::vector<std::int64_t> shape;
+  Precision precision = Precision::follow;
+  at::Tensor tensor;  ///< undefined while the module is away
+
+  std::int64_t numel() const;
+};
+
+/// A tree of weights, named as in the published checkpoint. Building one allocates no weights, so a
+/// 14B model is built, counted and planned on any machine. Forward functions are plain members of
+/// the derived classes; they read `parameter.tensor` and never write it.
+///
+///     class Linear : public memory::Module {
+///      public:
+///       Linear(std::int64_t in, std::int64_t out)
+///           : weight_(add_parameter("weight", {out, in})), bias_(add_parameter("bias", {out})) {}
+///       at::Tensor forward(const at::Tensor& x) const { ... weight_.tensor ... }
+///      private:
+///       Parameter& weight_;
+///       Parameter& bias_;
+///     };
+///
+/// A parent registers its members in its constructor: `add_child("to_q", to_q_)`.
+class Module {
+ public:
+  Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+  virtual ~Module();
+
+  /// Calls visit(full_name, parameter) for every parameter of the tree in the order of declaration.
+  void visit_parameters(const std::function<void(const std::string&, Parameter&)>& visit);
+  void visit_parameters(
+      const std::function<void(const std::string&, const Parameter&)>& visit) const;
+
+  /// Direct children by name, in the order of declaration.
+  const std::vector<std::pair<std::string, Module*>>& children() const { return children_; }
+
+  /// Elements of all parameters of the tree.
+  std::int64_t parameter_count() const;
+  /// Bytes of the tensors bound at present.
+  std::int64_t bound_bytes() const;
+  /// Drops every tensor of the tree. Cannot fail: weights never change, the source stays the truth.
+  void unbind() noexcept;
+
+ protected:
+  /// The reference stays valid for the module's life.
+  Parameter& add_parameter(std::string name, std::vector<std::int64_t> shape,
+                           Precision precision = Precision::follow);
+  /// `child` must live as long as this module (a member, or owned by one).
+  void add_child(std::string name, Module& child);
+
+ private:
+  void visit(const std::string& prefix,
+             const std::function<void(const std::string&, Parameter&)>& visit);
+
+  std::vector<std::pair<std::string, std::unique_ptr<Parameter>>> parameters_;
+  std::vector<std::pair<std::string, Module*>> children_;
+};
+
+/// Binds every parameter to an unallocated meta tensor of its shape: shapes without bytes.
+void bind_meta(Module& module, at::ScalarType dtype);
+
+}  // namespace chitu::memory

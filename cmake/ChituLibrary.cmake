@@ -1,0 +1,39 @@
+# chitu_library(<name> SOURCES ... [PUBLIC ...] [PRIVATE ...] [TORCH])
+#
+# One folder of the tree as the shared library chitu_<name>, alias chitu::<name>. TORCH links
+# libtorch and compiles with the shared precompiled ATen header. Shared, because the linker drops
+# from a static archive the files that only register something.
+function(chitu_library name)
+  cmake_parse_arguments(arg "TORCH" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(chitu_${name} SHARED ${arg_SOURCES})
+  add_library(chitu::${name} ALIAS chitu_${name})
+  target_link_libraries(chitu_${name} PUBLIC chitu::build ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  chitu_target(chitu_${name} ${arg_TORCH})
+endfunction()
+
+# chitu_executable(<name> SOURCES ... [LIBRARIES ...] [TORCH])
+function(chitu_executable name)
+  cmake_parse_arguments(arg "TORCH" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE chitu::build ${arg_LIBRARIES})
+  chitu_target(${name} ${arg_TORCH})
+endfunction()
+
+function(chitu_target target torch)
+  # The <target>_EXPORTS macro would make every library's precompiled header its own.
+  set_target_properties(${target} PROPERTIES DEFINE_SYMBOL "" BUILD_RPATH "$ORIGIN;$ORIGIN/../lib")
+  if(torch)
+    target_link_libraries(${target} PUBLIC LibTorch::LibTorch)
+    target_precompile_headers(${target} REUSE_FROM chitu_pch)
+    set_property(TARGET ${target} PROPERTY JOB_POOL_LINK torch_link)
+  endif()
+endfunction()
+
+# The precompiled header: ATen takes seconds a file, and nearly every file of the library needs it.
+file(WRITE ${PROJECT_BINARY_DIR}/chitu_pch.cpp.in "// Exists to carry the precompiled header.\n")
+file(COPY_FILE ${PROJECT_BINARY_DIR}/chitu_pch.cpp.in ${PROJECT_BINARY_DIR}/chitu_pch.cpp
+     ONLY_IF_DIFFERENT)
+add_library(chitu_pch OBJECT ${PROJECT_BINARY_DIR}/chitu_pch.cpp)
+target_link_libraries(chitu_pch PUBLIC chitu::build LibTorch::LibTorch)
+target_precompile_headers(chitu_pch PUBLIC <ATen/ATen.h> <filesystem> <functional> <map> <memory>
+  <optional> <string> <string_view> <vector>)

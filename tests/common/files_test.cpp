@@ -1,0 +1,34 @@
+#include "chitu_core/common/files.h"
+
+#include "chitu_core/common/error.h"
+#include "tests/support/catch.h"
+
+namespace chitu {
+namespace {
+
+TEST_CASE("a written file is read back whole and leaves no temporary name", "[common]") {
+  const auto folder = std::filesystem::temp_directory_path() / "chitu_files_test";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const std::string bytes("a\0b\n", 4);
+  write_file(folder / "x", bytes);
+  write_file(folder / "x", bytes);
+  CHECK(read_file(folder / "x") == bytes);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 1);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a file that cannot be read or written is named with the reason", "[common]") {
+  CHECK_THROWS_WITH(read_file("/no/such/file"), "/no/such/file: No such file or directory");
+  CHECK_THROWS_AS(read_file("/no/such/file"), InputError);
+  CHECK_THROWS_WITH(write_file("/no/such/file", "x"),
+                    "/no/such/file: cannot write: No such file or directory");
+}
+
+TEST_CASE("a full disk leaves the old file as it was", "[common]") {
+  if (!std::filesystem::exists("/dev/full")) return;
+  CHECK_THROWS_AS(write_file("/dev/full/x", "x"), Error);
+}
+
+}  // namespace
+}  // namespace chitu
