@@ -52,10 +52,11 @@ void write_file(const std::filesystem::path& path, std::string_view bytes) {
   temporary += ".tmp" + std::to_string(::getpid());
   const auto fail = [&](const std::string& why) {
     ::unlink(temporary.c_str());
-    throw Error(path.string() + ": cannot write: " + why);
+    throw InputError(path.string() + ": cannot write: " + why);
   };
   {
-    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    const Descriptor file(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (file.get() < 0) fail(reason());
     while (!bytes.empty()) {
       const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());

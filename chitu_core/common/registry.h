@@ -33,8 +33,8 @@ class Registry {
   /// `what` names the kind in the error: "attention backend", "scheduler".
   const Base& at(std::string_view name, std::string_view what) const {
     if (const Base* found = find(name)) return *found;
-    throw InputError("unknown " + std::string(what) + " " + std::string(name) + ", expected one of " +
-                     join(names()));
+    throw InputError("unknown " + std::string(what) + " " + std::string(name) +
+                     ", expected one of " + join(names()));
   }
 
   std::vector<std::string> names() const {

@@ -49,8 +49,9 @@ void Module::unbind() noexcept {
 
 Parameter& Module::add_parameter(std::string name, std::vector<std::int64_t> shape,
                                  Precision precision) {
-  parameters_.emplace_back(
-      std::move(name), std::make_unique<Parameter>(Parameter{std::move(shape), precision, {}}));
+  parameters_.emplace_back(std::move(name),
+                           std::make_unique<Parameter>(Parameter{
+                               std::move(shape), precision, at::MemoryFormat::Contiguous, {}}));
   return *parameters_.back().second;
 }
 

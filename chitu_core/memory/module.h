@@ -23,6 +23,8 @@ enum class Precision {
 struct Parameter {
   std::vector<std::int64_t> shape;
   Precision precision = Precision::follow;
+  /// How the bound tensor lies in memory: convolutions may ask for ChannelsLast or ChannelsLast3d.
+  at::MemoryFormat memory_format = at::MemoryFormat::Contiguous;
   at::Tensor tensor;  ///< undefined while the module is away
 
   std::int64_t numel() const;
@@ -62,6 +64,8 @@ class Module {
   std::int64_t parameter_count() const;
   /// Bytes of the tensors bound at present.
   std::int64_t bound_bytes() const;
+  /// Names in the checkpoint that this model knows and does not use (a VAE's encoder), by prefix.
+  virtual std::vector<std::string> unused_prefixes() const { return {}; }
   /// Drops every tensor of the tree. Cannot fail: weights never change, the source stays the truth.
   void unbind() noexcept;
 

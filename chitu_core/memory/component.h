@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "chitu_core/io/safetensors.h"
+#include "chitu_core/memory/module.h"
+#include "chitu_core/memory/weights.h"
+
+namespace chitu::memory {
+
+/// A part of a pipeline whose weights come and go as one: text_encoder, transformer, vae.
+///
+/// The checkpoint is the one source of the weights and never changes; what stands on a device is a
+/// copy that is dropped, never written back. Only the executor of the graph calls onload and
+/// offload; stages and models never do.
+class Component {
+ public:
+  /// throws  InputError when the checkpoint does not fit the module (check_weights); reads no
+  /// weights
+  Component(std::string name, std::shared_ptr<Module> module,
+            std::shared_ptr<const io::Checkpoint> checkpoint);
+
+  const std::string& name() const { return name_; }
+  const Module& module() const { return *module_; }
+  const io::Checkpoint& checkpoint() const { return *checkpoint_; }
+
+  bool onloaded() const { return onloaded_; }
+  /// Binds the weights; does nothing when they are there in this format already.
+  void onload(const WeightFormat& format);
+  void offload() noexcept;
+
+ private:
+  std::string name_;
+  std::shared_ptr<Module> module_;
+  std::shared_ptr<const io::Checkpoint> checkpoint_;
+  WeightFormat format_;
+  bool onloaded_ = false;
+};
+
+/// A component together with the type of its model, for the stage that calls it.
+template <class Model>
+class ModelComponent : public Component {
+ public:
+  ModelComponent(std::string name, std::shared_ptr<Model> model,
+                 std::shared_ptr<const io::Checkpoint> checkpoint)
+      : Component(std::move(name), model, std::move(checkpoint)), model_(std::move(model)) {}
+  const Model& model() const { return *model_; }
+
+ private:
+  std::shared_ptr<Model> model_;
+};
+
+}  // namespace chitu::memory

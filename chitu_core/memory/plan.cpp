@@ -1,0 +1,58 @@
+#include "chitu_core/memory/plan.h"
+
+#include <fmt/format.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
+#include "chitu_core/memory/levels.h"
+#include "chitu_core/memory/strategy.h"
+
+namespace chitu::memory {
+namespace {
+
+bool is_complete(int low_mem_level) {
+  for (const std::string_view name : strategies_of_level(low_mem_level))
+    if (!Registry<Strategy>::instance().find(name)) return false;
+  return true;
+}
+
+std::string complete_levels() {
+  std::vector<std::string> levels;
+  for (int level = 0; level <= 3; ++level)
+    if (is_complete(level)) levels.push_back(std::to_string(level));
+  return join(levels);
+}
+
+}  // namespace
+
+std::string_view to_string(Residency residency) {
+  return residency == Residency::resident ? "resident" : "offloaded";
+}
+
+const ComponentPlan& MemoryPlan::component(std::string_view name) const {
+  if (name == "text_encoder") return text_encoder;
+  if (name == "transformer") return transformer;
+  if (name == "vae") return vae;
+  throw Error("the memory plan has no component " + std::string(name));
+}
+
+MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
+  MemoryPlan plan;
+  plan.low_mem_level = config.low_mem_level;
+  plan.text_encoder = {Residency::resident, request.device, request.dtype};
+  plan.transformer = {Residency::resident, request.device, request.dtype};
+  plan.vae = {Residency::resident, request.device, request.vae_dtype};
+  for (const std::string_view name : strategies_of_level(config.low_mem_level)) {
+    const Strategy* strategy = Registry<Strategy>::instance().find(name);
+    if (!strategy)
+      throw InputError(fmt::format(
+          "infer.diffusion.low_mem_level={}: the strategy {} is not in this build, expected one of "
+          "the levels {}",
+          config.low_mem_level, name, complete_levels()));
+    strategy->edit(plan, config);
+    plan.strategies.emplace_back(name);
+  }
+  return plan;
+}
+
+}  // namespace chitu::memory

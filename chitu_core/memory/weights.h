@@ -1,0 +1,38 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
+#include <cstdint>
+
+#include "chitu_core/io/safetensors.h"
+#include "chitu_core/memory/module.h"
+
+namespace chitu::memory {
+
+/// Where weights go and in which dtype they compute there.
+struct WeightFormat {
+  c10::Device device = c10::kCPU;
+  at::ScalarType dtype = at::kFloat;  ///< parameters with Precision::float32 ignore it
+
+  bool operator==(const WeightFormat&) const = default;
+};
+
+/// Compares a module with the headers of its checkpoint; reads no weights.
+///
+/// throws  InputError naming file and tensor when one is missing, has another shape or a dtype that
+///         cannot be computed with, or when the checkpoint holds one the module does not know and
+///         Module::unused_prefixes() does not name. All such faults are listed, ten at most.
+void check_weights(const Module& module, const io::Checkpoint& checkpoint);
+
+/// Binds every parameter to a copy of its tensor on the device, cast one tensor at a time, so the
+/// most that is ever held beside the result is a single tensor; pages of the file that were read
+/// are given back at once. All or nothing: when it throws, nothing stays bound.
+///
+/// throws  InputError as check_weights does
+void bind_weights(Module& module, const io::Checkpoint& checkpoint, const WeightFormat& format);
+
+/// Bytes that the module's parameters take when bound with this dtype.
+std::int64_t weight_bytes(const Module& module, at::ScalarType dtype);
+
+}  // namespace chitu::memory
