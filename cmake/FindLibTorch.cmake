@@ -2,6 +2,7 @@
 #
 # Looks at LibTorch_ROOT (a libtorch folder or site-packages/torch), else asks the interpreter in
 # LibTorch_PYTHON where its torch is. Makes the target LibTorch::LibTorch.
+option(LibTorch_CPU_ONLY "Leave out the CUDA half of a CUDA build, which needs CUDA's libraries" OFF)
 if(NOT LibTorch_ROOT AND DEFINED ENV{LibTorch_ROOT})
   set(LibTorch_ROOT $ENV{LibTorch_ROOT})
 endif()
@@ -44,9 +45,9 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
   target_include_directories(LibTorch::LibTorch SYSTEM INTERFACE
     ${LibTorch_INCLUDE_DIR} ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include)
-  set(libraries ${LibTorch_torch_LIBRARY} ${LibTorch_torch_cpu_LIBRARY} ${LibTorch_c10_LIBRARY})
-  foreach(name IN ITEMS torch_cuda c10_cuda)
-    if(LibTorch_${name}_LIBRARY)
+  set(libraries ${LibTorch_torch_cpu_LIBRARY} ${LibTorch_c10_LIBRARY})
+  foreach(name IN ITEMS torch torch_cuda c10_cuda)  # in a CUDA build, libtorch needs libtorch_cuda
+    if(LibTorch_${name}_LIBRARY AND NOT LibTorch_CPU_ONLY)
       list(APPEND libraries ${LibTorch_${name}_LIBRARY})
     endif()
   endforeach()
