@@ -1,0 +1,113 @@
+#include "chitu_core/io/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/io/json.h"
+
+namespace chitu::io {
+namespace {
+
+struct Candidate {
+  std::string name;
+  bool index = false;
+};
+
+/// The names to look for, in the order the libraries look: diffusers prefers its index,
+/// transformers its single file.
+std::vector<Candidate> candidates(std::string_view variant) {
+  const std::string dotted = variant.empty() ? "" : fmt::format(".{}", variant);
+  const auto single = [&](const std::string& stem) {
+    return Candidate{stem + dotted + ".safetensors", false};
+  };
+  const auto index = [&](const std::string& stem) {
+    return Candidate{stem + ".safetensors.index" + dotted + ".json", true};
+  };
+  return {index("diffusion_pytorch_model"), single("diffusion_pytorch_model"), single("model"),
+          index("model")};
+}
+
+/// The index's weight_map turned round: the tensors that each shard must hold.
+std::map<std::string, std::set<std::string>> shards(const std::filesystem::path& index) {
+  const JsonObject weight_map = JsonObject::read(index).object("weight_map");
+  std::map<std::string, std::set<std::string>> result;
+  for (const std::string& tensor : weight_map.keys()) {
+    const auto file = weight_map.required<std::string>(tensor);
+    // A plain name keeps a hostile index inside its folder.
+    if (file.empty() || file == "." || file == ".." || file.find('/') != std::string::npos ||
+        file.find('\0') != std::string::npos)
+      weight_map.fail(tensor, "expected a file name, got \"" + file + "\"");
+    result[file].insert(tensor);
+  }
+  if (result.empty()) throw InputError(index.string() + ": weight_map is empty");
+  return result;
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(const std::filesystem::path& folder, std::string_view variant)
+    : folder_(folder) {
+  if (!std::filesystem::is_directory(folder))
+    throw InputError(folder.string() + ": no such folder");
+  std::vector<std::string> tried;
+  for (const auto& [name, index] : candidates(variant)) {
+    const auto path = folder / name;
+    tried.push_back(name);
+    if (!std::filesystem::exists(path)) continue;
+    if (index)
+      open_shards(path);
+    else
+      add(SafetensorsFile(path));
+    return;
+  }
+  throw InputError(folder.string() + ": no weights here, looked for " + join(tried));
+}
+
+void Checkpoint::open_shards(const std::filesystem::path& index) {
+  for (const auto& [name, expected] : shards(index)) {
+    const auto path = folder_ / name;
+    if (!std::filesystem::exists(path))
+      throw InputError(
+          fmt::format("{}: missing, though {} names it", path.string(), index.filename().string()));
+    SafetensorsFile file(path);
+    for (const std::string& tensor : expected)
+      if (!file.contains(tensor))
+        throw InputError(fmt::format("{}: tensor \"{}\" is missing, though {} names it",
+                                     path.string(), tensor, index.filename().string()));
+    for (const TensorInfo& tensor : file.tensors())
+      if (!expected.contains(tensor.name))
+        throw InputError(fmt::format("{}: tensor \"{}\" does not stand in {} for this file",
+                                     path.string(), tensor.name, index.filename().string()));
+    add(std::move(file));
+  }
+}
+
+void Checkpoint::add(SafetensorsFile file) {
+  for (const TensorInfo& tensor : file.tensors()) {
+    names_.push_back(tensor.name);
+    file_of_.emplace(tensor.name, files_.size());
+    total_bytes_ += tensor.size_bytes;
+  }
+  files_.push_back(std::move(file));
+}
+
+const SafetensorsFile& Checkpoint::file_of(const std::string& name) const {
+  const auto found = file_of_.find(name);
+  if (found != file_of_.end()) return files_[found->second];
+  throw InputError(folder_.string() + ": no tensor \"" + name + "\"" + did_you_mean(name, names_));
+}
+
+const TensorInfo& Checkpoint::info(const std::string& name) const {
+  return file_of(name).info(name);
+}
+
+at::Tensor Checkpoint::tensor(const std::string& name) const { return file_of(name).tensor(name); }
+
+void Checkpoint::drop_pages(const std::string& name) const { file_of(name).drop_pages(name); }
+
+}  // namespace chitu::io

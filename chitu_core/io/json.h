@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chitu::io {
+
+/// What a key that stands twice in one JSON object means.
+enum class DuplicateKeys {
+  last_wins,  ///< as in Python's json module
+  refused,    ///< InputError
+};
+
+/// Parses JSON text. `name` (a file, "standard input") opens the message of an error.
+/// Throws InputError "<name>:<line>:<column>: <what was met and what was expected>".
+nlohmann::json parse_json(std::string_view text, const std::string& name,
+                          DuplicateKeys duplicates = DuplicateKeys::last_wins);
+
+/// Parses a file. Throws InputError as parse_json() does, or "<path>: <reason>" when the file
+/// cannot be read.
+nlohmann::json read_json(const std::filesystem::path& path);
+
+/// A JSON object that knows which file it came from, read by typed getters. T is one of: bool, int,
+/// std::int64_t, double, std::string, a std::vector of bool, std::int64_t, double or std::string,
+/// and std::optional of any of these, to which null gives std::nullopt. An integer is a valid
+/// double; nothing else is converted.
+///
+/// Errors are InputErrors such as `transformer/config.json: num_layers: expected an integer, got
+/// "x"` and `transformer/config.json: num_layers: missing`.
+class JsonObject {
+ public:
+  /// Reads a file whose top level must be an object.
+  static JsonObject read(const std::filesystem::path& path);
+  /// An object at hand; `name` opens the messages. Throws InputError when it is not an object.
+  JsonObject(std::string name, const nlohmann::json& object);
+
+  /// The key's value. Throws InputError when it is missing or of another type.
+  template <typename T>
+  T required(const std::string& key) const;
+
+  /// The key's value, or `fallback` when the key is missing or null.
+  /// Throws InputError when it is of another type.
+  template <typename T>
+  T value_or(const std::string& key, T fallback) const;
+
+  /// The object below a key, whose errors name both keys. Throws InputError when it is missing.
+  JsonObject object(const std::string& key) const;
+
+  /// Whether the key is there, null or not.
+  bool contains(const std::string& key) const;
+  /// All keys, sorted.
+  std::vector<std::string> keys() const;
+  /// The keys that are not in `known` and do not begin with "_" (metadata), sorted.
+  std::vector<std::string> unknown_keys(const std::vector<std::string>& known) const;
+
+  const std::string& name() const { return name_; }
+  const nlohmann::json& json() const { return *json_; }
+  /// Throws InputError "<name>: <key>: <problem>".
+  [[noreturn]] void fail(const std::string& key, const std::string& problem) const;
+
+ private:
+  std::string name_;
+  std::string prefix_;  ///< "outer." for an object below a key
+  std::shared_ptr<const nlohmann::json> json_;
+};
+
+}  // namespace chitu::io

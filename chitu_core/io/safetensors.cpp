@@ -1,0 +1,104 @@
+#include "chitu_core/io/safetensors.h"
+
+#include <ATen/ops/from_blob.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/io/safetensors_header.h"
+
+namespace chitu::io {
+
+static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
+
+std::int64_t TensorInfo::numel() const {
+  std::int64_t count = 1;
+  for (const std::int64_t side : shape) count *= side;
+  return count;
+}
+
+/// The file's bytes in memory, unmapped when the last tensor is gone.
+class SafetensorsFile::Mapping {
+ public:
+  explicit Mapping(const std::filesystem::path& path) {
+    const auto fail = [&](const char* reason) { throw InputError(path.string() + ": " + reason); };
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) fail(std::strerror(errno));
+    struct stat info {};
+    const bool known = ::fstat(file, &info) == 0;
+    size_ = known && S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) : 0;
+    void* mapped = nullptr;
+    // An empty file cannot be mapped; the header check names its problem.
+    if (size_ > 0) mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
+    const int map_error = errno;
+    ::close(file);
+    if (!known || !S_ISREG(info.st_mode)) fail("not a regular file");
+    if (mapped == MAP_FAILED) fail(std::strerror(map_error));
+    data_ = static_cast<const char*>(mapped);
+  }
+  ~Mapping() {
+    if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+
+  const char* data() const { return data_; }
+  std::string_view bytes() const { return {data_, size_}; }
+
+ private:
+  const char* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : path_(path), mapping_(std::make_shared<const Mapping>(path)) {
+  SafetensorsHeader header = parse_safetensors_header(mapping_->bytes(), path_);
+  tensors_ = std::move(header.tensors);
+  metadata_ = std::move(header.metadata);
+  for (std::size_t i = 0; i < tensors_.size(); ++i) index_.emplace(tensors_[i].name, i);
+}
+
+const TensorInfo& SafetensorsFile::info(const std::string& name) const {
+  const auto found = index_.find(name);
+  if (found != index_.end()) return tensors_[found->second];
+  std::vector<std::string> names;
+  for (const TensorInfo& tensor : tensors_) names.push_back(tensor.name);
+  throw InputError(path_.string() + ": no tensor \"" + name + "\"" + did_you_mean(name, names));
+}
+
+at::Tensor SafetensorsFile::tensor(const std::string& name) const {
+  const TensorInfo& found = info(name);
+  // libtorch has no type for read-only memory; the pages themselves refuse a write.
+  char* data = const_cast<char*>(mapping_->data()) + found.offset_bytes;
+  const auto options = at::TensorOptions(found.dtype);
+  const auto aligned = reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(found.dtype) == 0;
+  if (!aligned) {
+    at::Tensor copy = at::empty(found.shape, options);
+    std::memcpy(copy.data_ptr(), data, static_cast<std::size_t>(found.size_bytes));
+    return copy;
+  }
+  return at::from_blob(
+      data, found.shape, [mapping = mapping_](void*) {}, options);
+}
+
+void SafetensorsFile::drop_pages(const std::string& name) const {
+  const TensorInfo& found = info(name);
+  if (found.size_bytes == 0) return;
+  const auto page = static_cast<std::int64_t>(::sysconf(_SC_PAGESIZE));
+  // Outwards to whole pages: a neighbour's share of them is read again when it is needed.
+  const std::int64_t begin = found.offset_bytes / page * page;
+  const std::int64_t end = found.offset_bytes + found.size_bytes;
+  // A hint: when the system refuses it, memory is only given back later.
+  ::madvise(const_cast<char*>(mapping_->data()) + begin, static_cast<std::size_t>(end - begin),
+            MADV_DONTNEED);
+}
+
+}  // namespace chitu::io

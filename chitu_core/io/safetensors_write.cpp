@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/io/safetensors.h"
+#include "chitu_core/io/safetensors_dtype.h"
+#include "chitu_core/io/temporary_file.h"
+
+namespace chitu::io {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Named = std::pair<std::string, at::Tensor>;
+
+std::string_view dtype_name(const std::filesystem::path& path, const Named& tensor) {
+  for (const auto& [name, type] : kSafetensorsDtypes)
+    if (type == tensor.second.scalar_type()) return name;
+  throw InputError(fmt::format("{}: tensor \"{}\": safetensors has no dtype {}", path.string(),
+                               tensor.first, c10::toString(tensor.second.scalar_type())));
+}
+
+std::string header_text(const std::filesystem::path& path, const std::vector<const Named*>& order,
+                        const std::map<std::string, std::string>& metadata) {
+  Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::set<std::string_view> seen;
+  std::size_t offset = 0;
+  for (const Named* tensor : order) {
+    const auto& [name, value] = *tensor;
+    if (name == "__metadata__" || !seen.insert(name).second)
+      throw InputError(fmt::format("{}: two tensors are named \"{}\"", path.string(), name));
+    const std::size_t end = offset + value.numel() * value.element_size();
+    header[name] = {{"dtype", dtype_name(path, *tensor)},
+                    {"shape", value.sizes().vec()},
+                    {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');  // the data begins on a multiple of 8
+  return text;
+}
+
+std::string length_prefix(std::uint64_t length) {
+  std::string bytes;
+  for (int i = 0; i < 8; ++i) bytes += static_cast<char>(length >> (8 * i) & 0xff);
+  return bytes;
+}
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const std::vector<Named>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<const Named*> order;
+  for (const Named& tensor : tensors) order.push_back(&tensor);
+  std::stable_sort(order.begin(), order.end(), [](const Named* a, const Named* b) {
+    return a->second.element_size() > b->second.element_size();
+  });
+  const std::string header = header_text(path, order, metadata);
+  TemporaryFile file(path);
+  file.write(length_prefix(header.size()));
+  file.write(header);
+  for (const Named* tensor : order) {
+    const at::Tensor data = tensor->second.detach().cpu().contiguous();
+    file.write({static_cast<const char*>(data.const_data_ptr()), data.nbytes()});
+  }
+  file.commit();
+}
+
+}  // namespace chitu::io

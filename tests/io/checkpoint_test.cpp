@@ -1,0 +1,115 @@
+#include "chitu_core/io/checkpoint.h"
+
+#include <ATen/ATen.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
+#include "tests/io/scratch_folder.h"
+#include "tests/support/catch.h"
+
+namespace chitu::io {
+namespace {
+
+const char* const kFirst = "diffusion_pytorch_model-00001-of-00002.safetensors";
+const char* const kSecond = "diffusion_pytorch_model-00002-of-00002.safetensors";
+const char* const kIndex = "diffusion_pytorch_model.safetensors.index.json";
+
+/// Two shards, b in the first and a, c in the second, and their index.
+void write_shards(const ScratchFolder& folder) {
+  write_safetensors(folder / kFirst, {{"b", at::full({2}, 2.0f)}});
+  write_safetensors(folder / kSecond,
+                    {{"c", at::full({3}, 3.0, at::kBFloat16)}, {"a", at::full({1}, 1.0f)}});
+  const std::string first(kFirst), second(kSecond);
+  write_file(folder / kIndex, R"({"metadata":{"total_size":18},"weight_map":{"a":")" + second +
+                                  R"(","b":")" + first + R"(","c":")" + second + "\"}}");
+}
+
+TEST_CASE("a single file and its variant are found by name", "[io]") {
+  const ScratchFolder folder("single");
+  write_safetensors(folder / "model.safetensors", {{"w", at::full({1}, 1.0f)}});
+  write_safetensors(folder / "model.fp16.safetensors", {{"w", at::full({1}, 2.0, at::kHalf)}});
+  const Checkpoint plain(folder.path());
+  const Checkpoint half(folder.path(), "fp16");
+  CHECK(plain.tensor("w").item<float>() == 1.0f);
+  CHECK(plain.total_bytes() == 4);
+  CHECK(half.info("w").dtype == at::kHalf);
+  CHECK(half.info("w").file == folder / "model.fp16.safetensors");
+  CHECK_THROWS_WITH(Checkpoint(folder.path(), "bf16"),
+                    Catch::ContainsSubstring("no weights here, looked for ") &&
+                        Catch::ContainsSubstring("model.bf16.safetensors") &&
+                        Catch::ContainsSubstring("model.safetensors.index.bf16.json"));
+}
+
+TEST_CASE("shards read as one checkpoint", "[io]") {
+  const ScratchFolder folder("shards");
+  write_shards(folder);
+  const Checkpoint checkpoint(folder.path());
+  CHECK(checkpoint.names() == std::vector<std::string>{"b", "a", "c"});
+  CHECK(checkpoint.total_bytes() == 18);
+  CHECK(checkpoint.files().size() == 2);
+  CHECK(checkpoint.tensor("a").item<float>() == 1.0f);
+  CHECK(checkpoint.info("c").dtype == at::kBFloat16);
+  CHECK(checkpoint.info("b").file == folder / kFirst);
+  CHECK(checkpoint.contains("b"));
+  checkpoint.drop_pages("b");
+  CHECK(checkpoint.tensor("b").sum().item<float>() == 4.0f);
+  CHECK_THROWS_WITH(checkpoint.info("d.weight"),
+                    folder.path().string() + ": no tensor \"d.weight\"");
+}
+
+TEST_CASE("shards and an index that disagree are refused", "[io]") {
+  const ScratchFolder folder("disagree");
+  write_shards(folder);
+  const auto refused = [&](const std::string& message) {
+    CHECK_THROWS_AS(Checkpoint(folder.path()), InputError);
+    CHECK_THROWS_WITH(Checkpoint(folder.path()), Catch::ContainsSubstring(message));
+  };
+  SECTION("a shard is missing") {
+    std::filesystem::remove(folder / kSecond);
+    refused((folder / kSecond).string() + ": missing, though " + kIndex + " names it");
+  }
+  SECTION("a shard is truncated") {
+    std::filesystem::resize_file(folder / kSecond,
+                                 std::filesystem::file_size(folder / kSecond) - 3);
+    refused((folder / kSecond).string() + ": truncated: expected ");
+  }
+  SECTION("a tensor is missing from its shard") {
+    write_safetensors(folder / kSecond, {{"a", at::full({1}, 1.0f)}});
+    refused((folder / kSecond).string() + ": tensor \"c\" is missing, though ");
+  }
+  SECTION("a shard holds a tensor that the index does not name") {
+    write_safetensors(folder / kFirst, {{"b", at::zeros({2})}, {"extra", at::zeros({1})}});
+    refused((folder / kFirst).string() + ": tensor \"extra\" does not stand in ");
+  }
+  SECTION("a tensor stands in two shards") {
+    write_safetensors(folder / kFirst, {{"b", at::zeros({2})}, {"a", at::zeros({1})}});
+    refused("tensor \"a\" does not stand in ");
+  }
+  SECTION("the index leads out of its folder") {
+    write_file(folder / kIndex, R"({"weight_map":{"a":"../a.safetensors"}})");
+    refused("weight_map.a: expected a file name, got \"../a.safetensors\"");
+  }
+  SECTION("the index names no tensors") {
+    write_file(folder / kIndex, R"({"weight_map":{}})");
+    refused("weight_map is empty");
+  }
+  SECTION("the index has no weight_map") {
+    write_file(folder / kIndex, R"({"metadata":{}})");
+    refused("weight_map: missing");
+  }
+  SECTION("the index is not JSON") {
+    write_file(folder / kIndex, "{");
+    refused(std::string(kIndex) + ":1:2: ");
+  }
+}
+
+TEST_CASE("a folder that is missing or empty is named", "[io]") {
+  const ScratchFolder folder("none");
+  CHECK_THROWS_WITH(Checkpoint(folder / "gone"), (folder / "gone").string() + ": no such folder");
+  CHECK_THROWS_WITH(Checkpoint(folder.path()),
+                    Catch::ContainsSubstring("looked for "
+                                             "diffusion_pytorch_model.safetensors.index.json, "));
+}
+
+}  // namespace
+}  // namespace chitu::io
