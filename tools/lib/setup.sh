@@ -154,7 +154,7 @@ install_libtorch() {
     if lacks_libraries "$libtorch/lib/libtorch_cpu.so"; then
       toolkit=$(sed -n 's/^Requires-Dist: cuda-toolkit\[[^]]*\]\(==[0-9.]*\).*/\1/p' \
         "$libtorch-$torch_version"*.dist-info/METADATA)
-      in_venv -m pip install "cuda-toolkit[cudart,cupti]$toolkit" >&2 ||
+      in_venv -m pip install --no-warn-conflicts "cuda-toolkit[cudart,cupti]$toolkit" >&2 ||
         die "pip could not install the CUDA runtime that this build of torch needs"
     fi
     touch "$venv/.torch-$torch_version"
