@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "chitu_core/io/safetensors.h"
+#include "chitu_core/io/checkpoint.h"
 #include "chitu_core/memory/module.h"
 #include "chitu_core/memory/weights.h"
 

@@ -47,7 +47,7 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
     known.insert(name);
     if (!checkpoint.contains(name)) {
       faults.push_back(fmt::format("{}: tensor {} is missing, expected shape {}",
-                                   checkpoint.location(), name, shape_text(parameter.shape)));
+                                   checkpoint.folder().string(), name, shape_text(parameter.shape)));
       return;
     }
     const io::TensorInfo& info = checkpoint.info(name);

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "chitu_core/io/safetensors.h"
+#include "chitu_core/io/checkpoint.h"
 #include "chitu_core/memory/module.h"
 
 namespace chitu::memory {

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <stop_token>
+#include <string_view>
+#include <vector>
+
+#include "chitu_core/memory/plan.h"
+#include "chitu_core/pipeline/events.h"
+
+namespace at {
+class Tensor;
+}
+
+namespace chitu::pipeline {
+
+class TensorDump;
+
+/// What every stage of one run shares.
+struct Context {
+  memory::MemoryPlan plan;
+  std::vector<Observer*> observers;
+  std::stop_token stop;        ///< asks the run to end within a step
+  TensorDump* dump = nullptr;  ///< null when nobody compares tensors
+
+  /// Calls one event on every observer: `context.tell([&](auto& o) { o.step_begin(i, n); })`.
+  void tell(auto&& event) const {
+    for (Observer* observer : observers) event(*observer);
+  }
+  /// throws  Interrupted when the user asked to stop
+  void check_stop() const;
+  /// Keeps the tensor under this name when a dump was asked for.
+  void keep(std::string_view name, const at::Tensor& tensor) const;
+};
+
+}  // namespace chitu::pipeline

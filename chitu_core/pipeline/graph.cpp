@@ -1,0 +1,102 @@
+#include "chitu_core/pipeline/graph.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+
+namespace chitu::pipeline {
+namespace {
+
+bool uses(const Graph::StageInfo& stage, const memory::Component* component) {
+  return std::find(stage.components.begin(), stage.components.end(), component) !=
+         stage.components.end();
+}
+
+/// libtorch's errors carry a stack trace and no kind that chitu's exit codes know.
+std::any translate_errors(const std::function<std::any()>& work) {
+  try {
+    return work();
+  } catch (const c10::OutOfMemoryError& error) {
+    throw OutOfMemoryError(error.what_without_backtrace());
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    // The CPU's allocator has no error class of its own.
+    const auto refused = text.find("DefaultCPUAllocator: ");
+    if (refused != std::string::npos) throw OutOfMemoryError(text.substr(refused));
+    throw Error(text);
+  }
+}
+
+}  // namespace
+
+void Graph::append(StageInfo info, std::string value_name, Call call) {
+  for (const StageInfo& stage : stages_)
+    if (stage.name == info.name) throw Error("graph: two stages are named " + info.name);
+  for (const std::size_t slot : info.inputs) slots_[slot].last_reader = stages_.size();
+  slots_.push_back({std::move(value_name), stages_.size(), npos});
+  stages_.push_back(std::move(info));
+  calls_.push_back(std::move(call));
+}
+
+std::vector<Graph::Lifetime> Graph::lifetimes() const {
+  std::vector<Lifetime> lifetimes;
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    for (memory::Component* component : stages_[i].components) {
+      const auto known = std::find_if(lifetimes.begin(), lifetimes.end(),
+                                      [&](const Lifetime& l) { return l.component == component; });
+      if (known == lifetimes.end())
+        lifetimes.push_back({component, i, i});
+      else
+        known->last_stage = i;
+    }
+  }
+  return lifetimes;
+}
+
+void Graph::onload_for(std::size_t stage, Context& context) const {
+  for (memory::Component* component : stages_[stage].components) {
+    if (component->onloaded()) continue;
+    const memory::ComponentPlan& plan = context.plan.component(component->name());
+    component->onload({plan.device, plan.dtype});
+    context.tell([&](Observer& observer) {
+      observer.component_onloaded(component->name(), component->module().bound_bytes());
+    });
+  }
+}
+
+void Graph::offload_after(std::size_t stage, Context& context) const {
+  for (memory::Component* component : stages_[stage].components) {
+    const bool next_uses = stage + 1 < stages_.size() && uses(stages_[stage + 1], component);
+    const auto& plan = context.plan.component(component->name());
+    if (plan.residency == memory::Residency::resident || next_uses) continue;
+    component->offload();
+    context.tell([&](Observer& observer) { observer.component_offloaded(component->name()); });
+  }
+}
+
+std::any Graph::execute(std::vector<std::any> values, std::size_t wanted, Context& context) const {
+  values.resize(slots_.size());
+  for (std::size_t i = 0; i < stages_.size(); ++i) {
+    const StageInfo& stage = stages_[i];
+    context.check_stop();
+    try {
+      with_context("stage " + stage.name, [&] {
+        context.tell([&](Observer& observer) { observer.stage_begin(stage.name); });
+        values[stage.output] = translate_errors([&] {
+          onload_for(i, context);
+          return calls_[i](values, context);
+        });
+        context.tell([&](Observer& observer) { observer.stage_end(stage.name); });
+      });
+    } catch (...) {
+      offload_after(i, context);
+      throw;
+    }
+    offload_after(i, context);
+    for (std::size_t slot = 0; slot < slots_.size(); ++slot)
+      if (slot != wanted && slots_[slot].last_reader == i) values[slot].reset();
+  }
+  return std::move(values[wanted]);
+}
+
+}  // namespace chitu::pipeline

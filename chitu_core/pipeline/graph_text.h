@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "chitu_core/pipeline/graph.h"
+
+namespace chitu::pipeline {
+
+/// The graph as a table of stages and lifetimes, for a terminal.
+std::string to_text(const Graph& graph);
+/// As a Mermaid flowchart.
+std::string to_mermaid(const Graph& graph);
+/// In Graphviz's DOT language.
+std::string to_dot(const Graph& graph);
+
+}  // namespace chitu::pipeline

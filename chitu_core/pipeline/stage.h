@@ -1,0 +1,47 @@
+#pragma once
+
+#include <concepts>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "chitu_core/memory/component.h"
+#include "chitu_core/pipeline/context.h"
+
+namespace chitu::pipeline {
+
+/// A value that travels along the graph; its name labels the arrows: "Latents".
+template <class T>
+concept Value = requires {
+  { T::value_name } -> std::convertible_to<std::string_view>;
+};
+
+namespace detail {
+template <class S, class Inputs>
+struct RunsOn;
+template <class S, class... In>
+struct RunsOn<S, std::tuple<In...>> {
+  static constexpr bool value = requires(S stage, const In&... inputs, Context& context) {
+    { stage.run(inputs..., context) } -> std::same_as<typename S::Output>;
+  };
+};
+}  // namespace detail
+
+/// One step of a pipeline: a named, typed function of its inputs and the run's context. A concept,
+/// not a base class: a stage is an aggregate that a test calls without a graph.
+///
+///     struct DecodeLatents {
+///       using Inputs = std::tuple<Latents>;
+///       using Output = Frames;
+///       static constexpr std::string_view name = "decode_latents";
+///       std::vector<memory::Component*> components() const;  // what the executor brings in for it
+///       Frames run(const Latents& latents, Context& context) const;
+///     };
+template <class S>
+concept Stage = requires(const S stage) {
+  { S::name } -> std::convertible_to<std::string_view>;
+  { stage.components() } -> std::same_as<std::vector<memory::Component*>>;
+  requires Value<typename S::Output>;
+} && detail::RunsOn<S, typename S::Inputs>::value;
+
+}  // namespace chitu::pipeline

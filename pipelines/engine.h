@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "chitu_core/memory/memory_config.h"
+#include "chitu_core/pipeline/events.h"
+#include "pipelines/pipeline.h"
+#include "pipelines/request.h"
+
+namespace chitu::pipelines {
+
+/// Everything an Engine is made from.
+struct EngineOptions {
+  std::filesystem::path ckpt_dir;  ///< a checkpoint in the diffusers layout
+  std::string device = "auto";     ///< auto, cpu, or an accelerator as libtorch names it
+  std::string dtype = "auto";      ///< auto, float32, bfloat16, float16
+  std::string vae_dtype = "auto";  ///< auto = float32, as the reference decodes
+  std::string attn_type = "auto";  ///< an attention backend
+  int threads = 0;                 ///< of the CPU, 0 = as many as libtorch takes
+  memory::MemoryConfig memory;
+};
+
+/// A request as people write it: what is empty follows the checkpoint.
+struct PartialRequest {
+  std::string prompt;
+  std::string negative_prompt;
+  std::optional<std::int64_t> width, height, num_frames, num_inference_steps, fps;
+  std::optional<double> guidance_scale, flow_shift;
+  std::uint64_t seed = 0;
+  std::int64_t max_sequence_length = 512;
+};
+
+/// One opened checkpoint that answers requests. The public C++ API.
+///
+///     chitu::pipelines::Engine engine({.ckpt_dir = "Wan2.1-T2V-1.3B-Diffusers"});
+///     auto request = engine.complete({.prompt = "a cat walks on the grass"});
+///     auto files = engine.generate(request, {.dir = "out"});
+///
+/// The same request gives the same bytes, whatever the memory level. Not for use from two threads
+/// at once.
+class Engine {
+ public:
+  /// Reads configs and headers only; weights come with the first request that needs them.
+  ///
+  /// throws  InputError for options or a checkpoint that cannot work here
+  explicit Engine(const EngineOptions& options);
+  ~Engine();
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+
+  /// Fills in what is empty and checks the whole.
+  ///
+  /// throws  InputError naming the field, what was expected, and the nearest values that work
+  Request complete(const PartialRequest& partial) const;
+
+  struct RunOptions {
+    std::vector<pipeline::Observer*> observers;
+    std::stop_token stop;
+    std::filesystem::path dump_tensors;  ///< safetensors file for comparison; empty = none
+  };
+  /// Runs the pipeline and writes the media into `output.dir`. Returns the files, the media first.
+  ///
+  /// throws  InputError (exit code 2), OutOfMemoryError (3), Interrupted (130), Error
+  std::vector<std::filesystem::path> generate(const Request& request, const Output& output,
+                                              const RunOptions& options);
+  std::vector<std::filesystem::path> generate(const Request& request, const Output& output) {
+    return generate(request, output, RunOptions{});
+  }
+
+  const pipeline::Graph& graph() const;
+  const memory::MemoryPlan& plan() const;
+  std::vector<memory::Component*> components() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chitu_core/memory/plan.h"
+#include "chitu_core/pipeline/graph.h"
+#include "chitu_core/pipeline/values.h"
+#include "pipelines/model_folder.h"
+#include "pipelines/request.h"
+
+namespace chitu::pipelines {
+
+/// A request on its way through a graph: what to make, and where to put it.
+struct Job {
+  static constexpr std::string_view value_name = "Job";
+  Request request;
+  Output output;
+};
+
+/// One checkpoint, opened: its components, and the stages that turn a job into files.
+class Pipeline {
+ public:
+  virtual ~Pipeline() = default;
+  virtual const pipeline::Graph& graph() const = 0;
+  virtual std::vector<memory::Component*> components() const = 0;
+  virtual RequestDefaults request_defaults() const = 0;
+
+  /// throws  InputError naming the field of the request that this model cannot do, and the nearest
+  ///         values that it can
+  virtual void check(const Request& request) const = 0;
+
+  virtual pipeline::SavedFiles run(Job job, pipeline::Context& context) const = 0;
+};
+
+/// What the user chose for the models, whatever the checkpoint.
+struct ModelChoices {
+  std::string attn_type = "auto";  ///< an attention backend, or auto
+};
+
+/// Opens checkpoints whose model_index.json names one pipeline class; registered under that name.
+class PipelineFamily {
+ public:
+  virtual ~PipelineFamily() = default;
+  /// Reads configs and headers, checks them all, and reads no weights.
+  ///
+  /// throws  InputError for anything in the folder that is missing, damaged or not supported
+  virtual std::unique_ptr<Pipeline> open(const ModelFolder& folder,
+                                         const ModelChoices& choices) const = 0;
+};
+
+}  // namespace chitu::pipelines

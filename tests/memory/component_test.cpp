@@ -1,0 +1,37 @@
+#include "chitu_core/memory/component.h"
+
+#include <ATen/ATen.h>
+
+#include "tests/memory/toy_module.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace chitu::memory {
+namespace {
+
+TEST_CASE("a component comes back from its source with the same bits", "[memory]") {
+  const testing::TemporaryFolder folder;
+  ToyModel source;
+  io::write_safetensors(folder / "model.safetensors", {{"bias", at::randn({4})},
+                                                       {"layers.0.weight", at::randn({2, 3})},
+                                                       {"layers.0.scale", at::randn({3})},
+                                                       {"layers.1.weight", at::randn({2, 3})},
+                                                       {"layers.1.scale", at::randn({3})}});
+  auto model = std::make_shared<ToyModel>();
+  ModelComponent<ToyModel> component("vae", model, std::make_shared<io::Checkpoint>(folder.path()));
+  CHECK_FALSE(component.onloaded());
+  component.onload({});
+  const at::Tensor before = model->bias.tensor.clone();
+  const at::Tensor first = model->first.weight.tensor.clone();
+  // Through a narrower dtype and back: nothing is ever written to the source, so nothing is lost.
+  component.onload({c10::kCPU, at::kBFloat16});
+  CHECK(model->bias.tensor.scalar_type() == at::kBFloat16);
+  component.offload();
+  CHECK(model->bound_bytes() == 0);
+  component.onload({});
+  CHECK(at::equal(model->bias.tensor, before));
+  CHECK(at::equal(model->first.weight.tensor, first));
+}
+
+}  // namespace
+}  // namespace chitu::memory

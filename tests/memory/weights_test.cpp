@@ -1,0 +1,80 @@
+#include "chitu_core/memory/weights.h"
+
+#include <ATen/ATen.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/io/safetensors.h"
+#include "tests/memory/toy_module.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace chitu::memory {
+namespace {
+
+using Tensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+Tensors toy_tensors() {
+  return {{"bias", at::arange(4, at::kFloat)},
+          {"layers.0.weight", at::arange(6, at::kFloat).view({2, 3}) / 3},
+          {"layers.0.scale", at::ones({3}) / 3},
+          {"layers.1.weight", at::ones({2, 3}, at::kHalf)},
+          {"layers.1.scale", at::ones({3}, at::kBFloat16)},
+          {"encoder.unused", at::ones({7})}};
+}
+
+io::Checkpoint checkpoint_of(const testing::TemporaryFolder& folder, const Tensors& tensors) {
+  io::write_safetensors(folder / "model.safetensors", tensors);
+  return io::Checkpoint(folder.path());
+}
+
+TEST_CASE("weights are cast to the chosen dtype, islands stay float32", "[memory]") {
+  const testing::TemporaryFolder folder;
+  const auto checkpoint = checkpoint_of(folder, toy_tensors());
+  ToyModel model;
+  bind_weights(model, checkpoint, {c10::kCPU, at::kBFloat16});
+  CHECK(at::equal(model.first.weight.tensor,
+                  (at::arange(6, at::kFloat).view({2, 3}) / 3).to(at::kBFloat16)));
+  CHECK(at::equal(model.first.scale.tensor, at::ones({3}) / 3));
+  CHECK(model.second.weight.tensor.scalar_type() == at::kBFloat16);
+  CHECK(model.bound_bytes() == weight_bytes(model, at::kBFloat16));
+}
+
+TEST_CASE("bound weights outlive their file", "[memory]") {
+  ToyModel model;
+  {
+    const testing::TemporaryFolder folder;
+    bind_weights(model, checkpoint_of(folder, toy_tensors()), {});
+  }
+  CHECK(at::equal(model.bias.tensor, at::arange(4, at::kFloat)));
+}
+
+TEST_CASE("a checkpoint that does not fit is refused with file and tensor", "[memory]") {
+  const testing::TemporaryFolder folder;
+  const std::string file = (folder / "model.safetensors").string();
+  auto tensors = toy_tensors();
+  std::string expected;
+  SECTION("missing") {
+    tensors.erase(tensors.begin());
+    expected = folder.path().string() + ": tensor bias is missing, expected shape [4]";
+  }
+  SECTION("misshapen") {
+    tensors[1].second = at::ones({3, 2});
+    expected = file + ": tensor layers.0.weight: expected shape [2, 3], got [3, 2]";
+  }
+  SECTION("surplus") {
+    tensors.emplace_back("layers.2.weight", at::ones({2, 3}));
+    expected = file + ": unknown tensor layers.2.weight, the model has no such weight";
+  }
+  SECTION("not a number that a model computes with") {
+    tensors[0].second = at::ones({4}, at::kLong);
+    expected = file + ": tensor bias: expected a floating-point dtype, got Long";
+  }
+  const auto checkpoint = checkpoint_of(folder, tensors);
+  ToyModel model;
+  CHECK_THROWS_WITH(bind_weights(model, checkpoint, {}), expected);
+  CHECK_THROWS_AS(check_weights(model, checkpoint), InputError);
+  CHECK(model.bound_bytes() == 0);
+}
+
+}  // namespace
+}  // namespace chitu::memory
