@@ -8,6 +8,12 @@
 
 namespace chitu::memory {
 
+at::ScalarType compute_dtype(Precision precision, at::ScalarType chosen) {
+  const bool widened = precision == Precision::float32 ||
+                       (precision == Precision::not_float16 && chosen == at::kHalf);
+  return widened ? at::kFloat : chosen;
+}
+
 std::int64_t Parameter::numel() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
@@ -61,8 +67,8 @@ void Module::add_child(std::string name, Module& child) {
 
 void bind_meta(Module& module, at::ScalarType dtype) {
   module.visit_parameters([&](const std::string&, Parameter& p) {
-    const auto kind = p.precision == Precision::float32 ? at::kFloat : dtype;
-    p.tensor = at::empty(p.shape, at::TensorOptions().device(at::kMeta).dtype(kind));
+    p.tensor = at::empty(
+        p.shape, at::TensorOptions().device(at::kMeta).dtype(compute_dtype(p.precision, dtype)));
   });
 }
 

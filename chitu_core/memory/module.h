@@ -16,7 +16,12 @@ namespace chitu::memory {
 enum class Precision {
   follow,   ///< the dtype that the user chose for the component
   float32,  ///< always float32: an island that the reference keeps in full precision
+  /// Float32 where the user chose float16, whose range is too small for it; else as chosen.
+  not_float16,
 };
+
+/// The dtype of a weight of this precision where the user chose `chosen`.
+at::ScalarType compute_dtype(Precision precision, at::ScalarType chosen);
 
 /// One weight of a module. The shape is known from the config before any file is opened; the tensor
 /// is bound when the module is brought to a device and dropped when it leaves.

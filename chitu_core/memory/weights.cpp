@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kMostFaults = 10;
 
 at::ScalarType dtype_of(const Parameter& parameter, at::ScalarType chosen) {
-  return parameter.precision == Precision::float32 ? at::kFloat : chosen;
+  return compute_dtype(parameter.precision, chosen);
 }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
@@ -47,7 +47,8 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
     known.insert(name);
     if (!checkpoint.contains(name)) {
       faults.push_back(fmt::format("{}: tensor {} is missing, expected shape {}",
-                                   checkpoint.folder().string(), name, shape_text(parameter.shape)));
+                                   checkpoint.folder().string(), name,
+                                   shape_text(parameter.shape)));
       return;
     }
     const io::TensorInfo& info = checkpoint.info(name);

@@ -1,0 +1,14 @@
+#include "chitu_core/models/noise.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+namespace chitu::models {
+
+at::Tensor initial_noise(at::IntArrayRef shape, std::uint64_t seed) {
+  // The draw's bits depend on its element count: never draw it in parts.
+  return at::randn(shape, at::make_generator<at::CPUGeneratorImpl>(seed),
+                   at::TensorOptions().dtype(at::kFloat).device(at::kCPU));
+}
+
+}  // namespace chitu::models

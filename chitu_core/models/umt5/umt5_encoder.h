@@ -1,0 +1,101 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chitu_core/memory/module.h"
+#include "chitu_core/models/umt5/umt5_config.h"
+#include "chitu_core/nn/attention.h"
+#include "chitu_core/nn/embedding.h"
+#include "chitu_core/nn/layer_observer.h"
+#include "chitu_core/nn/linear.h"
+#include "chitu_core/nn/norm.h"
+
+namespace chitu::models {
+
+/// The bucket of every pair of positions, both directions told apart: near distances have a bucket
+/// each, far ones share buckets that widen logarithmically up to max_distance.
+///
+/// returns  [length, length] int64 on the device: row = query, column = key
+/// source   Raffel et al. 2020 (T5), arXiv:1910.10683, section 2.1
+at::Tensor relative_position_buckets(std::int64_t length, const UMT5Config& config,
+                                     c10::Device device);
+
+/// Attention without 1/sqrt(d), plus the bias of this layer's own position table.
+class UMT5Attention : public memory::Module {
+ public:
+  explicit UMT5Attention(const UMT5Config& config);
+
+  /// x        [B, L, d_model]
+  /// buckets  [L, L] int64
+  /// mask     [B, 1, 1, L] bool, false on padding keys; undefined = every key counts
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& buckets, const at::Tensor& mask,
+                     const nn::Attention& attention) const;
+
+ private:
+  std::int64_t heads_;
+  nn::Linear q_, k_, v_, o_;
+  nn::Embedding relative_attention_bias_;
+};
+
+/// One layer: self-attention, then the gated feed-forward, each on the normed input and added to
+/// it.
+class UMT5Block : public memory::Module {
+ public:
+  explicit UMT5Block(const UMT5Config& config);
+
+  /// As UMT5Attention::forward; returns the new hidden states.
+  at::Tensor forward(const at::Tensor& hidden, const at::Tensor& buckets, const at::Tensor& mask,
+                     const nn::Attention& attention) const;
+
+ private:
+  nn::T5RmsNorm attention_norm_;
+  UMT5Attention attention_;
+  nn::T5RmsNorm ffn_norm_;
+  nn::Linear wi_0_, wi_1_, wo_;
+};
+
+/// The text encoder of Wan.
+class UMT5EncoderModel : public memory::Module {
+ public:
+  explicit UMT5EncoderModel(const UMT5Config& config);
+
+  const UMT5Config& config() const { return config_; }
+  std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
+  memory::Module& block(std::int64_t index) { return *blocks_.at(static_cast<std::size_t>(index)); }
+
+  /// The embedding under its second name, which holds the same numbers, and the decoder, which
+  /// nothing here runs.
+  std::vector<std::string> unused_prefixes() const override;
+
+  /// input_ids       [B, L] int64, 0 to vocab_size - 1, on the weights' device
+  /// attention_mask  [B, L], 0 on padding; undefined = no padding
+  /// observer        told about every layer
+  /// returns         [B, L, d_model] in the weights' dtype; rows of padding hold no meaning
+  /// throws          ShapeError when the shapes differ; InputError for an id outside the vocabulary
+  at::Tensor forward(const at::Tensor& input_ids, const at::Tensor& attention_mask,
+                     const nn::Attention& attention, nn::LayerObserver* observer = nullptr) const;
+
+  /// What the transformer is fed: the hidden states of the tokens, then rows of zeros.
+  ///
+  /// Padding keys are masked in the reference, so leaving them out says the same in less time.
+  ///
+  /// input_ids  [B, n] int64 without padding
+  /// rows       n or more
+  /// returns    [B, rows, d_model] in the weights' dtype
+  at::Tensor prompt_embeds(const at::Tensor& input_ids, std::int64_t rows,
+                           const nn::Attention& attention,
+                           nn::LayerObserver* observer = nullptr) const;
+
+ private:
+  UMT5Config config_;
+  nn::Embedding shared_;
+  std::vector<std::unique_ptr<UMT5Block>> blocks_;
+  nn::T5RmsNorm final_layer_norm_;
+};
+
+}  // namespace chitu::models

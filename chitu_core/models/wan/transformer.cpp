@@ -1,0 +1,126 @@
+#include "chitu_core/models/wan/transformer.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "chitu_core/common/error.h"
+
+namespace chitu::models {
+namespace {
+
+/// The block's keys and values for one prompt: kept ones, else made now, and kept if so asked.
+KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
+                            WanTextContext& text, bool keep) {
+  if (!keep) return block.keys_values(text.embeds);
+  if (text.keys_values.size() <= index) text.keys_values.resize(index + 1);
+  KeysValues& kept = text.keys_values[index];
+  if (!kept.keys.defined()) kept = block.keys_values(text.embeds);
+  return kept;
+}
+
+/// Gives every prompt hidden states of its own. Until the first cross-attention they are one.
+void part_ways(std::vector<at::Tensor>& hidden, std::size_t prompts) {
+  while (hidden.size() < prompts) hidden.push_back(hidden.front().clone());
+}
+
+}  // namespace
+
+WanTransformer3DModel::WanTransformer3DModel(const WanTransformer3DConfig& config)
+    : config_(config),
+      rotary_(config.attention_head_dim, config.rope_max_seq_len),
+      scale_shift_table_(
+          add_parameter("scale_shift_table", {1, 2, config.width()}, memory::Precision::float32)),
+      patch_embedding_(config),
+      condition_embedder_(config),
+      proj_out_(config.width(), config.out_channels * config.patch_volume()) {
+  add_child("patch_embedding", patch_embedding_);
+  add_child("condition_embedder", condition_embedder_);
+  for (std::int64_t index = 0; index < config.num_layers; ++index) {
+    blocks_.push_back(std::make_unique<WanTransformerBlock>(config));
+    add_child(fmt::format("blocks.{}", index), *blocks_.back());
+  }
+  add_child("proj_out", proj_out_);
+}
+
+std::array<std::int64_t, 3> WanTransformer3DModel::grid(const at::Tensor& latents) const {
+  const auto fits = [&] {
+    if (latents.dim() != 5 || latents.size(1) != config_.in_channels) return false;
+    for (std::int64_t axis = 0; axis < 3; ++axis)
+      if (latents.size(axis + 2) % config_.patch_size[static_cast<std::size_t>(axis)] != 0)
+        return false;
+    return latents.numel() > 0;
+  };
+  if (!fits())
+    throw ShapeError(
+        fmt::format("the transformer takes latents [B, {}, F, H, W] in patches of [{}], got [{}]",
+                    config_.in_channels, fmt::join(config_.patch_size, ", "),
+                    fmt::join(latents.sizes(), ", ")));
+  return {latents.size(2) / config_.patch_size[0], latents.size(3) / config_.patch_size[1],
+          latents.size(4) / config_.patch_size[2]};
+}
+
+WanDenoiseContext WanTransformer3DModel::prepare(const at::Tensor& latents,
+                                                 const std::vector<at::Tensor>& prompt_embeds,
+                                                 bool keep_text_kv) const {
+  WanDenoiseContext context{rotary_.table(grid(latents), latents.device()), {}, keep_text_kv};
+  for (const at::Tensor& embeds : prompt_embeds) {
+    if (embeds.dim() != 3 || embeds.size(0) != latents.size(0) ||
+        embeds.size(2) != config_.text_dim)
+      throw ShapeError(fmt::format("the transformer takes prompt_embeds [{}, L, {}], got [{}]",
+                                   latents.size(0), config_.text_dim,
+                                   fmt::join(embeds.sizes(), ", ")));
+    context.texts.push_back({condition_embedder_.text(embeds), {}});
+  }
+  return context;
+}
+
+std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents, double timestep,
+                                                       WanDenoiseContext& context,
+                                                       const nn::Attention& attention,
+                                                       const WanForwardOptions& options) const {
+  const auto tokens = grid(latents);
+  if (tokens[0] * tokens[1] * tokens[2] != context.rotary.size(0))
+    throw ShapeError(fmt::format("the context was made for {} tokens, the latents have [{}]",
+                                 context.rotary.size(0), fmt::join(tokens, ", ")));
+  const WanTimeContext time = condition_embedder_.time(timestep, latents.device());
+
+  std::vector<at::Tensor> hidden{patch_embedding_.forward(latents)};
+  for (std::size_t index = 0; index < blocks_.size(); ++index) {
+    if (options.observer) options.observer->before_layer(static_cast<std::int64_t>(index));
+    const WanTransformerBlock& block = *blocks_[index];
+    const WanBlockModulation modulation = block.modulation(time.timestep_proj);
+    for (at::Tensor& states : hidden)
+      block.self_attention(states, modulation, context.rotary, attention);
+    part_ways(hidden, context.texts.size());
+    for (std::size_t prompt = 0; prompt < hidden.size(); ++prompt) {
+      block.cross_attention(
+          hidden[prompt],
+          text_keys_values(block, index, context.texts[prompt], context.keep_text_kv), attention);
+      block.feed_forward(hidden[prompt], modulation, options.ffn_chunk_tokens);
+    }
+    if (options.observer) options.observer->after_layer(static_cast<std::int64_t>(index));
+  }
+  for (at::Tensor& states : hidden) states = unpatchify(head(states, time.temb), tokens);
+  return hidden;
+}
+
+at::Tensor WanTransformer3DModel::head(const at::Tensor& hidden, const at::Tensor& temb) const {
+  const at::Tensor both = scale_shift_table_.tensor.add(temb.unsqueeze(1));
+  const at::Tensor shift = both.narrow(1, 0, 1);
+  const at::Tensor scale = both.narrow(1, 1, 1).add_(1);
+  return proj_out_.forward(nn::modulated_layer_norm(hidden, scale, shift, config_.eps));
+}
+
+at::Tensor WanTransformer3DModel::unpatchify(const at::Tensor& tokens,
+                                             const std::array<std::int64_t, 3>& grid) const {
+  const auto [pt, ph, pw] = config_.patch_size;
+  // A token's channels are [pt, ph, pw, C], C fastest: not the order that patch_embedding reads.
+  return tokens.view({tokens.size(0), grid[0], grid[1], grid[2], pt, ph, pw, -1})
+      .permute({0, 7, 1, 4, 2, 5, 3, 6})
+      .flatten(6, 7)
+      .flatten(4, 5)
+      .flatten(2, 3);
+}
+
+}  // namespace chitu::models

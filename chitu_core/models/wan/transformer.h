@@ -1,0 +1,91 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "chitu_core/memory/module.h"
+#include "chitu_core/models/wan/rotary.h"
+#include "chitu_core/models/wan/transformer_block.h"
+#include "chitu_core/models/wan/transformer_config.h"
+#include "chitu_core/models/wan/transformer_embedder.h"
+#include "chitu_core/nn/attention.h"
+#include "chitu_core/nn/layer_observer.h"
+#include "chitu_core/nn/linear.h"
+
+namespace chitu::models {
+
+/// What one prompt says to the transformer, the same at every step.
+struct WanTextContext {
+  at::Tensor embeds;  ///< [B, L, D]: the projected prompt, padding rows included
+  /// One entry a block, filled by the first pass when the context keeps them.
+  std::vector<KeysValues> keys_values;
+};
+
+/// What does not change while one video is denoised. The caller holds it, reuses it for every step,
+/// and frees it by dropping it.
+struct WanDenoiseContext {
+  at::Tensor rotary;  ///< [tokens, head_dim / 2] complex64
+  std::vector<WanTextContext>
+      texts;  ///< one per prompt: with guidance the prompt, then the negative
+  /// Keep each block's cross-attention keys and values from the first pass on: 2 * blocks * B * L *
+  /// D elements per prompt, and no bit of the result differs.
+  bool keep_text_kv = true;
+};
+
+struct WanForwardOptions {
+  /// Most tokens in the feed-forward's wide middle at once; 0 = all.
+  std::int64_t ffn_chunk_tokens = 0;
+  nn::LayerObserver* observer = nullptr;  ///< told about every block
+};
+
+/// The text-to-video transformer of Wan 2.1: predicts the velocity of the latents.
+///
+/// Arithmetic is that of diffusers: the weights' dtype, with the timestep embedding, the modulation
+/// and the layer norms in float32.
+class WanTransformer3DModel : public memory::Module {
+ public:
+  explicit WanTransformer3DModel(const WanTransformer3DConfig& config);
+
+  const WanTransformer3DConfig& config() const { return config_; }
+  std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
+  memory::Module& block(std::int64_t index) { return *blocks_.at(static_cast<std::size_t>(index)); }
+
+  /// Makes what forward() needs besides the latents and the timestep.
+  ///
+  /// latents        [B, C, F, H, W]; only its shape and device are read
+  /// prompt_embeds  one [B, L, text_dim] per prompt, zero rows after the last token
+  /// throws         ShapeError when a shape does not fit the config; InputError when the video has
+  ///                more tokens along an axis than rope_max_seq_len
+  WanDenoiseContext prepare(const at::Tensor& latents, const std::vector<at::Tensor>& prompt_embeds,
+                            bool keep_text_kv = true) const;
+
+  /// One prediction per prompt of the context. Work that does not depend on the prompt is done
+  /// once; every prediction has the bits it would have alone.
+  ///
+  /// latents    [B, C, F, H, W], any floating dtype; cast to the model's
+  /// timestep   0 to 1000, as the scheduler gives it
+  /// returns    velocity, [B, C, F, H, W] in the model's dtype, in the order of context.texts
+  /// throws     ShapeError when the latents are not those the context was made for
+  std::vector<at::Tensor> forward(const at::Tensor& latents, double timestep,
+                                  WanDenoiseContext& context, const nn::Attention& attention,
+                                  const WanForwardOptions& options = {}) const;
+
+ private:
+  at::Tensor head(const at::Tensor& hidden, const at::Tensor& temb) const;
+  at::Tensor unpatchify(const at::Tensor& tokens, const std::array<std::int64_t, 3>& grid) const;
+  std::array<std::int64_t, 3> grid(const at::Tensor& latents) const;
+
+  WanTransformer3DConfig config_;
+  WanRotaryPosEmbed rotary_;
+  memory::Parameter& scale_shift_table_;
+  WanPatchEmbedding patch_embedding_;
+  WanTimeTextEmbedding condition_embedder_;
+  std::vector<std::unique_ptr<WanTransformerBlock>> blocks_;
+  nn::Linear proj_out_;
+};
+
+}  // namespace chitu::models

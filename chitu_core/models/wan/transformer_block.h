@@ -1,0 +1,59 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "chitu_core/memory/module.h"
+#include "chitu_core/models/wan/transformer_attention.h"
+#include "chitu_core/models/wan/transformer_config.h"
+#include "chitu_core/nn/attention.h"
+#include "chitu_core/nn/linear.h"
+#include "chitu_core/nn/norm.h"
+
+namespace chitu::models {
+
+/// What the timestep does to one block, [B, 1, D] float32 each; a scale includes its 1 +.
+struct WanBlockModulation {
+  at::Tensor attention_shift, attention_scale, attention_gate;
+  at::Tensor ffn_shift, ffn_scale, ffn_gate;
+};
+
+/// Linear, GELU (tanh form), Linear. Keys: net.0.proj, net.2.
+class WanFeedForward : public memory::Module {
+ public:
+  WanFeedForward(std::int64_t width, std::int64_t middle);
+  at::Tensor forward(const at::Tensor& x) const;  ///< [B, L, D] to [B, L, D]
+
+ private:
+  nn::Linear in_, out_;
+};
+
+/// Self-attention, cross-attention and feed-forward, each added to the hidden states
+/// [B, L, D], which every step below changes in place.
+class WanTransformerBlock : public memory::Module {
+ public:
+  explicit WanTransformerBlock(const WanTransformer3DConfig& config);
+
+  /// timestep_proj [B, 6, D] float32.
+  WanBlockModulation modulation(const at::Tensor& timestep_proj) const;
+  KeysValues keys_values(const at::Tensor& text) const { return attn2_.keys_values(text); }
+
+  void self_attention(at::Tensor& hidden, const WanBlockModulation& modulation,
+                      const at::Tensor& rotary, const nn::Attention& attention) const;
+  void cross_attention(at::Tensor& hidden, const KeysValues& text,
+                       const nn::Attention& attention) const;
+  /// chunk_tokens bounds how many tokens are in the wide middle at once; 0 = all.
+  void feed_forward(at::Tensor& hidden, const WanBlockModulation& modulation,
+                    std::int64_t chunk_tokens) const;
+
+ private:
+  double eps_;
+  memory::Parameter& scale_shift_table_;
+  WanAttention attn1_, attn2_;
+  std::optional<nn::LayerNorm> norm2_;
+  WanFeedForward ffn_;
+};
+
+}  // namespace chitu::models

@@ -1,0 +1,124 @@
+#include "chitu_core/models/wan/transformer_config.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/io/json.h"
+
+namespace chitu::models {
+namespace {
+
+constexpr std::int64_t kMostLayers = 1000;
+constexpr std::int64_t kWidest = 1 << 20;
+
+const std::vector<std::string> kKnownKeys{"patch_size",
+                                          "num_attention_heads",
+                                          "attention_head_dim",
+                                          "in_channels",
+                                          "out_channels",
+                                          "text_dim",
+                                          "freq_dim",
+                                          "ffn_dim",
+                                          "num_layers",
+                                          "cross_attn_norm",
+                                          "qk_norm",
+                                          "eps",
+                                          "image_dim",
+                                          "added_kv_proj_dim",
+                                          "rope_max_seq_len",
+                                          "pos_embed_seq_len"};
+
+/// Keys of relatives of this model, and what to call the relative.
+struct Relative {
+  const char* key;
+  const char* name;
+};
+constexpr Relative kNullInTextToVideo[] = {{"image_dim", "image-to-video"},
+                                           {"added_kv_proj_dim", "image-to-video"},
+                                           {"pos_embed_seq_len", "first-and-last-frame-to-video"}};
+constexpr Relative kForeign[] = {{"vace_layers", "VACE"},
+                                 {"vace_in_channels", "VACE"},
+                                 {"boundary_ratio", "Wan 2.2"},
+                                 {"expand_timesteps", "Wan 2.2"},
+                                 {"motion_encoder_size", "Wan Animate"},
+                                 {"audio_dim", "speech-to-video"}};
+
+void refuse_relatives(const io::JsonObject& json) {
+  const auto class_name = json.value_or<std::string>("_class_name", "WanTransformer3DModel");
+  if (class_name != "WanTransformer3DModel")
+    json.fail("_class_name", "expected WanTransformer3DModel, got " + class_name);
+  for (const auto& [key, name] : kForeign)
+    if (json.contains(key)) json.fail(key, fmt::format("{} models are not supported", name));
+  for (const auto& [key, name] : kNullInTextToVideo)
+    if (json.contains(key) && !json.json().at(key).is_null())
+      json.fail(key, fmt::format("{} models are not supported, expected null", name));
+  for (const std::string& key : json.unknown_keys(kKnownKeys))
+    json.fail(key, "unknown key" + did_you_mean(key, kKnownKeys));
+}
+
+std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t fallback,
+                     std::int64_t most = kWidest) {
+  const auto value = json.value_or<std::int64_t>(key, fallback);
+  if (value < 1 || value > most)
+    json.fail(key, fmt::format("expected 1 to {}, got {}", most, value));
+  return value;
+}
+
+void read_patch_size(const io::JsonObject& json, std::array<std::int64_t, 3>& patch_size) {
+  const auto values = json.value_or<std::vector<std::int64_t>>(
+      "patch_size", {patch_size.begin(), patch_size.end()});
+  if (values.size() != 3) json.fail("patch_size", "expected three integers");
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    if (values[axis] < 1 || values[axis] > 64)
+      json.fail("patch_size", fmt::format("expected 1 to 64, got {}", values[axis]));
+    patch_size[axis] = values[axis];
+  }
+}
+
+void check(const WanTransformer3DConfig& config, const io::JsonObject& json) {
+  if (config.attention_head_dim % 2 != 0)
+    json.fail("attention_head_dim",
+              "expected an even number, for the rotary embedding turns pairs");
+  if (config.freq_dim % 2 != 0) json.fail("freq_dim", "expected an even number");
+  if (config.width() > kWidest)
+    json.fail("num_attention_heads", fmt::format("num_attention_heads * attention_head_dim is {}, "
+                                                 "expected at most {}",
+                                                 config.width(), kWidest));
+  if (config.in_channels != config.out_channels)
+    json.fail("in_channels",
+              fmt::format("expected out_channels ({}), got {}: image-to-video and inpainting "
+                          "models are not supported",
+                          config.out_channels, config.in_channels));
+  if (!(config.eps > 0 && config.eps < 1)) json.fail("eps", "expected a number between 0 and 1");
+}
+
+}  // namespace
+
+WanTransformer3DConfig WanTransformer3DConfig::from_json(const io::JsonObject& json) {
+  refuse_relatives(json);
+  const auto qk_norm = json.value_or<std::string>("qk_norm", "rms_norm_across_heads");
+  if (qk_norm != "rms_norm_across_heads")
+    json.fail("qk_norm", "expected rms_norm_across_heads, got " + qk_norm);
+
+  WanTransformer3DConfig config;
+  read_patch_size(json, config.patch_size);
+  config.num_attention_heads = integer(json, "num_attention_heads", config.num_attention_heads);
+  config.attention_head_dim = integer(json, "attention_head_dim", config.attention_head_dim);
+  config.in_channels = integer(json, "in_channels", config.in_channels);
+  config.out_channels = integer(json, "out_channels", config.in_channels);
+  config.text_dim = integer(json, "text_dim", config.text_dim);
+  config.freq_dim = integer(json, "freq_dim", config.freq_dim);
+  config.ffn_dim = integer(json, "ffn_dim", config.ffn_dim);
+  config.num_layers = integer(json, "num_layers", config.num_layers, kMostLayers);
+  config.cross_attn_norm = json.value_or("cross_attn_norm", config.cross_attn_norm);
+  config.eps = json.value_or("eps", config.eps);
+  config.rope_max_seq_len = integer(json, "rope_max_seq_len", config.rope_max_seq_len);
+  check(config, json);
+  return config;
+}
+
+}  // namespace chitu::models

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace chitu::io {
+class JsonObject;
+}
+
+namespace chitu::models {
+
+/// What transformer/config.json says; the defaults are those of the published class.
+struct WanTransformer3DConfig {
+  std::array<std::int64_t, 3> patch_size{1, 2, 2};  ///< latents per token: frames, rows, columns
+  std::int64_t num_attention_heads = 40;
+  std::int64_t attention_head_dim = 128;
+  std::int64_t in_channels = 16;
+  std::int64_t out_channels = 16;
+  std::int64_t text_dim = 512;   ///< width of the prompt embeddings
+  std::int64_t freq_dim = 256;   ///< width of the timestep's sinusoids
+  std::int64_t ffn_dim = 13824;  ///< width of the feed-forward's middle
+  std::int64_t num_layers = 40;
+  bool cross_attn_norm = true;
+  double eps = 1e-6;
+  std::int64_t rope_max_seq_len = 1024;  ///< tokens per axis
+
+  /// throws  InputError naming file and key: a key or a value of a model that is not supported
+  ///         (image-to-video, Wan 2.2, VACE), an unknown key, a wrong type, a number out of range
+  static WanTransformer3DConfig from_json(const io::JsonObject& json);
+
+  std::int64_t width() const { return num_attention_heads * attention_head_dim; }
+  std::int64_t patch_volume() const { return patch_size[0] * patch_size[1] * patch_size[2]; }
+};
+
+}  // namespace chitu::models

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+
+#include "chitu_core/memory/module.h"
+#include "chitu_core/models/wan/transformer_config.h"
+#include "chitu_core/nn/linear.h"
+
+namespace chitu::models {
+
+/// The convolution that makes tokens of latents, its kernel as large as its stride. Keys: weight
+/// [D, C, pt, ph, pw], bias [D].
+class WanPatchEmbedding : public memory::Module {
+ public:
+  explicit WanPatchEmbedding(const WanTransformer3DConfig& config);
+
+  /// latents [B, C, F, H, W], cast to the weight's dtype; returns [B, tokens, D], tokens in the
+  /// order frame, row, column.
+  at::Tensor forward(const at::Tensor& latents) const;
+
+ private:
+  std::array<std::int64_t, 3> patch_;
+  memory::Parameter& weight_;
+  memory::Parameter& bias_;
+};
+
+/// Two linear maps with an activation between. Keys: linear_1, linear_2.
+struct TwoLinear : memory::Module {
+  TwoLinear(std::int64_t in, std::int64_t out,
+            memory::Precision precision = memory::Precision::follow);
+  nn::Linear linear_1, linear_2;
+};
+
+/// What the timestep says to the whole transformer.
+struct WanTimeContext {
+  at::Tensor temb;           ///< [1, D] in the model's dtype: for the head
+  at::Tensor timestep_proj;  ///< [1, 6, D] float32: for the blocks
+};
+
+/// Timestep and prompt embeddings. Keys: time_embedder, time_proj, text_embedder.
+class WanTimeTextEmbedding : public memory::Module {
+ public:
+  explicit WanTimeTextEmbedding(const WanTransformer3DConfig& config);
+
+  /// The time embedder computes in float32, the projection in the model's dtype.
+  WanTimeContext time(double timestep, c10::Device device) const;
+  /// prompt_embeds [B, L, text_dim]; returns [B, L, D] in the model's dtype.
+  at::Tensor text(const at::Tensor& prompt_embeds) const;
+
+ private:
+  std::int64_t freq_dim_;
+  TwoLinear time_embedder_;
+  nn::Linear time_proj_;
+  TwoLinear text_embedder_;
+};
+
+}  // namespace chitu::models

@@ -1,0 +1,55 @@
+#include "chitu_core/nn/attention.h"
+
+#include <c10/core/Device.h>
+#include <fmt/format.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
+
+namespace chitu::nn {
+namespace {
+
+using Backends = Registry<AttentionBackend>;
+
+std::string device_name(c10::DeviceType device) { return c10::DeviceTypeName(device, true); }
+
+std::string best_exact(c10::DeviceType device) {
+  std::string best;
+  int best_rank = 0;
+  for (const auto& [name, backend] : Backends::instance().entries()) {
+    if (!backend->exact() || !backend->runs_on(device)) continue;
+    if (!best.empty() && backend->rank() <= best_rank) continue;
+    best = name;
+    best_rank = backend->rank();
+  }
+  if (best.empty())
+    throw InputError("infer.attn_type: no exact attention backend runs on " + device_name(device));
+  return best;
+}
+
+}  // namespace
+
+Attention::Attention(std::string_view name, c10::DeviceType device)
+    : name_(name == "auto" ? best_exact(device) : std::string(name)),
+      backend_(Backends::instance().find(name_)) {
+  if (!backend_)
+    throw InputError(
+        fmt::format("infer.attn_type: unknown attention backend {}, expected one of {}", name,
+                    join(attention_names())));
+  if (!backend_->runs_on(device))
+    throw InputError(
+        fmt::format("infer.attn_type: {} does not run on {}", name, device_name(device)));
+}
+
+at::Tensor Attention::operator()(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                 const AttentionOptions& options) const {
+  return hook_ ? hook_->run(q, k, v, options, *backend_) : backend_->run(q, k, v, options);
+}
+
+std::vector<std::string> attention_names() {
+  std::vector<std::string> names = Backends::instance().names();
+  names.insert(names.begin(), "auto");
+  return names;
+}
+
+}  // namespace chitu::nn

@@ -1,0 +1,25 @@
+#include "chitu_core/nn/embedding.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+namespace chitu::nn {
+
+at::Tensor Embedding::forward(const at::Tensor& ids) const {
+  return at::embedding(weight_.tensor, ids);
+}
+
+at::Tensor timestep_embedding(double timestep, std::int64_t width, c10::Device device) {
+  const std::int64_t half = width / 2;
+  // In float32 throughout, as in the reference: at t = 999 a double would differ by 1e-5.
+  const at::Tensor angles = at::arange(half, at::TensorOptions().dtype(at::kFloat).device(device))
+                                .mul_(-std::log(10000.0))
+                                .div_(static_cast<double>(half))
+                                .exp_()
+                                .mul_(timestep)
+                                .unsqueeze_(0);
+  return at::cat({angles.cos(), angles.sin()}, -1);
+}
+
+}  // namespace chitu::nn
