@@ -1,0 +1,63 @@
+#include "chitu_core/io/tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/io/json.h"
+#include "chitu_core/io/tokenizer/sentencepiece_tokenizer.h"
+#include "chitu_core/io/tokenizer/unigram_tokenizer.h"
+#include "chitu_core/io/utf8.h"
+
+namespace chitu::io {
+
+std::unique_ptr<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) {
+  if (!std::filesystem::is_directory(folder))
+    throw InputError(folder.string() + ": no such folder");
+  if (std::filesystem::exists(folder / "tokenizer.json"))
+    return std::make_unique<UnigramTokenizer>(folder);
+  if (std::filesystem::exists(folder / "spiece.model"))
+    return std::make_unique<SentencePieceTokenizer>(folder);
+  throw InputError(folder.string() +
+                   ": no tokenizer here, looked for tokenizer.json, spiece.model");
+}
+
+std::vector<std::int64_t> Tokenizer::encode(std::string_view text) const {
+  require_utf8(text, "text");
+  std::vector<std::int64_t> ids = prefix();
+  const auto body = encode_text(text);
+  ids.insert(ids.end(), body.begin(), body.end());
+  ids.insert(ids.end(), suffix().begin(), suffix().end());
+  return ids;
+}
+
+std::vector<std::int64_t> Tokenizer::encode(std::string_view text, std::int64_t max_length) const {
+  const auto around = static_cast<std::int64_t>(prefix().size() + suffix().size());
+  if (max_length < around)
+    throw InputError(fmt::format("max_length: expected {} or more, got {}", around, max_length));
+  std::vector<std::int64_t> ids = encode(text);
+  const auto surplus = static_cast<std::int64_t>(ids.size()) - max_length;
+  if (surplus <= 0) return ids;
+  const auto end = ids.end() - static_cast<std::ptrdiff_t>(suffix().size());
+  ids.erase(end - surplus, end);
+  return ids;
+}
+
+std::string tokenize_json(const Tokenizer& tokenizer, std::string_view json) {
+  const std::string name = "standard input";
+  const nlohmann::json texts = parse_json(json, name);
+  if (!texts.is_array()) throw InputError(name + ": expected a JSON array of texts");
+  std::string out = "[";
+  for (const auto& text : texts) {
+    if (!text.is_string())
+      throw InputError(name + ": expected texts in the array, got " + text.dump());
+    nlohmann::ordered_json row;
+    row["text"] = text;
+    row["ids"] = tokenizer.encode(text.get_ref<const std::string&>());
+    out += (out.size() > 1 ? ",\n " : "") + row.dump();
+  }
+  return out + "]\n";
+}
+
+}  // namespace chitu::io

@@ -1,0 +1,108 @@
+#include "chitu_core/io/tokenizer/pre_tokenizer.h"
+
+#include <unicode/uchar.h>
+
+#include <nlohmann/json.hpp>
+
+#include "chitu_core/io/json.h"
+#include "chitu_core/io/utf8.h"
+
+namespace chitu::io {
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// Marks word beginnings with a visible character instead of a space.
+struct Metaspace {
+  std::string replacement;
+  std::string prepend_scheme;  ///< always, first or never
+  bool split = true;
+
+  static Metaspace read(const JsonObject& step) {
+    Metaspace metaspace;
+    metaspace.replacement = step.value_or<std::string>("replacement", "▁");
+    if (metaspace.replacement.empty() ||
+        metaspace.replacement.size() != character_bytes(metaspace.replacement[0]))
+      step.fail("replacement", "expected one character, got \"" + metaspace.replacement + "\"");
+    metaspace.split = step.value_or("split", true);
+    // Older files know add_prefix_space alone, and false wins over a scheme that is not given.
+    const bool add_prefix_space = step.value_or("add_prefix_space", true);
+    metaspace.prepend_scheme =
+        step.value_or<std::string>("prepend_scheme", add_prefix_space ? "always" : "never");
+    const auto& scheme = metaspace.prepend_scheme;
+    if (scheme != "always" && scheme != "first" && scheme != "never")
+      step.fail("prepend_scheme", "expected always, first or never, got \"" + scheme + "\"");
+    return metaspace;
+  }
+
+  void operator()(const std::string& word, bool first, Words& out) const {
+    std::string marked;
+    for (const char byte : word)
+      if (byte == ' ')
+        marked += replacement;
+      else
+        marked += byte;
+    const bool prepend = prepend_scheme == "always" || (prepend_scheme == "first" && first);
+    if (prepend && !marked.starts_with(replacement)) marked.insert(0, replacement);
+    if (!split) {
+      out.push_back(std::move(marked));
+      return;
+    }
+    // Every mark begins a word.
+    std::size_t start = 0;
+    while (start < marked.size()) {
+      const std::size_t next = std::min(marked.find(replacement, start + 1), marked.size());
+      out.push_back(marked.substr(start, next - start));
+      start = next;
+    }
+  }
+};
+
+void split_at_white_space(const std::string& word, bool, Words& out) {
+  std::string part;
+  for (std::size_t i = 0; i < word.size();) {
+    const char32_t character = next_character(word, i);
+    if (u_isUWhiteSpace(static_cast<UChar32>(character)) == 0) {
+      append_character(part, character);
+    } else if (!part.empty()) {
+      out.push_back(std::move(part));
+      part.clear();
+    }
+  }
+  if (!part.empty()) out.push_back(std::move(part));
+}
+
+}  // namespace
+
+PreTokenizer::PreTokenizer(const nlohmann::json& json, const std::string& file) {
+  if (!json.is_null()) add(json, file);
+}
+
+std::vector<std::string> PreTokenizer::split(std::string_view text, bool at_start) const {
+  Words words;
+  if (!text.empty()) words.emplace_back(text);
+  for (const Step& step : steps_) {
+    Words split;
+    for (std::size_t i = 0; i < words.size(); ++i) step(words[i], at_start && i == 0, split);
+    words = std::move(split);
+  }
+  return words;
+}
+
+void PreTokenizer::add(const nlohmann::json& json, const std::string& file) {
+  const JsonObject step(file + ": pre_tokenizer", json);
+  const auto type = step.required<std::string>("type");
+  if (type == "Sequence") {
+    if (!json.contains("pretokenizers") || !json["pretokenizers"].is_array())
+      step.fail("pretokenizers", "expected a list");
+    for (const auto& inner : json["pretokenizers"]) add(inner, file);
+  } else if (type == "Metaspace") {
+    steps_.push_back(Metaspace::read(step));
+  } else if (type == "WhitespaceSplit") {
+    steps_.push_back(split_at_white_space);
+  } else {
+    step.fail("type", "\"" + type + "\" is not supported");
+  }
+}
+
+}  // namespace chitu::io

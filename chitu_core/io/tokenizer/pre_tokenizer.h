@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chitu::io {
+
+/// The "pre_tokenizer" of a tokenizer.json: splits normalised text into the words that the model
+/// sees one by one. Knows Metaspace (also as files before tokenizers 0.15 write it),
+/// WhitespaceSplit and Sequence.
+class PreTokenizer {
+ public:
+  /// `json` may be null: one word. `file` opens the messages.
+  /// Throws InputError naming a kind that is not supported, or a damaged one.
+  PreTokenizer(const nlohmann::json& json, const std::string& file);
+
+  /// The words of valid UTF-8 text. `at_start` says that the text opens the whole input.
+  std::vector<std::string> split(std::string_view text, bool at_start) const;
+
+ private:
+  using Words = std::vector<std::string>;
+  using Step = std::function<void(const std::string& word, bool first, Words& out)>;
+
+  void add(const nlohmann::json& json, const std::string& file);
+
+  std::vector<Step> steps_;
+};
+
+}  // namespace chitu::io

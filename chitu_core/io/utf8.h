@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace chitu::io {
+
+/// Throws InputError "<what>: not valid UTF-8 at byte <n>" unless `text` is valid UTF-8.
+void require_utf8(std::string_view text, const std::string& what);
+
+/// Decodes the character at `position` of valid UTF-8 text and steps over it.
+char32_t next_character(std::string_view text, std::size_t& position);
+
+/// Bytes of the character that begins with this byte of valid UTF-8 text: 1 to 4.
+std::size_t character_bytes(char lead);
+
+/// Appends one character. Anything that is no Unicode scalar value becomes U+FFFD.
+void append_character(std::string& text, char32_t character);
+
+std::u32string to_utf32(std::string_view text);
+std::string to_utf8(std::u32string_view text);
+
+}  // namespace chitu::io
