@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chitu::config {
+
+/// What a field accepts beyond its type. Rules join with &&; a list's rule holds for each item.
+struct Rule {
+  std::optional<double> least;
+  std::optional<double> most;
+  bool above_least = false;  ///< `least` itself is out
+  bool below_most = false;   ///< `most` itself is out
+  std::optional<std::int64_t> multiple;
+  std::vector<std::string> choices;
+
+  bool empty() const;
+  bool holds(double number) const;
+  bool holds(std::int64_t number) const;
+  bool holds(std::string_view text) const;
+
+  /// "0 to 3", "at least 16, a multiple of 16", "one of a, b, c"; "" when empty.
+  std::string expected() const;
+};
+
+Rule between(double least, double most);  ///< both ends are in
+Rule at_least(double least);
+Rule at_most(double most);
+Rule more_than(double least);
+Rule less_than(double most);
+Rule multiple_of(std::int64_t factor);
+Rule one_of(std::vector<std::string> choices);
+
+Rule operator&&(Rule a, const Rule& b);
+
+}  // namespace chitu::config

@@ -1,0 +1,150 @@
+#include "chitu_core/config/binder.h"
+
+#include "chitu_core/config/loader.h"
+#include "tests/support/catch.h"
+
+namespace chitu::config {
+namespace {
+
+enum class Residency { resident, offloaded, streamed };
+
+constexpr auto config_names(Residency) {
+  using namespace std::string_view_literals;
+  return std::array{std::pair{"resident"sv, Residency::resident},
+                    std::pair{"offloaded"sv, Residency::offloaded},
+                    std::pair{"streamed"sv, Residency::streamed}};
+}
+
+struct MemoryConfig {
+  int low_mem_level = 0;
+  std::int64_t vae_tile_px = 256;
+  Residency transformer = Residency::resident;
+
+  void bind(Binder& binder) {
+    binder.field("low_mem_level", low_mem_level, between(0, 3), "0 keeps all on the device");
+    binder.field("vae_tile_px", vae_tile_px, at_least(64) && multiple_of(8));
+    binder.field("transformer", transformer);
+  }
+};
+
+struct RequestConfig {
+  std::string prompt;
+  double guidance_scale = 5;
+  bool save = true;
+  std::optional<std::int64_t> seed;
+  std::vector<double> sigmas;
+  std::map<std::string, int> weights;
+  std::array<int, 2> size = {64, 64};
+  std::filesystem::path output = "out";
+  MemoryConfig memory;
+
+  void bind(Binder& binder) {
+    binder.required("prompt", prompt, {}, "what to draw");
+    binder.field("guidance_scale", guidance_scale, at_least(1));
+    binder.field("save", save, "whether to write a file");
+    binder.field("seed", seed);
+    binder.field("sigmas", sigmas, more_than(0));
+    binder.field("weights", weights);
+    binder.field("size", size, at_least(16));
+    binder.field("output", output);
+    binder.field("memory", memory);
+  }
+};
+
+MemoryConfig read_memory(const char* text) {
+  const Node root = parse_yaml(text, "config/memory/low.yaml");
+  return read<MemoryConfig>(View(root)["memory"]);
+}
+
+RequestConfig read_request(const char* text) {
+  const Node root = parse_yaml(text, "request.yaml");
+  return read<RequestConfig>(root);
+}
+
+}  // namespace
+
+TEST_CASE("a struct reads its fields from YAML", "[config]") {
+  const RequestConfig request = read_request(
+      "prompt: a red circle\nguidance_scale: 3\nsave: 'no'\nseed: ${weights.a}\n"
+      "sigmas: [1, .5, '0.25']\nweights: {a: 7, b: -1}\nsize: [832, 480]\noutput: x/y\n"
+      "memory: {low_mem_level: '2', transformer: streamed}\n");
+  CHECK(request.prompt == "a red circle");
+  CHECK(request.guidance_scale == 3.0);
+  CHECK_FALSE(request.save);
+  CHECK(request.seed == 7);
+  CHECK(request.sigmas == std::vector<double>{1, 0.5, 0.25});
+  CHECK(request.weights == std::map<std::string, int>{{"a", 7}, {"b", -1}});
+  CHECK(request.size == std::array<int, 2>{832, 480});
+  CHECK(request.output == std::filesystem::path("x/y"));
+  CHECK(request.memory.low_mem_level == 2);
+  CHECK(request.memory.vae_tile_px == 256);
+  CHECK(request.memory.transformer == Residency::streamed);
+}
+
+TEST_CASE("a bad value is reported with its file, line and key", "[config]") {
+  SECTION("out of range") {
+    CHECK_THROWS_WITH(read_memory("memory:\n  low_mem_level: 5\n"),
+                      "config/memory/low.yaml:2: memory.low_mem_level: expected 0 to 3, got 5");
+  }
+  SECTION("wrong type") {
+    CHECK_THROWS_WITH(
+        read_memory("memory:\n  low_mem_level: five\n"),
+        "config/memory/low.yaml:2: memory.low_mem_level: expected 0 to 3, got \"five\"");
+  }
+  SECTION("a fraction for an integer") {
+    CHECK_THROWS_WITH(read_memory("memory:\n  low_mem_level: 1.5\n"),
+                      "config/memory/low.yaml:2: memory.low_mem_level: expected an integer, 0 to "
+                      "3, got 1.5");
+  }
+  SECTION("unknown key") {
+    CHECK_THROWS_WITH(
+        read_memory("memory:\n  low_mem_level: 3\n  vae_tile_pz: 64\n"),
+        "config/memory/low.yaml:3: memory.vae_tile_pz: unknown key, did you mean vae_tile_px?");
+  }
+  SECTION("unknown name of an enumeration") {
+    CHECK_THROWS_WITH(read_memory("memory: {transformer: streame}"),
+                      "config/memory/low.yaml:1: memory.transformer: expected one of resident, "
+                      "offloaded, streamed, got \"streame\", did you mean streamed?");
+  }
+  SECTION("an interpolation is named with what it gave") {
+    CHECK_THROWS_WITH(read_memory("memory:\n  low_mem_level: ${n}\nn: x\n"),
+                      "config/memory/low.yaml:2: memory.low_mem_level: expected 0 to 3, got \"x\" "
+                      "from ${n}");
+  }
+}
+
+TEST_CASE("all mistakes of a tree of structs are listed together", "[config]") {
+  try {
+    read_request(
+        "guidance_scale: 0.5\nsave: maybe\nseed: ???\nsigmas: [1, -1]\nsize: [1]\n"
+        "memory: {vae_tile_px: 65, trasformer: x}\nweights: {a: '${nope}'}\n");
+    FAIL("nothing was refused");
+  } catch (const ConfigError& error) {
+    CHECK(std::string(error.what()) ==
+          "request.yaml:1: prompt: required, give it a value\n"
+          "request.yaml:1: guidance_scale: expected at least 1, got 0.5\n"
+          "request.yaml:2: save: expected a boolean, got \"maybe\"\n"
+          "request.yaml:3: seed: is ??? (no value yet), expected an integer; set it with seed=...\n"
+          "request.yaml:4: sigmas[1]: expected more than 0, got -1\n"
+          "request.yaml:7: weights.a: cannot resolve ${nope}: key nope not found\n"
+          "request.yaml:5: size[0]: expected at least 16, got 1\n"
+          "request.yaml:6: memory.vae_tile_px: expected at least 64, a multiple of 8, got 65\n"
+          "request.yaml:6: memory.trasformer: unknown key, did you mean transformer?");
+  }
+}
+
+TEST_CASE("describe_fields lists names, types, defaults and help", "[config]") {
+  const std::vector<FieldInfo> fields = describe_fields<RequestConfig>();
+  REQUIRE(fields.size() == 9);
+  CHECK(fields[0].required);
+  CHECK(fields[0].help == "what to draw");
+  CHECK(fields[1].type == "number");
+  CHECK(fields[1].default_value == "5.0");
+  CHECK(fields[3].optional);
+  CHECK(fields[3].default_value == "null");
+  CHECK(fields[6].default_value == "[64, 64]");
+  REQUIRE(fields[8].children.size() == 3);
+  CHECK(fields[8].children[2].default_value == "resident");
+}
+
+}  // namespace chitu::config
