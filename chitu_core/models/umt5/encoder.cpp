@@ -1,4 +1,4 @@
-#include "chitu_core/models/umt5/umt5_encoder.h"
+#include "chitu_core/models/umt5/encoder.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>

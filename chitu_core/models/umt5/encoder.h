@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "chitu_core/memory/module.h"
-#include "chitu_core/models/umt5/umt5_config.h"
+#include "chitu_core/models/umt5/config.h"
 #include "chitu_core/nn/attention.h"
 #include "chitu_core/nn/embedding.h"
 #include "chitu_core/nn/layer_observer.h"

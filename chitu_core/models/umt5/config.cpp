@@ -1,4 +1,4 @@
-#include "chitu_core/models/umt5/umt5_config.h"
+#include "chitu_core/models/umt5/config.h"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,59 @@
+#include "chitu_core/models/schedulers/schedule.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/io/json.h"
+
+namespace chitu::models {
+
+std::vector<double> linspace(double first, double last, std::int64_t count) {
+  std::vector<double> values(static_cast<std::size_t>(count), first);
+  if (count < 2) return values;
+  const double step = (last - first) / static_cast<double>(count - 1);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i) * step + first;
+  values.back() = last;
+  return values;
+}
+
+void refuse_unknown_keys(const io::JsonObject& config, const std::vector<std::string>& known) {
+  for (const std::string& key : config.unknown_keys(known))
+    config.fail(key, "unknown key" + did_you_mean(key, known));
+}
+
+void refuse_true(const io::JsonObject& config, std::initializer_list<const char*> keys) {
+  for (const char* key : keys)
+    if (config.value_or(key, false)) config.fail(key, "true is not supported, expected false");
+}
+
+std::string one_of(const io::JsonObject& config, const char* key, const std::string& fallback,
+                   const std::vector<std::string>& allowed) {
+  const auto value = config.value_or<std::string>(key, fallback);
+  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+    config.fail(key, fmt::format("{} is not supported, expected {}", value, join(allowed, " or ")));
+  return value;
+}
+
+double positive(const io::JsonObject& config, const char* key, double fallback) {
+  const double value = config.value_or(key, fallback);
+  if (!(value > 0)) config.fail(key, fmt::format("expected a number above 0, got {}", value));
+  return value;
+}
+
+std::int64_t num_train_timesteps(const io::JsonObject& config) {
+  const auto count = config.value_or<std::int64_t>("num_train_timesteps", 1000);
+  if (count < 2 || count > 1000000)
+    config.fail("num_train_timesteps", fmt::format("expected 2 to 1000000, got {}", count));
+  return count;
+}
+
+void check_steps(std::int64_t num_inference_steps, std::int64_t most) {
+  if (num_inference_steps < 1 || num_inference_steps > most)
+    throw InputError(
+        fmt::format("num_inference_steps: expected 1 to {}, got {}", most, num_inference_steps));
+}
+
+}  // namespace chitu::models

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chitu_core/io/json.h"
+
+namespace chitu::models {
+
+/// What a schedule may need besides the number of steps.
+struct ScheduleOptions {
+  /// The schedule before any shift, one sigma a step; empty = the scheduler's own.
+  std::vector<double> sigmas;
+  /// The exponent of a schedule that shifts with the size of the picture.
+  std::optional<double> mu;
+};
+
+/// Walks from noise (sigma 1) to clean latents (sigma 0) by the velocities that a model predicts.
+///
+///     scheduler->set_timesteps(50);
+///     for (std::int64_t i = 0; i < scheduler->step_count(); ++i)
+///       latents = scheduler->step(predict(latents, scheduler->timesteps()[i]), i, latents);
+class Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+
+  /// Plans the steps and forgets the last walk.
+  ///
+  /// throws  InputError when num_inference_steps is below 1, or options are missing or do not fit
+  virtual void set_timesteps(std::int64_t num_inference_steps,
+                             const ScheduleOptions& options = {}) = 0;
+
+  std::int64_t step_count() const { return static_cast<std::int64_t>(timesteps_.size()); }
+  /// What the model is told at each step, 0 to num_train_timesteps.
+  const std::vector<double>& timesteps() const { return timesteps_; }
+  /// Noise level before each step, and after the last: one more than timesteps().
+  const std::vector<float>& sigmas() const { return sigmas_; }
+
+  /// The mu that a schedule which shifts with the size wants; empty when this one does not.
+  ///
+  /// tokens  of the picture, as the transformer sees it
+  virtual std::optional<double> mu(std::int64_t tokens) const;
+
+  /// One step.
+  ///
+  /// model_output  the velocity predicted at timesteps()[index] from `sample`
+  /// index         0, 1, 2, ... in order: a multistep method remembers
+  /// sample        latents, shape of model_output; never written
+  /// returns       the latents at sigmas()[index + 1]
+  /// throws        Error when the order of the steps is broken
+  virtual at::Tensor step(const at::Tensor& model_output, std::int64_t index,
+                          const at::Tensor& sample) = 0;
+
+ protected:
+  /// Throws Error unless `index` is the step after the last one, or 0.
+  void check_order(std::int64_t index);
+  void start(std::vector<double> timesteps, std::vector<float> sigmas);
+
+ private:
+  std::vector<double> timesteps_;
+  std::vector<float> sigmas_;
+  std::int64_t next_index_ = 0;
+};
+
+/// One class of schedulers, registered under the `_class_name` of scheduler_config.json
+/// (Registry<SchedulerClass>).
+class SchedulerClass {
+ public:
+  virtual ~SchedulerClass() = default;
+  /// throws  InputError naming file and key for a setting that is unknown or not supported
+  virtual std::unique_ptr<Scheduler> make(const io::JsonObject& config,
+                                          std::optional<double> flow_shift) const = 0;
+};
+
+/// The scheduler of a checkpoint: makes one for every run, because a scheduler remembers its steps.
+class SchedulerFactory {
+ public:
+  /// `path` of scheduler_config.json.
+  ///
+  /// throws  InputError when the class is unknown (the message names those known), or as
+  ///         SchedulerClass::make()
+  static std::shared_ptr<const SchedulerFactory> read(const std::filesystem::path& path);
+  explicit SchedulerFactory(io::JsonObject config);
+
+  /// flow_shift  replaces the one in the config (flow_shift, or shift); above 0
+  std::unique_ptr<Scheduler> make(std::optional<double> flow_shift = {}) const;
+
+  const std::string& class_name() const { return class_name_; }
+
+ private:
+  io::JsonObject config_;
+  std::string class_name_;
+  const SchedulerClass* class_;
+};
+
+}  // namespace chitu::models

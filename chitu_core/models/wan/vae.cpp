@@ -1,0 +1,101 @@
+#include "chitu_core/models/wan/vae.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "chitu_core/common/error.h"
+
+namespace chitu::models {
+namespace {
+
+/// Elements of a chunk's largest activation up to which chunks grow: 8 MiB in float32.
+constexpr std::int64_t kChunkElements = 1 << 21;
+
+}  // namespace
+
+AutoencoderKLWan::AutoencoderKLWan(const WanVaeConfig& config)
+    : config_(config), post_quant_conv_(config.z_dim, config.z_dim, 3), decoder_(config) {
+  add_child("post_quant_conv", post_quant_conv_);
+  add_child("decoder", decoder_);
+}
+
+at::Tensor AutoencoderKLWan::denormalize(const at::Tensor& latents) const {
+  if (latents.dim() != 5 || latents.size(1) != config_.z_dim || latents.numel() == 0)
+    throw ShapeError(fmt::format("vae: expected latents [B, {}, T, h, w], got [{}]", config_.z_dim,
+                                 fmt::join(latents.sizes(), ", ")));
+  const auto per_channel = [&](const std::vector<double>& values) {
+    return at::tensor(values, at::kDouble)
+        .to(at::kFloat)
+        .view({1, config_.z_dim, 1, 1, 1})
+        .to(latents.device());
+  };
+  // The reference divides by the reciprocal; multiplying would round differently.
+  return (latents.to(at::kFloat) / per_channel(config_.latents_std).reciprocal())
+      .add_(per_channel(config_.latents_mean));
+}
+
+at::Tensor AutoencoderKLWan::decode(const at::Tensor& latents) const {
+  WanVaeDecoding decoding(*this, latents);
+  const auto shape = decoding.output_shape();
+  at::Tensor frames;
+  std::int64_t written = 0;
+  while (const auto chunk = decoding.next_chunk()) {
+    if (chunk->size(2) == shape[2]) return *chunk;
+    if (!frames.defined())
+      frames = at::empty({shape[0], shape[2], shape[3], shape[4], shape[1]}, chunk->options())
+                   .permute({0, 4, 1, 2, 3});
+    frames.narrow(2, written, chunk->size(2)).copy_(*chunk);
+    written += chunk->size(2);
+  }
+  return frames;
+}
+
+std::int64_t AutoencoderKLWan::chunk_frames(std::int64_t height, std::int64_t width) const {
+  const std::int64_t pixels = height * width * config_.spatial_factor() * config_.spatial_factor();
+  const std::int64_t elements =
+      pixels * config_.temporal_factor() * config_.base_dim * config_.dim_mult.front();
+  return std::max<std::int64_t>(1, kChunkElements / elements);
+}
+
+WanVaeDecoding::WanVaeDecoding(const AutoencoderKLWan& vae, const at::Tensor& latents)
+    : vae_(vae), vae_input_(vae.denormalize(latents)) {
+  latents_ = vae.post_quant_conv_.forward(
+      vae_input_.permute({0, 2, 3, 4, 1}).contiguous().to(vae.post_quant_conv_.dtype()));
+}
+
+std::vector<std::int64_t> WanVaeDecoding::output_shape() const {
+  const WanVaeConfig& config = vae_.config_;
+  return {latents_.size(0), 3, 1 + (latents_.size(1) - 1) * config.temporal_factor(),
+          latents_.size(2) * config.spatial_factor(), latents_.size(3) * config.spatial_factor()};
+}
+
+std::optional<at::Tensor> WanVaeDecoding::next_chunk() {
+  const std::int64_t left = latents_.size(1) - next_frame_;
+  if (left == 0) return std::nullopt;
+  const bool first = next_frame_ == 0;
+  const std::int64_t count =
+      first ? 1 : std::min(left, vae_.chunk_frames(latents_.size(2), latents_.size(3)));
+  if (count == left) {
+    low_cache_.stop_keeping();
+    high_cache_.stop_keeping();
+  }
+  at::Tensor hidden =
+      vae_.decoder_.low_resolution(latents_.narrow(1, next_frame_, count), low_cache_);
+  at::Tensor frames = vae_.decoder_.high_resolution(std::move(hidden), high_cache_, first);
+  next_frame_ += count;
+  return frames.clamp_(-1, 1).permute({0, 4, 1, 2, 3});
+}
+
+at::Tensor frames_to_uint8(const at::Tensor& frames) {
+  if (frames.dim() != 5 || frames.size(0) != 1 || frames.size(1) != 3)
+    throw ShapeError(fmt::format("pictures: expected frames [1, 3, F, H, W], got [{}]",
+                                 fmt::join(frames.sizes(), ", ")));
+  at::Tensor x = frames[0].permute({1, 2, 3, 0}).to(at::kFloat).contiguous();
+  x = x.div(2).add_(0.5).clamp_(0, 1).mul_(255).round_();  // at::round rounds half to even
+  return x.to(at::kByte);
+}
+
+}  // namespace chitu::models

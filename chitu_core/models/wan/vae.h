@@ -1,0 +1,94 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chitu_core/memory/module.h"
+#include "chitu_core/models/wan/vae_config.h"
+#include "chitu_core/models/wan/vae_decoder.h"
+#include "chitu_core/nn/conv.h"
+
+namespace chitu::models {
+
+class WanVaeDecoding;
+
+/// The Wan autoencoder's way from latents to pictures. Encoding is not part of it: the encoder's
+/// weights are known and not loaded.
+///
+/// Keys: post_quant_conv, decoder.
+class AutoencoderKLWan : public memory::Module {
+ public:
+  explicit AutoencoderKLWan(const WanVaeConfig& config);
+
+  const WanVaeConfig& config() const { return config_; }
+  std::vector<std::string> unused_prefixes() const override { return {"encoder.", "quant_conv."}; }
+
+  /// Latents as the transformer makes them, brought back to the scale of the encoder:
+  /// latents / (1 / latents_std) + latents_mean, in float32, in the reference's order of
+  /// operations.
+  ///
+  /// latents  [B, z_dim, T, h, w]; returns the same shape, float32
+  /// throws   ShapeError when latents have another number of dimensions or channels, or no frames
+  at::Tensor denormalize(const at::Tensor& latents) const;
+
+  /// Decodes a whole clip. Frames come in chunks and are put together; to have them as they come,
+  /// use WanVaeDecoding.
+  ///
+  /// latents  [B, z_dim, T, h, w] as the transformer makes them, on the weights' device
+  /// returns  [B, 3, 1 + (T - 1) * temporal_factor, h * spatial_factor, w * spatial_factor] in
+  ///          -1..1, the weights' dtype, with the channels last in memory
+  /// throws   ShapeError as denormalize does
+  at::Tensor decode(const at::Tensor& latents) const;
+
+  /// Latent frames that one chunk of the decoder takes after the first: one where the pictures are
+  /// large, more where they are so small that calls would cost more than arithmetic. A function of
+  /// the size alone.
+  std::int64_t chunk_frames(std::int64_t height, std::int64_t width) const;
+
+ private:
+  friend class WanVaeDecoding;
+
+  WanVaeConfig config_;
+  nn::PointwiseConv post_quant_conv_;
+  WanDecoder3d decoder_;
+};
+
+/// One decode in progress: between chunks it holds the caches of the causal convolutions and the
+/// latents, no frames. A clip of one latent frame keeps no caches at all.
+class WanVaeDecoding {
+ public:
+  /// `vae` must outlive it, with its weights bound. Other parameters and errors as
+  /// AutoencoderKLWan::decode.
+  WanVaeDecoding(const AutoencoderKLWan& vae, const at::Tensor& latents);
+
+  /// What the decoder sees: AutoencoderKLWan::denormalize of the latents, float32.
+  const at::Tensor& vae_input() const { return vae_input_; }
+  /// [B, 3, F, H, W] of the whole clip.
+  std::vector<std::int64_t> output_shape() const;
+  /// Bytes that wait between chunks in caches.
+  std::int64_t cache_bytes() const { return low_cache_.bytes() + high_cache_.bytes(); }
+
+  /// The next frames [B, 3, F, H, W] as decode() would return them; empty after the last.
+  std::optional<at::Tensor> next_chunk();
+
+ private:
+  const AutoencoderKLWan& vae_;
+  at::Tensor vae_input_;
+  at::Tensor latents_;  ///< [B, T, h, w, z] in the weights' dtype, after post_quant_conv
+  std::int64_t next_frame_ = 0;
+  nn::FeatureCache low_cache_;
+  nn::FeatureCache high_cache_;
+};
+
+/// Pictures for a writer: round_half_even(clamp(x / 2 + 0.5, 0, 1) * 255), computed in float32.
+///
+/// frames  [1, 3, F, H, W] floating point, any strides
+/// returns [F, H, W, 3] uint8, contiguous, on the same device
+/// throws  ShapeError when frames are not one clip of three channels
+at::Tensor frames_to_uint8(const at::Tensor& frames);
+
+}  // namespace chitu::models

@@ -1,0 +1,110 @@
+#include "chitu_core/models/wan/vae_blocks.h"
+
+#include <ATen/ATen.h>
+
+#include <string>
+#include <utility>
+
+namespace chitu::models {
+namespace {
+
+/// conv(silu(norm(x))): the norm writes where the convolution reads.
+at::Tensor convolve_activated(const WanRmsNorm& norm, const nn::CausalConv3d& conv, at::Tensor x,
+                              nn::FeatureCache& cache) {
+  auto window = conv.window(x.sizes(), x.options(), cache);
+  norm.silu_into(x, window.frames);
+  x.reset();
+  return conv.forward(std::move(window), cache);
+}
+
+}  // namespace
+
+WanResidualBlock::WanResidualBlock(std::int64_t in_channels, std::int64_t out_channels)
+    : norm1_(in_channels, 3),
+      conv1_(in_channels, out_channels, 3, 3),
+      norm2_(out_channels, 3),
+      conv2_(out_channels, out_channels, 3, 3) {
+  add_child("norm1", norm1_);
+  add_child("conv1", conv1_);
+  add_child("norm2", norm2_);
+  add_child("conv2", conv2_);
+  if (in_channels == out_channels) return;
+  conv_shortcut_ = std::make_unique<nn::PointwiseConv>(in_channels, out_channels, 3);
+  add_child("conv_shortcut", *conv_shortcut_);
+}
+
+at::Tensor WanResidualBlock::forward(at::Tensor x, nn::FeatureCache& cache) const {
+  const at::Tensor shortcut = conv_shortcut_ ? conv_shortcut_->forward(x) : x;
+  at::Tensor hidden = convolve_activated(norm1_, conv1_, std::move(x), cache);
+  hidden = convolve_activated(norm2_, conv2_, std::move(hidden), cache);
+  return hidden.add_(shortcut);
+}
+
+WanAttentionBlock::WanAttentionBlock(std::int64_t channels)
+    : norm_(channels, 2), to_qkv_(channels, 3 * channels, 2), proj_(channels, channels, 2) {
+  add_child("norm", norm_);
+  add_child("to_qkv", to_qkv_);
+  add_child("proj", proj_);
+}
+
+at::Tensor WanAttentionBlock::forward(const at::Tensor& x) const {
+  const std::int64_t channels = x.size(-1);
+  const at::Tensor qkv = to_qkv_.forward(norm_.forward(x))
+                             .view({x.size(0) * x.size(1), 1, x.size(2) * x.size(3), 3 * channels});
+  const auto part = [&](std::int64_t index) { return qkv.narrow(-1, index * channels, channels); };
+  const at::Tensor attended = at::scaled_dot_product_attention(part(0), part(1), part(2));
+  return proj_.forward(attended.reshape(x.sizes())).add_(x);
+}
+
+WanMidBlock::WanMidBlock(std::int64_t channels)
+    : resnet0_(channels, channels), attention_(channels), resnet1_(channels, channels) {
+  add_child("resnets.0", resnet0_);
+  add_child("attentions.0", attention_);
+  add_child("resnets.1", resnet1_);
+}
+
+at::Tensor WanMidBlock::forward(at::Tensor x, nn::FeatureCache& cache) const {
+  x = attention_.forward(resnet0_.forward(std::move(x), cache));
+  return resnet1_.forward(std::move(x), cache);
+}
+
+WanResample::WanResample(std::int64_t channels, bool temporal) : conv_(channels, channels / 2, 3) {
+  add_child("resample.1", conv_);
+  if (!temporal) return;
+  time_conv_ = std::make_unique<nn::CausalConv3d>(channels, 2 * channels, 3, 1);
+  add_child("time_conv", *time_conv_);
+}
+
+at::Tensor WanResample::forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk) const {
+  if (time_conv_ && !first_chunk) x = double_frames(x, cache);
+  const std::int64_t batch = x.size(0), frames = x.size(1);
+  x = conv_.forward_upsampled(x.flatten(0, 1));
+  return x.view({batch, frames, x.size(1), x.size(2), x.size(3)});
+}
+
+at::Tensor WanResample::double_frames(const at::Tensor& x, nn::FeatureCache& cache) const {
+  // The first half of the output channels is the earlier frame of each pair, the second the later.
+  const at::Tensor pairs = time_conv_->forward(x, cache).unflatten(-1, {2, x.size(-1)});
+  return pairs.permute({0, 1, 4, 2, 3, 5})
+      .reshape({x.size(0), 2 * x.size(1), x.size(2), x.size(3), x.size(4)});
+}
+
+WanUpBlock::WanUpBlock(std::int64_t in_channels, std::int64_t out_channels,
+                       std::int64_t num_resnets, WanUpsampling upsampling) {
+  for (std::int64_t index = 0; index < num_resnets; ++index) {
+    resnets_.push_back(
+        std::make_unique<WanResidualBlock>(index == 0 ? in_channels : out_channels, out_channels));
+    add_child("resnets." + std::to_string(index), *resnets_.back());
+  }
+  if (upsampling == WanUpsampling::none) return;
+  upsampler_ =
+      std::make_unique<WanResample>(out_channels, upsampling == WanUpsampling::spatial_temporal);
+  add_child("upsamplers.0", *upsampler_);
+}
+
+at::Tensor WanUpBlock::forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk) const {
+  for (const auto& resnet : resnets_) x = resnet->forward(std::move(x), cache);
+  return upsampler_ ? upsampler_->forward(std::move(x), cache, first_chunk) : x;
+}
+
+}  // namespace chitu::models

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "chitu_core/memory/module.h"
+#include "chitu_core/models/wan/vae_blocks.h"
+#include "chitu_core/models/wan/vae_config.h"
+
+namespace chitu::models {
+
+/// The decoder of the Wan autoencoder in two parts, for only the first looks at a whole frame: its
+/// attention sits at the latents' resolution. The second is local, so it may run in tiles. Each
+/// part takes a cache of its own and chunks of one clip in order: the first frame alone, then any
+/// number of frames at a time.
+///
+/// Keys: conv_in, mid_block, up_blocks.N, norm_out, conv_out.
+class WanDecoder3d : public memory::Module {
+ public:
+  explicit WanDecoder3d(const WanVaeConfig& config);
+
+  /// x [B, F, h, w, z]; returns [B, F, h, w, C].
+  at::Tensor low_resolution(const at::Tensor& x, nn::FeatureCache& cache) const;
+
+  /// hidden [B, F, h, w, C]; returns [B, F', H, W, 3], F' = 1 for the first chunk, else F times the
+  /// temporal factor. Not clamped.
+  at::Tensor high_resolution(at::Tensor hidden, nn::FeatureCache& cache, bool first_chunk) const;
+
+ private:
+  nn::CausalConv3d conv_in_;
+  WanMidBlock mid_block_;
+  std::vector<std::unique_ptr<WanUpBlock>> up_blocks_;
+  WanRmsNorm norm_out_;
+  nn::CausalConv3d conv_out_;
+};
+
+}  // namespace chitu::models
