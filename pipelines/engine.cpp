@@ -33,7 +33,7 @@ memory::MemoryPlan plan_for(const EngineOptions& options) {
   return memory::make_plan(options.memory, request);
 }
 
-std::unique_ptr<Pipeline> open_pipeline(const EngineOptions& options) {
+std::unique_ptr<Pipeline> open_pipeline(const EngineOptions& options, c10::Device device) {
   const auto folder = ModelFolder::open(options.ckpt_dir);
   const auto& families = Registry<PipelineFamily>::instance();
   const PipelineFamily* family = families.find(folder.class_name);
@@ -41,7 +41,7 @@ std::unique_ptr<Pipeline> open_pipeline(const EngineOptions& options) {
     throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
                                  (folder.path / "model_index.json").string(), folder.class_name,
                                  join(families.names())));
-  return family->open(folder, {.attn_type = options.attn_type});
+  return family->open(folder, {.attn_type = options.attn_type, .device = device});
 }
 
 }  // namespace
@@ -55,7 +55,8 @@ Engine::Engine(const EngineOptions& options) {
   const c10::InferenceMode inference;
   if (options.threads > 0) at::set_num_threads(options.threads);
   auto plan = plan_for(options);
-  impl_ = std::make_unique<Impl>(Impl{std::move(plan), open_pipeline(options)});
+  auto pipeline = open_pipeline(options, plan.transformer.device);
+  impl_ = std::make_unique<Impl>(Impl{std::move(plan), std::move(pipeline)});
 }
 
 Engine::~Engine() = default;

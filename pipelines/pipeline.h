@@ -37,6 +37,7 @@ class Pipeline {
 /// What the user chose for the models, whatever the checkpoint.
 struct ModelChoices {
   std::string attn_type = "auto";  ///< an attention backend, or auto
+  c10::Device device = c10::kCPU;  ///< where the transformer computes
 };
 
 /// Opens checkpoints whose model_index.json names one pipeline class; registered under that name.

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "chitu_core/pipeline/stage.h"
+#include "chitu_core/pipeline/values.h"
+#include "pipelines/pipeline.h"
+
+namespace chitu::pipelines {
+
+/// Writes frames as the job's output asks: video.mp4, video.gif, image.png or frames/, and
+/// contact_sheet.png. Each file appears under its name only when it is whole.
+struct SaveFrames {
+  using Inputs = std::tuple<pipeline::Frames, Job>;
+  using Output = pipeline::SavedFiles;
+  static constexpr std::string_view name = "save";
+
+  std::vector<memory::Component*> components() const { return {}; }
+
+  /// throws  InputError naming the file when it cannot be written (full disk, no permission)
+  pipeline::SavedFiles run(const pipeline::Frames& frames, const Job& job,
+                           pipeline::Context& context) const;
+};
+static_assert(pipeline::Stage<SaveFrames>);
+
+/// The names below Output::dir that SaveFrames may write.
+std::vector<std::filesystem::path> media_names();
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,98 @@
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "chitu_core/models/guidance.h"
+#include "chitu_core/models/noise.h"
+#include "pipelines/wan/stages.h"
+
+namespace chitu::pipelines::wan {
+namespace {
+
+/// Tells the observers about one step, also when it ends by throwing.
+class Step {
+ public:
+  Step(pipeline::Context& context, std::int64_t index, std::int64_t count)
+      : context_(context), index_(static_cast<int>(index)), count_(static_cast<int>(count)) {
+    context_.tell([&](auto& observer) { observer.step_begin(index_, count_); });
+  }
+  ~Step() {
+    context_.tell([&](auto& observer) { observer.step_end(index_, count_); });
+  }
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+
+ private:
+  pipeline::Context& context_;
+  int index_, count_;
+};
+
+std::string step_name(std::int64_t index, const char* what) {
+  return fmt::format("step_{:03}.{}", index, what);
+}
+
+}  // namespace
+
+pipeline::Latents PrepareLatents::run(const Job& job, pipeline::Context& context) const {
+  const Request& request = job.request;
+  const std::vector<std::int64_t> shape{1, channels, (request.num_frames - 1) / temporal_factor + 1,
+                                        request.height / spatial_factor,
+                                        request.width / spatial_factor};
+  const at::Tensor noise = models::initial_noise(shape, request.seed);
+  context.keep("initial_noise", noise);
+  context.keep("initial_latents", noise);
+  return {noise.to(context.plan.transformer.device)};
+}
+
+pipeline::Latents Denoise::run(const pipeline::Latents& start,
+                               const pipeline::TextEmbeddings& embeddings, const Job& job,
+                               pipeline::Context& context) const {
+  const auto& model = transformer->model();
+  const auto walk = scheduler->make(job.request.flow_shift);
+  walk->set_timesteps(job.request.num_inference_steps);
+  keep_schedule(*walk, context);
+
+  at::Tensor latents = start.latents;
+  auto denoising = model.prepare(latents, prompts_of(embeddings, context.plan.transformer.device),
+                                 context.plan.keep_text_kv);
+  for (std::int64_t i = 0; i < walk->step_count(); ++i) {
+    context.check_stop();
+    const Step step(context, i, walk->step_count());
+    const auto predictions = model.forward(latents, walk->timesteps()[static_cast<std::size_t>(i)],
+                                           denoising, attention);
+    const at::Tensor velocity = guide(predictions, job.request.guidance_scale, i, context);
+    latents = walk->step(velocity, i, latents);
+    context.keep(step_name(i, "latents"), latents);
+  }
+  context.keep("final_latents", latents);
+  return {latents};
+}
+
+std::vector<at::Tensor> Denoise::prompts_of(const pipeline::TextEmbeddings& embeddings,
+                                            c10::Device device) {
+  std::vector<at::Tensor> prompts{embeddings.prompt_embeds.to(device)};
+  if (embeddings.negative_prompt_embeds.defined())
+    prompts.push_back(embeddings.negative_prompt_embeds.to(device));
+  return prompts;
+}
+
+at::Tensor Denoise::guide(const std::vector<at::Tensor>& predictions, double guidance_scale,
+                          std::int64_t step, pipeline::Context& context) {
+  if (step == 0) {
+    context.keep(step_name(0, "noise_pred_cond"), predictions[0]);
+    if (predictions.size() > 1) context.keep(step_name(0, "noise_pred_uncond"), predictions[1]);
+  }
+  const at::Tensor velocity =
+      predictions.size() > 1
+          ? models::classifier_free_guidance(predictions[0], predictions[1], guidance_scale)
+          : predictions[0];
+  context.keep(step_name(step, "noise_pred"), velocity);
+  return velocity;
+}
+
+void Denoise::keep_schedule(const models::Scheduler& walk, pipeline::Context& context) {
+  if (!context.dump) return;
+  context.keep("timesteps", at::tensor(walk.timesteps(), at::kDouble));
+  context.keep("sigmas", at::tensor(walk.sigmas(), at::kFloat));
+}
+
+}  // namespace chitu::pipelines::wan

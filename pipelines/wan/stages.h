@@ -1,0 +1,99 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "chitu_core/io/tokenizer.h"
+#include "chitu_core/memory/component.h"
+#include "chitu_core/models/schedulers/scheduler.h"
+#include "chitu_core/models/umt5/encoder.h"
+#include "chitu_core/models/wan/transformer.h"
+#include "chitu_core/models/wan/vae.h"
+#include "chitu_core/nn/attention.h"
+#include "chitu_core/pipeline/stage.h"
+#include "chitu_core/pipeline/values.h"
+#include "pipelines/pipeline.h"
+
+namespace chitu::pipelines::wan {
+
+using TextEncoder = memory::ModelComponent<models::UMT5EncoderModel>;
+using Transformer = memory::ModelComponent<models::WanTransformer3DModel>;
+using Vae = memory::ModelComponent<models::AutoencoderKLWan>;
+
+/// Cleans the prompts as the reference pipeline does and turns them into token ids.
+struct Tokenize {
+  using Inputs = std::tuple<Job>;
+  using Output = pipeline::Tokens;
+  static constexpr std::string_view name = "tokenize";
+  std::shared_ptr<const io::Tokenizer> tokenizer;
+
+  std::vector<memory::Component*> components() const { return {}; }
+  pipeline::Tokens run(const Job& job, pipeline::Context& context) const;
+};
+
+/// Encodes both prompts in one stay of the text encoder. Rows after the last token are zero, up to
+/// max_sequence_length: the transformer was trained to see them.
+struct EncodeText {
+  using Inputs = std::tuple<pipeline::Tokens, Job>;
+  using Output = pipeline::TextEmbeddings;
+  static constexpr std::string_view name = "encode_text";
+  TextEncoder* text_encoder;
+  nn::Attention attention;
+
+  std::vector<memory::Component*> components() const { return {text_encoder}; }
+  pipeline::TextEmbeddings run(const pipeline::Tokens& tokens, const Job& job,
+                               pipeline::Context& context) const;
+};
+
+/// Draws the noise on the CPU in float32, so that a seed means the same on every device.
+struct PrepareLatents {
+  using Inputs = std::tuple<Job>;
+  using Output = pipeline::Latents;
+  static constexpr std::string_view name = "prepare_latents";
+  std::int64_t channels;
+  std::int64_t temporal_factor;  ///< pictures a latent frame, the first apart
+  std::int64_t spatial_factor;   ///< pixels a latent
+
+  std::vector<memory::Component*> components() const { return {}; }
+  pipeline::Latents run(const Job& job, pipeline::Context& context) const;
+};
+
+/// Steps from noise to clean latents along the scheduler's sigmas.
+struct Denoise {
+  using Inputs = std::tuple<pipeline::Latents, pipeline::TextEmbeddings, Job>;
+  using Output = pipeline::Latents;
+  static constexpr std::string_view name = "denoise";
+  Transformer* transformer;
+  std::shared_ptr<const models::SchedulerFactory> scheduler;
+  nn::Attention attention;
+
+  std::vector<memory::Component*> components() const { return {transformer}; }
+  pipeline::Latents run(const pipeline::Latents& start, const pipeline::TextEmbeddings& embeddings,
+                        const Job& job, pipeline::Context& context) const;
+
+ private:
+  static std::vector<at::Tensor> prompts_of(const pipeline::TextEmbeddings& embeddings,
+                                            c10::Device device);
+  static at::Tensor guide(const std::vector<at::Tensor>& predictions, double guidance_scale,
+                          std::int64_t step, pipeline::Context& context);
+  static void keep_schedule(const models::Scheduler& walk, pipeline::Context& context);
+};
+
+/// Turns latents into pictures, one latent frame at a time.
+struct DecodeLatents {
+  using Inputs = std::tuple<pipeline::Latents>;
+  using Output = pipeline::Frames;
+  static constexpr std::string_view name = "decode_latents";
+  Vae* vae;
+
+  std::vector<memory::Component*> components() const { return {vae}; }
+  pipeline::Frames run(const pipeline::Latents& latents, pipeline::Context& context) const;
+};
+
+static_assert(pipeline::Stage<Tokenize> && pipeline::Stage<EncodeText> &&
+              pipeline::Stage<PrepareLatents> && pipeline::Stage<Denoise> &&
+              pipeline::Stage<DecodeLatents>);
+
+}  // namespace chitu::pipelines::wan

@@ -1,0 +1,168 @@
+#include "pipelines/engine.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
+#include "chitu_core/io/safetensors.h"
+#include "tests/pipelines/tiny_models.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace chitu::pipelines {
+namespace {
+
+using Catch::ContainsSubstring;
+
+struct Recorder final : pipeline::Observer {
+  void stage_begin(std::string_view stage) override { stages.emplace_back(stage); }
+  void step_begin(int index, int) override {
+    if (index == stop_at) source.request_stop();
+  }
+  void step_end(int, int) override { ++steps; }
+  void component_onloaded(std::string_view name, std::int64_t) override {
+    onloaded.emplace_back(name);
+  }
+  void component_offloaded(std::string_view name) override { offloaded.emplace_back(name); }
+  std::vector<std::string> stages, onloaded, offloaded;
+  std::stop_source source;
+  int stop_at = -1;
+  int steps = 0;
+};
+
+at::Tensor final_latents(Engine& engine, const PartialRequest& request) {
+  const c10::InferenceMode inference;
+  const testing::TemporaryFolder folder;
+  Engine::RunOptions options;
+  options.dump_tensors = folder / "dump.safetensors";
+  engine.generate(engine.complete(request), {}, options);
+  return io::SafetensorsFile(options.dump_tensors).tensor("final_latents").clone();
+}
+
+TEST_CASE("Wan is registered under the class that checkpoints name", "[pipelines]") {
+  CHECK(Registry<PipelineFamily>::instance().names() == std::vector<std::string>{"WanPipeline"});
+}
+
+TEST_CASE("stages run in the order of the design, each component brought in once", "[pipelines]") {
+  Engine engine = open_engine("wan-unipc");
+  Recorder recorder;
+  Engine::RunOptions options;
+  options.observers = {&recorder};
+  engine.generate(engine.complete(small_request()), {}, options);
+  CHECK(recorder.stages == std::vector<std::string>{"tokenize", "encode_text", "prepare_latents",
+                                                    "denoise", "decode_latents", "save"});
+  CHECK(recorder.onloaded == std::vector<std::string>{"text_encoder", "transformer", "vae"});
+  CHECK(recorder.steps == 2);
+  engine.generate(engine.complete(small_request()), {}, options);
+  CHECK(recorder.onloaded.size() == 3);  // level 0 keeps them
+}
+
+TEST_CASE("a request gives the same bits again, in another engine, on more threads",
+          "[pipelines]") {
+  Engine engine = open_engine("wan-unipc");
+  const at::Tensor first = final_latents(engine, small_request());
+  CHECK(at::equal(first, final_latents(engine, small_request())));
+  Engine other = open_engine("wan-unipc");
+  CHECK(at::equal(first, final_latents(other, small_request())));
+  const int threads = at::get_num_threads();
+  at::set_num_threads(threads == 1 ? 2 : 1);
+  CHECK(at::equal(first, final_latents(engine, small_request())));
+  at::set_num_threads(threads);
+  auto changed = small_request();
+  changed.seed = 4;
+  CHECK_FALSE(at::equal(first, final_latents(engine, changed)));
+}
+
+TEST_CASE("16-bit weights and arithmetic stay near float32", "[pipelines]") {
+  Engine exact = open_engine("wan-unipc");
+  const std::string dtype = GENERATE("bfloat16", "float16");
+  CAPTURE(dtype);
+  Engine narrow = open_engine("wan-unipc", dtype);
+  const at::Tensor a = final_latents(exact, small_request());
+  const at::Tensor b = final_latents(narrow, small_request());
+  CHECK(((a - b).norm() / a.norm()).item<double>() < 0.1);
+}
+
+TEST_CASE("an empty prompt is a prompt", "[pipelines]") {
+  Engine engine = open_engine("wan-unipc");
+  auto request = small_request();
+  request.prompt = "";
+  request.negative_prompt = "";
+  CHECK(final_latents(engine, request).isfinite().all().item<bool>());
+}
+
+TEST_CASE("a run stops within a step of being asked to", "[pipelines]") {
+  Engine engine = open_engine("wan-unipc");
+  Recorder recorder;
+  recorder.stop_at = 0;
+  Engine::RunOptions options;
+  options.observers = {&recorder};
+  options.stop = recorder.source.get_token();
+  CHECK_THROWS_AS(engine.generate(engine.complete(small_request()), {}, options), Interrupted);
+  CHECK(recorder.steps == 1);
+  CHECK(recorder.stages.back() == "denoise");
+}
+
+TEST_CASE("what a model cannot do is refused with the nearest that it can", "[pipelines]") {
+  const Engine engine = open_engine("wan-unipc");
+  auto request = small_request();
+  std::string expected;
+  SECTION("width") {
+    request.width = 100;
+    expected = "request.width=100: expected a multiple of 16, the nearest being 96 or 112";
+  }
+  SECTION("height") {
+    request.height = 8;
+    expected = "request.height=8: expected a multiple of 16, the nearest being 16";
+  }
+  SECTION("frames") {
+    request.num_frames = 8;
+    expected = "request.num_frames=8: expected 4k + 1 frames, the nearest being 5 or 9";
+  }
+  SECTION("too long a side") {
+    request.width = 16 * 1025;
+    expected = "request.width=16400: expected at most 16384";
+  }
+  SECTION("no steps") {
+    request.num_inference_steps = 0;
+    expected = "request.num_inference_steps=0: expected 1 or more";
+  }
+  CHECK_THROWS_WITH(engine.complete(request), expected);
+  CHECK_THROWS_AS(engine.complete(request), InputError);
+}
+
+TEST_CASE("what a request leaves open follows the family", "[pipelines]") {
+  const Engine engine = open_engine("wan-unipc");
+  PartialRequest open;
+  const Request request = engine.complete(open);
+  CHECK(request.width == 832);
+  CHECK(request.height == 480);
+  CHECK(request.num_frames == 81);
+  CHECK(request.num_inference_steps == 50);
+  CHECK(request.guidance_scale == 5.0);
+}
+
+TEST_CASE("unknown dtypes, devices and backends are refused with those there are", "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  std::string expected;
+  SECTION("dtype") {
+    options.dtype = "int8";
+    expected = "infer.dtype=int8: expected auto, float32, bfloat16 or float16";
+  }
+  SECTION("device") {
+    options.device = "gpu";
+    expected = "device=gpu: no such device here";
+  }
+  SECTION("attention") {
+    options.attn_type = "flash9";
+    expected = "flash9";
+  }
+  CHECK_THROWS_AS(Engine(options), InputError);
+  CHECK_THROWS_WITH(Engine(options), ContainsSubstring(expected));
+}
+
+}  // namespace
+}  // namespace chitu::pipelines

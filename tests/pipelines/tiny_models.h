@@ -1,0 +1,50 @@
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "pipelines/engine.h"
+
+namespace chitu::pipelines {
+
+/// The committed tiny checkpoints and what diffusers made with them (tools/fixtures/pipeline.py).
+inline std::filesystem::path fixtures() { return std::string(CHITU_TEST_DATA) + "/pipelines"; }
+
+inline Engine open_engine(const std::string& model, const std::string& dtype = "float32") {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / model;
+  options.device = "cpu";
+  options.dtype = dtype;
+  return Engine(options);
+}
+
+/// A request that takes a fraction of a second.
+inline PartialRequest small_request() {
+  PartialRequest request;
+  request.prompt = "a red circle moving right";
+  request.negative_prompt = "blurred";
+  request.width = 32;
+  request.height = 32;
+  request.num_frames = 5;
+  request.num_inference_steps = 2;
+  request.guidance_scale = 5.0;
+  request.seed = 3;
+  return request;
+}
+
+inline PartialRequest request_of(const nlohmann::json& json) {
+  PartialRequest request;
+  request.prompt = json.at("prompt");
+  request.negative_prompt = json.at("negative_prompt");
+  request.width = json.at("width");
+  request.height = json.at("height");
+  request.num_frames = json.at("num_frames");
+  request.num_inference_steps = json.at("num_inference_steps");
+  request.guidance_scale = json.at("guidance_scale");
+  request.seed = json.at("seed");
+  return request;
+}
+
+}  // namespace chitu::pipelines
