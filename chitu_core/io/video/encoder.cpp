@@ -1,0 +1,173 @@
+#include "chitu_core/io/video/encoder.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <cmath>
+#include <utility>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/log.h"
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/opt.h>
+}
+
+namespace chitu::io {
+namespace {
+
+/// x264's constant rate factor: 14 cannot be told from the original by eye.
+constexpr const char* kCrf = "14";
+/// MPEG-4's quantiser, 1 (best) to 31.
+constexpr int kMpeg4Quantiser = 2;
+/// GIF counts time in hundredths of a second.
+constexpr AVRational kGifTimeBase{1, 100};
+
+/// FFmpeg's own lines go to the logger chitu.io instead of standard error.
+void log_line(void* source, int level, const char* format, va_list arguments) {
+  if (level > AV_LOG_WARNING) return;
+  char line[1024];
+  int print_prefix = 1;
+  av_log_format_line2(source, level, format, arguments, line, sizeof line, &print_prefix);
+  std::string_view text(line);
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  logger("io")->debug("ffmpeg: {}", text);
+}
+
+AVRational frame_duration(const VideoOptions& options) {
+  return av_inv_q(av_d2q(options.frames_per_second, 1001000));
+}
+
+}  // namespace
+
+void FreeAv::operator()(AVCodecContext* context) const { avcodec_free_context(&context); }
+void FreeAv::operator()(AVFrame* frame) const { av_frame_free(&frame); }
+void FreeAv::operator()(AVPacket* packet) const { av_packet_free(&packet); }
+void FreeAv::operator()(AVFormatContext* context) const {
+  if (context->pb != nullptr) avio_closep(&context->pb);
+  avformat_free_context(context);
+}
+
+Encoder::Encoder(const std::filesystem::path& path, std::string target, const VideoOptions& options)
+    : target_(std::move(target)), frame_(av_frame_alloc()), packet_(av_packet_alloc()) {
+  static const bool redirected = (av_log_set_callback(log_line), true);
+  static_cast<void>(redirected);
+  AVFormatContext* format = nullptr;
+  check(avformat_alloc_output_context2(&format, nullptr,
+                                       options.format == VideoFormat::gif ? "gif" : "mp4", nullptr),
+        "choosing the format");
+  format_.reset(format);
+  format_->flags |= AVFMT_FLAG_BITEXACT;  // no date, no library version
+  choose_codec(options);
+  open_codec(options);
+  open_file(path);
+}
+
+int Encoder::check(int result, const char* doing) const {
+  if (result >= 0) return result;
+  char reason[AV_ERROR_MAX_STRING_SIZE] = "";
+  av_strerror(result, reason, sizeof reason);
+  throw Error(fmt::format("{}: cannot write: {} ({})", target_, reason, doing));
+}
+
+void Encoder::choose_codec(const VideoOptions& options) {
+  const AVCodec* codec = nullptr;
+  if (options.format == VideoFormat::gif) {
+    codec = avcodec_find_encoder(AV_CODEC_ID_GIF);
+  } else if (!options.encoder.empty()) {
+    codec = avcodec_find_encoder_by_name(options.encoder.c_str());
+    if (codec == nullptr)
+      throw InputError(target_ + ": FFmpeg has no encoder \"" + options.encoder + "\"");
+  } else {
+    codec = avcodec_find_encoder_by_name("libx264");
+    if (codec == nullptr) codec = avcodec_find_encoder(AV_CODEC_ID_MPEG4);
+  }
+  if (codec == nullptr) check(AVERROR_ENCODER_NOT_FOUND, "choosing the encoder");
+  name_ = codec->name;
+  codec_.reset(avcodec_alloc_context3(codec));
+}
+
+void Encoder::open_codec(const VideoOptions& options) {
+  const bool gif = options.format == VideoFormat::gif;
+  codec_->width = static_cast<int>(options.width_px + (gif ? 0 : options.width_px % 2));
+  codec_->height = static_cast<int>(options.height_px + (gif ? 0 : options.height_px % 2));
+  codec_->pix_fmt = gif ? AV_PIX_FMT_PAL8 : AV_PIX_FMT_YUV420P;
+  codec_->time_base = frame_duration(options);
+  codec_->framerate = av_inv_q(codec_->time_base);
+  codec_->thread_count = 1;  // how x264 splits work over threads shows in its bytes
+  codec_->flags |= AV_CODEC_FLAG_BITEXACT;
+  if (format_->oformat->flags & AVFMT_GLOBALHEADER) codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  if (!gif) {
+    codec_->colorspace = AVCOL_SPC_BT709;
+    codec_->color_primaries = AVCOL_PRI_BT709;
+    codec_->color_trc = AVCOL_TRC_BT709;
+    codec_->color_range = AVCOL_RANGE_MPEG;
+  }
+  AVDictionary* codec_options = nullptr;
+  if (name_ == "libx264") {
+    av_dict_set(&codec_options, "crf", kCrf, 0);
+    av_dict_set(&codec_options, "preset", "medium", 0);
+  } else if (!gif) {
+    codec_->flags |= AV_CODEC_FLAG_QSCALE;
+    codec_->global_quality = FF_QP2LAMBDA * kMpeg4Quantiser;
+  }
+  const int opened = avcodec_open2(codec_.get(), codec_->codec, &codec_options);
+  av_dict_free(&codec_options);
+  check(opened, "opening the encoder");
+  frame_->format = codec_->pix_fmt;
+  frame_->width = codec_->width;
+  frame_->height = codec_->height;
+  check(av_frame_get_buffer(frame_.get(), 0), "allocating a frame");
+}
+
+void Encoder::open_file(const std::filesystem::path& path) {
+  stream_ = avformat_new_stream(format_.get(), nullptr);
+  if (stream_ == nullptr) check(AVERROR(ENOMEM), "adding the stream");
+  const bool gif = codec_->codec_id == AV_CODEC_ID_GIF;
+  stream_->time_base = gif ? kGifTimeBase : codec_->time_base;
+  stream_->avg_frame_rate = codec_->framerate;
+  check(avcodec_parameters_from_context(stream_->codecpar, codec_.get()), "describing the stream");
+  check(avio_open(&format_->pb, path.c_str(), AVIO_FLAG_WRITE), "opening the file");
+  AVDictionary* muxer_options = nullptr;
+  if (!gif) av_dict_set(&muxer_options, "movflags", "+faststart", 0);
+  const int written = avformat_write_header(format_.get(), &muxer_options);
+  av_dict_free(&muxer_options);
+  check(written, "writing the header");
+}
+
+AVFrame& Encoder::writable_frame() {
+  check(av_frame_make_writable(frame_.get()), "allocating a frame");
+  return *frame_;
+}
+
+void Encoder::encode_frame() {
+  frame_->pts = frames_++;
+  check(avcodec_send_frame(codec_.get(), frame_.get()), "encoding");
+  drain(false);
+}
+
+void Encoder::drain(bool last) {
+  while (true) {
+    const int received = avcodec_receive_packet(codec_.get(), packet_.get());
+    if (received == AVERROR_EOF || (received == AVERROR(EAGAIN) && !last)) return;
+    check(received, "encoding");
+    packet_->duration = 1;
+    av_packet_rescale_ts(packet_.get(), codec_->time_base, stream_->time_base);
+    packet_->stream_index = stream_->index;
+    check(av_interleaved_write_frame(format_.get(), packet_.get()), "writing");
+    check(format_->pb->error, "writing");
+  }
+}
+
+void Encoder::finish() {
+  check(avcodec_send_frame(codec_.get(), nullptr), "encoding");
+  drain(true);
+  check(av_write_trailer(format_.get()), "completing the file");
+  avio_flush(format_->pb);
+  check(format_->pb->error, "completing the file");
+  check(avio_closep(&format_->pb), "closing the file");
+}
+
+}  // namespace chitu::io

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "chitu_core/io/video.h"
+
+struct AVCodecContext;
+struct AVFormatContext;
+struct AVFrame;
+struct AVPacket;
+struct AVStream;
+
+namespace chitu::io {
+
+struct FreeAv {
+  void operator()(AVCodecContext* context) const;
+  void operator()(AVFormatContext* context) const;
+  void operator()(AVFrame* frame) const;
+  void operator()(AVPacket* packet) const;
+};
+template <typename T>
+using AvPtr = std::unique_ptr<T, FreeAv>;
+
+/// One video stream in one file, written through libavformat and libavcodec.
+class Encoder {
+ public:
+  /// `path` is where the bytes go, `target` the name for messages.
+  Encoder(const std::filesystem::path& path, std::string target, const VideoOptions& options);
+
+  /// A frame of the encoder's format and size to fill, and then encode. Its buffers are the
+  /// encoder's and are used again for the next.
+  AVFrame& writable_frame();
+  void encode_frame();
+  /// Drains the encoder, completes the file and closes it.
+  void finish();
+
+  const std::string& name() const { return name_; }
+
+ private:
+  void choose_codec(const VideoOptions& options);
+  void open_codec(const VideoOptions& options);
+  void open_file(const std::filesystem::path& path);
+  void drain(bool last);
+  int check(int result, const char* doing) const;
+
+  std::string target_;
+  std::string name_;
+  AvPtr<AVFormatContext> format_;
+  AvPtr<AVCodecContext> codec_;
+  AvPtr<AVFrame> frame_;
+  AvPtr<AVPacket> packet_;
+  AVStream* stream_ = nullptr;  ///< owned by format_
+  std::int64_t frames_ = 0;
+};
+
+}  // namespace chitu::io
