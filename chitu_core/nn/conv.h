@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstdint>
 #include <unordered_map>
 
@@ -22,6 +21,8 @@ class PointwiseConv : public memory::Module {
 
   /// x [..., in]; returns [..., out].
   at::Tensor forward(const at::Tensor& x) const;
+
+  at::ScalarType dtype() const { return weight_.tensor.scalar_type(); }
 
  private:
   memory::Parameter& weight_;
@@ -80,9 +81,9 @@ class CausalConv3d : public memory::Module {
   /// The input of one chunk with the frames before it. The caller fills `frames`, so that a norm
   /// can write its result where the convolution reads it.
   struct Window {
-    at::Tensor all;             ///< [B, past + F, H, W, in]
-    at::Tensor frames;          ///< [B, F, H, W, in], the last frames of `all`
-    std::int64_t zeros = 0;     ///< leading frames of `all` that stand before the clip
+    at::Tensor all;          ///< [B, past + F, H, W, in]
+    at::Tensor frames;       ///< [B, F, H, W, in], the last frames of `all`
+    std::int64_t zeros = 0;  ///< leading frames of `all` that stand before the clip
   };
 
   /// An input for F new frames. Takes the past out of the cache.

@@ -1,0 +1,146 @@
+#include "chitu_core/nn/conv_temporal.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <array>
+
+#include "chitu_core/nn/cpu_clones.h"
+
+namespace chitu::nn {
+namespace {
+
+/// Multiplications of a plain convolution below which four calls cost more than they save.
+constexpr std::int64_t kPairsPayFrom = 1 << 28;
+/// Elements a thread takes at least.
+constexpr std::int64_t kGrain = 1 << 15;
+
+template <class T>
+using Four = std::array<T, 4>;
+
+/// Winograd's input transform of frames d0..d3.
+template <class T>
+[[gnu::always_inline]] inline void mix_frames(const Four<const T*>& d, const Four<T*>& mixed,
+                                              std::int64_t begin, std::int64_t end) {
+  const T *d0 = d[0], *d1 = d[1], *d2 = d[2], *d3 = d[3];
+  T* __restrict m0 = mixed[0], * __restrict m1 = mixed[1], * __restrict m2 = mixed[2], * __restrict m3 = mixed[3];
+  for (std::int64_t i = begin; i < end; ++i) {
+    const float a = d0[i], b = d1[i], c = d2[i], e = d3[i];
+    m0[i] = a - c;
+    m1[i] = b + c;
+    m2[i] = c - b;
+    m3[i] = b - e;
+  }
+}
+
+/// Winograd's output transform: two frames from four products.
+template <class T>
+[[gnu::always_inline]] inline void join_products(const Four<const T*>& products, T* __restrict even,
+                                                 T* __restrict odd, std::int64_t begin,
+                                                 std::int64_t end) {
+  const T *p0 = products[0], *p1 = products[1], *p2 = products[2], *p3 = products[3];
+  for (std::int64_t i = begin; i < end; ++i) {
+    const float a = p0[i], b = p1[i], c = p2[i], e = p3[i];
+    even[i] = a + b + c;
+    odd[i] = b - c - e;
+  }
+}
+
+CHITU_CPU_CLONES void mix(const Four<const float*>& d, const Four<float*>& mixed,
+                          std::int64_t begin, std::int64_t end) {
+  mix_frames(d, mixed, begin, end);
+}
+CHITU_CPU_CLONES void mix(const Four<const at::BFloat16*>& d, const Four<at::BFloat16*>& mixed,
+                          std::int64_t begin, std::int64_t end) {
+  mix_frames(d, mixed, begin, end);
+}
+CHITU_CPU_CLONES void join(const Four<const float*>& products, float* even, float* odd,
+                           std::int64_t begin, std::int64_t end) {
+  join_products(products, even, odd, begin, end);
+}
+CHITU_CPU_CLONES void join(const Four<const at::BFloat16*>& products, at::BFloat16* even,
+                           at::BFloat16* odd, std::int64_t begin, std::int64_t end) {
+  join_products(products, even, odd, begin, end);
+}
+
+/// The four sums of frames, each [B * F / 2, H, W, in].
+template <class T>
+Four<at::Tensor> mixed_frames(const at::Tensor& all) {
+  const std::int64_t pairs = all.size(1) / 2 - 1, frame = all[0][0].numel();
+  Four<at::Tensor> mixed;
+  for (auto& tensor : mixed)
+    tensor = at::empty({all.size(0) * pairs, all.size(2), all.size(3), all.size(4)}, all.options());
+  for (std::int64_t n = 0; n < all.size(0) * pairs; ++n) {
+    const T* first = all.const_data_ptr<T>() + (n / pairs * all.size(1) + n % pairs * 2) * frame;
+    const Four<const T*> d{first, first + frame, first + 2 * frame, first + 3 * frame};
+    Four<T*> out;
+    for (std::size_t k = 0; k < 4; ++k) out[k] = mixed[k].mutable_data_ptr<T>() + n * frame;
+    at::parallel_for(0, frame, kGrain,
+                     [&](std::int64_t begin, std::int64_t end) { mix(d, out, begin, end); });
+  }
+  return mixed;
+}
+
+/// [B * F, H, W, out] from the four products.
+template <class T>
+at::Tensor joined_frames(const Four<at::Tensor>& products) {
+  const at::Tensor& one = products[0];
+  const std::int64_t frame = one[0].numel();
+  at::Tensor output =
+      at::empty({2 * one.size(0), one.size(1), one.size(2), one.size(3)}, one.options());
+  for (std::int64_t n = 0; n < one.size(0); ++n) {
+    Four<const T*> in;
+    for (std::size_t k = 0; k < 4; ++k) in[k] = products[k].const_data_ptr<T>() + n * frame;
+    T* even = output.mutable_data_ptr<T>() + 2 * n * frame;
+    at::parallel_for(0, frame, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      join(in, even, even + frame, begin, end);
+    });
+  }
+  return output;
+}
+
+/// The four sums of the taps g0, g1, g2 of each output channel, [out, in, k, k] channels last.
+Four<at::Tensor> mixed_taps(const at::Tensor& weight) {
+  const auto tap = [&](std::int64_t frame) { return weight.select(2, frame).to(at::kFloat); };
+  const at::Tensor g0 = tap(0), g1 = tap(1), g2 = tap(2);
+  const at::Tensor ends = (g0 + g2).mul_(0.5), middle = g1 * 0.5;
+  Four<at::Tensor> mixed{g0, ends + middle, ends - middle, g2};
+  for (auto& tensor : mixed)
+    tensor = tensor.to(weight.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
+  return mixed;
+}
+
+template <class T>
+at::Tensor convolve_pairs(at::Tensor all, const at::Tensor& weight, const at::Tensor& bias,
+                          PictureConv conv) {
+  const std::int64_t batch = all.size(0), padding = weight.size(3) / 2;
+  const Four<at::Tensor> taps = mixed_taps(weight);
+  Four<at::Tensor> mixed = mixed_frames<T>(all);
+  all.reset();
+  Four<at::Tensor> products;
+  for (std::size_t k = 0; k < 4; ++k) {
+    // The second product alone goes into both frames with a plus.
+    products[k] = conv(mixed[k], taps[k], k == 1 ? bias : at::Tensor(), {padding, padding});
+    mixed[k].reset();
+  }
+  const at::Tensor output = joined_frames<T>(products);
+  return output.view(
+      {batch, output.size(0) / batch, output.size(1), output.size(2), output.size(3)});
+}
+
+}  // namespace
+
+bool temporal_pairs_pay(at::IntArrayRef frames, at::IntArrayRef weight) {
+  const std::int64_t positions = frames[0] * frames[1] * frames[2] * frames[3];
+  const std::int64_t products = weight[0] * weight[1] * weight[2] * weight[3] * weight[4];
+  return frames[1] % 2 == 0 && positions * products >= kPairsPayFrom;
+}
+
+at::Tensor temporal_pairs(at::Tensor all, const at::Tensor& weight, const at::Tensor& bias,
+                          PictureConv conv) {
+  return all.scalar_type() == at::kBFloat16
+             ? convolve_pairs<at::BFloat16>(std::move(all), weight, bias, conv)
+             : convolve_pairs<float>(std::move(all), weight, bias, conv);
+}
+
+}  // namespace chitu::nn
