@@ -48,8 +48,8 @@ c10::Device resolve(std::string_view name) {
     // "cuda" means the first of its kind.
     if (name == known || std::string(name) + ":0" == known) return c10::Device(known);
   }
-  throw InputError("device=" + std::string(name) + ": no such device here, expected auto or one of " +
-                   join(names));
+  throw InputError("device=" + std::string(name) +
+                   ": no such device here, expected auto or one of " + join(names));
 }
 
 std::int64_t resident_bytes() { return status_bytes("VmRSS:"); }

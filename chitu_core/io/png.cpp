@@ -43,7 +43,7 @@ void write_png(const std::filesystem::path& path, const at::Tensor& image) {
   bytes.resize(size);
   if (png_image_write_to_memory(png.get(), bytes.data(), &size, 0, pixels.const_data_ptr(), 0,
                                 nullptr) == 0)
-    throw Error(path.string() + ": cannot write: " + png->message);
+    throw InputError(path.string() + ": cannot write: " + png->message);
   TemporaryFile file(path);
   file.write(std::string_view(bytes).substr(0, size));
   file.commit();

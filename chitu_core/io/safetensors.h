@@ -67,7 +67,7 @@ class SafetensorsFile {
 /// Writes a safetensors file: the tensors' data in the given order, except that larger dtypes come
 /// first so that every tensor is aligned. Tensors may be on any device; they are copied to the CPU
 /// one at a time. The file appears whole under its name or not at all.
-/// Throws Error "<path>: cannot write: <reason>"; InputError for a name that stands twice or a
+/// Throws InputError "<path>: cannot write: <reason>"; InputError for a name that stands twice or a
 /// dtype that the format lacks.
 void write_safetensors(const std::filesystem::path& path,
                        const std::vector<std::pair<std::string, at::Tensor>>& tensors,

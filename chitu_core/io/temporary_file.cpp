@@ -22,7 +22,7 @@ std::filesystem::path name_beside(const std::filesystem::path& target) {
 }
 
 [[noreturn]] void fail_to_write(const std::filesystem::path& target, int error) {
-  throw Error(target.string() + ": cannot write: " + std::strerror(error));
+  throw InputError(target.string() + ": cannot write: " + std::strerror(error));
 }
 
 }  // namespace

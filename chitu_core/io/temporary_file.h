@@ -20,7 +20,7 @@ class TemporaryName {
   /// Ends in the target's own extension, by which some writers choose a format.
   const std::filesystem::path& temporary() const { return temporary_; }
 
-  /// Throws Error "<target>: cannot write: <reason>".
+  /// Throws InputError "<target>: cannot write: <reason>".
   void commit();
 
  private:
@@ -30,7 +30,7 @@ class TemporaryName {
 };
 
 /// A file written piece by piece under a TemporaryName.
-/// Every member throws Error "<target>: cannot write: <reason>" (a full disk, no permission); the
+/// Every member throws InputError "<target>: cannot write: <reason>" (a full disk, no permission); the
 /// temporary file is gone then, and the target as it was.
 class TemporaryFile {
  public:

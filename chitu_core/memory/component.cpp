@@ -1,9 +1,7 @@
 #include "chitu_core/memory/component.h"
 
-#include <spdlog/logger.h>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/log.h"
 
 namespace chitu::memory {
 
@@ -19,9 +17,6 @@ void Component::onload(const WeightFormat& format) {
   with_context("onload " + name_, [&] { bind_weights(*module_, *checkpoint_, format); });
   format_ = format;
   onloaded_ = true;
-  logger("memory")->info("{}: {:.1f} MiB of {} weights on {}", name_,
-                         static_cast<double>(module_->bound_bytes()) / (1 << 20),
-                         c10::toString(format.dtype), format.device.str());
 }
 
 void Component::offload() noexcept {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "chitu_core/common/nearest.h"
 
@@ -71,6 +71,28 @@ std::string to_dot(const Graph& graph) {
     text += fmt::format("  {} -> {} [label=\"{}\"];\n", from, to, value);
   });
   return text + "}\n";
+}
+
+std::string to_json(const Graph& graph) {
+  using nlohmann::json;
+  json stages = json::array(), lifetimes = json::array();
+  for (const Graph::StageInfo& stage : graph.stages()) {
+    json inputs = json::array(), components = json::array();
+    for (const std::size_t slot : stage.inputs)
+      inputs.push_back(
+          {{"from", maker_name(graph, slot)}, {"value", graph.slots()[slot].value_name}});
+    for (const memory::Component* component : stage.components)
+      components.push_back(component->name());
+    stages.push_back({{"name", stage.name},
+                      {"inputs", inputs},
+                      {"output", graph.slots()[stage.output].value_name},
+                      {"components", components}});
+  }
+  for (const auto& life : graph.lifetimes())
+    lifetimes.push_back({{"component", life.component->name()},
+                         {"first_stage", graph.stages()[life.first_stage].name},
+                         {"last_stage", graph.stages()[life.last_stage].name}});
+  return json{{"stages", stages}, {"lifetimes", lifetimes}}.dump(1) + "\n";
 }
 
 }  // namespace chitu::pipeline

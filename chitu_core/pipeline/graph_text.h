@@ -12,5 +12,7 @@ std::string to_text(const Graph& graph);
 std::string to_mermaid(const Graph& graph);
 /// In Graphviz's DOT language.
 std::string to_dot(const Graph& graph);
+/// As one JSON document: stages with inputs, output and components, and component lifetimes.
+std::string to_json(const Graph& graph);
 
 }  // namespace chitu::pipeline

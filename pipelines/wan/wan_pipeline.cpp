@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/io/json.h"

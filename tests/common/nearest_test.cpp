@@ -6,7 +6,8 @@ namespace chitu {
 namespace {
 
 TEST_CASE("a slip of the hand finds the name that was meant", "[common]") {
-  const std::vector<std::string> keys{"width", "height", "num_frames", "num_inference_steps", "seed"};
+  const std::vector<std::string> keys{"width", "height", "num_frames", "num_inference_steps",
+                                      "seed"};
   CHECK(nearest("widht", keys) == std::vector<std::string>{"width"});
   CHECK(nearest("NUM_FRAMES", keys).front() == "num_frames");
   CHECK(nearest("frames", keys).front() == "num_frames");

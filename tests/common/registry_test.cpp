@@ -18,8 +18,7 @@ TEST_CASE("what is registered is found by its name", "[common]") {
   CHECK(animals.names() == std::vector<std::string>{"cat", "dog"});
   CHECK(animals.find("cat") != nullptr);
   CHECK(animals.find("cow") == nullptr);
-  CHECK_THROWS_WITH(animals.at("cow", "animal"),
-                    "unknown animal cow, expected one of cat, dog");
+  CHECK_THROWS_WITH(animals.at("cow", "animal"), "unknown animal cow, expected one of cat, dog");
   CHECK_THROWS_WITH(Registry<Animal>::instance().add("cat", std::make_unique<Cat>()),
                     "cat is registered twice");
 }

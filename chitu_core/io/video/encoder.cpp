@@ -55,8 +55,9 @@ Encoder::Encoder(const std::filesystem::path& path, std::string target, const Vi
   static const bool redirected = (av_log_set_callback(log_line), true);
   static_cast<void>(redirected);
   AVFormatContext* format = nullptr;
-  check(avformat_alloc_output_context2(&format, nullptr,
-                                       options.format == VideoFormat::gif ? "gif" : "mp4", nullptr),
+  const char* muxer = options.format == VideoFormat::gif ? "gif" : "mp4";
+  // The muxer keeps the path: to move the index to the front it reads the file again.
+  check(avformat_alloc_output_context2(&format, nullptr, muxer, path.c_str()),
         "choosing the format");
   format_.reset(format);
   format_->flags |= AVFMT_FLAG_BITEXACT;  // no date, no library version
@@ -69,7 +70,7 @@ int Encoder::check(int result, const char* doing) const {
   if (result >= 0) return result;
   char reason[AV_ERROR_MAX_STRING_SIZE] = "";
   av_strerror(result, reason, sizeof reason);
-  throw Error(fmt::format("{}: cannot write: {} ({})", target_, reason, doing));
+  throw InputError(fmt::format("{}: cannot write: {} ({})", target_, reason, doing));
 }
 
 void Encoder::choose_codec(const VideoOptions& options) {

@@ -1,0 +1,95 @@
+#include "pipelines/save_frames.h"
+
+#include <ATen/ATen.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/io/png.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace chitu::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+at::Tensor clip(std::int64_t frames) {
+  return at::randint(0, 256, {frames, 32, 48, 3}, at::kByte);
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+struct Saver {
+  testing::TemporaryFolder folder;
+  Job job;
+  pipeline::Context context;
+  Saver() { job.output.dir = folder.path(); }
+  std::vector<std::string> save(const at::Tensor& frames) {
+    SaveFrames().run({frames}, job, context);
+    return names_in(folder.path());
+  }
+};
+
+TEST_CASE("each format writes its files and nothing else", "[pipelines]") {
+  Saver saver;
+  using Names = std::vector<std::string>;
+  SECTION("mp4") { CHECK(saver.save(clip(5)) == Names{"video.mp4"}); }
+  SECTION("a single frame is a picture") { CHECK(saver.save(clip(1)) == Names{"image.png"}); }
+  SECTION("gif") {
+    saver.job.output.format = OutputFormat::gif;
+    CHECK(saver.save(clip(5)) == Names{"video.gif"});
+  }
+  SECTION("contact sheet") {
+    saver.job.output.contact_sheet = true;
+    CHECK(saver.save(clip(5)) == Names{"contact_sheet.png", "video.mp4"});
+  }
+  SECTION("nothing without a folder") {
+    saver.job.output.dir.clear();
+    CHECK(saver.save(clip(5)).empty());
+  }
+}
+
+TEST_CASE("frames are written without loss, in order, over an older run's", "[pipelines]") {
+  Saver saver;
+  saver.job.output.format = OutputFormat::frames;
+  saver.save(clip(9));
+  const at::Tensor frames = clip(3);
+  CHECK(saver.save(frames) == std::vector<std::string>{"frames"});
+  const fs::path folder = saver.folder / "frames";
+  CHECK(names_in(folder) ==
+        std::vector<std::string>{"frame_0000.png", "frame_0001.png", "frame_0002.png"});
+  CHECK(at::equal(io::read_png(folder / "frame_0002.png"), frames[2]));
+}
+
+TEST_CASE("a clip is no single picture", "[pipelines]") {
+  Saver saver;
+  saver.job.output.format = OutputFormat::png;
+  CHECK_THROWS_AS(saver.save(clip(2)), InputError);
+  CHECK(saver.save(clip(1)) == std::vector<std::string>{"image.png"});
+}
+
+TEST_CASE("stopping while frames are written leaves none", "[pipelines]") {
+  Saver saver;
+  saver.job.output.format = GENERATE(OutputFormat::frames, OutputFormat::mp4);
+  std::stop_source source;
+  source.request_stop();
+  saver.context.stop = source.get_token();
+  CHECK_THROWS_AS(saver.save(clip(3)), Interrupted);
+  CHECK(names_in(saver.folder.path()).empty());
+}
+
+TEST_CASE("a folder that cannot be written to is the user's to mend", "[pipelines]") {
+  Saver saver;
+  saver.job.output.dir = "/proc/no/such/folder";
+  saver.job.output.format =
+      GENERATE(OutputFormat::mp4, OutputFormat::gif, OutputFormat::png, OutputFormat::frames);
+  CHECK_THROWS_AS(saver.save(clip(1)), InputError);
+}
+
+}  // namespace
+}  // namespace chitu::pipelines
