@@ -15,7 +15,7 @@ using Words = std::vector<std::string>;
 /// Marks word beginnings with a visible character instead of a space.
 struct Metaspace {
   std::string replacement;
-  std::string prepend_scheme;  ///< always, first or never
+  bool prepend = true;  ///< to every text that does not begin with the mark
   bool split = true;
 
   static Metaspace read(const JsonObject& step) {
@@ -27,22 +27,22 @@ struct Metaspace {
     metaspace.split = step.value_or("split", true);
     // Older files know add_prefix_space alone, and false wins over a scheme that is not given.
     const bool add_prefix_space = step.value_or("add_prefix_space", true);
-    metaspace.prepend_scheme =
+    const auto scheme =
         step.value_or<std::string>("prepend_scheme", add_prefix_space ? "always" : "never");
-    const auto& scheme = metaspace.prepend_scheme;
-    if (scheme != "always" && scheme != "first" && scheme != "never")
-      step.fail("prepend_scheme", "expected always, first or never, got \"" + scheme + "\"");
+    // "first" asks where a word stood before normalising, which no tokenizer of ours needs.
+    if (scheme != "always" && scheme != "never")
+      step.fail("prepend_scheme", "expected always or never, got \"" + scheme + "\"");
+    metaspace.prepend = scheme == "always";
     return metaspace;
   }
 
-  void operator()(const std::string& word, bool first, Words& out) const {
+  void operator()(const std::string& word, Words& out) const {
     std::string marked;
     for (const char byte : word)
       if (byte == ' ')
         marked += replacement;
       else
         marked += byte;
-    const bool prepend = prepend_scheme == "always" || (prepend_scheme == "first" && first);
     if (prepend && !marked.starts_with(replacement)) marked.insert(0, replacement);
     if (!split) {
       out.push_back(std::move(marked));
@@ -58,7 +58,7 @@ struct Metaspace {
   }
 };
 
-void split_at_white_space(const std::string& word, bool, Words& out) {
+void split_at_white_space(const std::string& word, Words& out) {
   std::string part;
   for (std::size_t i = 0; i < word.size();) {
     const char32_t character = next_character(word, i);
@@ -78,12 +78,12 @@ PreTokenizer::PreTokenizer(const nlohmann::json& json, const std::string& file) 
   if (!json.is_null()) add(json, file);
 }
 
-std::vector<std::string> PreTokenizer::split(std::string_view text, bool at_start) const {
+std::vector<std::string> PreTokenizer::split(std::string_view text) const {
   Words words;
   if (!text.empty()) words.emplace_back(text);
   for (const Step& step : steps_) {
     Words split;
-    for (std::size_t i = 0; i < words.size(); ++i) step(words[i], at_start && i == 0, split);
+    for (const std::string& word : words) step(word, split);
     words = std::move(split);
   }
   return words;

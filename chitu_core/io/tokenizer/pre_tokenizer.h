@@ -17,12 +17,12 @@ class PreTokenizer {
   /// Throws InputError naming a kind that is not supported, or a damaged one.
   PreTokenizer(const nlohmann::json& json, const std::string& file);
 
-  /// The words of valid UTF-8 text. `at_start` says that the text opens the whole input.
-  std::vector<std::string> split(std::string_view text, bool at_start) const;
+  /// The words of valid UTF-8 text.
+  std::vector<std::string> split(std::string_view text) const;
 
  private:
   using Words = std::vector<std::string>;
-  using Step = std::function<void(const std::string& word, bool first, Words& out)>;
+  using Step = std::function<void(const std::string& word, Words& out)>;
 
   void add(const nlohmann::json& json, const std::string& file);
 

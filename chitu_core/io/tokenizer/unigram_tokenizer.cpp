@@ -112,21 +112,13 @@ std::int64_t UnigramTokenizer::special_id(const std::filesystem::path& folder,
 std::vector<std::int64_t> UnigramTokenizer::encode_text(std::string_view text) const {
   std::vector<std::int64_t> ids;
   const auto token = [&](std::int64_t id) { ids.push_back(id); };
-  plain_.split(
-      text,
-      [&](std::string_view part) {
-        const std::string normal = normalizer_.apply(part);
-        const bool at_start = part.data() == text.data();
-        normalized_.split(
-            normal,
-            [&](std::string_view words) {
-              for (const auto& word :
-                   pre_tokenizer_.split(words, at_start && words.data() == normal.data()))
-                model_.encode(word, ids);
-            },
-            token);
-      },
-      token);
+  const auto model = [&](std::string_view words) {
+    for (const std::string& word : pre_tokenizer_.split(words)) model_.encode(word, ids);
+  };
+  const auto normalize = [&](std::string_view part) {
+    normalized_.split(normalizer_.apply(part), model, token);
+  };
+  plain_.split(text, normalize, token);
   return ids;
 }
 
