@@ -60,7 +60,8 @@ std::vector<std::int64_t> SentencePieceTokenizer::encode_text(std::string_view t
   special_.split(
       text,
       [&](std::string_view part) {
-        for (const int id : processor_->EncodeAsIds(part)) ids.push_back(id);
+        // Before 0.1.97 the library had a string_view of its own.
+        for (const int id : processor_->EncodeAsIds({part.data(), part.size()})) ids.push_back(id);
       },
       [&](std::int64_t id) { ids.push_back(id); });
   return ids;
