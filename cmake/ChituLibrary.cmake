@@ -8,6 +8,9 @@ function(chitu_library name)
   add_library(chitu_${name} SHARED ${arg_SOURCES})
   add_library(chitu::${name} ALIAS chitu_${name})
   target_link_libraries(chitu_${name} PUBLIC chitu::build ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  if(NOT CHITU_SANITIZE)  # the sanitizers' own symbols come with the executable
+    target_link_options(chitu_${name} PRIVATE -Wl,--no-undefined)
+  endif()
   chitu_target(chitu_${name} ${arg_TORCH})
 endfunction()
 

@@ -1,0 +1,57 @@
+#include "tests/tools/process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+#include "chitu_core/common/files.h"
+
+namespace chitu::testing {
+namespace fs = std::filesystem;
+
+Process::Process(const std::vector<std::string>& arguments, const fs::path& working_folder,
+                 const std::string& stdin_text) {
+  static int count = 0;
+  scratch_ = fs::temp_directory_path() /
+             ("chitu_process_" + std::to_string(::getpid()) + "_" + std::to_string(count++));
+  fs::create_directories(scratch_);
+  write_file(scratch_ / "in", stdin_text);
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const std::string in = scratch_ / "in", out = scratch_ / "out", err = scratch_ / "err";
+  pid_ = ::fork();
+  if (pid_ < 0) throw std::runtime_error("cannot fork");
+  if (pid_ > 0) return;
+  // Only calls that are safe between fork and exec.
+  ::dup2(::open(in.c_str(), O_RDONLY), STDIN_FILENO);
+  ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+  ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+  if (::chdir(working_folder.c_str()) == 0) ::execv(argv[0], argv.data());
+  ::_exit(127);
+}
+
+void Process::send(int signal) const { ::kill(pid_, signal); }
+
+Finished Process::finish() {
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  Finished finished{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+                    read_file(scratch_ / "out"), read_file(scratch_ / "err")};
+  fs::remove_all(scratch_);
+  return finished;
+}
+
+std::string chitu_command() { return std::string(CHITU_BIN_DIR) + "/chitu"; }
+
+Finished chitu(const std::vector<std::string>& arguments, const fs::path& working_folder,
+               const std::string& stdin_text) {
+  std::vector<std::string> all{chitu_command()};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return Process(all, working_folder, stdin_text).finish();
+}
+
+}  // namespace chitu::testing

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace chitu::testing {
+
+/// What a finished process left.
+struct Finished {
+  int exit_code;  ///< 128 + the signal's number when one ended it
+  std::string out;
+  std::string err;
+};
+
+/// Starts a program and goes on; finish() waits for it.
+class Process {
+ public:
+  /// arguments[0] is the program. `stdin_text` is all it reads.
+  Process(const std::vector<std::string>& arguments, const std::filesystem::path& working_folder,
+          const std::string& stdin_text = "");
+  void send(int signal) const;
+  Finished finish();
+
+ private:
+  std::filesystem::path scratch_;
+  int pid_;
+};
+
+/// Runs `chitu` with these arguments in the folder.
+Finished chitu(const std::vector<std::string>& arguments,
+               const std::filesystem::path& working_folder, const std::string& stdin_text = "");
+
+/// The path of the command under test.
+std::string chitu_command();
+
+}  // namespace chitu::testing

@@ -1,0 +1,64 @@
+#include "tools/chitu/run_folder.h"
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace chitu::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST_CASE("two runs in one second get folders of their own", "[tools]") {
+  const testing::TemporaryFolder folder;
+  const RunFolder first(folder / "outputs/day/time", true);
+  const RunFolder second(folder / "outputs/day/time", true);
+  CHECK(first.path() == folder / "outputs/day/time");
+  CHECK(second.path() == folder / "outputs/day/time-1");
+}
+
+TEST_CASE("a folder that the user named is used as it is", "[tools]") {
+  const testing::TemporaryFolder folder;
+  fs::create_directories(folder / "mine");
+  const RunFolder run(folder / "mine/", false);
+  CHECK(run.path() == folder / "mine");
+  run.write("a/b.txt", "x");
+  CHECK(read_file(folder / "mine/a/b.txt") == "x");
+}
+
+TEST_CASE("a discarded run leaves nothing that it made, and all that it did not", "[tools]") {
+  const testing::TemporaryFolder folder;
+  SECTION("folders of its own") {
+    RunFolder run(folder / "outputs/day/time", true);
+    run.write("run.log", "x");
+    run.discard({"run.log"});
+    CHECK(fs::is_empty(folder.path()));
+  }
+  SECTION("a parent that another run has come to use") {
+    RunFolder run(folder / "outputs/day/one", true);
+    const RunFolder other(folder / "outputs/day/two", true);
+    run.discard({});
+    CHECK_FALSE(fs::exists(folder / "outputs/day/one"));
+    CHECK(fs::exists(other.path()));
+  }
+  SECTION("a folder that was there") {
+    write_file(folder / "keep", "x");
+    RunFolder run(folder.path(), false);
+    run.write("run.log", "x");
+    run.discard({"run.log"});
+    CHECK(fs::exists(folder / "keep"));
+    CHECK_FALSE(fs::exists(folder / "run.log"));
+  }
+}
+
+TEST_CASE("a run folder that cannot be made is named with the reason", "[tools]") {
+  const testing::TemporaryFolder folder;
+  write_file(folder / "file", "x");
+  CHECK_THROWS_AS(RunFolder(folder / "file/below", true), InputError);
+  CHECK_THROWS_WITH(RunFolder(folder / "file/below", true),
+                    Catch::ContainsSubstring("cannot make the folder: Not a directory"));
+}
+
+}  // namespace
+}  // namespace chitu::tools

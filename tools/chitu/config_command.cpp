@@ -1,0 +1,219 @@
+#include "tools/chitu/config_command.h"
+
+#include <exception>
+#include <ostream>
+#include <sstream>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/config/compose.h"
+#include "chitu_core/config/evaluate.h"
+#include "chitu_core/config/explain.h"
+#include "chitu_core/config/info.h"
+#include "chitu_core/config/json.h"
+#include "chitu_core/config/loader.h"
+#include "chitu_core/config/merge.h"
+#include "chitu_core/config/override.h"
+#include "chitu_core/config/sweep.h"
+#include "chitu_core/config/text.h"
+#include "chitu_core/config/yaml_writer.h"
+#include "tools/chitu/config_options.h"
+
+namespace chitu::tools {
+namespace {
+
+using config::Composition;
+using config::ComposeRequest;
+using config::Node;
+
+class Command {
+ public:
+  Command(const ConfigOptions& options, const ConfigCommandDefaults& defaults, std::ostream& out,
+          std::ostream& err)
+      : options_(options), defaults_(defaults), out_(out), err_(err) {}
+
+  void run() {
+    if (options_.parse_override)
+      print(config::describe_override(config::parse_override(*options_.parse_override)));
+    else if (options_.file)
+      show_file();
+    else if (options_.multirun)
+      show_jobs();
+    else
+      show_composition();
+  }
+
+ private:
+  ComposeRequest request() const {
+    ComposeRequest request;
+    const bool alone = options_.config_dir && !options_.config_path;
+    if (options_.config_path)
+      request.search_path.push_back({*options_.config_path, "main"});
+    else if (!alone && !defaults_.tree.empty())
+      request.search_path.push_back({defaults_.tree, "main"});
+    if (options_.config_dir)
+      request.search_path.push_back({*options_.config_dir, alone ? "main" : "command-line"});
+    if (options_.config_name)
+      request.config_name = *options_.config_name;
+    else if (!alone && !options_.config_path)
+      request.config_name = defaults_.config_name;
+    request.overrides = options_.overrides;
+    request.texts = options_.texts;
+    return request;
+  }
+
+  void print(const Node& node) {
+    if (options_.format == "json")
+      out_ << config::to_json(node) << '\n';
+    else if (node.is_container())
+      out_ << config::to_yaml(node);
+    else
+      out_ << config::python_text(node) << '\n';
+  }
+
+  void warn(const std::string& text) { err_ << "warning: " << text << '\n'; }
+
+  config::EvaluateOptions evaluate_options(const Node* hydra_root) {
+    return {hydra_root, [this](const std::string& text) { warn(text); }};
+  }
+
+  void show_file() {
+    Node node = config::load_yaml(*options_.file);
+    if (options_.merge) node = config::merged(std::move(node), config::load_yaml(*options_.merge));
+    print(part_of(node, nullptr));
+  }
+
+  /// The part --package names, resolved when asked.
+  Node part_of(const Node& root, const Node* hydra_root) {
+    const bool whole = options_.package.empty() || options_.package == "_global_";
+    if (whole && !options_.resolve) return root;
+    config::Evaluator evaluator(root, evaluate_options(hydra_root));
+    const config::Place* place = evaluator.root();
+    if (!whole) {
+      place = evaluator.find(place, options_.package);
+      if (!place) {
+        root.at(options_.package);  // throws with the nearest key
+        throw InputError("--package " + options_.package + ": no such key");
+      }
+    }
+    return options_.resolve ? evaluator.plain(place) : *place->node;
+  }
+
+  void show_jobs() {
+    const ComposeRequest sweep = request();
+    const config::SweepPlan plan = config::plan_sweep(sweep);
+    config::List jobs;
+    for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
+      compose(job_request(sweep, plan, i));  // a job that cannot be composed fails the sweep
+      config::List overrides;
+      for (const std::string& text : plan.jobs[i]) overrides.push_back(Node::literal(text));
+      jobs.emplace_back(std::move(overrides));
+    }
+    print(Node(std::move(jobs)));
+  }
+
+  void show_composition() {
+    const Composition composed = compose(request());
+    for (const std::string& warning : composed.warnings) warn(warning);
+    if (options_.help)
+      out_ << help_text(composed);
+    else if (options_.hydra_help)
+      out_ << config::group_list(composed, true);
+    else if (options_.info && options_.format == "json")
+      print(info_data(composed, *options_.info));
+    else if (options_.info)
+      out_ << info_text(composed, *options_.info);
+    else if (options_.explain)
+      explain_key(composed, *options_.explain);
+    else if (options_.origin)
+      out_ << annotated(composed);
+    else if (options_.diff)
+      out_ << difference(config::load_yaml(*options_.diff), composed.config);
+    else
+      print_composed(composed);
+  }
+
+  void print_composed(const Composition& composed) {
+    Node hydra;
+    const Node* root = &composed.config;
+    if (options_.cfg == "all") {
+      root = &composed.root;
+    } else if (options_.cfg == "hydra") {
+      config::Map only;
+      only.set("hydra", *composed.root.map().find("hydra"));
+      hydra = Node(std::move(only));
+      root = &hydra;
+    }
+    // Hydra's node reads the program's keys, so it is resolved inside the whole.
+    const bool inside = options_.cfg == "hydra" && options_.resolve;
+    Node part = inside ? resolved_hydra(composed) : part_of(*root, &composed.root);
+    if (options_.format == "yaml" && !options_.package.empty() && part.is_container() &&
+        options_.package != "_global_")
+      out_ << "# @package " << options_.package << '\n';
+    print(part);
+  }
+
+  Node resolved_hydra(const Composition& composed) {
+    config::Evaluator evaluator(composed.root, evaluate_options(&composed.root));
+    const std::string key = options_.package.empty() ? "hydra" : options_.package;
+    Node part = evaluator.plain(evaluator.select(evaluator.root(), key));
+    if (!options_.package.empty()) return part;
+    config::Map only;
+    only.set("hydra", std::move(part));
+    return Node(std::move(only));
+  }
+
+  void explain_key(const Composition& composed, const std::string& key) {
+    const std::vector<config::Explanation> chain = explain(composed, key);
+    if (options_.format == "json") {
+      config::List steps;
+      for (const config::Explanation& step : chain) {
+        config::Map map;
+        map.set("place", Node::literal(step.place));
+        map.set("config", Node::literal(step.config));
+        map.set("value", step.value);
+        steps.emplace_back(std::move(map));
+      }
+      print(Node(std::move(steps)));
+      return;
+    }
+    out_ << key << ": " << config::to_inline_yaml(composed.root.at(key)) << '\n';
+    for (const config::Explanation& step : chain)
+      out_ << "  " << step.place << ": " << config::to_inline_yaml(step.value)
+           << (step.config.empty() ? "" : "  (" + step.config + ")") << '\n';
+  }
+
+  std::string help_text(const Composition& composed) {
+    return "chitu config [flags] [override...]: composes a configuration and prints it\n\n"
+           "Flags\n" +
+           config_flags_help() +
+           "\nOverrides\n"
+           "  key=value   change a value        group=option    choose an option\n"
+           "  +key=value  add one               +group=option   add a group\n"
+           "  ++key=value change or add         ~key, ~group    remove\n"
+           "\nGroups (group=option)\n" +
+           config::group_list(composed, false) + "\nConfig\n" + config::to_yaml(composed.config);
+  }
+
+  const ConfigOptions& options_;
+  const ConfigCommandDefaults& defaults_;
+  std::ostream& out_;
+  std::ostream& err_;
+};
+
+}  // namespace
+
+int config_command(const std::vector<std::string>& args, std::ostream& out, std::ostream& err,
+                   const ConfigCommandDefaults& defaults) {
+  std::ostringstream printed;  // nothing is printed when anything fails
+  try {
+    Command(parse_config_options(args), defaults, printed, err).run();
+  } catch (const std::exception& error) {
+    err << chitu::explain(error) << '\n';
+    return exit_code(error);
+  }
+  out << printed.str();
+  return 0;
+}
+
+}  // namespace chitu::tools

@@ -1,0 +1,79 @@
+#include "tools/chitu/engine_commands.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <torch/headeronly/version.h>
+
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/registry.h"
+#include "chitu_core/device/device.h"
+#include "chitu_core/io/tokenizer.h"
+#include "chitu_core/memory/strategy.h"
+#include "chitu_core/models/schedulers/scheduler.h"
+#include "chitu_core/nn/attention.h"
+#include "chitu_core/pipeline/graph_text.h"
+#include "pipelines/engine.h"
+#include "tools/chitu/run_command.h"
+#include "tools/chitu/settings.h"
+
+namespace chitu::tools {
+namespace {
+
+/// What `chitu graph` reads: a request is not among it, so no prompt is asked for.
+Settings engine_settings(const config::Composition& composition) {
+  Settings settings;
+  settings.model = config::read<ModelSettings>(composition["model"]);
+  settings.infer = config::read<InferSettings>(composition["infer"]);
+  settings.device = composition["device"].node().as_string();
+  return settings;
+}
+
+int graph_command(const EngineCall& call) {
+  const pipelines::Engine engine(engine_settings(call.composition).engine_options());
+  const auto& graph = engine.graph();
+  std::cout << (call.format == "mermaid" ? pipeline::to_mermaid(graph)
+                : call.format == "dot"   ? pipeline::to_dot(graph)
+                : call.format == "json"  ? pipeline::to_json(graph)
+                                         : pipeline::to_text(graph));
+  return 0;
+}
+
+int tokenize_command(const EngineCall& call) {
+  const auto folder = std::filesystem::path(call.ckpt_dir) / "tokenizer";
+  if (!std::filesystem::is_directory(folder))
+    throw InputError("--ckpt-dir " + call.ckpt_dir + ": has no folder tokenizer");
+  const auto tokenizer = io::Tokenizer::load(folder);
+  const std::string texts(std::istreambuf_iterator<char>(std::cin), {});
+  std::cout << io::tokenize_json(*tokenizer, texts) << "\n";
+  return 0;
+}
+
+int info_command() {
+  const auto line = [](const char* what, const std::vector<std::string>& names) {
+    std::cout << fmt::format("{:<20} {}\n", what, join(names));
+  };
+  std::cout << fmt::format("{:<20} {}\n{:<20} {}\n{:<20} {}\n", "chitu", CHITU_VERSION, "libtorch",
+                           TORCH_VERSION, "CPU threads", at::get_num_threads());
+  line("devices", device::available());
+  line("pipelines", Registry<pipelines::PipelineFamily>::instance().names());
+  line("schedulers", Registry<models::SchedulerClass>::instance().names());
+  line("attention backends", nn::attention_names());
+  line("memory strategies", Registry<memory::Strategy>::instance().names());
+  return 0;
+}
+
+}  // namespace
+}  // namespace chitu::tools
+
+int chitu_engine_command(const chitu::tools::EngineCall& call) {
+  using namespace chitu::tools;
+  if (call.command == "run") return run_command(call);
+  if (call.command == "graph") return graph_command(call);
+  if (call.command == "tokenize") return tokenize_command(call);
+  return info_command();
+}

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "chitu_core/config/compose.h"
+
+namespace chitu::tools {
+
+/// A subcommand that needs the engine, and what it was given.
+struct EngineCall {
+  std::string command;              ///< run, graph, tokenize, info
+  config::Composition composition;  ///< of run and graph
+  std::string format;               ///< of graph: text, mermaid, dot, json
+  std::string ckpt_dir;             ///< of tokenize
+};
+
+}  // namespace chitu::tools
+
+/// The entry of the engine library, which the command opens only for these subcommands: loading
+/// libtorch takes longer than composing a configuration. Returns the exit code; throws what failed.
+extern "C" int chitu_engine_command(const chitu::tools::EngineCall& call);

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <ostream>
+#include <string_view>
+
+#include "chitu_core/pipeline/events.h"
+
+namespace chitu::tools {
+
+/// A line on a terminal that tells the stage, the step and the time left, and clears itself.
+class ProgressBar final : public pipeline::Observer {
+ public:
+  explicit ProgressBar(std::ostream& out) : out_(out) {}
+  ~ProgressBar() override;
+
+  void stage_begin(std::string_view stage) override;
+  void stage_end(std::string_view stage) override;
+  void step_end(int index, int count) override;
+
+ private:
+  void show(std::string_view text);
+
+  std::ostream& out_;
+  std::chrono::steady_clock::time_point stage_began_;
+};
+
+/// The same events as lines of the log chitu.run.
+class LogObserver final : public pipeline::Observer {
+ public:
+  void stage_begin(std::string_view stage) override;
+  void stage_end(std::string_view stage) override;
+  void step_end(int index, int count) override;
+  void component_onloaded(std::string_view component, std::int64_t bytes) override;
+  void component_offloaded(std::string_view component) override;
+
+ private:
+  std::chrono::steady_clock::time_point stage_began_;
+};
+
+}  // namespace chitu::tools

@@ -1,0 +1,185 @@
+#include "tools/chitu/run_command.h"
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/log.h"
+#include "chitu_core/config/yaml_writer.h"
+#include "chitu_core/io/hash.h"
+#include "pipelines/engine.h"
+#include "pipelines/metrics.h"
+#include "pipelines/save_frames.h"
+#include "tools/chitu/interrupt.h"
+#include "tools/chitu/logging.h"
+#include "tools/chitu/progress.h"
+#include "tools/chitu/run_folder.h"
+#include "tools/chitu/settings.h"
+
+namespace chitu::tools {
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kLogName = "run.log";
+constexpr const char* kMetricsName = "metrics.json";
+
+/// A run folder that the user named is used as it is; the default one is never shared.
+bool names_run_folder(const config::Composition& composition) {
+  for (const std::string& override : composition.hydra_overrides)
+    if (override.find("hydra.run.dir=") != std::string::npos) return true;
+  return false;
+}
+
+/// The name of the folder of composed configurations, `.hydra`; empty when switched off.
+std::string output_subdir(const config::Composition& composition) {
+  const auto view = composition.hydra().find("output_subdir");
+  return view && view->node().is_string() ? view->node().as_string() : "";
+}
+
+void write_configuration(const RunFolder& folder, const config::Composition& composition) {
+  const std::string name = output_subdir(composition);
+  if (name.empty()) return;
+  const fs::path below = name;
+  config::Map hydra;
+  hydra.set("hydra", composition.root.at("hydra"));
+  config::List overrides;
+  for (const std::string& override : composition.task_overrides)
+    overrides.push_back(config::Node::literal(override));
+  folder.write(below / "config.yaml", config::to_yaml(composition.config));
+  folder.write(below / "hydra.yaml", config::to_yaml(config::Node(std::move(hydra))));
+  folder.write(below / "overrides.yaml", config::to_yaml(config::Node(std::move(overrides))));
+}
+
+/// A dump that cannot be written should not be found out after an hour of work.
+void check_dump(const std::string& path) {
+  const fs::path folder = fs::absolute(path).parent_path();
+  if (::access(folder.c_str(), W_OK) != 0)
+    throw InputError("debug.dump_tensors=" + path + ": cannot write to " + folder.string() + ": " +
+                     std::error_code(errno, std::generic_category()).message());
+}
+
+void check_output(const pipelines::Request& request, const OutputSettings& output) {
+  if (output.format == pipelines::OutputFormat::png && request.num_frames > 1)
+    throw InputError(
+        fmt::format("output.format=png: holds one picture, but request.num_frames is {}; expected "
+                    "mp4, gif or frames",
+                    request.num_frames));
+}
+
+/// One run from its folder to its last file.
+class Run {
+ public:
+  Run(const EngineCall& call, const Settings& settings, const Interrupt& interrupt)
+      : call_(call),
+        settings_(settings),
+        interrupt_(interrupt),
+        engine_(settings.engine_options()),
+        request_(engine_.complete(settings.request)),
+        metrics_(engine_.plan().transformer.device) {
+    check_output(request_, settings.output);
+    if (settings.debug.dump_tensors) check_dump(*settings.debug.dump_tensors);
+  }
+
+  int execute() {
+    const auto& composition = call_.composition;
+    RunFolder folder(composition.hydra()["run.dir"].node().as_string(),
+                     !names_run_folder(composition));
+    try {
+      write_configuration(folder, composition);
+      folder.write(kLogName, "");
+      start_log_file(folder.path() / kLogName);
+      const auto files = generate(folder);
+      finish(folder, "done", files);
+      for (const fs::path& file : files) std::cout << file.string() << "\n";
+      return 0;
+    } catch (const Interrupted&) {
+      finish(folder, "interrupted", {});
+      throw Interrupted(
+          fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media",
+                      where_stopped(), folder.path().string(), kLogName, kMetricsName));
+    } catch (const std::exception& error) {
+      logger("run")->error("{}", explain(error));
+      stop_log_file();
+      if (exit_code(error) == 2)
+        discard(folder);
+      else
+        keep_failure(folder);
+      throw;
+    }
+  }
+
+ private:
+  std::vector<fs::path> generate(const RunFolder& folder) {
+    ProgressBar bar(std::cerr);
+    LogObserver log;
+    pipelines::Engine::RunOptions options;
+    options.observers = {&metrics_, &log};
+    if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar);
+    options.stop = interrupt_.token();
+    options.dump_tensors = settings_.debug.dump_tensors.value_or("");
+    pipelines::Output output{settings_.output.format, folder.path(),
+                             settings_.output.contact_sheet};
+    return engine_.generate(request_, output, options);
+  }
+
+  void finish(const RunFolder& folder, const std::string& status,
+              const std::vector<fs::path>& files) {
+    auto report = metrics_.report();
+    report["status"] = status;
+    report["config_sha256"] = io::sha256(config::to_yaml(call_.composition.resolved()));
+    report["request"] = pipelines::to_json(request_);
+    report["plan"] = pipelines::to_json(engine_.plan());
+    report["files"] = nlohmann::json::array();
+    for (const fs::path& file : files) report["files"].push_back(file.filename().string());
+    folder.write(kMetricsName, report.dump(1) + "\n");
+    stop_log_file();
+  }
+
+  void keep_failure(const RunFolder& folder) noexcept {
+    try {
+      finish(folder, "failed", {});
+    } catch (const std::exception&) {
+      // The failure itself is what the user must read.
+    }
+  }
+
+  void discard(RunFolder& folder) noexcept {
+    auto names = pipelines::media_names();
+    for (const char* name : {kLogName, kMetricsName}) names.emplace_back(name);
+    if (const auto subdir = output_subdir(call_.composition); !subdir.empty())
+      names.emplace_back(subdir);
+    folder.discard(names);
+  }
+
+  std::string where_stopped() const {
+    const auto report = metrics_.report();
+    if (report["stages"].empty()) return "before the first stage";
+    const std::string stage = report["stages"].back()["name"];
+    if (stage != "denoise") return "in stage " + stage;
+    return fmt::format("in stage denoise after step {} of {}", report["steps"].size(),
+                       request_.num_inference_steps);
+  }
+
+  const EngineCall& call_;
+  const Settings& settings_;
+  const Interrupt& interrupt_;
+  pipelines::Engine engine_;
+  pipelines::Request request_;
+  pipelines::Metrics metrics_;
+};
+
+}  // namespace
+
+int run_command(const EngineCall& call) {
+  start_logging();
+  const Interrupt interrupt;
+  const auto settings = config::read<Settings>(call.composition.view());
+  return Run(call, settings, interrupt).execute();
+}
+
+}  // namespace chitu::tools

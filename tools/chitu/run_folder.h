@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+namespace chitu::tools {
+
+/// The folder of one run, outputs/<date>/<time>, made before the work begins.
+class RunFolder {
+ public:
+  /// Makes the folder and its parents. With `unique`, a folder that is there already is never
+  /// shared: the name gets -1, -2 and so on, so two runs in one second stay apart.
+  ///
+  /// throws  InputError "<path>: cannot make the folder: <reason>"
+  RunFolder(std::filesystem::path path, bool unique);
+
+  const std::filesystem::path& path() const { return path_; }
+
+  /// Writes a file below the folder, whole or not at all, making folders as needed.
+  void write(const std::filesystem::path& name, std::string_view bytes) const;
+
+  /// Takes back the folder and everything in it, and the parents that this run made; a folder that
+  /// was there before keeps what it held, and loses `names` alone.
+  void discard(const std::vector<std::filesystem::path>& names) noexcept;
+
+ private:
+  std::filesystem::path path_;
+  std::vector<std::filesystem::path> made_;  ///< outermost first
+};
+
+}  // namespace chitu::tools

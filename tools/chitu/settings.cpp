@@ -1,0 +1,87 @@
+#include "tools/chitu/settings.h"
+
+#include "chitu_core/nn/attention.h"
+
+namespace chitu::tools {
+
+using config::at_least;
+using config::between;
+using config::multiple_of;
+using config::one_of;
+
+namespace {
+const std::vector<std::string> kDtypes{"auto", "float32", "bfloat16", "float16"};
+// Beyond these a typing slip is likelier than a wish; the model's own limits are checked later.
+constexpr double kMostPixels = 16384;
+constexpr double kMostFrames = 16385;
+constexpr double kMostSteps = 1000;
+}  // namespace
+
+void ModelSettings::bind(config::Binder& b) {
+  b.required("ckpt_dir", ckpt_dir, {}, "folder of a checkpoint in the diffusers layout");
+}
+
+void DiffusionSettings::bind(config::Binder& b) {
+  b.field("low_mem_level", low_mem_level, between(0, 3),
+          "0 keeps everything on the device, 3 holds the least there");
+}
+
+void InferSettings::bind(config::Binder& b) {
+  b.field("dtype", dtype, one_of(kDtypes),
+          "what text encoder and transformer compute in; auto: float32 on the CPU, else bfloat16");
+  b.field("vae_dtype", vae_dtype, one_of(kDtypes), "what the VAE computes in; auto: float32");
+  b.field("attn_type", attn_type, one_of(nn::attention_names()), "attention backend");
+  b.field("threads", threads, between(1, 1024), "CPU threads; null: as many as there are cores");
+  b.field("diffusion", diffusion, "how the diffusion runs");
+  b.field("vae_tile_size", vae_tile_size, at_least(8),
+          "side of a VAE tile in latents; null: as the level says");
+}
+
+void RequestSettings::bind(config::Binder& b) {
+  b.required("prompt", prompt, {}, "what to show; may be empty");
+  b.field("negative_prompt", negative_prompt, "what to steer away from");
+  b.field("width", width, between(16, kMostPixels) && multiple_of(16), "pixels");
+  b.field("height", height, between(16, kMostPixels) && multiple_of(16), "pixels");
+  b.field("num_frames", num_frames, between(1, kMostFrames), "pictures, 4k + 1");
+  b.field("num_inference_steps", num_inference_steps, between(1, kMostSteps), "denoising steps");
+  b.field("guidance_scale", guidance_scale, between(0, 1000), "1 or less leaves guidance out");
+  b.field("seed", seed, at_least(0), "of the noise");
+  b.field("fps", fps, between(1, 240), "pictures a second");
+  b.field("max_sequence_length", max_sequence_length, between(1, 512),
+          "tokens of the prompt that the transformer sees");
+  b.field("flow_shift", flow_shift, config::more_than(0),
+          "of the scheduler; null: the checkpoint's");
+}
+
+void OutputSettings::bind(config::Binder& b) {
+  b.field("format", format, "form of the result");
+  b.field("contact_sheet", contact_sheet, "also write all frames side by side as one PNG");
+}
+
+void DebugSettings::bind(config::Binder& b) {
+  b.field("dump_tensors", dump_tensors, "safetensors file for the tensors of the run");
+}
+
+void Settings::bind(config::Binder& b) {
+  b.field("device", device, "auto, cpu, or an accelerator such as cuda or cuda:1");
+  b.field("model", model, "the checkpoint");
+  b.field("infer", infer, "how to compute");
+  b.field("request", request, "what to generate");
+  b.field("output", output, "what to write");
+  b.field("debug", debug, "looking inside");
+}
+
+pipelines::EngineOptions Settings::engine_options() const {
+  pipelines::EngineOptions options;
+  options.ckpt_dir = model.ckpt_dir;
+  options.device = device;
+  options.dtype = infer.dtype;
+  options.vae_dtype = infer.vae_dtype;
+  options.attn_type = infer.attn_type;
+  options.threads = infer.threads.value_or(0);
+  options.memory.low_mem_level = infer.diffusion.low_mem_level;
+  options.memory.vae_tile_latents = infer.vae_tile_size;
+  return options;
+}
+
+}  // namespace chitu::tools

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "chitu_core/config/binder.h"
+#include "pipelines/engine.h"
+
+namespace chitu::pipelines {
+
+constexpr auto config_names(OutputFormat) {
+  return std::array{std::pair{"mp4", OutputFormat::mp4}, std::pair{"gif", OutputFormat::gif},
+                    std::pair{"png", OutputFormat::png}, std::pair{"frames", OutputFormat::frames}};
+}
+
+}  // namespace chitu::pipelines
+
+namespace chitu::tools {
+
+/// The group `model`.
+struct ModelSettings {
+  std::string ckpt_dir;
+  void bind(config::Binder& binder);
+};
+
+/// The group `infer.diffusion`.
+struct DiffusionSettings {
+  int low_mem_level = 0;
+  void bind(config::Binder& binder);
+};
+
+/// The group `infer`.
+struct InferSettings {
+  std::string dtype = "auto";
+  std::string vae_dtype = "auto";
+  std::string attn_type = "auto";
+  std::optional<int> threads;
+  DiffusionSettings diffusion;
+  std::optional<std::int64_t> vae_tile_size;
+  void bind(config::Binder& binder);
+};
+
+/// The group `request`.
+struct RequestSettings : pipelines::PartialRequest {
+  void bind(config::Binder& binder);
+};
+
+/// The group `output`.
+struct OutputSettings {
+  pipelines::OutputFormat format = pipelines::OutputFormat::mp4;
+  bool contact_sheet = false;
+  void bind(config::Binder& binder);
+};
+
+/// The group `debug`.
+struct DebugSettings {
+  std::optional<std::string> dump_tensors;
+  void bind(config::Binder& binder);
+};
+
+/// Everything that `chitu run` reads from the composed configuration.
+struct Settings {
+  ModelSettings model;
+  InferSettings infer;
+  RequestSettings request;
+  OutputSettings output;
+  DebugSettings debug;
+  std::string device = "auto";
+  void bind(config::Binder& binder);
+
+  pipelines::EngineOptions engine_options() const;
+};
+
+}  // namespace chitu::tools
