@@ -22,8 +22,8 @@
 namespace chitu::tools {
 namespace {
 
-using config::Composition;
 using config::ComposeRequest;
+using config::Composition;
 using config::Node;
 
 class Command {

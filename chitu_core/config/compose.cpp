@@ -1,0 +1,167 @@
+#include "chitu_core/config/compose.h"
+
+#include <algorithm>
+
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/config/defaults_tree.h"
+#include "chitu_core/config/edit.h"
+#include "chitu_core/config/error.h"
+#include "chitu_core/config/evaluate.h"
+#include "chitu_core/config/group_choices.h"
+#include "chitu_core/config/hydra_node.h"
+#include "chitu_core/config/merge.h"
+#include "chitu_core/config/override.h"
+#include "chitu_core/config/repository.h"
+#include "chitu_core/config/surprises.h"
+
+namespace chitu::config {
+namespace {
+
+std::vector<Override> parse_all(const ComposeRequest& request) {
+  std::vector<Override> overrides;
+  overrides.reserve(request.overrides.size() + request.texts.size());
+  for (const std::string& text : request.overrides) overrides.push_back(parse_override(text));
+  for (const auto& [key, text] : request.texts) overrides.push_back(text_override(key, text));
+  return overrides;
+}
+
+void check_sweeps(const std::vector<Override>& overrides, bool multirun) {
+  for (const Override& given : overrides) {
+    if (!given.is_sweep()) continue;
+    if (multirun) {
+      if (given.is_hydra())
+        throw ConfigError(given.text + ": sweeping over Hydra's own configuration is not possible");
+      continue;
+    }
+    if (given.value_type != ValueType::simple_choice)
+      throw ConfigError(given.text + ": a sweep needs --multirun");
+    const std::string value = given.text.substr(given.text.find('=') + 1);
+    throw ConfigError("Ambiguous value for argument '" + given.text +
+                      "'\n1. To use it as a list, write " + given.key_element() + "=[" + value +
+                      "]\n2. To use it as a string, quote the value: " + given.key_element() +
+                      "='" + value + "'\n3. To sweep over it, add --multirun");
+  }
+}
+
+void check_directories(const ComposeRequest& request) {
+  for (const SearchPathEntry& entry : request.search_path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(entry.path, ignored))
+      throw ConfigError("config directory not found: " + entry.path.string());
+  }
+}
+
+/// hydra.searchpath of the command line, else of the primary config.
+void extend_search_path(Repository& repository, const ComposeRequest& request,
+                        const std::vector<Override>& overrides, Composition& composition) {
+  Node paths;
+  std::string provider = "hydra.searchpath in main";
+  const auto given = std::find_if(
+      overrides.begin(), overrides.end(),
+      [](const Override& candidate) { return candidate.key_element() == "hydra.searchpath"; });
+  if (given != overrides.end()) {
+    provider = "hydra.searchpath in command-line";
+    paths = given->config_value();
+  } else if (!request.config_name.empty()) {
+    const LoadedConfig* primary = repository.load(request.config_name);
+    if (!primary) return;
+    if (!primary->content.is_map())
+      throw ConfigError(primary->content.origin(),
+                        "the primary config must be a map, got " + show(primary->content));
+    Evaluator evaluator(primary->content);
+    if (const Place* found = evaluator.find(evaluator.root(), "hydra.searchpath"))
+      paths = evaluator.plain(found);
+  }
+  if (paths.is_null() || paths.is_missing()) return;
+  const auto refuse = [&] {
+    throw ConfigError(paths.origin(), "hydra.searchpath",
+                      "must be a list of strings, got " + show(paths));
+  };
+  if (!paths.is_list()) refuse();
+  for (const Node& path : paths.list()) {
+    if (!path.is_string()) refuse();
+    std::string text = path.text();
+    if (text.starts_with("file://")) text.erase(0, 7);
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(text, ignored))
+      composition.warnings.push_back(provider + ": " + text + " is not a directory");
+    repository.append({text, provider});
+  }
+}
+
+Node wrapped(const Node& content, const std::string& package) {
+  if (package.empty()) return content;
+  Node result = content;
+  const std::vector<std::string> parts = split_path(package);
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    Map around;
+    around.set(*part, std::move(result));
+    around.begin()->origin = content.origin();
+    result = Node(std::move(around)).at_origin(content.origin());
+  }
+  return result;
+}
+
+void merge_step(Node& root, const ConfigStep& step, bool primary) {
+  const Node& content = step.content;
+  if (const Node* hydra = content.is_map() ? content.map().find("hydra") : nullptr) {
+    const Node* path = content.find("hydra.searchpath");
+    if (path && !path->is_null() && !path->is_missing() && !primary &&
+        step.config_path != "hydra/config")
+      throw ConfigError(path->origin(), "in '" + step.config_path +
+                                            "': hydra.searchpath is only taken from the primary "
+                                            "config");
+    if (step.file != "built-in") check_hydra_keys(*hydra);
+  }
+  if (!content.is_map())
+    throw ConfigError(content.origin(), "in '" + step.config_path + "': " + show(content) +
+                                            " cannot be merged into the configuration");
+  try {
+    merge(root, content, root);
+  } catch (const ConfigError& error) {
+    throw ConfigError(std::string(error.what()) + "\nin '" + step.config_path + "'" +
+                      (step.parent.empty() || step.parent == "<root>"
+                           ? ""
+                           : ", included by '" + step.parent + "'"));
+  }
+}
+
+}  // namespace
+
+Composition compose(const ComposeRequest& request) {
+  check_directories(request);
+  const std::vector<Override> overrides = parse_all(request);
+  Composition composition;
+  Repository repository(request.search_path);
+  extend_search_path(repository, request, overrides, composition);
+  check_sweeps(overrides, request.multirun);
+
+  GroupChoices choices(repository, overrides);
+  DefaultsTree tree(repository, choices, request.multirun);
+  const std::vector<FinalDefault> defaults = tree.walk(request.config_name);
+  choices.check_used();
+
+  composition.root = Node(Map());
+  for (const FinalDefault& item : defaults) {
+    const LoadedConfig* loaded = repository.load(item.config_path);
+    composition.steps.push_back({item.config_path, item.package, item.parent, loaded->file,
+                                 item.is_self, wrapped(loaded->content, item.package)});
+    merge_step(composition.root, composition.steps.back(), item.primary);
+  }
+  note_surprises(composition);
+  for (const Override* given : choices.value_overrides()) apply_override(composition.root, *given);
+
+  for (const Override& given : overrides)
+    (given.is_hydra() ? composition.hydra_overrides : composition.task_overrides)
+        .push_back(given.text);
+  composition.choices = choices.known();
+  composition.search_path = repository.search_path();
+  composition.defaults_tree = tree.describe();
+  if (Node* hydra = composition.root.map().find("hydra")) convert_hydra_node(*hydra);
+  fill_hydra_node(composition, request, overrides);
+  composition.config = composition.root;
+  composition.config.map().erase("hydra");
+  return composition;
+}
+
+}  // namespace chitu::config
