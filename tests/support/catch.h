@@ -11,6 +11,7 @@ using Matchers::ContainsSubstring;
 #else
 #include <catch2/catch.hpp>
 namespace Catch {
+using Detail::Approx;
 inline auto ContainsSubstring(const std::string& text) { return Matchers::Contains(text); }
 }  // namespace Catch
 #endif

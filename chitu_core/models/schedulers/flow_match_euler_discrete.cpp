@@ -116,7 +116,7 @@ at::Tensor FlowMatchEulerDiscreteScheduler::step(const at::Tensor& model_output,
                                                  const at::Tensor& sample) {
   check_order(index);
   const auto i = static_cast<std::size_t>(index);
-  const at::Tensor change = model_output.mul(sigmas()[i + 1] - sigmas()[i]);
+  const at::Tensor change = times(sigmas()[i + 1] - sigmas()[i], model_output);
   return sample.to(at::kFloat).add(change).to(model_output.scalar_type());
 }
 

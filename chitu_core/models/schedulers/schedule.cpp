@@ -1,5 +1,6 @@
 #include "chitu_core/models/schedulers/schedule.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +18,10 @@ std::vector<double> linspace(double first, double last, std::int64_t count) {
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i) * step + first;
   values.back() = last;
   return values;
+}
+
+at::Tensor times(float factor, const at::Tensor& velocity) {
+  return at::scalar_tensor(factor).mul(velocity);
 }
 
 void refuse_unknown_keys(const io::JsonObject& config, const std::vector<std::string>& known) {

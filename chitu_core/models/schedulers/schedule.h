@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -28,6 +30,10 @@ void stretch_to_terminal(std::vector<T>& sigmas, double terminal) {
   const T scale = (T{1} - sigmas.back()) / static_cast<T>(1 - terminal);
   for (T& s : sigmas) s = T{1} - (T{1} - s) / scale;
 }
+
+/// factor * velocity, rounded where diffusers rounds: a bfloat16 or float16 velocity stays one, and
+/// on the CPU the factor is rounded to its dtype before the product.
+at::Tensor times(float factor, const at::Tensor& velocity);
 
 /// Throws InputError for the first key of a scheduler's config that is not in `known`.
 void refuse_unknown_keys(const io::JsonObject& config, const std::vector<std::string>& known);

@@ -203,9 +203,8 @@ at::Tensor UniPCMultistepScheduler::step(const at::Tensor& model_output, std::in
                                          const at::Tensor& sample) {
   check_order(index);
   if (index == 0) predictions_.clear();
-  // In the prediction's dtype first, then in the sample's: where diffusers rounds.
   const at::Tensor prediction =
-      sample.sub(model_output.mul(sigmas()[static_cast<std::size_t>(index)]));
+      sample.sub(times(sigmas()[static_cast<std::size_t>(index)], model_output));
   const bool corrects =
       index > 0 && std::find(config_.disable_corrector.begin(), config_.disable_corrector.end(),
                              index - 1) == config_.disable_corrector.end();

@@ -1,0 +1,70 @@
+#include "chitu_core/nn/attention.h"
+
+#include <ATen/ATen.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
+#include "tests/support/catch.h"
+
+namespace chitu::nn {
+namespace {
+
+struct Inputs {
+  at::Tensor q = at::sin(at::arange(2 * 3 * 5 * 4, at::kFloat)).view({2, 3, 5, 4});
+  at::Tensor k = at::cos(at::arange(2 * 3 * 7 * 4, at::kFloat)).view({2, 3, 7, 4});
+  at::Tensor v = at::sin(at::arange(2 * 3 * 7 * 4, at::kFloat) * 0.7).view({2, 3, 7, 4});
+};
+
+TEST_CASE("the attention backends of this build are these", "[nn]") {
+  CHECK(attention_names() == std::vector<std::string>{"auto", "torch_sdpa", "torch_sdpa_math"});
+  for (const auto& [name, backend] : Registry<AttentionBackend>::instance().entries()) {
+    INFO(name);
+    CHECK(backend->exact());
+    CHECK(Attention(name).name() == name);
+  }
+}
+
+TEST_CASE("auto takes the best exact backend", "[nn]") {
+  CHECK(Attention().name() == "torch_sdpa");
+  CHECK(Attention("auto", c10::kCUDA).name() == "torch_sdpa");
+}
+
+TEST_CASE("an unknown attention backend is refused with the names of the known ones", "[nn]") {
+  CHECK_THROWS_AS(Attention("flash"), InputError);
+  CHECK_THROWS_WITH(Attention("flash"),
+                    "infer.attn_type: unknown attention backend flash, expected one of auto, "
+                    "torch_sdpa, torch_sdpa_math");
+}
+
+TEST_CASE("every backend computes softmax(q k^T * scale + bias) v", "[nn]") {
+  const Inputs in;
+  const at::Tensor bias = at::sin(at::arange(3 * 5 * 7, at::kFloat)).view({1, 3, 5, 7});
+  for (const std::string& name : attention_names()) {
+    INFO(name);
+    const Attention attention(name);
+    const at::Tensor scores = at::matmul(in.q, in.k.transpose(-1, -2));
+    CHECK(at::allclose(attention(in.q, in.k, in.v), at::matmul(at::softmax(scores / 2, -1), in.v),
+                       1e-5, 1e-6));
+    const AttentionOptions options{.kind = AttentionKind::self, .bias = bias, .scale = 1.0};
+    CHECK(at::allclose(attention(in.q, in.k, in.v, options),
+                       at::matmul(at::softmax(scores + bias, -1), in.v), 1e-5, 1e-6));
+  }
+}
+
+TEST_CASE("a hook stands around the backend and may change the call", "[nn]") {
+  struct Negate : AttentionHook {
+    at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                   const AttentionOptions& options,
+                   const AttentionBackend& backend) const override {
+      return backend.run(q, k, v, options).neg();
+    }
+  };
+  const Inputs in;
+  const Attention plain;
+  Attention hooked = plain;
+  hooked.set_hook(std::make_shared<Negate>());
+  CHECK(at::equal(hooked(in.q, in.k, in.v), plain(in.q, in.k, in.v).neg()));
+}
+
+}  // namespace
+}  // namespace chitu::nn
