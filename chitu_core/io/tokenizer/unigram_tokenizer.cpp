@@ -64,7 +64,9 @@ void UnigramTokenizer::read_added_tokens(const Json& json) {
   std::vector<AddedToken> plain, normalized;
   for (const Json& entry : json) {
     added_.push_back(AddedToken::read(JsonObject(file_ + ": added_tokens", entry)));
-    const AddedToken& token = added_.back();
+    AddedToken& token = added_.back();
+    if (const std::int64_t piece = model_.id_of(token.content); piece >= 0)
+      token.id = piece;  // the model's word counts, as in the reference
     vocab_size_ = std::max(vocab_size_, token.id + 1);
     (token.normalized ? normalized : plain).push_back(token);
   }
