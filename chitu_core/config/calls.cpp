@@ -111,8 +111,10 @@ const Place* Calls::deprecated(const std::vector<Node>& arguments) {
 const Place* Calls::map_at(const std::vector<Node>& arguments, std::string_view resolver) {
   expect_arguments(arguments, 1, 1, "${" + std::string(resolver) + ":key}");
   const std::string& key = text_argument(arguments[0], "the key of " + std::string(resolver));
-  const Place* found = evaluator_.select(at_->parent, key);
+  const Place* found = evaluator_.find(at_->parent, key);
   if (!found) throw ResolutionError("key " + key + " not found");
+  // Not a MissingValueError: the result as a whole would pass for ???.
+  if (found->node->is_missing()) throw ResolutionError(key + " is ???");
   if (!found->node->is_map())
     throw ResolutionError(std::string(resolver) + " takes a map, but " + key + " is " +
                           show(*found->node));
