@@ -12,6 +12,7 @@
 #include "chitu_core/config/merge.h"
 #include "chitu_core/config/override.h"
 #include "chitu_core/config/repository.h"
+#include "chitu_core/config/sharing.h"
 #include "chitu_core/config/surprises.h"
 
 namespace chitu::config {
@@ -126,6 +127,53 @@ void merge_step(Node& root, const ConfigStep& step, bool primary) {
   }
 }
 
+/// Contents of the configurations that are used more than once; see sharing.h.
+class SharedContents {
+ public:
+  explicit SharedContents(const std::vector<FinalDefault>& defaults) {
+    std::map<std::string, int> uses;
+    for (const FinalDefault& item : defaults) ++uses[item.config_path];
+    for (const auto& [path, count] : uses)
+      if (count > 1) contents_[path];
+  }
+
+  Node content_of(const FinalDefault& item, const LoadedConfig& loaded) {
+    const auto found = contents_.find(item.config_path);
+    if (found == contents_.end()) return wrapped(loaded.content, item.package);
+    if (!found->second) {
+      found->second = loaded.content;
+      identify(*found->second, next_);
+    }
+    if (item.package.empty()) return *found->second;
+    Node copy = *found->second;
+    forget_identities(copy);
+    return wrapped(copy, item.package);
+  }
+
+  void refresh_all(const Node& root) {
+    for (auto& [path, content] : contents_)
+      if (content) refresh(*content, root);
+  }
+
+ private:
+  std::map<std::string, std::optional<Node>> contents_;
+  std::uint32_t next_ = 0;
+};
+
+void merge_all(Composition& composition, const std::vector<FinalDefault>& defaults,
+               Repository& repository) {
+  composition.root = Node(Map());
+  SharedContents shared(defaults);
+  for (const FinalDefault& item : defaults) {
+    const LoadedConfig* loaded = repository.load(item.config_path);
+    composition.steps.push_back({item.config_path, item.package, item.parent, loaded->file,
+                                 item.is_self, shared.content_of(item, *loaded)});
+    merge_step(composition.root, composition.steps.back(), item.primary);
+    shared.refresh_all(composition.root);
+  }
+  forget_identities(composition.root);
+}
+
 }  // namespace
 
 Composition compose(const ComposeRequest& request) {
@@ -141,13 +189,7 @@ Composition compose(const ComposeRequest& request) {
   const std::vector<FinalDefault> defaults = tree.walk(request.config_name);
   choices.check_used();
 
-  composition.root = Node(Map());
-  for (const FinalDefault& item : defaults) {
-    const LoadedConfig* loaded = repository.load(item.config_path);
-    composition.steps.push_back({item.config_path, item.package, item.parent, loaded->file,
-                                 item.is_self, wrapped(loaded->content, item.package)});
-    merge_step(composition.root, composition.steps.back(), item.primary);
-  }
+  merge_all(composition, defaults, repository);
   note_surprises(composition);
   for (const Override* given : choices.value_overrides()) apply_override(composition.root, *given);
 

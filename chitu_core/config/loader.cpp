@@ -7,17 +7,31 @@
 #include "chitu_core/config/yaml_parser.h"
 
 namespace chitu::config {
+namespace {
+
+Node read_document(std::string_view text, const std::shared_ptr<const std::string>& file) {
+  YamlBuilder builder(file);
+  YamlReader reader(text, *file);
+  YamlParser(reader, builder).document();
+  return builder.empty() ? Node() : builder.take_root();
+}
+
+bool is_text(const Node& node) {
+  return node.is_string() || node.is_missing() || node.is_interpolation();
+}
+
+}  // namespace
+
 Node parse_yaml(std::string_view text, const std::string& name) {
   if (text.size() > kMaxFileBytes) throw ConfigError(name + ": larger than 64 MiB");
   const auto file = std::make_shared<const std::string>(name);
-  YamlBuilder builder(file);
-  YamlReader reader(text, name);
-  YamlParser(reader, builder).document();
-  Node root = builder.empty() ? Node() : builder.take_root();
   const Origin top{file, 1, 1, Origin::Kind::file};
+  Node root = read_document(text, file);
+  // OmegaConf reads a lone text as a document once more; text again, it becomes a key.
+  if (is_text(root)) root = read_document(root.text(), file);
   if (root.is_null()) return Node(Map()).at_origin(top);
   if (root.is_container()) return root;
-  if (!root.is_string() && !root.is_missing() && !root.is_interpolation())
+  if (!is_text(root))
     throw ConfigError(root.origin(), "a configuration is a map or a list, got " + show(root));
   Map lone;
   lone.set(root.text(), Node());

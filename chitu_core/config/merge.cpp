@@ -4,6 +4,7 @@
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/evaluate.h"
 #include "chitu_core/config/limits.h"
+#include "chitu_core/config/sharing.h"
 
 namespace chitu::config {
 namespace {
@@ -21,7 +22,11 @@ std::optional<Node> target_container(const Node& root, std::string_view at) {
   try {
     Evaluator evaluator(root);
     const Place* target = evaluator.find(evaluator.root(), at);
-    if (target && target->node->is_container()) return *target->node;
+    if (target && target->node->is_container()) {
+      Node copy = *target->node;
+      forget_identities(copy);
+      return copy;
+    }
   } catch (const ConfigError&) {
     // What cannot be resolved yet stays text and may resolve once everything is merged.
   }
@@ -67,7 +72,10 @@ class Merger {
     } else if ((old.is_map() && source.is_list()) || (old.is_list() && source.is_map())) {
       kinds_differ(old, source, key);
     } else {
+      // A list is filled anew, any other value replaced.
+      const std::uint32_t identity = old.is_list() && source.is_list() ? old.identity() : 0;
       old = source;
+      if (identity != 0) old.set_identity(identity);
     }
   }
 

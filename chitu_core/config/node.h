@@ -138,6 +138,10 @@ class Node {
   char quote() const { return quote_; }
   void set_quote(char quote) { quote_ = quote; }
 
+  /// Which map or list of a configuration this is (sharing.h); 0 for none.
+  std::uint32_t identity() const { return identity_; }
+  void set_identity(std::uint32_t identity) { identity_ = identity; }
+
   /// Same kind and value all through; origins and quotes do not count. 1, 1.0 and true differ.
   bool operator==(const Node& other) const;
 
@@ -148,6 +152,7 @@ class Node {
   Origin origin_;
   Kind kind_ = Kind::null;
   char quote_ = 0;
+  std::uint32_t identity_ = 0;
 };
 
 struct Entry {

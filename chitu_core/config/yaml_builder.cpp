@@ -80,7 +80,8 @@ void YamlBuilder::scalar(const Head& head, std::string_view text, bool plain) {
       node = Node("=");
     else
       node = typed(head, text, plain);
-    if (node.is_interpolation() && !as_key) check_interpolation(node.text());
+    // A lone text becomes a key, and keys hold no interpolations.
+    if (node.is_interpolation() && !as_key && !frames_.empty()) check_interpolation(node.text());
   } catch (const ConfigError& error) {
     throw error_at(where, error.what());
   }

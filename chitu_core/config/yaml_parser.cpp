@@ -28,8 +28,8 @@ void YamlParser::document() {
     directives();
     if (!at({Type::document_start})) unexpected("---");
     const YamlMark mark = scanner_.take().mark;
-    if (at({Type::yaml_directive, Type::tag_directive, Type::other_directive,
-            Type::document_start, Type::document_end, Type::stream_end}))
+    if (at({Type::yaml_directive, Type::tag_directive, Type::other_directive, Type::document_start,
+            Type::document_end, Type::stream_end}))
       empty(mark);
     else
       node(Context::block);

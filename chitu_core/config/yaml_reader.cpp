@@ -41,8 +41,8 @@ std::size_t YamlReader::break_size(std::size_t ahead) const {
       return static_cast<unsigned char>(peek(ahead + 1)) == 0x85 ? 2 : 0;
     case 0xE2: {
       const auto last = static_cast<unsigned char>(peek(ahead + 2));
-      const bool separator = static_cast<unsigned char>(peek(ahead + 1)) == 0x80 &&
-                             (last == 0xA8 || last == 0xA9);
+      const bool separator =
+          static_cast<unsigned char>(peek(ahead + 1)) == 0x80 && (last == 0xA8 || last == 0xA9);
       return separator ? 3 : 0;
     }
     default:

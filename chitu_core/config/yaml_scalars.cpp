@@ -117,7 +117,8 @@ std::string escape(YamlReader& reader) {
   }
   const int digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
   if (digits == 0)
-    reader.fail("unknown escape in double quotes; write \\\\ for a backslash, or use single quotes");
+    reader.fail(
+        "unknown escape in double quotes; write \\\\ for a backslash, or use single quotes");
   reader.forward();
   return coded_escape(reader, digits);
 }
@@ -235,7 +236,8 @@ bool ends_plain(const YamlReader& reader, std::size_t ahead, bool flow) {
       if (*set == character) return true;
     return false;
   };
-  if (c == ':') return reader.at_space(ahead + 1) || (flow && any_of(reader.peek(ahead + 1), ",[]{}"));
+  if (c == ':')
+    return reader.at_space(ahead + 1) || (flow && any_of(reader.peek(ahead + 1), ",[]{}"));
   return flow && any_of(c, ",?[]{}");
 }
 

@@ -417,8 +417,7 @@ void YamlScanner::fetch_tag() {
     }
     token.text = tag_uri();
   }
-  if (!reader_.at_space() || reader_.peek() == '\t')
-    reader_.fail("expected a space after the tag");
+  if (!reader_.at_space() || reader_.peek() == '\t') reader_.fail("expected a space after the tag");
   tokens_.push_back(std::move(token));
 }
 
