@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -18,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-std::string tiny_model() { return std::string(CHITU_TEST_DATA) + "/pipelines/wan-unipc"; }
+std::string tiny_model() { return fmt::format("{}/pipelines/wan-unipc", CHITU_TEST_DATA); }
 
 /// A generation of a fraction of a second, into the folder `run`.
 std::vector<std::string> small_run(const std::vector<std::string>& more) {
@@ -81,8 +82,8 @@ TEST_CASE("the subcommand may be left out, and reruns give the same pixels", "[e
                std::string("hydra.run.dir=again"));
   REQUIRE(chitu(arguments, folder.path()).exit_code == 0);
   for (int i = 0; i < 5; ++i) {
-    const std::string name = "frames/frame_000" + std::to_string(i) + ".png";
-    CHECK(read_file(folder / ("run/" + name)) == read_file(folder / ("again/" + name)));
+    const std::string name = fmt::format("frames/frame_{:04}.png", i);
+    CHECK(read_file(folder.path() / "run" / name) == read_file(folder.path() / "again" / name));
   }
 }
 

@@ -26,6 +26,7 @@ void start_logging() {
   console->set_pattern("%l: %v");
   all_sinks()->add_sink(std::move(console));
   spdlog::set_default_logger(std::make_shared<spdlog::logger>("chitu", all_sinks()));
+  spdlog::flush_on(spdlog::level::info);  // a log is read while the run goes on
   spdlog::cfg::load_env_levels();
 }
 

@@ -6,6 +6,7 @@
 
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
@@ -115,11 +116,11 @@ class Run {
 
  private:
   std::vector<fs::path> generate(const RunFolder& folder) {
-    ProgressBar bar(std::cerr);
+    std::optional<ProgressBar> bar;
     LogObserver log;
     pipelines::Engine::RunOptions options;
     options.observers = {&metrics_, &log};
-    if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar);
+    if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar.emplace(std::cerr));
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
     pipelines::Output output{settings_.output.format, folder.path(),
