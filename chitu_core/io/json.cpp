@@ -1,5 +1,7 @@
 #include "chitu_core/io/json.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <memory>
@@ -32,20 +34,28 @@ std::string bare_message(const std::string& what) {
   return colon == std::string::npos ? what : what.substr(colon + 2);
 }
 
-/// Throws when a key stands twice in one object.
-class KeyGuard {
+/// Looks on while a tree is built: nothing nested so deeply that walking it could exhaust the stack
+/// and, on request, no key twice in one object.
+class Guard {
  public:
-  explicit KeyGuard(const std::string& name) : name_(name) {}
-  bool operator()(int, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) open_.emplace_back();
-    if (event == Json::parse_event_t::object_end) open_.pop_back();
-    if (event == Json::parse_event_t::key && !open_.back().insert(parsed.get<std::string>()).second)
+  Guard(const std::string& name, DuplicateKeys duplicates) : name_(name), duplicates_(duplicates) {}
+
+  bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
+    using Event = Json::parse_event_t;
+    if (depth > kDeepest)
+      throw InputError(fmt::format("{}: nested more than {} deep", name_, kDeepest));
+    if (duplicates_ == DuplicateKeys::last_wins) return true;
+    if (event == Event::object_start) open_.emplace_back();
+    if (event == Event::object_end) open_.pop_back();
+    if (event == Event::key && !open_.back().insert(parsed.get<std::string>()).second)
       throw InputError(name_ + ": the key " + parsed.dump() + " stands twice in one object");
     return true;
   }
 
  private:
+  static constexpr int kDeepest = 200;
   const std::string& name_;
+  DuplicateKeys duplicates_;
   std::vector<std::set<std::string>> open_;
 };
 
@@ -113,9 +123,7 @@ std::optional<T> converted(const Json& value) {
 
 Json parse_json(std::string_view text, const std::string& name, DuplicateKeys duplicates) {
   try {
-    if (duplicates == DuplicateKeys::refused)
-      return Json::parse(text.begin(), text.end(), KeyGuard(name));
-    return Json::parse(text.begin(), text.end());
+    return Json::parse(text.begin(), text.end(), Guard(name, duplicates));
   } catch (const Json::parse_error& error) {
     // The library counts the byte it stopped at from 1.
     const std::size_t offset = error.byte > 0 ? error.byte - 1 : 0;

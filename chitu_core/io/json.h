@@ -18,7 +18,8 @@ enum class DuplicateKeys {
 };
 
 /// Parses JSON text. `name` (a file, "standard input") opens the message of an error.
-/// Throws InputError "<name>:<line>:<column>: <what was met and what was expected>".
+/// Throws InputError "<name>:<line>:<column>: <what was met and what was expected>", and for values
+/// nested more than 200 deep.
 nlohmann::json parse_json(std::string_view text, const std::string& name,
                           DuplicateKeys duplicates = DuplicateKeys::last_wins);
 

@@ -21,6 +21,8 @@ constexpr std::uint64_t kLengthBytes = 8;
 /// The limit of the format's own library: no real header comes near, and a hostile length must not
 /// make us parse gigabytes.
 constexpr std::uint64_t kLargestHeader = 100'000'000;
+/// More than any operator of libtorch takes.
+constexpr std::size_t kMostDimensions = 64;
 
 /// A name from the file as a message may show it: quoted, control characters escaped.
 std::string quoted(const std::string& name) {
@@ -127,16 +129,21 @@ class HeaderReader {
         fail(name, "shape: expected integers of 0 or more");
       result.push_back(side.get<std::int64_t>());
     }
+    if (result.size() > kMostDimensions)
+      fail(name,
+           fmt::format("shape: {} dimensions, the most is {}", result.size(), kMostDimensions));
     return result;
   }
 
   std::uint64_t size_bytes(const std::string& name, const TensorInfo& info) const {
     std::uint64_t size = c10::elementSize(info.dtype);
+    // Strides are products of the other sides, so an empty tensor's must not overflow either.
     for (const std::int64_t side : info.shape)
-      if (__builtin_mul_overflow(size, static_cast<std::uint64_t>(side), &size) ||
+      if (__builtin_mul_overflow(size, static_cast<std::uint64_t>(std::max<std::int64_t>(side, 1)),
+                                 &size) ||
           size > kLargestOffset)
         fail(name, "shape: its size overflows");
-    return size;
+    return info.numel() == 0 ? 0 : size;
   }
 
   std::pair<std::uint64_t, std::uint64_t> offsets(const std::string& name,

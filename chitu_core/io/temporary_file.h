@@ -30,8 +30,8 @@ class TemporaryName {
 };
 
 /// A file written piece by piece under a TemporaryName.
-/// Every member throws InputError "<target>: cannot write: <reason>" (a full disk, no permission); the
-/// temporary file is gone then, and the target as it was.
+/// Every member throws InputError "<target>: cannot write: <reason>" (a full disk, no permission);
+/// the temporary file is gone then, and the target as it was.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::filesystem::path target);

@@ -27,8 +27,9 @@ struct VideoOptions {
 /// column.
 ///
 /// The file is written under a temporary name and gets its own in finish(); a writer destroyed
-/// before that leaves nothing behind. Every member throws InputError "<path>: cannot write: <reason>"
-/// (a full disk, no permission, an encoder that refuses), and InputError for impossible options.
+/// before that leaves nothing behind. Every member throws InputError "<path>: cannot write:
+/// <reason>" (a full disk, no permission, an encoder that refuses), and InputError for impossible
+/// options.
 class VideoWriter {
  public:
   VideoWriter(const std::filesystem::path& path, const VideoOptions& options);

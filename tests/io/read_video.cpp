@@ -44,8 +44,8 @@ Video read_video(const std::filesystem::path& path) {
   AVFormatContext* format = nullptr;
   check(avformat_open_input(&format, path.c_str(), nullptr, nullptr));
   check(avformat_find_stream_info(format, nullptr));
-  const AVCodec* codec = nullptr;
-  const int stream = check(av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0));
+  const int stream = check(av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0));
+  const AVCodec* codec = avcodec_find_decoder(format->streams[stream]->codecpar->codec_id);
   AVCodecContext* context = avcodec_alloc_context3(codec);
   check(avcodec_parameters_to_context(context, format->streams[stream]->codecpar));
   check(avcodec_open2(context, codec, nullptr));

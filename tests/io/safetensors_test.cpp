@@ -133,6 +133,12 @@ struct Hostile {
 
 std::string one(const std::string& entry) { return "{\"w\":" + entry + "}"; }
 
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
 std::string number(std::uint64_t value) {
   std::string bytes;
   for (int i = 0; i < 8; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
@@ -154,7 +160,8 @@ std::vector<Hostile> hostile_headers() {
       {"not an object", file_of("[1,2,3]", 0), "does not begin with {"},
       {"empty header", number(0), "does not begin with {"},
       {"bad UTF-8", file_of("{\"\xff\xfe\":1}", 0), "UTF-8"},
-      {"nested without end", file_of("{\"w\":" + std::string(50000, '['), 0), "header:1:"},
+      {"nested without end", file_of("{\"w\":" + std::string(50000, '['), 0),
+       "header: nested more than 200 deep"},
       {"same name twice", file_of("{\"w\":" + good + ",\"w\":" + good + "}", 8),
        "the key \"w\" stands twice"},
       {"entry is no object", file_of(one("7"), 0), "tensor \"w\": expected an object"},
@@ -194,6 +201,11 @@ std::vector<Hostile> hostile_tensors() {
        w + "shape: its size overflows"},
       {"product that wraps to a small size",
        entry("\"F32\"", "[2305843009213693952,8]", "[0,0]", 0), w + "shape: its size overflows"},
+      {"empty tensor whose strides overflow",
+       entry("\"F32\"", "[0,4611686018427387,4611686018427387]", "[0,0]", 0),
+       w + "shape: its size overflows"},
+      {"countless dimensions", entry("\"U8\"", "[1" + repeated(",1", 64) + "]", "[0,1]", 1),
+       w + "shape: 65 dimensions, the most is 64"},
       {"shape missing", file_of(one(R"({"dtype":"F32","data_offsets":[0,8]})"), 8),
        w + "shape: expected a list"},
       {"offsets missing", file_of(one(R"({"dtype":"F32","shape":[2]})"), 8),
