@@ -1,6 +1,5 @@
 #include "chitu_core/memory/component.h"
 
-
 #include "chitu_core/common/error.h"
 
 namespace chitu::memory {

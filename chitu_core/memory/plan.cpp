@@ -52,6 +52,10 @@ MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
     strategy->edit(plan, config);
     plan.strategies.emplace_back(name);
   }
+  if (config.vae_tile_latents && !plan.vae_tile_latents)
+    throw InputError(fmt::format(
+        "infer.vae_tile_size={}: no strategy of low_mem_level {} tiles the VAE, expected null",
+        *config.vae_tile_latents, config.low_mem_level));
   return plan;
 }
 

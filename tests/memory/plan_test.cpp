@@ -31,5 +31,11 @@ TEST_CASE("a level whose strategy is not built in is refused by name", "[memory]
                     Catch::ContainsSubstring("infer.diffusion.low_mem_level=3: the strategy "));
 }
 
+TEST_CASE("a tile size that nothing would obey is refused", "[memory]") {
+  MemoryConfig config;
+  config.vae_tile_latents = 16;
+  CHECK_THROWS_WITH(make_plan(config, {}), Catch::ContainsSubstring("infer.vae_tile_size=16: "));
+}
+
 }  // namespace
 }  // namespace chitu::memory

@@ -43,7 +43,8 @@ struct BadInput {
     CHECK(run.out.empty());
     CHECK_THAT(run.err, ContainsSubstring(expected));
     CHECK_THAT(run.err, Catch::StartsWith("error: "));
-    CHECK(std::count(run.err.begin(), run.err.end(), '\n') <= 3);  // the line, and what to choose from
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') <=
+          3);  // the line, and what to choose from
     CHECK(fs::is_empty(work));
   }
 

@@ -15,5 +15,14 @@ TEST_CASE("short forms of a request's keys are written out, other keys are not",
   CHECK(expand_short_form("prompt") == "prompt");
 }
 
+TEST_CASE("a short form misspelt and a prompt with commas get a hint", "[tools]") {
+  CHECK_THAT(request_hint("wdith=3: there is no key 'wdith'", {"wdith=3"}),
+             Catch::ContainsSubstring("Did you mean width=..."));
+  CHECK_THAT(request_hint("Ambiguous value for argument 'request.prompt=a,b'", {"prompt=a,b"}),
+             Catch::ContainsSubstring("--prompt TEXT"));
+  CHECK(request_hint("there is no key 'zzzzzz'", {"zzzzzz=3"}).empty());
+  CHECK(request_hint("infer.dtype: expected", {"infer.dtype=x"}).empty());
+}
+
 }  // namespace
 }  // namespace chitu::tools

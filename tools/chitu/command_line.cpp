@@ -1,10 +1,10 @@
 #include "tools/chitu/command_line.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/resolvers.h"
 
@@ -13,19 +13,46 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kShortForms{
+const std::vector<std::string> kShortForms{
     "prompt",         "negative_prompt",     "width", "height", "num_frames",
     "guidance_scale", "num_inference_steps", "seed",  "fps"};
+
+/// The key of `key=value`, without + and ~; empty when there is no `=`.
+std::string_view key_of(std::string_view override) {
+  const std::size_t start = override.find_first_not_of("+~");
+  const std::size_t equals = override.find('=');
+  if (start == std::string_view::npos || equals == std::string_view::npos) return {};
+  return override.substr(start, equals - start);
+}
+
+bool is_short_form(std::string_view key) {
+  return std::find(kShortForms.begin(), kShortForms.end(), key) != kShortForms.end();
+}
 
 }  // namespace
 
 std::string expand_short_form(const std::string& override) {
+  if (!is_short_form(key_of(override))) return override;
   const std::size_t start = override.find_first_not_of("+~");
-  const std::size_t equals = override.find('=');
-  if (start == std::string::npos || equals == std::string::npos) return override;
-  const std::string_view key = std::string_view(override).substr(start, equals - start);
-  if (std::find(kShortForms.begin(), kShortForms.end(), key) == kShortForms.end()) return override;
   return override.substr(0, start) + "request." + override.substr(start);
+}
+
+std::string request_hint(const std::string& message, const std::vector<std::string>& overrides) {
+  for (const char* key : {"prompt", "negative_prompt"}) {
+    if (message.find(std::string("Ambiguous value for argument 'request.") + key) ==
+        std::string::npos)
+      continue;
+    const std::string flag = std::string_view(key) == "prompt" ? "--prompt" : "--negative-prompt";
+    return "\n4. To have the text taken as it is, write " + flag + " TEXT";
+  }
+  for (const std::string& override : overrides) {
+    const std::string key(key_of(override));
+    const bool bare = !key.empty() && key.find_first_of("./@") == std::string::npos;
+    if (!bare || is_short_form(key) || message.find("'" + key + "'") == std::string::npos) continue;
+    if (const auto near = nearest(key, kShortForms, 1); !near.empty())
+      return "\nDid you mean " + near.front() + "=... (short for request." + near.front() + ")?";
+  }
+  return "";
 }
 
 config::ComposeRequest ComposeFlags::request() const {

@@ -25,6 +25,10 @@ struct ComposeFlags {
 /// `prompt=...` and its siblings stand for `request.prompt=...`; everything else is as typed.
 std::string expand_short_form(const std::string& override);
 
+/// What to type instead, for a mistake in composing that is about a request: a short form misspelt,
+/// a prompt with commas. Empty when there is nothing to add.
+std::string request_hint(const std::string& message, const std::vector<std::string>& overrides);
+
 /// The folder that holds config/ and assets/: above the executable in a source tree, or
 /// <prefix>/share/chitu.
 ///

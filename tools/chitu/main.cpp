@@ -79,10 +79,16 @@ std::optional<int> parse(CLI::App& app, Arguments arguments) {
 }
 
 chitu::config::Composition compose(const ComposeFlags& flags) {
-  auto composition = chitu::config::compose(flags.request());
-  for (const std::string& warning : composition.warnings)
-    std::cerr << "warning: " << warning << "\n";
-  return composition;
+  try {
+    auto composition = chitu::config::compose(flags.request());
+    for (const std::string& warning : composition.warnings)
+      std::cerr << "warning: " << warning << "\n";
+    return composition;
+  } catch (const chitu::InputError& error) {
+    const std::string hint = chitu::tools::request_hint(error.what(), flags.overrides);
+    if (hint.empty()) throw;
+    throw chitu::InputError(error.what() + hint);
+  }
 }
 
 int run(const Arguments& arguments) {
