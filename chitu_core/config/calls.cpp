@@ -124,7 +124,7 @@ const Place* Calls::map_at(const std::vector<Node>& arguments, std::string_view 
 const Place* Calls::dict_keys(const std::vector<Node>& arguments) {
   List keys;
   for (const Entry& entry : map_at(arguments, "oc.dict.keys")->node->map())
-    keys.push_back(key_value(entry.key));
+    keys.push_back(reread(key_value(entry.key)));
   return result(Node(std::move(keys)));
 }
 
@@ -156,7 +156,8 @@ const Place* Calls::hydra(const std::vector<Node>& arguments) {
 const Place* Calls::registered(const std::string& name, std::vector<Node> arguments) {
   const auto resolver = find_resolver(name);
   if (!resolver)
-    throw ResolutionError("unknown resolver " + name + did_you_mean(name, resolver_names()) +
+    throw ResolutionError("unknown resolver " + (name.empty() ? "without a name" : name) +
+                          did_you_mean(name, resolver_names()) +
                           "; known: " + join(resolver_names()));
   ResolverCall call{name, std::move(arguments), Evaluator::full_key(at_), at_->node->origin(), {}};
   call.select = [&](std::string_view path) -> std::optional<Node> {

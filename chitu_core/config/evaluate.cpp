@@ -159,7 +159,10 @@ Node Evaluator::value_of(const Expression& expression, const Place* at) {
 Node Evaluator::text_of(const Expression& expression, const Place* at) {
   std::string text;
   for (const Expression& part : expression.parts) {
-    text += python_text(value_of(part, at));
+    // A map or list inside a text is shown as written, not resolved.
+    const bool computed =
+        part.type == Expression::Type::reference || part.type == Expression::Type::call;
+    text += computed ? python_text(*run(part, at)->node) : python_text(value_of(part, at));
     if (text.size() > kMaxTextBytes)
       throw ResolutionError("the text grows beyond " + std::to_string(kMaxTextBytes >> 20) +
                             " MiB");

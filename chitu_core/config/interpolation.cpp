@@ -138,7 +138,8 @@ class Parser {
     expression.type = Expression::Type::reference;
     while (take('.')) ++expression.dots;
     bool callable = expression.dots == 0;
-    key(expression, callable);
+    // OmegaConf lets ${:x} pass until somebody asks for its value; so does a call without a name.
+    if (!callable || peek() != ':') key(expression, callable);
     for (;;) {
       if (take_with_blanks('}')) return expression;
       if (next_is(':')) {

@@ -1,7 +1,6 @@
 #include "chitu_core/config/node.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/error.h"
@@ -313,10 +312,9 @@ std::string join_path(std::string_view parent, std::string_view key) {
 }
 
 std::size_t list_index(std::string_view key, std::size_t size) {
-  std::size_t index = 0;
-  const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
-  if (error != std::errc() || end != key.data() + key.size() || index >= size) return size;
-  return index;
+  const auto index = read_integer(key);
+  if (!index || *index < 0 || static_cast<std::uint64_t>(*index) >= size) return size;
+  return static_cast<std::size_t>(*index);
 }
 
 std::string show(const Node& node) {

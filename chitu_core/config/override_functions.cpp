@@ -233,25 +233,26 @@ void sort_values(List& values, bool reverse) {
                    [&](const Node& a, const Node& b) { return reverse ? less(b, a) : less(a, b); });
 }
 
+/// Turns a range around when it runs the other way: from its last number to one step beyond its
+/// first.
 void sort_range(Sweep& sweep, bool reverse) {
-  const bool ascending = sweep.step.as_real() > 0;
-  if (ascending != reverse) return;
-  const List values = range_values(sweep.start, sweep.stop, sweep.step);
-  if (values.empty()) return;
-  // From the last number back to the first; the new stop is one step before the old start.
-  const auto add_to = [&](const Node& number, int sign) {
-    if (number.kind() == Kind::integer && sweep.step.kind() == Kind::integer)
+  const double start = sweep.start.as_real(), stop = sweep.stop.as_real();
+  if (reverse ? start >= stop : start <= stop) return;
+  const bool whole = sweep.step.kind() == Kind::integer;
+  const bool positive = sweep.step.as_real() > 0;
+  const auto moved = [&](const Node& number) {
+    const int sign = (reverse ? -1 : 1) * (positive ? 1 : -1);
+    if (number.kind() == Kind::integer && whole)
       return Node(number.as_integer() + sign * sweep.step.as_integer());
     return Node(number.as_real() + sign * sweep.step.as_real());
   };
-  // The last number; as stop - step when the range hits its stop, which keeps integers integers.
-  const auto less_one_step = [&] { return add_to(sweep.stop, -1); };
-  const Node start =
-      less_one_step().as_real() == values.back().as_real() ? less_one_step() : values.back();
-  sweep.stop = add_to(sweep.start, -1);
-  sweep.start = start;
-  sweep.step = sweep.step.kind() == Kind::integer ? Node(-sweep.step.as_integer())
-                                                  : Node(-sweep.step.as_real());
+  Node first = moved(sweep.stop);
+  const List values = range_values(sweep.start, sweep.stop, sweep.step);
+  // The range may end before the number one step from its stop.
+  if (!values.empty() && values.back().as_real() != first.as_real()) first = values.back();
+  sweep.stop = moved(sweep.start);
+  sweep.start = first;
+  sweep.step = whole ? Node(-sweep.step.as_integer()) : Node(-sweep.step.as_real());
 }
 
 Element sort(FunctionCall& call) {

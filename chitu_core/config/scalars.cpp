@@ -226,8 +226,12 @@ std::optional<bool> plain_bool(std::string_view text) {
 }  // namespace
 
 bool is_typed_scalar(std::string_view text) {
-  return read_plain_scalar(text).kind() != Kind::string &&
-         read_plain_scalar(text).kind() != Kind::interpolation;
+  try {
+    const Kind kind = read_plain_scalar(text).kind();
+    return kind != Kind::string && kind != Kind::interpolation && kind != Kind::missing;
+  } catch (const ConfigError&) {
+    return true;  // a number too large for us
+  }
 }
 
 Node read_plain_scalar(std::string_view text) {

@@ -10,9 +10,21 @@ namespace {
 
 constexpr std::size_t kWidth = 80;
 
+/// Bytes of a character that YAML only takes escaped, beyond ASCII: a byte order mark, C1 controls,
+/// Unicode line breaks. 0 for others.
+std::size_t special_size(std::string_view text, std::size_t at) {
+  const std::string_view rest = text.substr(at);
+  if (rest.starts_with("\xEF\xBB\xBF") || rest.starts_with("\xE2\x80\xA8") ||
+      rest.starts_with("\xE2\x80\xA9"))
+    return 3;
+  const bool c1 =
+      rest.size() > 1 && rest[0] == '\xC2' && static_cast<unsigned char>(rest[1]) < 0xA0;
+  return c1 ? 2 : 0;
+}
+
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F;
+  return (byte < 0x20 && c != '\n') || byte == 0x7F;
 }
 
 /// What a text allows: the checks PyYAML's emitter makes before it picks a style.
@@ -56,7 +68,7 @@ Traits traits_of(std::string_view text) {
         block_indicators = flow_indicators = true;
     }
     if (c == '\n') traits.lines = true;
-    if (is_control(c) || c == '\t') traits.special = traits.special || c != '\t';
+    if (is_control(c) || special_size(text, i) > 0) traits.special = true;
     if (c == ' ' && after == '\n') space_break = true;
     if (c == '\n' && after == ' ' && i + 1 < text.size()) break_space = true;
     before = c;
@@ -67,7 +79,7 @@ Traits traits_of(std::string_view text) {
     traits.block_plain = traits.flow_plain = false;
   if (text.back() == ' ' && text.find('\n') != std::string_view::npos) traits.single = false;
   if (space_break || traits.special) traits.single = false;
-  if (break_space) traits.single = traits.single && true;
+  if (break_space) traits.single = false;
   if (block_indicators) traits.block_plain = false;
   if (flow_indicators) traits.flow_plain = false;
   return traits;
@@ -266,24 +278,34 @@ class YamlWriter {
     text += '\'';
   }
 
-  void double_quoted(std::string_view value) {
+  static std::string special_escape(std::string_view character) {
+    if (character == "\xEF\xBB\xBF") return "\\uFEFF";
+    if (character == "\xE2\x80\xA8") return "\\L";
+    if (character == "\xE2\x80\xA9") return "\\P";
+    return character[1] == '\x85' ? "\\N" : "\\x" + hex(character[1]);
+  }
+
+  static std::string hex(char c) {
     constexpr std::string_view kHex = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    return {kHex[byte >> 4], kHex[byte & 15]};
+  }
+
+  void double_quoted(std::string_view value) {
     text += '"';
-    for (const char c : value) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') {
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      const char c = value[i];
+      if (const std::size_t size = special_size(value, i)) {
+        text += special_escape(value.substr(i, size));
+        i += size - 1;
+        continue;
+      }
+      const std::size_t named = std::string_view("\0\a\b\t\n\v\f\r\x1B\"\\", 11).find(c);
+      if (named != std::string_view::npos) {
         text += '\\';
-        text += c;
-      } else if (c == '\n') {
-        text += "\\n";
-      } else if (c == '\t') {
-        text += "\\t";
-      } else if (c == '\r') {
-        text += "\\r";
+        text += std::string_view("0abtnvfre\"\\")[named];
       } else if (is_control(c)) {
-        text += "\\x";
-        text += kHex[byte >> 4];
-        text += kHex[byte & 15];
+        text += "\\x" + hex(c);
       } else {
         text += c;
       }
