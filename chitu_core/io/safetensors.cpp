@@ -80,7 +80,7 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   char* data = const_cast<char*>(mapping_->data()) + found.offset_bytes;
   const auto options = at::TensorOptions(found.dtype);
   const auto aligned = reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(found.dtype) == 0;
-  if (!aligned) {
+  if (!aligned && found.size_bytes > 0) {
     at::Tensor copy = at::empty(found.shape, options);
     std::memcpy(copy.data_ptr(), data, static_cast<std::size_t>(found.size_bytes));
     return copy;
