@@ -24,6 +24,7 @@ template <class T>
                                               std::int64_t begin, std::int64_t end) {
   const T *d0 = d[0], *d1 = d[1], *d2 = d[2], *d3 = d[3];
   T* __restrict m0 = mixed[0], * __restrict m1 = mixed[1], * __restrict m2 = mixed[2], * __restrict m3 = mixed[3];
+#pragma GCC ivdep
   for (std::int64_t i = begin; i < end; ++i) {
     const float a = d0[i], b = d1[i], c = d2[i], e = d3[i];
     m0[i] = a - c;
@@ -33,12 +34,30 @@ template <class T>
   }
 }
 
+/// Winograd's filter transform of taps g0..g2.
+template <class T>
+[[gnu::always_inline]] inline void mix_taps(const std::array<const T*, 3>& g, const Four<T*>& mixed,
+                                            std::int64_t count) {
+  const T *g0 = g[0], *g1 = g[1], *g2 = g[2];
+  T* __restrict m0 = mixed[0], * __restrict m1 = mixed[1], * __restrict m2 = mixed[2], * __restrict m3 = mixed[3];
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float a = g0[i], b = 0.5F * static_cast<float>(g1[i]), c = g2[i];
+    const float ends = 0.5F * (a + c);
+    m0[i] = g0[i];
+    m1[i] = ends + b;
+    m2[i] = ends - b;
+    m3[i] = g2[i];
+  }
+}
+
 /// Winograd's output transform: two frames from four products.
 template <class T>
 [[gnu::always_inline]] inline void join_products(const Four<const T*>& products, T* __restrict even,
                                                  T* __restrict odd, std::int64_t begin,
                                                  std::int64_t end) {
   const T *p0 = products[0], *p1 = products[1], *p2 = products[2], *p3 = products[3];
+#pragma GCC ivdep
   for (std::int64_t i = begin; i < end; ++i) {
     const float a = p0[i], b = p1[i], c = p2[i], e = p3[i];
     even[i] = a + b + c;
@@ -53,6 +72,14 @@ CHITU_CPU_CLONES void mix(const Four<const float*>& d, const Four<float*>& mixed
 CHITU_CPU_CLONES void mix(const Four<const at::BFloat16*>& d, const Four<at::BFloat16*>& mixed,
                           std::int64_t begin, std::int64_t end) {
   mix_frames(d, mixed, begin, end);
+}
+CHITU_CPU_CLONES void mix_weights(const std::array<const float*, 3>& g, const Four<float*>& mixed,
+                                  std::int64_t count) {
+  mix_taps(g, mixed, count);
+}
+CHITU_CPU_CLONES void mix_weights(const std::array<const at::BFloat16*, 3>& g,
+                                  const Four<at::BFloat16*>& mixed, std::int64_t count) {
+  mix_taps(g, mixed, count);
 }
 CHITU_CPU_CLONES void join(const Four<const float*>& products, float* even, float* odd,
                            std::int64_t begin, std::int64_t end) {
@@ -100,13 +127,22 @@ at::Tensor joined_frames(const Four<at::Tensor>& products) {
 }
 
 /// The four sums of the taps g0, g1, g2 of each output channel, [out, in, k, k] channels last.
+template <class T>
 Four<at::Tensor> mixed_taps(const at::Tensor& weight) {
-  const auto tap = [&](std::int64_t frame) { return weight.select(2, frame).to(at::kFloat); };
-  const at::Tensor g0 = tap(0), g1 = tap(1), g2 = tap(2);
-  const at::Tensor ends = (g0 + g2).mul_(0.5), middle = g1 * 0.5;
-  Four<at::Tensor> mixed{g0, ends + middle, ends - middle, g2};
+  const at::Tensor taps = weight.contiguous(at::MemoryFormat::ChannelsLast3d);
+  const std::int64_t picture = taps.size(1) * taps.size(3) * taps.size(4);
+  Four<at::Tensor> mixed;
   for (auto& tensor : mixed)
-    tensor = tensor.to(weight.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
+    tensor = at::empty({taps.size(0), taps.size(1), taps.size(3), taps.size(4)},
+                       taps.options().memory_format(at::MemoryFormat::ChannelsLast));
+  at::parallel_for(0, taps.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t out = begin; out < end; ++out) {
+      const T* g = taps.const_data_ptr<T>() + out * 3 * picture;
+      Four<T*> to;
+      for (std::size_t k = 0; k < 4; ++k) to[k] = mixed[k].mutable_data_ptr<T>() + out * picture;
+      mix_weights({g, g + picture, g + 2 * picture}, to, picture);
+    }
+  });
   return mixed;
 }
 
@@ -114,7 +150,7 @@ template <class T>
 at::Tensor convolve_pairs(at::Tensor all, const at::Tensor& weight, const at::Tensor& bias,
                           PictureConv conv) {
   const std::int64_t batch = all.size(0), padding = weight.size(3) / 2;
-  const Four<at::Tensor> taps = mixed_taps(weight);
+  const Four<at::Tensor> taps = mixed_taps<T>(weight);
   Four<at::Tensor> mixed = mixed_frames<T>(all);
   all.reset();
   Four<at::Tensor> products;
