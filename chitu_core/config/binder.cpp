@@ -92,8 +92,9 @@ const Node* Binder::value_of(const View& view, const Rule& rule, std::string_vie
 void Binder::refuse(const View& view, const Node& got, const Rule& rule, std::string_view type) {
   std::string expected = wanted(rule, type);
   // "expected 0 to 3, got 2.5" would leave the reader guessing.
-  const bool number = got.kind() == Kind::real || got.kind() == Kind::boolean;
-  if (!rule.empty() && number) expected = with_article(type) + ", " + expected;
+  const bool other_kind =
+      got.kind() == Kind::boolean || (got.kind() == Kind::real && type == "integer");
+  if (!rule.empty() && other_kind) expected = with_article(type) + ", " + expected;
   std::string problem = "expected " + expected + ", got " + show(got);
   if (view.written().is_interpolation()) problem += " from " + view.written().text();
   if (got.is_string() && !rule.choices.empty()) problem += did_you_mean(got.text(), rule.choices);

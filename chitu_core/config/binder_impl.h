@@ -103,15 +103,16 @@ void Binder::read_value(const View& view, T& value, const Rule& rule) {
     read_scalar(view, wide, rule);
     value = static_cast<T>(wide);
   } else if constexpr (std::is_integral_v<T>) {
-    // The type's own range counts as a rule where none is given.
-    Rule range = rule;
-    if (!range.least) range.least = static_cast<double>(std::numeric_limits<T>::min());
-    if (!range.most && sizeof(T) < sizeof(std::int64_t))
-      range.most = static_cast<double>(std::numeric_limits<T>::max());
     std::int64_t wide = static_cast<std::int64_t>(value);
     const std::size_t before = errors_.size();
-    read_scalar(view, wide, range);
-    if (errors_.size() == before) value = static_cast<T>(wide);
+    read_scalar(view, wide, rule);
+    if (errors_.size() > before) return;
+    if (std::in_range<T>(wide))
+      value = static_cast<T>(wide);
+    else
+      add_error(view, "expected " + std::to_string(std::numeric_limits<T>::min()) + " to " +
+                          std::to_string(std::numeric_limits<T>::max()) + ", got " +
+                          std::to_string(wide));
   } else {
     static_assert(always_false<T>, "no configuration can hold this type");
   }

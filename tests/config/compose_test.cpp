@@ -1,0 +1,130 @@
+#include "chitu_core/config/compose.h"
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/config/binder.h"
+#include "chitu_core/config/error.h"
+#include "chitu_core/config/explain.h"
+#include "chitu_core/config/info.h"
+#include "chitu_core/config/loader.h"
+#include "chitu_core/config/resolvers.h"
+#include "chitu_core/config/sweep.h"
+#include "tests/support/catch.h"
+
+namespace chitu::config {
+namespace {
+
+ComposeRequest project(std::vector<std::string> overrides) {
+  ComposeRequest request;
+  request.search_path = {{std::filesystem::path(CHITU_TEST_DATA) / "config" / "project", "main"}};
+  request.config_name = "config";
+  request.overrides = std::move(overrides);
+  return request;
+}
+
+struct Sampler {
+  std::string name;
+  int steps = 1;
+  void bind(Binder& binder) {
+    binder.field("name", name);
+    binder.field("steps", steps, between(1, 8));
+    binder.ignore("noise");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a composed part binds to a struct, its mistakes at the override", "[config]") {
+  CHECK(read<Sampler>(compose(project({"sampler=heun"}))["sampler"]).steps == 8);
+  const Composition composed = compose(project({"sampler.steps=five"}));
+  CHECK_THROWS_WITH(read<Sampler>(composed["sampler"]),
+                    "sampler.steps=five: sampler.steps: expected 1 to 8, got \"five\"");
+}
+
+TEST_CASE("the hydra node tells how the configuration came to be", "[config]") {
+  ComposeRequest request = project({"model=large", "hydra.verbose=true", "seed=3"});
+  request.job_num = 4;
+  const Composition composed = compose(request);
+  CHECK(composed.task_overrides == std::vector<std::string>{"model=large", "seed=3"});
+  CHECK(composed.hydra_overrides == std::vector<std::string>{"hydra.verbose=true"});
+  CHECK(composed.config.find("hydra") == nullptr);
+  const Node hydra = composed.hydra().resolved();
+  CHECK(hydra.at("job.name").text() == "chitu");
+  CHECK(hydra.at("job.override_dirname").text() == "model=large,seed=3");
+  CHECK(hydra.at("sweep.subdir").as_integer() == 4);
+  CHECK(hydra.at("runtime.choices.model").text() == "large");
+  CHECK_THAT(hydra.at("run.dir").text(), Catch::ContainsSubstring("outputs/"));
+}
+
+TEST_CASE("explain shows every file and override that set a key", "[config]") {
+  const auto chain = explain(compose(project({"experiment=big", "seed=9"})), "seed");
+  REQUIRE(chain.size() == 3);
+  CHECK_THAT(chain[0].place, Catch::ContainsSubstring("project/config.yaml:9:7"));
+  CHECK(chain[1].config == "experiment/big");
+  CHECK(chain[1].value.as_integer() == 11);
+  CHECK(chain[2].place == "seed=9");
+  CHECK_THROWS_WITH(explain(compose(project({})), "sed"),
+                    Catch::ContainsSubstring("did you mean seed"));
+}
+
+TEST_CASE("an experiment with a misspelt key is warned about", "[config]") {
+  const Composition composed = compose(project({"experiment=typo"}));
+  REQUIRE(composed.warnings.size() == 1);
+  CHECK_THAT(composed.warnings[0], Catch::ContainsSubstring("typo.yaml:2"));
+  CHECK_THAT(composed.warnings[0], Catch::ContainsSubstring("promt, did you mean prompt?"));
+}
+
+TEST_CASE("info lists the defaults with their packages", "[config]") {
+  const Composition composed = compose(project({}));
+  CHECK_THAT(defaults_table(composed), Catch::ContainsSubstring("| server/local "));
+  CHECK_THAT(defaults_tree_text(composed),
+             Catch::ContainsSubstring("sampler: euler:\n      sampler/noise: white\n"));
+  CHECK_THAT(group_list(composed, false), Catch::ContainsSubstring("sampler/noise: pink, white\n"));
+}
+
+TEST_CASE("each job of a sweep has its number", "[config]") {
+  ComposeRequest request = project({"seed=1,2", "title='x,y'"});
+  request.texts = {{"prompt", "a, b = c"}};
+  const SweepPlan plan = plan_sweep(request);
+  REQUIRE(plan.jobs.size() == 2);
+  const Composition second = compose(job_request(request, plan, 1));
+  CHECK(second.config.at("seed").as_integer() == 2);
+  CHECK(second.config.at("prompt").text() == "a, b = c");
+  CHECK(second.root.at("hydra.job.num").as_integer() == 1);
+}
+
+TEST_CASE("programs register resolvers", "[config]") {
+  int calls = 0;
+  register_resolver(
+      "test.twice",
+      [&](const ResolverCall& call) {
+        ++calls;
+        if (call.arguments.size() != 1) throw ConfigError("expected one number");
+        return Node(call.arguments[0].as_integer() * 2);
+      },
+      Caching::by_arguments);
+  const Node root = parse_yaml("a: ${test.twice:4}\nb: ${test.twice:${c}}\nc: 4\n", "f");
+  CHECK(resolve(root).at("b").as_integer() == 8);
+  CHECK(resolve(root).at("a").as_integer() == 8);
+  CHECK(calls == 1);
+  CHECK_THROWS_WITH(resolve(parse_yaml("a: ${test.twice:}", "f")),
+                    Catch::ContainsSubstring("f:1: a: cannot resolve ${test.twice:}"));
+  CHECK_THROWS_AS(register_resolver("test.twice", nullptr), Error);
+  CHECK_THROWS_AS(register_resolver("oc.env", nullptr), Error);
+  CHECK(unregister_resolver("test.twice"));
+  CHECK_THROWS_WITH(resolve(root), Catch::ContainsSubstring("unknown resolver test.twice"));
+}
+
+TEST_CASE("interpolations that explode are stopped", "[config]") {
+  std::string text = "a0: xxxxxxxxxx\n";
+  for (int i = 1; i < 40; ++i) {
+    const std::string before = "${a" + std::to_string(i - 1) + "}";
+    text += "a" + std::to_string(i) + ": " + before + before + "\n";
+  }
+  CHECK_THROWS_AS(resolve(parse_yaml(text, "f")), ConfigError);
+  std::string chain = "a0: 1\n";
+  for (int i = 1; i < 2'000; ++i)
+    chain += "a" + std::to_string(i) + ": ${a" + std::to_string(i - 1) + "}\n";
+  CHECK_THROWS_WITH(resolve(parse_yaml(chain, "f")), Catch::ContainsSubstring("nested deeper"));
+}
+
+}  // namespace chitu::config

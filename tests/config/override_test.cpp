@@ -1,0 +1,63 @@
+#include "chitu_core/config/override.h"
+
+#include "chitu_core/config/error.h"
+#include "chitu_core/config/ranges.h"
+#include "tests/support/catch.h"
+
+namespace chitu::config {
+
+TEST_CASE("an override that is written again reads as the same", "[config]") {
+  for (const char* text : {"a=1", "a=[1,b\\ c,'d,e']", "a={k:v,l:[1.5,null]}", "a='it\\'s'",
+                           "a=\"x\\\\\"", "a=\\[x\\]", "a=True", "a=1e-05"}) {
+    const Override parsed = parse_override(text);
+    CHECK(parsed.key_element() + "=" + override_text(parsed.value) == text);
+  }
+}
+
+TEST_CASE("a grammar error points at the character and shows the quoted form", "[config]") {
+  CHECK_THROWS_WITH(parse_override("name=a#b"),
+                    "name=a#b: expected the end, got '#'\n"
+                    "  name=a#b\n"
+                    "        ^\n"
+                    "to give the text as it is, quote it: name='a#b'");
+  CHECK_THROWS_WITH(parse_override("a b=1"), Catch::ContainsSubstring("no blank is allowed"));
+  CHECK_THROWS_WITH(parse_override("k='x"), Catch::ContainsSubstring("the quote ' is not closed"));
+  CHECK_THROWS_WITH(parse_override("k"), Catch::ContainsSubstring("expected = and a value"));
+}
+
+TEST_CASE("texts given by --set-str need no quoting", "[config]") {
+  const Override given = text_override("prompt", "a=1, 'b' #c \\");
+  CHECK(given.value.text() == "a=1, 'b' #c \\");
+  CHECK(parse_override(given.text).value.text() == given.value.text());
+}
+
+TEST_CASE("ranges count as Python does", "[config]") {
+  const auto numbers = [](double start, double stop, double step) {
+    std::vector<double> values;
+    for (const Node& value : range_values(Node(start), Node(stop), Node(step)))
+      values.push_back(value.as_real());
+    return values;
+  };
+  CHECK(numbers(0, 1, 0.25) == std::vector<double>{0, 0.25, 0.5, 0.75});
+  // 28-digit decimals: the sum of two 0.1 stays below the double 0.2.
+  CHECK(numbers(0, 0.2, 0.1) == std::vector<double>{0, 0.1, 0.2});
+  CHECK(numbers(1, 0, -0.5) == std::vector<double>{1, 0.5});
+  CHECK(range_values(Node(3), Node(0), Node(-2)) == List{Node(3), Node(1)});
+  CHECK_THROWS_WITH(range_values(Node(0), Node(1), Node(0)),
+                    Catch::ContainsSubstring("must not be 0"));
+  CHECK_THROWS_WITH(range_values(Node(0), Node(2'000'000'000), Node(1)),
+                    Catch::ContainsSubstring("more than 1000000 values"));
+  CHECK_THROWS_WITH(range_values(Node(1e17), Node(2e17), Node(1e-17)),
+                    Catch::ContainsSubstring("more than 1000000 values"));
+}
+
+TEST_CASE("hostile overrides are refused quickly", "[config]") {
+  CHECK_THROWS_AS(parse_override("a=" + std::string(100'000, '[')), ConfigError);
+  CHECK_THROWS_AS(parse_override("a=" + std::string(100'000, '(')), ConfigError);
+  std::string open;
+  for (int i = 0; i < 100'000; ++i) open += "${";
+  CHECK_THROWS_AS(parse_override("a=" + open), ConfigError);
+  CHECK_THROWS_AS(parse_override("a=\xFF"), ConfigError);
+}
+
+}  // namespace chitu::config
