@@ -37,6 +37,11 @@ at::Tensor AutoencoderKLWan::denormalize(const at::Tensor& latents) const {
       .add_(per_channel(config_.latents_mean));
 }
 
+at::Tensor AutoencoderKLWan::decoder_input(const at::Tensor& vae_input) const {
+  return post_quant_conv_.forward(
+      vae_input.permute({0, 2, 3, 4, 1}).contiguous().to(post_quant_conv_.dtype()));
+}
+
 at::Tensor AutoencoderKLWan::decode(const at::Tensor& latents) const {
   WanVaeDecoding decoding(*this, latents);
   const auto shape = decoding.output_shape();
@@ -61,13 +66,10 @@ std::int64_t AutoencoderKLWan::chunk_frames(std::int64_t height, std::int64_t wi
 }
 
 WanVaeDecoding::WanVaeDecoding(const AutoencoderKLWan& vae, const at::Tensor& latents)
-    : vae_(vae), vae_input_(vae.denormalize(latents)) {
-  latents_ = vae.post_quant_conv_.forward(
-      vae_input_.permute({0, 2, 3, 4, 1}).contiguous().to(vae.post_quant_conv_.dtype()));
-}
+    : vae_(vae), vae_input_(vae.denormalize(latents)), latents_(vae.decoder_input(vae_input_)) {}
 
 std::vector<std::int64_t> WanVaeDecoding::output_shape() const {
-  const WanVaeConfig& config = vae_.config_;
+  const WanVaeConfig& config = vae_.config();
   return {latents_.size(0), 3, 1 + (latents_.size(1) - 1) * config.temporal_factor(),
           latents_.size(2) * config.spatial_factor(), latents_.size(3) * config.spatial_factor()};
 }
@@ -83,8 +85,8 @@ std::optional<at::Tensor> WanVaeDecoding::next_chunk() {
     high_cache_.stop_keeping();
   }
   at::Tensor hidden =
-      vae_.decoder_.low_resolution(latents_.narrow(1, next_frame_, count), low_cache_);
-  at::Tensor frames = vae_.decoder_.high_resolution(std::move(hidden), high_cache_, first);
+      vae_.decoder().low_resolution(latents_.narrow(1, next_frame_, count), low_cache_);
+  at::Tensor frames = vae_.decoder().high_resolution(std::move(hidden), high_cache_, first);
   next_frame_ += count;
   return frames.clamp_(-1, 1).permute({0, 4, 1, 2, 3});
 }

@@ -14,8 +14,6 @@
 
 namespace chitu::models {
 
-class WanVaeDecoding;
-
 /// The Wan autoencoder's way from latents to pictures. Encoding is not part of it: the encoder's
 /// weights are known and not loaded.
 ///
@@ -44,14 +42,18 @@ class AutoencoderKLWan : public memory::Module {
   /// throws   ShapeError as denormalize does
   at::Tensor decode(const at::Tensor& latents) const;
 
+  /// What the decoder takes of denormalize()d latents: after post_quant_conv, channels last.
+  ///
+  /// vae_input  [B, z_dim, T, h, w]; returns [B, T, h, w, z_dim] in the weights' dtype
+  at::Tensor decoder_input(const at::Tensor& vae_input) const;
+  const WanDecoder3d& decoder() const { return decoder_; }
+
   /// Latent frames that one chunk of the decoder takes after the first: one where the pictures are
   /// large, more where they are so small that calls would cost more than arithmetic. A function of
   /// the size alone.
   std::int64_t chunk_frames(std::int64_t height, std::int64_t width) const;
 
  private:
-  friend class WanVaeDecoding;
-
   WanVaeConfig config_;
   nn::PointwiseConv post_quant_conv_;
   WanDecoder3d decoder_;

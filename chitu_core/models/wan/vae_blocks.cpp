@@ -2,11 +2,15 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 namespace chitu::models {
 namespace {
+
+/// Positions that the two convolutions of a residual block look at in each direction.
+constexpr std::int64_t kResnetReach = 2;
 
 /// conv(silu(norm(x))): the norm writes where the convolution reads.
 at::Tensor convolve_activated(const WanRmsNorm& norm, const nn::CausalConv3d& conv, at::Tensor x,
@@ -91,6 +95,29 @@ at::Tensor WanResample::double_frames(const at::Tensor& x, nn::FeatureCache& cac
       .reshape({x.size(0), 2 * x.size(1), x.size(2), x.size(3), x.size(4)});
 }
 
+std::array<std::int64_t, 4> WanTileWindow::sides() const {
+  std::array<std::int64_t, 4> sides{};
+  for (std::size_t side = 0; side < sides.size(); ++side)
+    sides[side] = std::min(halo_, distances_[side]);
+  return sides;
+}
+
+at::Tensor WanTileWindow::shrink_to(const at::Tensor& x, std::int64_t halo) {
+  const auto before = sides();
+  halo_ = halo;
+  const auto after = sides();
+  const auto cut = [&](const at::Tensor& from, std::int64_t dim, std::size_t side) {
+    const std::int64_t head = before[side] - after[side], tail = before[side + 1] - after[side + 1];
+    return from.narrow(dim, head, from.size(dim) - head - tail);
+  };
+  return cut(cut(x, 2, 0), 3, 2).contiguous();
+}
+
+void WanTileWindow::enlarge() {
+  halo_ *= 2;
+  for (auto& distance : distances_) distance *= 2;
+}
+
 WanUpBlock::WanUpBlock(std::int64_t in_channels, std::int64_t out_channels,
                        std::int64_t num_resnets, WanUpsampling upsampling) {
   for (std::int64_t index = 0; index < num_resnets; ++index) {
@@ -104,9 +131,21 @@ WanUpBlock::WanUpBlock(std::int64_t in_channels, std::int64_t out_channels,
   add_child("upsamplers.0", *upsampler_);
 }
 
-at::Tensor WanUpBlock::forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk) const {
-  for (const auto& resnet : resnets_) x = resnet->forward(std::move(x), cache);
-  return upsampler_ ? upsampler_->forward(std::move(x), cache, first_chunk) : x;
+at::Tensor WanUpBlock::forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk,
+                               WanTileWindow* window) const {
+  for (const auto& resnet : resnets_) {
+    x = resnet->forward(std::move(x), cache);
+    if (window) x = window->shrink_to(x, window->halo() - kResnetReach);
+  }
+  if (!upsampler_) return x;
+  if (window) window->enlarge();
+  return upsampler_->forward(std::move(x), cache, first_chunk);
+}
+
+std::int64_t WanUpBlock::input_halo(std::int64_t output_halo) const {
+  // The upsampler's convolution reaches one position of the output's size, half of one before.
+  const std::int64_t before = upsampler_ ? (output_halo + 2) / 2 : output_halo;
+  return before + kResnetReach * static_cast<std::int64_t>(resnets_.size());
 }
 
 }  // namespace chitu::models

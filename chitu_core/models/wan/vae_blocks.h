@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -76,6 +77,32 @@ class WanResample : public memory::Module {
   std::unique_ptr<nn::CausalConv3d> time_conv_;
 };
 
+/// Where a tile stands in its picture while the decoder enlarges it. A tile comes with a halo of
+/// its neighbours' positions; each convolution spoils one more position at a tile's inner edge, and
+/// what is spoilt or no longer needed is cut off on the way. Edges of the picture have no halo: the
+/// zeros beyond them are those of the whole decode.
+class WanTileWindow {
+ public:
+  /// Latents from the tile's edges to the picture's, and the halo that the tile comes with where
+  /// the picture is that wide.
+  WanTileWindow(std::int64_t above, std::int64_t below, std::int64_t left, std::int64_t right,
+                std::int64_t halo)
+      : distances_{above, below, left, right}, halo_(halo) {}
+
+  /// Positions of halo on the four sides: above, below, left, right.
+  std::array<std::int64_t, 4> sides() const;
+  std::int64_t halo() const { return halo_; }
+  void set_halo(std::int64_t halo) { halo_ = halo; }
+  /// x [B, F, H, W, C] without all but `halo` positions of its halo, contiguous.
+  at::Tensor shrink_to(const at::Tensor& x, std::int64_t halo);
+  /// From now on a position is half as large.
+  void enlarge();
+
+ private:
+  std::array<std::int64_t, 4> distances_;
+  std::int64_t halo_;
+};
+
 enum class WanUpsampling { none, spatial, spatial_temporal };
 
 /// The residual blocks of one resolution, then the way to the next. Keys: resnets.N, upsamplers.0.
@@ -84,7 +111,12 @@ class WanUpBlock : public memory::Module {
   WanUpBlock(std::int64_t in_channels, std::int64_t out_channels, std::int64_t num_resnets,
              WanUpsampling upsampling);
 
-  at::Tensor forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk) const;
+  /// window  where x stands in its picture when it is a tile; null for a whole picture
+  at::Tensor forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk,
+                     WanTileWindow* window = nullptr) const;
+
+  /// The halo that x needs for the output to have one of `output_halo` positions.
+  std::int64_t input_halo(std::int64_t output_halo) const;
 
  private:
   std::vector<std::unique_ptr<WanResidualBlock>> resnets_;

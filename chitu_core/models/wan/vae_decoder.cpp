@@ -48,13 +48,27 @@ at::Tensor WanDecoder3d::low_resolution(const at::Tensor& x, nn::FeatureCache& c
 }
 
 at::Tensor WanDecoder3d::high_resolution(at::Tensor hidden, nn::FeatureCache& cache,
-                                         bool first_chunk) const {
-  for (const auto& block : up_blocks_)
-    hidden = block->forward(std::move(hidden), cache, first_chunk);
-  auto window = conv_out_.window(hidden.sizes(), hidden.options(), cache);
-  norm_out_.silu_into(hidden, window.frames);
+                                         bool first_chunk, WanTileWindow* window) const {
+  const std::vector<std::int64_t> halos = block_halos();
+  for (std::size_t index = 0; index < up_blocks_.size(); ++index) {
+    if (window) hidden = window->shrink_to(hidden, halos[index]);
+    hidden = up_blocks_[index]->forward(std::move(hidden), cache, first_chunk, window);
+  }
+  auto input = conv_out_.window(hidden.sizes(), hidden.options(), cache);
+  norm_out_.silu_into(hidden, input.frames);
   hidden.reset();
-  return conv_out_.forward(std::move(window), cache);
+  const at::Tensor frames = conv_out_.forward(std::move(input), cache);
+  return window ? window->shrink_to(frames, 0) : frames;
 }
+
+std::vector<std::int64_t> WanDecoder3d::block_halos() const {
+  std::vector<std::int64_t> halos(up_blocks_.size());
+  std::int64_t halo = 1;  // conv_out
+  for (std::size_t index = up_blocks_.size(); index-- > 0;)
+    halos[index] = halo = up_blocks_[index]->input_halo(halo);
+  return halos;
+}
+
+std::int64_t WanDecoder3d::halo() const { return block_halos().front(); }
 
 }  // namespace chitu::models

@@ -27,7 +27,16 @@ class WanDecoder3d : public memory::Module {
 
   /// hidden [B, F, h, w, C]; returns [B, F', H, W, 3], F' = 1 for the first chunk, else F times the
   /// temporal factor. Not clamped.
-  at::Tensor high_resolution(at::Tensor hidden, nn::FeatureCache& cache, bool first_chunk) const;
+  ///
+  /// window  where hidden stands in its picture when it is a tile with a halo of halo() latents;
+  ///         the result has none
+  at::Tensor high_resolution(at::Tensor hidden, nn::FeatureCache& cache, bool first_chunk,
+                             WanTileWindow* window = nullptr) const;
+
+  /// The halo that the input of each up block needs, in positions of its resolution.
+  std::vector<std::int64_t> block_halos() const;
+  /// Latents around a tile that the second part looks at: its receptive field.
+  std::int64_t halo() const;
 
  private:
   nn::CausalConv3d conv_in_;
