@@ -200,6 +200,8 @@ TEST_CASE("shapes that do not fit the transformer are refused", "[models]") {
                     "the transformer takes prompt_embeds [1, L, 24], got [1, 16, 25]");
   auto context = model->prepare(in.latents, {in.prompt});
   CHECK_THROWS_AS(model->forward(at::zeros({1, 4, 3, 4, 12}), 999, context, attention), ShapeError);
+  auto silent = model->prepare(in.latents, {});
+  CHECK_THROWS_AS(model->forward(in.latents, 999, silent, attention), ShapeError);
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents
   if (tokens[0] * tokens[1] * tokens[2] != context.rotary.size(0))
     throw ShapeError(fmt::format("the context was made for {} tokens, the latents have [{}]",
                                  context.rotary.size(0), fmt::join(tokens, ", ")));
+  if (context.texts.empty()) throw ShapeError("the transformer needs the embeddings of a prompt");
   const WanTimeContext time = condition_embedder_.time(timestep, latents.device());
 
   std::vector<at::Tensor> hidden{patch_embedding_.forward(latents)};
