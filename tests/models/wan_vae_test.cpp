@@ -54,6 +54,11 @@ TEST_CASE("bfloat16 stays near the reference's float32", "[models][parity]") {
   }
 }
 
+TEST_CASE("float16 decodes too", "[models][parity]") {
+  const VaeCase vae_case("one_block", at::kHalf);
+  CHECK(relative_error(vae_case.vae.decode(vae_case.latents()), vae_case.decoded()) < 1e-2);
+}
+
 TEST_CASE("trap 10: the first frame is zeros, not itself, to the temporal upsampler",
           "[models][parity]") {
   const VaeCase vae_case("one_block");

@@ -1,6 +1,10 @@
 #include "chitu_core/nn/conv.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <array>
+#include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/nn/conv_temporal.h"
@@ -132,6 +136,39 @@ TEST_CASE("a pointwise convolution mixes channels alone", "[nn]") {
                  parameter_of(conv, "bias").to(at::kDouble))
           .permute({0, 2, 3, 4, 1});
   CHECK(apart(conv.forward(x.to(at::kFloat)), exact) < 1e-6);
+}
+
+TEST_CASE("one channel and one pixel are a clip too", "[nn]") {
+  for (const auto& [channels, height, width] :
+       std::vector<std::array<std::int64_t, 3>>{{1, 4, 3}, {4, 1, 1}, {1, 1, 1}, {7, 1, 5}}) {
+    CAPTURE(channels, height, width);
+    CausalConv3d conv(channels, channels, 3, 3);
+    bind_random(conv);
+    const at::Tensor x = at::randn({1, 3, height, width, channels});
+    FeatureCache cache;
+    const at::Tensor first = conv.forward(x.narrow(1, 0, 1), cache);
+    CHECK(apart(at::cat({first, conv.forward(x.narrow(1, 1, 2), cache)}, 1), plain(conv, x)) <
+          1e-6);
+  }
+}
+
+TEST_CASE("the number of threads changes no bit", "[nn]") {
+  CausalConv3d causal(32, 48, 3, 3);
+  Conv2d enlarging(24, 12, 3);
+  bind_random(causal);
+  bind_random(enlarging);
+  const at::Tensor clip = at::randn({1, 8, 48, 40, 32}), picture = at::randn({2, 300, 301, 24});
+  const auto both = [&] {
+    FeatureCache cache;
+    return std::pair(causal.forward(clip, cache), enlarging.forward_upsampled(picture));
+  };
+  const int threads = at::get_num_threads();
+  const auto before = both();
+  at::set_num_threads(threads == 1 ? 2 : 1);
+  const auto after = both();
+  at::set_num_threads(threads);
+  CHECK(at::equal(before.first, after.first));
+  CHECK(at::equal(before.second, after.second));
 }
 
 TEST_CASE("a wrong number of channels is refused", "[nn]") {
