@@ -19,7 +19,7 @@ TREE = ROOT / "tests/data/config/project"
 SINGLE = ["model=large", "sampler=heun", "sampler/noise=pink", "experiment=big", "experiment=typo", "seed=3", "+new.key=[1,2]",
           "++size.width=96", "~tags", "tags=[a,'b c']", "title='${model.layers}'", "+model@other=large", "size={width: 5}",
           "server@servers.web=local", "+server@servers.api=local", "prompt=a\\,b", "~sampler", "nothing=1", "model=none",
-          "size.area=null", "+extra='${oc.env:HOME,none}'", "seed=???", "sampler.noise.kind=blue"]
+          "size.area=null", "+extra='${oc.env:HOME,none}'", "sampler.steps=???", "sampler.noise.kind=blue"]
 SWEEPS = [["seed=1,2", "model=small,large"], ["seed=range(0,3)", "+x=choice(a,'b c')"], ["model=glob(*)"],
           ["size.width=sort(3,1,2)", "title='x,y'"], ["experiment=big,typo", "~tags"]]
 
