@@ -52,10 +52,11 @@ MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
     strategy->edit(plan, config);
     plan.strategies.emplace_back(name);
   }
-  if (config.vae_tile_latents && !plan.vae_tile_latents)
-    throw InputError(fmt::format(
-        "infer.vae_tile_size={}: no strategy of low_mem_level {} tiles the VAE, expected null",
-        *config.vae_tile_latents, config.low_mem_level));
+  // The key stands for the strategy where the level leaves it out.
+  if (config.vae_tile_latents && !plan.vae_tile_latents) {
+    Registry<Strategy>::instance().at("vae_tiling", "memory strategy").edit(plan, config);
+    plan.strategies.emplace_back("vae_tiling");
+  }
   return plan;
 }
 

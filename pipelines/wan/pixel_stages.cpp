@@ -1,25 +1,51 @@
 #include <ATen/ATen.h>
 
+#include "chitu_core/models/wan/vae_tiling.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
 
-pipeline::Frames DecodeLatents::run(const pipeline::Latents& latents,
-                                    pipeline::Context& context) const {
-  models::WanVaeDecoding decoding(vae->model(), latents.latents.to(context.plan.vae.device));
-  context.keep("vae_input", decoding.vae_input());
+namespace {
 
-  // As pictures, a chunk takes a quarter of what it takes as float32: convert as they come.
-  std::vector<at::Tensor> pictures, decoded;
-  while (const auto chunk = decoding.next_chunk()) {
-    pictures.push_back(models::frames_to_uint8(*chunk).to(at::kCPU));
-    if (context.dump) decoded.push_back(chunk->to(at::kCPU, at::kFloat));
-    context.check_stop();
+/// Takes decoded chunks as they come. As pictures they need a quarter of what they need as float32,
+/// so only a dump keeps them as they are.
+class Frames {
+ public:
+  explicit Frames(pipeline::Context& context) : context_(context) {}
+
+  void add(const at::Tensor& decoded) {
+    pictures_.push_back(models::frames_to_uint8(decoded).to(at::kCPU));
+    if (context_.dump) decoded_.push_back(decoded.to(at::kCPU, at::kFloat));
+    context_.check_stop();
   }
-  pipeline::Frames frames{at::cat(pictures)};
-  if (context.dump) context.keep("decoded", at::cat(decoded, 2));
-  context.keep("frames", frames.frames);
-  return frames;
+
+  pipeline::Frames take() {
+    if (context_.dump) context_.keep("decoded", at::cat(decoded_, 2));
+    pipeline::Frames frames{at::cat(pictures_)};
+    context_.keep("frames", frames.frames);
+    return frames;
+  }
+
+ private:
+  pipeline::Context& context_;
+  std::vector<at::Tensor> pictures_, decoded_;
+};
+
+}  // namespace
+
+pipeline::Frames DecodeLatents::run(const pipeline::Latents& input,
+                                    pipeline::Context& context) const {
+  const at::Tensor latents = input.latents.to(context.plan.vae.device);
+  Frames frames(context);
+  if (const auto tile = context.plan.vae_tile_latents) {
+    if (context.dump) context.keep("vae_input", vae->model().denormalize(latents));
+    frames.add(models::decode_exact_tiles(vae->model(), latents, *tile));
+    return frames.take();
+  }
+  models::WanVaeDecoding decoding(vae->model(), latents);
+  context.keep("vae_input", decoding.vae_input());
+  while (const auto chunk = decoding.next_chunk()) frames.add(*chunk);
+  return frames.take();
 }
 
 }  // namespace chitu::pipelines::wan

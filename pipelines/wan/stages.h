@@ -81,7 +81,7 @@ struct Denoise {
   static void keep_schedule(const models::Scheduler& walk, pipeline::Context& context);
 };
 
-/// Turns latents into pictures, one latent frame at a time.
+/// Turns latents into pictures, chunk by chunk, or in tiles where the plan says so.
 struct DecodeLatents {
   using Inputs = std::tuple<pipeline::Latents>;
   using Output = pipeline::Frames;
@@ -89,7 +89,7 @@ struct DecodeLatents {
   Vae* vae;
 
   std::vector<memory::Component*> components() const { return {vae}; }
-  pipeline::Frames run(const pipeline::Latents& latents, pipeline::Context& context) const;
+  pipeline::Frames run(const pipeline::Latents& input, pipeline::Context& context) const;
 };
 
 static_assert(pipeline::Stage<Tokenize> && pipeline::Stage<EncodeText> &&

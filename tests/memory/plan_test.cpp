@@ -10,7 +10,8 @@ namespace chitu::memory {
 namespace {
 
 TEST_CASE("the strategies of this build are registered", "[memory]") {
-  CHECK(Registry<Strategy>::instance().names() == std::vector<std::string>{"text_encoder_offload"});
+  CHECK(Registry<Strategy>::instance().names() ==
+        std::vector<std::string>{"text_encoder_offload", "vae_tiling"});
 }
 
 TEST_CASE("level 0 keeps every component on the device in the chosen dtypes", "[memory]") {
@@ -31,10 +32,23 @@ TEST_CASE("a level whose strategy is not built in is refused by name", "[memory]
                     Catch::ContainsSubstring("infer.diffusion.low_mem_level=3: the strategy "));
 }
 
-TEST_CASE("a tile size that nothing would obey is refused", "[memory]") {
+TEST_CASE("each level adds to what the level below saves", "[memory]") {
   MemoryConfig config;
+  config.low_mem_level = 1;
+  CHECK(make_plan(config, {}).vae_tile_latents == 32);
+  CHECK(make_plan(config, {}).text_encoder.residency == Residency::resident);
+  config.low_mem_level = 2;
+  CHECK(make_plan(config, {}).vae_tile_latents == 32);
+  CHECK(make_plan(config, {}).text_encoder.residency == Residency::offloaded);
+}
+
+TEST_CASE("a tile size overrides the level's, and asks for tiles by itself", "[memory]") {
+  MemoryConfig config;
+  config.low_mem_level = GENERATE(0, 1);
   config.vae_tile_latents = 16;
-  CHECK_THROWS_WITH(make_plan(config, {}), Catch::ContainsSubstring("infer.vae_tile_size=16: "));
+  const MemoryPlan plan = make_plan(config, {});
+  CHECK(plan.vae_tile_latents == 16);
+  CHECK(plan.strategies == std::vector<std::string>{"vae_tiling"});
 }
 
 }  // namespace

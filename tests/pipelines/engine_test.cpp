@@ -70,6 +70,56 @@ TEST_CASE("a request gives the same bits again, in another engine, on more threa
   CHECK_FALSE(at::equal(first, final_latents(engine, changed)));
 }
 
+TEST_CASE("low_mem_level changes no bit of the latents, and pixels by rounding alone",
+          "[pipelines]") {
+  const c10::InferenceMode inference;
+  const testing::TemporaryFolder folder;
+  const auto dump_of = [&](int level) {
+    EngineOptions options;
+    options.ckpt_dir = fixtures() / "wan-unipc";
+    options.device = "cpu";
+    options.memory.low_mem_level = level;
+    Engine engine(options);
+    Engine::RunOptions run;
+    run.dump_tensors = folder / ("level" + std::to_string(level));
+    auto request = small_request();
+    request.width = 272;  // more than one tile, the last one narrow
+    engine.generate(engine.complete(request), {}, run);
+    return io::SafetensorsFile(run.dump_tensors);
+  };
+  const auto plain = dump_of(0);
+  for (const int level : {1, 2}) {
+    CAPTURE(level);
+    const auto other = dump_of(level);
+    CHECK(at::equal(plain.tensor("final_latents"), other.tensor("final_latents")));
+    CHECK(at::equal(plain.tensor("prompt_embeds"), other.tensor("prompt_embeds")));
+    const at::Tensor error = plain.tensor("decoded") - other.tensor("decoded");
+    CHECK(error.abs().max().item<double>() < 1e-5);
+  }
+}
+
+TEST_CASE("an offloaded text encoder is gone before the transformer comes", "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = "cpu";
+  options.memory.low_mem_level = 2;
+  Engine engine(options);
+  struct Order final : pipeline::Observer {
+    void component_onloaded(std::string_view name, std::int64_t) override {
+      log.push_back("+" + std::string(name));
+    }
+    void component_offloaded(std::string_view name) override {
+      log.push_back("-" + std::string(name));
+    }
+    std::vector<std::string> log;
+  } order;
+  Engine::RunOptions run;
+  run.observers = {&order};
+  engine.generate(engine.complete(small_request()), {}, run);
+  CHECK(order.log ==
+        std::vector<std::string>{"+text_encoder", "-text_encoder", "+transformer", "+vae"});
+}
+
 TEST_CASE("16-bit weights and arithmetic stay near float32", "[pipelines]") {
   Engine exact = open_engine("wan-unipc");
   const std::string dtype = GENERATE("bfloat16", "float16");

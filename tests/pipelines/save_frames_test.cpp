@@ -12,9 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-at::Tensor clip(std::int64_t frames) {
-  return at::randint(0, 256, {frames, 32, 48, 3}, at::kByte);
-}
+at::Tensor clip(std::int64_t frames) { return at::randint(0, 256, {frames, 32, 48, 3}, at::kByte); }
 
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;

@@ -1,0 +1,25 @@
+#include "chitu_core/common/registry.h"
+#include "chitu_core/memory/memory_config.h"
+#include "chitu_core/memory/plan.h"
+#include "chitu_core/memory/strategy.h"
+
+namespace chitu::memory {
+namespace {
+
+/// Decodes the high-resolution part of the VAE tile by tile, each with a halo as wide as its
+/// receptive field: activations and caches of one tile instead of the whole frame, for some
+/// recomputation and the same picture up to rounding.
+class VaeTiling final : public Strategy {
+ public:
+  void edit(MemoryPlan& plan, const MemoryConfig& config) const override {
+    plan.vae_tile_latents = config.vae_tile_latents.value_or(kTileLatents);
+  }
+
+ private:
+  /// 256 pixels, the tile that diffusers takes too.
+  static constexpr std::int64_t kTileLatents = 32;
+};
+CHITU_REGISTER(Strategy, VaeTiling, "vae_tiling");
+
+}  // namespace
+}  // namespace chitu::memory
