@@ -1,6 +1,7 @@
 #include "tools/chitu/run_command.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <spdlog/logger.h>
 #include <unistd.h>
 
@@ -70,6 +71,14 @@ void check_output(const pipelines::Request& request, const OutputSettings& outpu
         fmt::format("output.format=png: holds one picture, but request.num_frames is {}; expected "
                     "mp4, gif or frames",
                     request.num_frames));
+}
+
+/// Lets the C library keep the memory of freed activations for the next ones. By default it gives
+/// larger blocks back at once, and the kernel clears the pages of every new one: 12 to 15 % of a
+/// step of 2304 tokens in bfloat16, for no less memory at the peak.
+void keep_freed_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
 }
 
 /// One run from its folder to its last file.
@@ -178,6 +187,7 @@ class Run {
 
 int run_command(const EngineCall& call) {
   start_logging();
+  keep_freed_memory();
   const Interrupt interrupt;
   const auto settings = config::read<Settings>(call.composition.view());
   return Run(call, settings, interrupt).execute();
