@@ -167,7 +167,8 @@ void merge_all(Composition& composition, const std::vector<FinalDefault>& defaul
   for (const FinalDefault& item : defaults) {
     const LoadedConfig* loaded = repository.load(item.config_path);
     composition.steps.push_back({item.config_path, item.package, item.parent, loaded->file,
-                                 item.is_self, shared.content_of(item, *loaded)});
+                                 item.is_self, item.implicit_self,
+                                 shared.content_of(item, *loaded)});
     merge_step(composition.root, composition.steps.back(), item.primary);
     shared.refresh_all(composition.root);
   }

@@ -44,7 +44,8 @@ struct ConfigStep {
   std::string parent;       ///< config that includes it, "" for the primary
   std::string file;         ///< path as found, or "built-in"
   bool is_self = false;
-  Node content;  ///< at its package; without the defaults list
+  bool implicit_self = false;  ///< placed last because its list has no _self_
+  Node content;                ///< at its package; without the defaults list
 };
 
 /// A node of the tree of defaults lists, for `--info defaults-tree`.

@@ -22,7 +22,8 @@ struct DefaultsEntry {
   std::optional<std::string> package;  ///< after @
   bool optional = false;
   bool override_keyword = false;
-  bool appended = false;  ///< by +group=option
+  bool appended = false;       ///< by +group=option
+  bool implicit_self = false;  ///< a _self_ that the list does not write
   Origin origin;
 
   // Filled while composing.

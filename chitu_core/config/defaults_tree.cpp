@@ -178,8 +178,10 @@ std::vector<DefaultsEntry> DefaultsTree::list_of(const TreeNode& node, const Loa
   const bool includes = std::any_of(
       list.begin(), list.end(), [](const DefaultsEntry& item) { return !item.override_keyword; });
   const bool appends = is_root && !choices_.appended().empty();
-  if (selves == 0 && (includes || list.empty() || appends))
+  if (selves == 0 && (includes || list.empty() || appends)) {
     list.push_back(DefaultsEntry::config("_self_"));
+    list.back().implicit_self = true;
+  }
   if (is_root) list.insert(list.end(), choices_.appended().begin(), choices_.appended().end());
   return list;
 }
@@ -271,6 +273,7 @@ void DefaultsTree::collect(const TreeNode& node, std::vector<FinalDefault>& list
   const auto path_of = [](const TreeNode* of) { return of ? of->entry.config_path() : ""; };
   FinalDefault item;
   item.is_self = entry.is_self();
+  item.implicit_self = entry.implicit_self;
   const TreeNode& content = item.is_self ? *node.parent : node;
   item.config_path = content.entry.config_path();
   item.package = content.entry.final_package();

@@ -17,6 +17,7 @@ struct FinalDefault {
   std::string parent;
   std::string override_key;
   bool is_self = false;
+  bool implicit_self = false;
   bool primary = false;
 };
 

@@ -73,6 +73,16 @@ TEST_CASE("an experiment with a misspelt key is warned about", "[config]") {
   CHECK_THAT(composed.warnings[0], Catch::ContainsSubstring("promt, did you mean prompt?"));
 }
 
+TEST_CASE("a list without _self_ is warned about when both sides set a key", "[config]") {
+  ComposeRequest request = project({});
+  request.config_name = "no_self";
+  const Composition composed = compose(request);
+  CHECK(composed.config.at("model.layers").as_integer() == 5);
+  REQUIRE(composed.warnings.size() == 1);
+  CHECK_THAT(composed.warnings[0],
+             Catch::ContainsSubstring("no_self.yaml:3: model.layers is also set by model/small"));
+}
+
 TEST_CASE("info lists the defaults with their packages", "[config]") {
   const Composition composed = compose(project({}));
   CHECK_THAT(defaults_table(composed), Catch::ContainsSubstring("| server/local "));
