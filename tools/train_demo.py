@@ -58,6 +58,9 @@ TEXT_LEARNING_RATE = 2e-3
 PROMPT_DROPOUT = 0.1
 TRAINING_SHIFT = 3.0
 FLOW_SHIFT = 3.0  # what the scheduler's config says
+# What chitu takes where a request leaves it open; diffusers has no use for the file.
+GENERATION_CONFIG = dict(width=clips.SIZE, height=clips.SIZE, num_frames=clips.FRAMES, num_inference_steps=20,
+                         guidance_scale=4.0, fps=8)
 
 # Only the tokenizer sees these: they give unusual words pieces to split into.
 GENERAL_ENGLISH = """
@@ -664,6 +667,7 @@ def export(args, text_encoder, transformer, vae, encoded, log):
         "scheduler": ["diffusers", "UniPCMultistepScheduler"], "text_encoder": ["transformers", "UMT5EncoderModel"],
         "tokenizer": ["transformers", "T5TokenizerFast"], "transformer": ["diffusers", "WanTransformer3DModel"],
         "vae": ["diffusers", "AutoencoderKLWan"]})
+    write_json(f"{out}/generation_config.json", GENERATION_CONFIG)
     size = sum(os.path.getsize(os.path.join(folder, file)) for folder, _, files in os.walk(out) for file in files)
     log(f"export: {out}, {size / 1e6:.2f} MB")
 
