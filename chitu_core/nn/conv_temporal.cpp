@@ -20,12 +20,12 @@ using Four = std::array<T, 4>;
 
 /// Winograd's input transform of frames d0..d3.
 template <class T>
-[[gnu::always_inline]] inline void mix_frames(const Four<const T*>& d, const Four<T*>& mixed,
-                                              std::int64_t begin, std::int64_t end) {
-  const T *d0 = d[0], *d1 = d[1], *d2 = d[2], *d3 = d[3];
-  T* __restrict m0 = mixed[0], * __restrict m1 = mixed[1], * __restrict m2 = mixed[2], * __restrict m3 = mixed[3];
-#pragma GCC ivdep
-  for (std::int64_t i = begin; i < end; ++i) {
+[[gnu::always_inline]] inline void mix_frames(const T* __restrict d0, const T* __restrict d1,
+                                              const T* __restrict d2, const T* __restrict d3,
+                                              T* __restrict m0, T* __restrict m1, T* __restrict m2,
+                                              T* __restrict m3, std::int64_t count) {
+  CHITU_NO_OVERLAP
+  for (std::int64_t i = 0; i < count; ++i) {
     const float a = d0[i], b = d1[i], c = d2[i], e = d3[i];
     m0[i] = a - c;
     m1[i] = b + c;
@@ -36,29 +36,29 @@ template <class T>
 
 /// Winograd's filter transform of taps g0..g2.
 template <class T>
-[[gnu::always_inline]] inline void mix_taps(const std::array<const T*, 3>& g, const Four<T*>& mixed,
+[[gnu::always_inline]] inline void mix_taps(const T* __restrict g0, const T* __restrict g1,
+                                            const T* __restrict g2, T* __restrict m0,
+                                            T* __restrict m1, T* __restrict m2, T* __restrict m3,
                                             std::int64_t count) {
-  const T *g0 = g[0], *g1 = g[1], *g2 = g[2];
-  T* __restrict m0 = mixed[0], * __restrict m1 = mixed[1], * __restrict m2 = mixed[2], * __restrict m3 = mixed[3];
-#pragma GCC ivdep
+  CHITU_NO_OVERLAP
   for (std::int64_t i = 0; i < count; ++i) {
     const float a = g0[i], b = 0.5F * static_cast<float>(g1[i]), c = g2[i];
     const float ends = 0.5F * (a + c);
-    m0[i] = g0[i];
+    m0[i] = a;
     m1[i] = ends + b;
     m2[i] = ends - b;
-    m3[i] = g2[i];
+    m3[i] = c;
   }
 }
 
 /// Winograd's output transform: two frames from four products.
 template <class T>
-[[gnu::always_inline]] inline void join_products(const Four<const T*>& products, T* __restrict even,
-                                                 T* __restrict odd, std::int64_t begin,
-                                                 std::int64_t end) {
-  const T *p0 = products[0], *p1 = products[1], *p2 = products[2], *p3 = products[3];
-#pragma GCC ivdep
-  for (std::int64_t i = begin; i < end; ++i) {
+[[gnu::always_inline]] inline void join_products(const T* __restrict p0, const T* __restrict p1,
+                                                 const T* __restrict p2, const T* __restrict p3,
+                                                 T* __restrict even, T* __restrict odd,
+                                                 std::int64_t count) {
+  CHITU_NO_OVERLAP
+  for (std::int64_t i = 0; i < count; ++i) {
     const float a = p0[i], b = p1[i], c = p2[i], e = p3[i];
     even[i] = a + b + c;
     odd[i] = b - c - e;
@@ -66,28 +66,31 @@ template <class T>
 }
 
 CHITU_CPU_CLONES void mix(const Four<const float*>& d, const Four<float*>& mixed,
-                          std::int64_t begin, std::int64_t end) {
-  mix_frames(d, mixed, begin, end);
+                          std::int64_t begin, std::int64_t count) {
+  mix_frames(d[0] + begin, d[1] + begin, d[2] + begin, d[3] + begin, mixed[0] + begin,
+             mixed[1] + begin, mixed[2] + begin, mixed[3] + begin, count);
+}
+CHITU_CPU_CLONES void mix_weights(const float* g, std::int64_t tap, const Four<float*>& mixed) {
+  mix_taps(g, g + tap, g + 2 * tap, mixed[0], mixed[1], mixed[2], mixed[3], tap);
+}
+CHITU_CPU_CLONES void join(const Four<const float*>& p, float* even, float* odd, std::int64_t begin,
+                           std::int64_t count) {
+  join_products(p[0] + begin, p[1] + begin, p[2] + begin, p[3] + begin, even + begin, odd + begin,
+                count);
 }
 CHITU_CPU_CLONES void mix(const Four<const at::BFloat16*>& d, const Four<at::BFloat16*>& mixed,
-                          std::int64_t begin, std::int64_t end) {
-  mix_frames(d, mixed, begin, end);
+                          std::int64_t begin, std::int64_t count) {
+  mix_frames(d[0] + begin, d[1] + begin, d[2] + begin, d[3] + begin, mixed[0] + begin,
+             mixed[1] + begin, mixed[2] + begin, mixed[3] + begin, count);
 }
-CHITU_CPU_CLONES void mix_weights(const std::array<const float*, 3>& g, const Four<float*>& mixed,
-                                  std::int64_t count) {
-  mix_taps(g, mixed, count);
+CHITU_CPU_CLONES void mix_weights(const at::BFloat16* g, std::int64_t tap,
+                                  const Four<at::BFloat16*>& mixed) {
+  mix_taps(g, g + tap, g + 2 * tap, mixed[0], mixed[1], mixed[2], mixed[3], tap);
 }
-CHITU_CPU_CLONES void mix_weights(const std::array<const at::BFloat16*, 3>& g,
-                                  const Four<at::BFloat16*>& mixed, std::int64_t count) {
-  mix_taps(g, mixed, count);
-}
-CHITU_CPU_CLONES void join(const Four<const float*>& products, float* even, float* odd,
-                           std::int64_t begin, std::int64_t end) {
-  join_products(products, even, odd, begin, end);
-}
-CHITU_CPU_CLONES void join(const Four<const at::BFloat16*>& products, at::BFloat16* even,
-                           at::BFloat16* odd, std::int64_t begin, std::int64_t end) {
-  join_products(products, even, odd, begin, end);
+CHITU_CPU_CLONES void join(const Four<const at::BFloat16*>& p, at::BFloat16* even,
+                           at::BFloat16* odd, std::int64_t begin, std::int64_t count) {
+  join_products(p[0] + begin, p[1] + begin, p[2] + begin, p[3] + begin, even + begin, odd + begin,
+                count);
 }
 
 /// The four sums of frames, each [B * F / 2, H, W, in].
@@ -102,8 +105,9 @@ Four<at::Tensor> mixed_frames(const at::Tensor& all) {
     const Four<const T*> d{first, first + frame, first + 2 * frame, first + 3 * frame};
     Four<T*> out;
     for (std::size_t k = 0; k < 4; ++k) out[k] = mixed[k].mutable_data_ptr<T>() + n * frame;
-    at::parallel_for(0, frame, kGrain,
-                     [&](std::int64_t begin, std::int64_t end) { mix(d, out, begin, end); });
+    at::parallel_for(0, frame, kGrain, [&](std::int64_t begin, std::int64_t end) {
+      mix(d, out, begin, end - begin);
+    });
   }
   return mixed;
 }
@@ -120,7 +124,7 @@ at::Tensor joined_frames(const Four<at::Tensor>& products) {
     for (std::size_t k = 0; k < 4; ++k) in[k] = products[k].const_data_ptr<T>() + n * frame;
     T* even = output.mutable_data_ptr<T>() + 2 * n * frame;
     at::parallel_for(0, frame, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      join(in, even, even + frame, begin, end);
+      join(in, even, even + frame, begin, end - begin);
     });
   }
   return output;
@@ -140,7 +144,7 @@ Four<at::Tensor> mixed_taps(const at::Tensor& weight) {
       const T* g = taps.const_data_ptr<T>() + out * 3 * picture;
       Four<T*> to;
       for (std::size_t k = 0; k < 4; ++k) to[k] = mixed[k].mutable_data_ptr<T>() + out * picture;
-      mix_weights({g, g + picture, g + 2 * picture}, to, picture);
+      mix_weights(g, picture, to);
     }
   });
   return mixed;
