@@ -1,6 +1,5 @@
 # Every package chitu builds with. What each is for stands in README.md.
 find_package(LibTorch 2.10 REQUIRED)
-find_package(yaml-cpp REQUIRED)
 find_package(range-v3 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
@@ -13,7 +12,8 @@ pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET sentencepiece)
 pkg_check_modules(ffmpeg REQUIRED IMPORTED_TARGET libavformat libavcodec libswscale libavutil)
 if(CHITU_BUILD_TESTS)
   find_package(Catch2 REQUIRED)
-endif()
-if(NOT TARGET yaml-cpp::yaml-cpp)  # yaml-cpp before 0.8 exports the plain name
-  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+  find_package(yaml-cpp REQUIRED)
+  if(NOT TARGET yaml-cpp::yaml-cpp)  # yaml-cpp before 0.8 exports the plain name
+    add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+  endif()
 endif()

@@ -6,7 +6,7 @@
 namespace chitu::memory {
 
 const std::vector<std::string_view>& strategies_of_level(int low_mem_level) {
-  static const std::array<std::vector<std::string_view>, 4> levels{{
+  static const std::array<std::vector<std::string_view>, kLevels> levels{{
       {},
       {"vae_tiling"},
       {"vae_tiling", "text_encoder_offload"},

@@ -2,24 +2,32 @@
 
 #include <fmt/format.h>
 
+#include <range/v3/algorithm/all_of.hpp>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/filter.hpp>
+#include <range/v3/view/iota.hpp>
+#include <range/v3/view/transform.hpp>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/memory/levels.h"
 #include "chitu_core/memory/strategy.h"
 
 namespace chitu::memory {
+namespace rv = ranges::views;
+
 namespace {
 
 bool is_complete(int low_mem_level) {
-  for (const std::string_view name : strategies_of_level(low_mem_level))
-    if (!Registry<Strategy>::instance().find(name)) return false;
-  return true;
+  return ranges::all_of(strategies_of_level(low_mem_level), [](std::string_view name) {
+    return Registry<Strategy>::instance().find(name) != nullptr;
+  });
 }
 
 std::string complete_levels() {
-  std::vector<std::string> levels;
-  for (int level = 0; level <= 3; ++level)
-    if (is_complete(level)) levels.push_back(std::to_string(level));
+  const auto levels = rv::iota(0, kLevels) | rv::filter(is_complete) |
+                      rv::transform([](int level) { return std::to_string(level); }) |
+                      ranges::to<std::vector>();
   return join(levels);
 }
 

@@ -3,16 +3,19 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/transform.hpp>
 
 #include "chitu_core/common/nearest.h"
 
 namespace chitu::pipeline {
+namespace rv = ranges::views;
+
 namespace {
 
 std::string component_names(const Graph::StageInfo& stage) {
-  std::vector<std::string> names;
-  for (const memory::Component* component : stage.components) names.push_back(component->name());
-  return join(names);
+  return join(stage.components | rv::transform(&memory::Component::name) |
+              ranges::to<std::vector<std::string>>());
 }
 
 std::string maker_name(const Graph& graph, std::size_t slot) {

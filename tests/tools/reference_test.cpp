@@ -1,0 +1,41 @@
+#include "chitu_core/config/reference.h"
+
+#include <cstdlib>
+
+#include "chitu_core/common/files.h"
+#include "chitu_core/config/json.h"
+#include "tests/support/catch.h"
+#include "tools/chitu/settings.h"
+
+namespace chitu::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kIntroduction = R"(# Keys of the configuration
+
+Every key that `chitu run` reads, as the program itself declares it. `chitu config` prints what they
+are set to, `chitu config --explain KEY` who set one. The YAML files here are what is composed:
+`chitu.yaml` first, then a file of each group it names; `model=NAME`, `infer=NAME` and so on pick
+another file of a group. `schema.json` says the same to editors that check YAML.
+
+)";
+
+/// Compares a generated file with the one in the tree, or writes it when CHITU_UPDATE_REFERENCE is
+/// set.
+void check_generated(const std::string& name, const std::string& text) {
+  const fs::path file = fs::path(CHITU_SOURCE_DIR) / "config" / name;
+  if (std::getenv("CHITU_UPDATE_REFERENCE")) write_file(file, text);
+  INFO(name << " is stale; CHITU_UPDATE_REFERENCE=1 tools/test -L unit -R tools writes it anew");
+  CHECK(read_file(file) == text);
+}
+
+TEST_CASE("the reference of all keys is current", "[tools]") {
+  const auto fields = config::describe_fields<Settings>();
+  check_generated("README.md", kIntroduction + config::fields_markdown(fields));
+  check_generated("schema.json",
+                  config::to_json(config::fields_schema(fields, "chitu run"), 1) + "\n");
+}
+
+}  // namespace
+}  // namespace chitu::tools
