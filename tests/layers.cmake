@@ -1,4 +1,5 @@
 # Fails when a file includes a folder that is not below its own. Run by ctest as `layers`.
+cmake_minimum_required(VERSION 3.24)
 set(below_common common)
 set(below_config ${below_common} config)
 set(below_device ${below_common} device)
