@@ -178,9 +178,11 @@ TEST_CASE("a folder without a tokenizer says what was looked for", "[io]") {
   CHECK_THROWS_WITH(Tokenizer::load(folder.path()),
                     Catch::ContainsSubstring("looked for tokenizer.json, spiece.model"));
   CHECK_THROWS_WITH(Tokenizer::load(folder / "gone"), Catch::ContainsSubstring("no such folder"));
+#ifndef __SANITIZE_ADDRESS__  // which gives no library a scope of its own
   write_file(folder / "spiece.model", "not a model");
   CHECK_THROWS_WITH(Tokenizer::load(folder.path()),
                     Catch::ContainsSubstring("spiece.model: not a SentencePiece model"));
+#endif
 }
 
 }  // namespace

@@ -7,10 +7,7 @@
 
 #include "chitu_core/io/tokenizer.h"
 #include "chitu_core/io/tokenizer/added_tokens.h"
-
-namespace sentencepiece {
-class SentencePieceProcessor;
-}
+#include "chitu_core/io/tokenizer/sentencepiece_library.h"
 
 namespace chitu::io {
 
@@ -20,7 +17,6 @@ namespace chitu::io {
 class SentencePieceTokenizer final : public Tokenizer {
  public:
   explicit SentencePieceTokenizer(const std::filesystem::path& folder);
-  ~SentencePieceTokenizer() override;
 
   std::int64_t pad_id() const override { return pad_id_; }
   std::int64_t eos_id() const override { return suffix_.front(); }
@@ -31,7 +27,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   const std::vector<std::int64_t>& prefix() const override { return prefix_; }
   const std::vector<std::int64_t>& suffix() const override { return suffix_; }
 
-  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  std::unique_ptr<SentencePieceModel> model_;
   AddedTokenMatcher special_;
   std::vector<std::int64_t> prefix_;
   std::vector<std::int64_t> suffix_;
