@@ -200,9 +200,10 @@ setup() {
   jobs=${CHITU_JOBS:-$(choose_jobs)}
 }
 
-# Builds into build/<preset>/; configures first where that was not done, or with another libtorch.
+# Builds into build/<preset>/, all of it or the targets named after the preset; configures first
+# where that was not done, or with another libtorch.
 build() {
-  local preset=$1 folder=$root/build/$1 cpu_only=OFF wanted fresh=()
+  local preset=$1 folder=$root/build/$1 cpu_only=OFF wanted fresh=() targets=("${@:2}")
   if [[ -e $libtorch/lib/libtorch_cuda.so ]] && lacks_libraries "$libtorch/lib/libtorch_cuda.so"; then
     cpu_only=ON
   fi
@@ -214,7 +215,7 @@ build() {
       "-DLibTorch_ROOT=$libtorch" "-DLibTorch_CPU_ONLY=$cpu_only" >&2)
     printf '%s\n' "$wanted" >"$folder/configured"
   fi
-  "$cmake" --build "$folder" -j "$jobs" >&2
+  "$cmake" --build "$folder" -j "$jobs" ${targets[@]:+--target "${targets[@]}"} >&2
 }
 
 check_preset() {
