@@ -110,6 +110,9 @@ void Encoder::open_codec(const VideoOptions& options) {
   if (name_ == "libx264") {
     av_dict_set(&codec_options, "crf", kCrf, 0);
     av_dict_set(&codec_options, "preset", "medium", 0);
+    // Otherwise x264's vector code decides: its bytes change from processor to processor, and with
+    // AVX-512 even with what freed memory held.
+    av_dict_set(&codec_options, "x264-params", "cpu-independent=1", 0);
   } else if (!gif) {
     codec_->flags |= AV_CODEC_FLAG_QSCALE;
     codec_->global_quality = FF_QP2LAMBDA * kMpeg4Quantiser;
