@@ -11,22 +11,6 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-// 0, or a run without leading zero, single underscores allowed between digits.
-std::size_t unsigned_size(std::string_view text) {
-  if (text.empty() || !is_digit(text[0])) return 0;
-  if (text[0] == '0') return 1;
-  std::size_t size = 1;
-  while (size < text.size()) {
-    if (is_digit(text[size]))
-      ++size;
-    else if (text[size] == '_' && size + 1 < text.size() && is_digit(text[size + 1]))
-      size += 2;
-    else
-      break;
-  }
-  return size;
-}
-
 // Digits with single underscores between them, leading zeros allowed.
 std::size_t digits_size(std::string_view text) {
   if (text.empty() || !is_digit(text[0])) return 0;
@@ -40,6 +24,11 @@ std::size_t digits_size(std::string_view text) {
       break;
   }
   return size;
+}
+
+// 0, or a run without leading zero, single underscores allowed between digits.
+std::size_t unsigned_size(std::string_view text) {
+  return text.starts_with('0') ? 1 : digits_size(text);
 }
 
 std::size_t point_size(std::string_view text) {
