@@ -24,6 +24,7 @@ struct EngineOptions {
   std::string attn_type = "auto";  ///< an attention backend
   int threads = 0;                 ///< of the CPU, 0 = as many as libtorch takes
   memory::MemoryConfig memory;
+  bool operator==(const EngineOptions&) const = default;
 };
 
 /// A request as people write it: what is empty follows the checkpoint.

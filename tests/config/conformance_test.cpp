@@ -5,10 +5,12 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/config/json.h"
 #include "chitu_core/config/text.h"
 #include "tests/support/catch.h"
+#include "tools/chitu/command_line.h"
 #include "tools/chitu/config_command.h"
 
 namespace chitu::config {
@@ -87,7 +89,15 @@ TEST_CASE("chitu config answers every case of the suite", "[config]") {
       for (const Entry& entry : env->map())
         setenv(entry.key.text.c_str(), entry.value.text().c_str(), 1);
     std::ostringstream out, err;
-    const int code = tools::config_command(command_of(test, scratch), out, err);
+    int code = 0;
+    try {
+      const auto flags = tools::parse_flags(command_of(test, scratch), tools::Subcommand::config);
+      const auto request = tools::compose_request(flags, tools::Subcommand::config);
+      tools::config_command(flags, request, tools::Subcommand::config, out, err);
+    } catch (const std::exception& error) {
+      err << explain(error);
+      code = exit_code(error);
+    }
     INFO(err.str());
     if (test.find("error")) {
       CHECK(code == 2);

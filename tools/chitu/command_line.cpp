@@ -31,6 +31,8 @@ bool is_short_form(std::string_view key) {
 
 }  // namespace
 
+const std::vector<std::string>& short_forms() { return kShortForms; }
+
 std::string expand_short_form(const std::string& override) {
   if (!is_short_form(key_of(override))) return override;
   const std::size_t start = override.find_first_not_of("+~");
@@ -55,24 +57,27 @@ std::string request_hint(const std::string& message, const std::vector<std::stri
   return "";
 }
 
-config::ComposeRequest ComposeFlags::request() const {
+config::ComposeRequest compose_request(const CommandFlags& flags, Subcommand subcommand) {
+  for (const auto& [flag, folder] :
+       {std::pair("--config-path ", flags.config_path), {"--config-dir ", flags.config_dir}})
+    if (folder && !fs::is_directory(*folder)) throw InputError(flag + *folder + ": no such folder");
+
+  const bool only_prints = subcommand == Subcommand::config;
+  const bool own_tree = only_prints && (flags.config_path || flags.config_dir);
+  const bool by_itself = own_tree && !flags.config_path;
   config::ComposeRequest request;
-  const fs::path primary = config_path.empty() ? data_folder() / "config" : fs::path(config_path);
-  if (!fs::is_directory(primary))
-    throw InputError("--config-path " + primary.string() + ": no such folder");
-  request.search_path.push_back({primary, "main"});
-  if (!config_dir.empty()) {
-    if (!fs::is_directory(config_dir))
-      throw InputError("--config-dir " + config_dir + ": no such folder");
-    request.search_path.push_back({config_dir, "command-line"});
-  }
+  if (!by_itself)
+    request.search_path.push_back(
+        {flags.config_path ? fs::path(*flags.config_path) : data_folder() / "config", "main"});
+  if (flags.config_dir)
+    request.search_path.push_back({*flags.config_dir, by_itself ? "main" : "command-line"});
   // Configurations of the user's own may build on the groups that chitu ships.
-  if (!config_path.empty()) request.search_path.push_back({data_folder() / "config", "chitu"});
-  request.config_name = config_name;
-  for (const std::string& override : overrides)
-    request.overrides.push_back(expand_short_form(override));
-  if (prompt) request.texts.emplace_back("request.prompt", *prompt);
-  if (negative_prompt) request.texts.emplace_back("request.negative_prompt", *negative_prompt);
+  if (flags.config_path && !only_prints)
+    request.search_path.push_back({data_folder() / "config", "chitu"});
+  request.config_name = flags.config_name.value_or(own_tree ? "" : "chitu");
+  for (const std::string& override : flags.overrides)
+    request.overrides.push_back(own_tree ? override : expand_short_form(override));
+  request.texts = flags.texts;
   return request;
 }
 

@@ -1,26 +1,24 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "chitu_core/config/compose.h"
+#include "tools/chitu/command_flags.h"
 
 namespace chitu::tools {
 
-/// What the flags of a command that composes a configuration say.
-struct ComposeFlags {
-  std::string config_path;  ///< folder of the primary config; empty = the one that chitu ships
-  std::string config_dir;   ///< a further folder to look in
-  std::string config_name = "chitu";
-  std::optional<std::string> prompt;           ///< --prompt TEXT, taken literally
-  std::optional<std::string> negative_prompt;  ///< --negative-prompt TEXT
-  std::vector<std::string> overrides;
+/// What a subcommand composes: `run` and `graph` look in the folder of --config-path (else in the
+/// one that chitu ships), in --config-dir, then among the groups that chitu ships. `config` looks
+/// at a tree of the user's own alone: at --config-path and --config-dir, or at --config-dir by
+/// itself, where composition starts from nothing unless --config-name says.
+///
+/// throws  InputError for a folder that is not there
+config::ComposeRequest compose_request(const CommandFlags& flags, Subcommand subcommand);
 
-  /// Short forms written out, search path built.
-  config::ComposeRequest request() const;
-};
+/// The keys of a request that may be written without `request.`.
+const std::vector<std::string>& short_forms();
 
 /// `prompt=...` and its siblings stand for `request.prompt=...`; everything else is as typed.
 std::string expand_short_form(const std::string& override);

@@ -1,6 +1,5 @@
 #include "tools/chitu/config_command.h"
 
-#include <exception>
 #include <ostream>
 #include <sstream>
 
@@ -17,7 +16,6 @@
 #include "chitu_core/config/sweep.h"
 #include "chitu_core/config/text.h"
 #include "chitu_core/config/yaml_writer.h"
-#include "tools/chitu/config_options.h"
 
 namespace chitu::tools {
 namespace {
@@ -28,9 +26,9 @@ using config::Node;
 
 class Command {
  public:
-  Command(const ConfigOptions& options, const ConfigCommandDefaults& defaults, std::ostream& out,
-          std::ostream& err)
-      : options_(options), defaults_(defaults), out_(out), err_(err) {}
+  Command(const CommandFlags& flags, const ComposeRequest& request, Subcommand subcommand,
+          std::ostream& out, std::ostream& err)
+      : options_(flags), request_(request), subcommand_(subcommand), out_(out), err_(err) {}
 
   void run() {
     if (options_.parse_override)
@@ -44,24 +42,6 @@ class Command {
   }
 
  private:
-  ComposeRequest request() const {
-    ComposeRequest request;
-    const bool alone = options_.config_dir && !options_.config_path;
-    if (options_.config_path)
-      request.search_path.push_back({*options_.config_path, "main"});
-    else if (!alone && !defaults_.tree.empty())
-      request.search_path.push_back({defaults_.tree, "main"});
-    if (options_.config_dir)
-      request.search_path.push_back({*options_.config_dir, alone ? "main" : "command-line"});
-    if (options_.config_name)
-      request.config_name = *options_.config_name;
-    else if (!alone && !options_.config_path)
-      request.config_name = defaults_.config_name;
-    request.overrides = options_.overrides;
-    request.texts = options_.texts;
-    return request;
-  }
-
   void print(const Node& node) {
     if (options_.format == "json")
       out_ << config::to_json(node) << '\n';
@@ -100,11 +80,10 @@ class Command {
   }
 
   void show_jobs() {
-    const ComposeRequest sweep = request();
-    const config::SweepPlan plan = config::plan_sweep(sweep);
+    const config::SweepPlan plan = config::plan_sweep(request_);
     config::List jobs;
     for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
-      compose(job_request(sweep, plan, i));  // a job that cannot be composed fails the sweep
+      compose(job_request(request_, plan, i));  // a job that cannot be composed fails the sweep
       config::List overrides;
       for (const std::string& text : plan.jobs[i]) overrides.push_back(Node::literal(text));
       jobs.emplace_back(std::move(overrides));
@@ -113,7 +92,7 @@ class Command {
   }
 
   void show_composition() {
-    const Composition composed = compose(request());
+    const Composition composed = compose(request_);
     for (const std::string& warning : composed.warnings) warn(warning);
     if (options_.help)
       out_ << help_text(composed);
@@ -136,16 +115,17 @@ class Command {
   void print_composed(const Composition& composed) {
     Node hydra;
     const Node* root = &composed.config;
-    if (options_.cfg == "all") {
+    const std::string part_name = options_.cfg.value_or("job");
+    if (part_name == "all") {
       root = &composed.root;
-    } else if (options_.cfg == "hydra") {
+    } else if (part_name == "hydra") {
       config::Map only;
       only.set("hydra", *composed.root.map().find("hydra"));
       hydra = Node(std::move(only));
       root = &hydra;
     }
     // Hydra's node reads the program's keys, so it is resolved inside the whole.
-    const bool inside = options_.cfg == "hydra" && options_.resolve;
+    const bool inside = part_name == "hydra" && options_.resolve;
     Node part = inside ? resolved_hydra(composed) : part_of(*root, &composed.root);
     if (options_.format == "yaml" && !options_.package.empty() && part.is_container() &&
         options_.package != "_global_")
@@ -184,9 +164,12 @@ class Command {
   }
 
   std::string help_text(const Composition& composed) {
-    return "chitu config [flags] [override...]: composes a configuration and prints it\n\n"
-           "Flags\n" +
-           config_flags_help() +
+    const std::string usage =
+        subcommand_ == Subcommand::run
+            ? "chitu run [flags] [override...]: composes a configuration, generates, and writes "
+              "outputs/<date>/<time>/\n\n"
+            : "chitu config [flags] [override...]: composes a configuration and prints it\n\n";
+    return usage + "Flags\n" + flags_help(subcommand_) +
            "\nOverrides\n"
            "  key=value   change a value        group=option    choose an option\n"
            "  +key=value  add one               +group=option   add a group\n"
@@ -195,25 +178,20 @@ class Command {
            config::group_list(composed, false) + "\nConfig\n" + config::to_yaml(composed.config);
   }
 
-  const ConfigOptions& options_;
-  const ConfigCommandDefaults& defaults_;
+  const CommandFlags& options_;
+  const ComposeRequest& request_;
+  Subcommand subcommand_;
   std::ostream& out_;
   std::ostream& err_;
 };
 
 }  // namespace
 
-int config_command(const std::vector<std::string>& args, std::ostream& out, std::ostream& err,
-                   const ConfigCommandDefaults& defaults) {
-  std::ostringstream printed;  // nothing is printed when anything fails
-  try {
-    Command(parse_config_options(args), defaults, printed, err).run();
-  } catch (const std::exception& error) {
-    err << chitu::explain(error) << '\n';
-    return exit_code(error);
-  }
+void config_command(const CommandFlags& flags, const ComposeRequest& request, Subcommand subcommand,
+                    std::ostream& out, std::ostream& err) {
+  std::ostringstream printed;
+  Command(flags, request, subcommand, printed, err).run();
   out << printed.str();
-  return 0;
 }
 
 }  // namespace chitu::tools

@@ -73,6 +73,7 @@ int info_command() {
 int chitu_engine_command(const chitu::tools::EngineCall& call) {
   using namespace chitu::tools;
   if (call.command == "run") return run_command(call);
+  if (call.command == "check") return check_command(call);
   if (call.command == "graph") return graph_command(call);
   if (call.command == "tokenize") return tokenize_command(call);
   return info_command();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "chitu_core/config/compose.h"
@@ -8,10 +9,12 @@ namespace chitu::tools {
 
 /// A subcommand that needs the engine, and what it was given.
 struct EngineCall {
-  std::string command;              ///< run, graph, tokenize, info
-  config::Composition composition;  ///< of run and graph
-  std::string format;               ///< of graph: text, mermaid, dot, json
-  std::string ckpt_dir;             ///< of tokenize
+  std::string command{};              ///< run, check, graph, tokenize, info
+  config::Composition composition{};  ///< of run, check and graph
+  std::filesystem::path folder{};     ///< of run: where its files go
+  bool own_folder = false;            ///< of run: a folder that is there already is not used
+  std::string format{};               ///< of graph: text, mermaid, dot, json
+  std::string ckpt_dir{};             ///< of tokenize
 };
 
 }  // namespace chitu::tools

@@ -6,6 +6,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "chitu_core/common/log.h"
+#include "chitu_core/config/text.h"
+
 namespace chitu::tools {
 namespace {
 
@@ -16,18 +19,44 @@ std::shared_ptr<spdlog::sinks::dist_sink_mt>& all_sinks() {
 
 std::shared_ptr<spdlog::sinks::sink> log_file;
 
+constexpr const char* kEveryLogger = "*";
+
+/// The loggers that `hydra.verbose` names.
+std::vector<std::string> verbose_loggers(const config::Composition& composition) {
+  const auto found = composition.hydra().find("verbose");
+  const config::Node value = found ? found->resolved() : config::Node();
+  if (value.kind() == config::Kind::boolean && value.as_bool()) return {kEveryLogger};
+  if (value.is_string()) return {value.as_string()};
+  std::vector<std::string> names;
+  if (value.is_list())
+    for (const config::Node& name : value.list()) names.push_back(config::python_text(name));
+  return names;
+}
+
 }  // namespace
 
-void start_logging() {
-  auto console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  // Results go to standard output and the progress bar shows the rest; who sets SPDLOG_LEVEL asked
-  // to see more.
-  if (!std::getenv("SPDLOG_LEVEL")) console->set_level(spdlog::level::warn);
-  console->set_pattern("%l: %v");
-  all_sinks()->add_sink(std::move(console));
-  spdlog::set_default_logger(std::make_shared<spdlog::logger>("chitu", all_sinks()));
-  spdlog::flush_on(spdlog::level::info);  // a log is read while the run goes on
+void start_logging(const config::Composition& composition) {
+  static const auto console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  static const bool first = [] {
+    console->set_pattern("%l: %v");
+    all_sinks()->add_sink(console);
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("chitu", all_sinks()));
+    spdlog::flush_on(spdlog::level::info);  // a log is read while the run goes on
+    return true;
+  }();
+  (void)first;
   spdlog::cfg::load_env_levels();
+  const std::vector<std::string> verbose = verbose_loggers(composition);
+  for (const std::string& name : verbose) {
+    if (name == kEveryLogger)
+      spdlog::set_level(spdlog::level::debug);
+    else
+      logger(name)->set_level(spdlog::level::debug);
+  }
+  // Results go to standard output and the progress bar shows the rest; who sets SPDLOG_LEVEL or
+  // hydra.verbose asked to see more.
+  const bool more = !verbose.empty() || std::getenv("SPDLOG_LEVEL");
+  console->set_level(more ? spdlog::level::trace : spdlog::level::warn);
 }
 
 void start_log_file(const std::filesystem::path& file) {

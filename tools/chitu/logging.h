@@ -2,11 +2,14 @@
 
 #include <filesystem>
 
+#include "chitu_core/config/compose.h"
+
 namespace chitu::tools {
 
-/// Sends every logger's warnings to standard error, and hears SPDLOG_LEVEL. Call before the first
-/// logger is made.
-void start_logging();
+/// Sends every logger's warnings to standard error, and hears SPDLOG_LEVEL and `hydra.verbose`:
+/// true shows everything, a logger's name or a list of them only theirs. Call before the first
+/// logger is made; later calls change what is shown.
+void start_logging(const config::Composition& composition);
 
 /// Also writes everything from info upwards to this file, from now until stop_log_file().
 void start_log_file(const std::filesystem::path& file);

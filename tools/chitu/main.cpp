@@ -8,18 +8,22 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
-#include "chitu_core/config/yaml_writer.h"
+#include "tools/chitu/command_flags.h"
 #include "tools/chitu/command_line.h"
+#include "tools/chitu/completion.h"
 #include "tools/chitu/config_command.h"
 #include "tools/chitu/engine_commands.h"
+#include "tools/chitu/job.h"
+#include "tools/chitu/sweep_command.h"
 
 namespace {
 
-using chitu::tools::ComposeFlags;
+using chitu::tools::CommandFlags;
 using chitu::tools::EngineCall;
+using chitu::tools::Subcommand;
 using Arguments = std::vector<std::string>;
 
-constexpr const char* kUsage = R"(chitu: diffusion models on as little memory as there is
+constexpr const char* kUsage = R"usage(chitu: diffusion models on as little memory as there is
 
 usage: chitu [SUBCOMMAND] [flags] [key=value ...]
 
@@ -31,9 +35,11 @@ usage: chitu [SUBCOMMAND] [flags] [key=value ...]
 
   chitu prompt="a red circle" request.seed=7
   chitu run model.ckpt_dir=Wan2.1-T2V-1.3B-Diffusers --prompt "a cat, on the grass"
+  chitu run --multirun prompt="a red circle","a blue cross" request.seed=1,2
 
-`chitu SUBCOMMAND --help` lists the flags; `chitu config` shows every key.
-)";
+`chitu SUBCOMMAND --help` lists the flags; `chitu config` shows every key;
+`eval "$(chitu -sc install=bash)"` teaches bash to complete both (zsh and fish alike).
+)usage";
 
 /// Opens the engine library beside this executable and runs the call in it.
 int run_in_engine(const EngineCall& call) {
@@ -54,16 +60,6 @@ int run_in_engine(const EngineCall& call) {
   return reinterpret_cast<Entry>(::dlsym(library, "chitu_engine_command"))(call);
 }
 
-void add_compose_flags(CLI::App& app, ComposeFlags& flags) {
-  app.add_option("--config-path,-p", flags.config_path, "folder of the primary config");
-  app.add_option("--config-dir", flags.config_dir, "a further folder of configs");
-  app.add_option("--config-name", flags.config_name, "the primary config");
-  app.add_option("--prompt", flags.prompt, "request.prompt, taken literally");
-  app.add_option("--negative-prompt", flags.negative_prompt,
-                 "request.negative_prompt, taken literally");
-  app.add_option("overrides", flags.overrides, "key=value, +key=value, ~key, group=option");
-}
-
 /// Parses with CLI11; the exit code when there is nothing more to do (--help).
 std::optional<int> parse(CLI::App& app, Arguments arguments) {
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a stack
@@ -78,12 +74,11 @@ std::optional<int> parse(CLI::App& app, Arguments arguments) {
   }
 }
 
-chitu::config::Composition compose(const ComposeFlags& flags) {
+/// Composes by `work`; a mistake that is about a request is told what to type instead.
+template <typename Work>
+auto with_hint(const CommandFlags& flags, const Work& work) {
   try {
-    auto composition = chitu::config::compose(flags.request());
-    for (const std::string& warning : composition.warnings)
-      std::cerr << "warning: " << warning << "\n";
-    return composition;
+    return work();
   } catch (const chitu::InputError& error) {
     const std::string hint = chitu::tools::request_hint(error.what(), flags.overrides);
     if (hint.empty()) throw;
@@ -91,41 +86,45 @@ chitu::config::Composition compose(const ComposeFlags& flags) {
   }
 }
 
+void print_config(const CommandFlags& flags, Subcommand subcommand) {
+  const auto request = chitu::tools::compose_request(flags, subcommand);
+  with_hint(flags, [&] {
+    chitu::tools::config_command(flags, request, subcommand, std::cout, std::cerr);
+  });
+}
+
 int run(const Arguments& arguments) {
-  CLI::App app("Composes the configuration, generates, and writes outputs/<date>/<time>/",
-               "chitu run");
-  ComposeFlags flags;
-  add_compose_flags(app, flags);
-  std::string show;
-  app.add_option("--cfg,-c", show, "print the configuration instead of running: job, hydra or all")
-      ->check(CLI::IsMember({"job", "hydra", "all"}));
-  if (const auto code = parse(app, arguments)) return *code;
-  EngineCall call{"run", compose(flags), "", ""};
-  if (show.empty()) return run_in_engine(call);
-  const auto& root = call.composition.root;
-  std::cout << chitu::config::to_yaml(show == "job"   ? call.composition.config
-                                      : show == "all" ? root
-                                                      : root.at("hydra"));
-  return 0;
+  const auto flags = chitu::tools::parse_flags(arguments, Subcommand::run);
+  if (flags.only_prints()) {
+    print_config(flags, Subcommand::run);
+    return 0;
+  }
+  const auto request = chitu::tools::compose_request(flags, Subcommand::run);
+  return with_hint(flags, [&] {
+    return flags.multirun || chitu::tools::asks_for_sweep(request)
+               ? chitu::tools::run_sweep(request, run_in_engine)
+               : chitu::tools::run_once(request, run_in_engine);
+  });
 }
 
 int graph(const Arguments& arguments) {
-  CLI::App app("Prints the stages of the model's pipeline, what each reads, makes and uses",
-               "chitu graph");
-  ComposeFlags flags;
-  add_compose_flags(app, flags);
-  EngineCall call{"graph", {}, "text", ""};
-  app.add_option("--format", call.format, "text, mermaid, dot or json")
-      ->check(CLI::IsMember({"text", "mermaid", "dot", "json"}));
-  if (const auto code = parse(app, arguments)) return *code;
-  call.composition = compose(flags);
+  const auto flags = chitu::tools::parse_flags(arguments, Subcommand::graph);
+  if (flags.help) {
+    std::cout << "chitu graph [flags] [override...]: prints the stages of the model's pipeline, "
+                 "what each reads, makes and uses\n\nFlags\n"
+              << chitu::tools::flags_help(Subcommand::graph);
+    return 0;
+  }
+  const auto request = chitu::tools::compose_request(flags, Subcommand::graph);
+  EngineCall call{.command = "graph", .format = flags.format};
+  call.composition = with_hint(flags, [&] { return chitu::config::compose(request); });
   return run_in_engine(call);
 }
 
 int tokenize(const Arguments& arguments) {
   CLI::App app("Turns a JSON array of texts on standard input into [{\"text\", \"ids\"}]",
                "chitu tokenize");
-  EngineCall call{"tokenize", {}, "", ""};
+  EngineCall call{.command = "tokenize"};
   app.add_option("--ckpt-dir", call.ckpt_dir, "a checkpoint in the diffusers layout")->required();
   if (const auto code = parse(app, arguments)) return *code;
   return run_in_engine(call);
@@ -134,12 +133,12 @@ int tokenize(const Arguments& arguments) {
 int info(const Arguments& arguments) {
   CLI::App app("Prints devices, libraries and what is registered", "chitu info");
   if (const auto code = parse(app, arguments)) return *code;
-  return run_in_engine({"info", {}, "", ""});
+  return run_in_engine({.command = "info"});
 }
 
 int config(const Arguments& arguments) {
-  return chitu::tools::config_command(arguments, std::cout, std::cerr,
-                                      {chitu::tools::data_folder() / "config", "chitu"});
+  print_config(chitu::tools::parse_flags(arguments, Subcommand::config), Subcommand::config);
+  return 0;
 }
 
 int dispatch(Arguments arguments) {
@@ -152,6 +151,10 @@ int dispatch(Arguments arguments) {
   }
   if (arguments[0] == "--version") {
     std::cout << "chitu " << CHITU_VERSION << "\n";
+    return 0;
+  }
+  if (arguments[0] == "--shell-completion" || arguments[0] == "-sc") {
+    chitu::tools::completion_command({arguments.begin() + 1, arguments.end()}, std::cout);
     return 0;
   }
   const auto found = commands.find(arguments[0]);

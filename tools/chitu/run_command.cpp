@@ -8,6 +8,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
@@ -30,13 +31,6 @@ namespace {
 constexpr const char* kLogName = "run.log";
 constexpr const char* kMetricsName = "metrics.json";
 
-/// A run folder that the user named is used as it is; the default one is never shared.
-bool names_run_folder(const config::Composition& composition) {
-  for (const std::string& override : composition.hydra_overrides)
-    if (override.find("hydra.run.dir=") != std::string::npos) return true;
-  return false;
-}
-
 /// The name of the folder of composed configurations, `.hydra`; empty when switched off.
 std::string output_subdir(const config::Composition& composition) {
   const auto view = composition.hydra().find("output_subdir");
@@ -55,6 +49,14 @@ void write_configuration(const RunFolder& folder, const config::Composition& com
   folder.write(below / "config.yaml", config::to_yaml(composition.config));
   folder.write(below / "hydra.yaml", config::to_yaml(config::Node(std::move(hydra))));
   folder.write(below / "overrides.yaml", config::to_yaml(config::Node(std::move(overrides))));
+}
+
+/// False with hydra/job_logging=disabled or none.
+bool logs_to_file(const config::Composition& composition) {
+  for (const auto& [group, option] : composition.choices)
+    if (group == "hydra/job_logging" && option.is_string())
+      return option.as_string() != "disabled" && option.as_string() != "none";
+  return true;
 }
 
 /// A dump that cannot be written should not be found out after an hour of work.
@@ -81,30 +83,83 @@ void keep_freed_memory() {
   ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
 }
 
+bool wants_chdir(const config::Composition& composition) {
+  const auto view = composition.hydra().find("job.chdir");
+  return view && view->node().kind() == config::Kind::boolean && view->node().as_bool();
+}
+
+/// The working directory of `hydra.job.chdir=true`, for as long as this lives.
+class WorkingDirectory {
+ public:
+  explicit WorkingDirectory(const fs::path& folder) : before_(fs::current_path()) {
+    fs::current_path(folder);
+  }
+  ~WorkingDirectory() {
+    std::error_code ignored;
+    fs::current_path(before_, ignored);
+  }
+  WorkingDirectory(const WorkingDirectory&) = delete;
+  WorkingDirectory& operator=(const WorkingDirectory&) = delete;
+
+ private:
+  fs::path before_;
+};
+
+/// The engine of the last job that went well: those of a sweep mostly share one.
+struct OpenEngine {
+  pipelines::EngineOptions options;
+  pipelines::Engine engine;
+};
+std::optional<OpenEngine> last_engine;
+
+pipelines::Engine take_engine(const pipelines::EngineOptions& options) {
+  auto last = std::exchange(last_engine, std::nullopt);
+  if (last && last->options == options) return std::move(last->engine);
+  last.reset();  // two models at once may not fit
+  return pipelines::Engine(options);
+}
+
+Settings read_settings(const config::Composition& composition) {
+  auto settings = config::read<Settings>(composition.view());
+  if (wants_chdir(composition))
+    settings.model.ckpt_dir = fs::absolute(settings.model.ckpt_dir).string();
+  return settings;
+}
+
 /// One run from its folder to its last file.
 class Run {
  public:
-  Run(const EngineCall& call, const Settings& settings, const Interrupt& interrupt)
+  Run(const EngineCall& call, const Interrupt& interrupt)
       : call_(call),
-        settings_(settings),
+        composition_(call.composition),
+        settings_(read_settings(composition_)),
         interrupt_(interrupt),
-        engine_(settings.engine_options()),
-        request_(engine_.complete(settings.request)),
+        engine_(take_engine(settings_.engine_options())),
+        request_(engine_.complete(settings_.request)),
         metrics_(engine_.plan().transformer.device) {
-    check_output(request_, settings.output);
-    if (settings.debug.dump_tensors) check_dump(*settings.debug.dump_tensors);
+    check_output(request_, settings_.output);
+    const auto& dump = settings_.debug.dump_tensors;
+    const bool inside = wants_chdir(composition_) && dump && fs::path(*dump).is_relative();
+    if (dump && !inside) check_dump(*dump);
   }
 
   int execute() {
-    const auto& composition = call_.composition;
-    RunFolder folder(composition.hydra()["run.dir"].node().as_string(),
-                     !names_run_folder(composition));
+    RunFolder folder(call_.folder, call_.own_folder);
     try {
-      write_configuration(folder, composition);
-      folder.write(kLogName, "");
-      start_log_file(folder.path() / kLogName);
+      if (folder.path() != call_.folder) {
+        set_output_folder(composition_, folder.path());
+        settings_ = read_settings(composition_);
+      }
+      std::optional<WorkingDirectory> inside;
+      if (wants_chdir(composition_)) inside.emplace(folder.path());
+      write_configuration(folder, composition_);
+      if (logs_to_file(composition_)) {
+        folder.write(kLogName, "");
+        start_log_file(folder.path() / kLogName);
+      }
       const auto files = generate(folder);
       finish(folder, "done", files);
+      last_engine = OpenEngine{settings_.engine_options(), std::move(engine_)};
       for (const fs::path& file : files) std::cout << file.string() << "\n";
       return 0;
     } catch (const Interrupted&) {
@@ -141,7 +196,7 @@ class Run {
               const std::vector<fs::path>& files) {
     auto report = metrics_.report();
     report["status"] = status;
-    report["config_sha256"] = io::sha256(config::to_yaml(call_.composition.resolved()));
+    report["config_sha256"] = io::sha256(config::to_yaml(composition_.resolved()));
     report["request"] = pipelines::to_json(request_);
     report["plan"] = pipelines::to_json(engine_.plan());
     report["files"] = nlohmann::json::array();
@@ -161,7 +216,7 @@ class Run {
   void discard(RunFolder& folder) noexcept {
     auto names = pipelines::media_names();
     for (const char* name : {kLogName, kMetricsName}) names.emplace_back(name);
-    if (const auto subdir = output_subdir(call_.composition); !subdir.empty())
+    if (const auto subdir = output_subdir(composition_); !subdir.empty())
       names.emplace_back(subdir);
     folder.discard(names);
   }
@@ -176,7 +231,8 @@ class Run {
   }
 
   const EngineCall& call_;
-  const Settings& settings_;
+  config::Composition composition_;
+  Settings settings_;
   const Interrupt& interrupt_;
   pipelines::Engine engine_;
   pipelines::Request request_;
@@ -186,11 +242,17 @@ class Run {
 }  // namespace
 
 int run_command(const EngineCall& call) {
-  start_logging();
+  start_logging(call.composition);
   keep_freed_memory();
   const Interrupt interrupt;
-  const auto settings = config::read<Settings>(call.composition.view());
-  return Run(call, settings, interrupt).execute();
+  return Run(call, interrupt).execute();
+}
+
+int check_command(const EngineCall& call) {
+  const Settings settings = read_settings(call.composition);
+  const pipelines::Engine engine(settings.engine_options());
+  check_output(engine.complete(settings.request), settings.output);
+  return 0;
 }
 
 }  // namespace chitu::tools

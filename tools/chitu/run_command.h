@@ -10,4 +10,9 @@ namespace chitu::tools {
 /// throws  InputError and others; wrong input leaves nothing behind
 int run_command(const EngineCall& call);
 
+/// Opens the checkpoint and checks the request as run_command does, without running. Returns 0.
+///
+/// throws  InputError
+int check_command(const EngineCall& call);
+
 }  // namespace chitu::tools

@@ -51,4 +51,10 @@ void RunFolder::discard(const std::vector<fs::path>& names) noexcept {
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, ignored);
 }
 
+void set_output_folder(config::Composition& composition, const fs::path& folder) {
+  composition.root.find("hydra.runtime")
+      ->map()
+      .set("output_dir", config::Node::literal(folder.string()));
+}
+
 }  // namespace chitu::tools

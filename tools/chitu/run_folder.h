@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "chitu_core/config/compose.h"
+
 namespace chitu::tools {
 
 /// The folder of one run, outputs/<date>/<time>, made before the work begins.
@@ -28,5 +30,9 @@ class RunFolder {
   std::filesystem::path path_;
   std::vector<std::filesystem::path> made_;  ///< outermost first
 };
+
+/// Makes the folder of a run `hydra.runtime.output_dir`, which configurations read as
+/// `${hydra:runtime.output_dir}`.
+void set_output_folder(config::Composition& composition, const std::filesystem::path& folder);
 
 }  // namespace chitu::tools

@@ -1,0 +1,53 @@
+#include "tools/chitu/completion.h"
+
+#include <sstream>
+
+#include "chitu_core/common/error.h"
+#include "tests/support/catch.h"
+
+namespace chitu::tools {
+namespace {
+
+using Words = std::vector<std::string>;
+
+TEST_CASE("subcommands, flags and their values are completed", "[tools]") {
+  CHECK(complete_line("chitu gr") == Words{"graph"});
+  CHECK(complete_line("chitu config --inf") == Words{"--info"});
+  CHECK(complete_line("chitu run --cfg ") == Words{"all", "hydra", "job"});
+  CHECK(complete_line("chitu graph --format ") == Words{"dot", "json", "mermaid", "text"});
+  CHECK(complete_line("chitu graph --multi").empty());
+}
+
+TEST_CASE("groups, options, keys and values are completed", "[tools]") {
+  CHECK(complete_line("chitu run infer.d") == Words{"infer.diffusion.", "infer.dtype="});
+  CHECK(complete_line("chitu run ++output.f") == Words{"++output.format="});
+  CHECK(complete_line("chitu run model=") == Words{"model=demo"});
+  CHECK(complete_line("chitu run infer.dtype=b") == Words{"infer.dtype=bfloat16"});
+  CHECK(complete_line("chitu run request.seed=") == Words{"request.seed=0"});
+  CHECK(complete_line("chitu run hydra/launcher=") ==
+        Words{"hydra/launcher=basic", "hydra/launcher=process"});
+  CHECK(complete_line("chitu run --prompt 'a cat' wi") == Words{"width="});
+}
+
+TEST_CASE("a line that is wrong has nothing to offer", "[tools]") {
+  CHECK(complete_line("").empty());
+  CHECK(complete_line("chitu").empty());
+  CHECK(complete_line("chitu run --no-such-flag inf").empty());
+  CHECK(complete_line("chitu run no.such.key.").empty());
+  // The other overrides need not compose yet.
+  CHECK(complete_line("chitu run nokey=1 infer.dt") == Words{"infer.dtype="});
+}
+
+TEST_CASE("every shell has its lines, and another one is refused", "[tools]") {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    std::ostringstream out;
+    completion_command({std::string("install=") + shell}, out);
+    CHECK_THAT(out.str(), Catch::ContainsSubstring(std::string("query=") + shell));
+  }
+  std::ostringstream out;
+  CHECK_THROWS_WITH(completion_command({"install=tcsh"}, out),
+                    Catch::ContainsSubstring("bash, zsh or fish"));
+}
+
+}  // namespace
+}  // namespace chitu::tools

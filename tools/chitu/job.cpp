@@ -1,0 +1,59 @@
+#include "tools/chitu/job.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "chitu_core/config/text.h"
+#include "tools/chitu/run_folder.h"
+
+namespace chitu::tools {
+namespace fs = std::filesystem;
+
+void print_warnings(const config::Composition& composition) {
+  for (const std::string& warning : composition.warnings)
+    std::cerr << "warning: " << warning << "\n";
+}
+
+JobEnvironment::JobEnvironment(const config::Composition& composition) {
+  const auto found = composition.hydra().find("job.env_set");
+  const config::Node values = found ? found->resolved() : config::Node();
+  if (!values.is_map()) return;
+  for (const config::Entry& entry : values.map()) {
+    const char* old = std::getenv(entry.key.text.c_str());
+    before_.emplace_back(entry.key.text, old ? std::optional<std::string>(old) : std::nullopt);
+    ::setenv(entry.key.text.c_str(), config::python_text(entry.value).c_str(), 1);
+  }
+}
+
+JobEnvironment::~JobEnvironment() {
+  for (const auto& [name, value] : before_) {
+    if (value)
+      ::setenv(name.c_str(), value->c_str(), 1);
+    else
+      ::unsetenv(name.c_str());
+  }
+}
+
+namespace {
+
+/// A run folder that the user named is used as it is; the default one is never shared.
+bool names_run_folder(const config::Composition& composition) {
+  for (const std::string& override : composition.hydra_overrides)
+    if (override.find("hydra.run.dir=") != std::string::npos) return true;
+  return false;
+}
+
+}  // namespace
+
+int run_once(const config::ComposeRequest& request, const EngineRunner& engine) {
+  EngineCall call{.command = "run", .composition = config::compose(request)};
+  print_warnings(call.composition);
+  call.folder = fs::absolute(call.composition.hydra()["run.dir"].node().as_string());
+  call.own_folder = !names_run_folder(call.composition);
+  set_output_folder(call.composition, call.folder);
+  const JobEnvironment environment(call.composition);
+  return engine(call);
+}
+
+}  // namespace chitu::tools

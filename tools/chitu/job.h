@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "chitu_core/config/compose.h"
+#include "tools/chitu/engine_commands.h"
+
+namespace chitu::tools {
+
+/// Carries out a call in the engine library; returns the exit code, or throws what failed.
+using EngineRunner = std::function<int(const EngineCall&)>;
+
+/// Prints what composes but is probably not meant.
+void print_warnings(const config::Composition& composition);
+
+/// The environment variables of `hydra.job.env_set`, for as long as this lives.
+class JobEnvironment {
+ public:
+  explicit JobEnvironment(const config::Composition& composition);
+  ~JobEnvironment();
+  JobEnvironment(const JobEnvironment&) = delete;
+  JobEnvironment& operator=(const JobEnvironment&) = delete;
+
+ private:
+  std::vector<std::pair<std::string, std::optional<std::string>>> before_;
+};
+
+/// `chitu run` without a sweep: one job in `hydra.run.dir`.
+int run_once(const config::ComposeRequest& request, const EngineRunner& engine);
+
+}  // namespace chitu::tools

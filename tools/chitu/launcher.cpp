@@ -1,0 +1,134 @@
+#include "tools/chitu/launcher.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <system_error>
+
+#include "chitu_core/common/error.h"
+
+namespace chitu::tools {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Status = JobResult::Status;
+
+constexpr int kInterrupted = 130;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void record(JobResult& result, int code, double seconds) {
+  result.status = code == 0              ? Status::done
+                  : code == kInterrupted ? Status::interrupted
+                                         : Status::failed;
+  result.code = code;
+  result.seconds = seconds;
+}
+
+int exit_code_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// Starts a process that does `work` and ends; returns its id.
+pid_t start(const std::function<int()>& work, const sigset_t& signals) {
+  std::cout.flush();
+  std::cerr.flush();
+  const pid_t child = ::fork();
+  if (child < 0)
+    throw Error("cannot start a process: " +
+                std::error_code(errno, std::generic_category()).message());
+  if (child > 0) return child;
+  ::sigprocmask(SIG_SETMASK, &signals, nullptr);
+  const int code = work();
+  std::cout.flush();
+  std::cerr.flush();
+  std::_Exit(code);  // what the parent still holds is the parent's to clean up
+}
+
+/// Keeps signals from being delivered, so that they can be waited for; gives back the old mask.
+class BlockedSignals {
+ public:
+  BlockedSignals() {
+    ::sigemptyset(&blocked_);
+    for (const int number : {SIGCHLD, SIGINT, SIGTERM}) ::sigaddset(&blocked_, number);
+    ::sigprocmask(SIG_BLOCK, &blocked_, &before_);
+  }
+  ~BlockedSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+  const sigset_t& before() const { return before_; }
+  siginfo_t wait() const {
+    siginfo_t info{};
+    while (::sigwaitinfo(&blocked_, &info) < 0 && errno == EINTR) {
+    }
+    return info;
+  }
+
+ private:
+  sigset_t blocked_, before_;
+};
+
+}  // namespace
+
+void launch_in_order(std::vector<JobResult>& results, const JobFunction& job) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].status == Status::skipped) continue;
+    const auto begin = Clock::now();
+    const int code = job(i);
+    record(results[i], code, since(begin));
+    if (results[i].status == Status::interrupted) return;
+  }
+}
+
+void launch_processes(std::vector<JobResult>& results, const JobFunction& job, std::size_t width) {
+  struct Running {
+    std::size_t job;
+    Clock::time_point begin;
+  };
+  const BlockedSignals signals;
+  std::map<pid_t, Running> running;
+  std::size_t next = 0;
+  bool stopped = false;
+  while (true) {
+    for (; !stopped && next < results.size() && running.size() < width; ++next) {
+      if (results[next].status == Status::skipped) continue;
+      const pid_t child = start([&] { return job(next); }, signals.before());
+      running[child] = {next, Clock::now()};
+    }
+    if (running.empty()) return;
+    const siginfo_t info = signals.wait();
+    if (info.si_signo != SIGCHLD) {
+      stopped = true;
+      // A terminal tells every process of the group by itself; twice would end them at once.
+      if (info.si_code <= 0)
+        for (const auto& [child, what] : running) ::kill(child, info.si_signo);
+    }
+    int status = 0;
+    for (pid_t child; (child = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      const auto found = running.find(child);
+      if (found == running.end()) continue;
+      record(results[found->second.job], exit_code_of(status), since(found->second.begin));
+      running.erase(found);
+    }
+  }
+}
+
+int in_child_process(const std::function<int()>& work) {
+  sigset_t mask;
+  ::sigprocmask(SIG_SETMASK, nullptr, &mask);
+  const pid_t child = start(work, mask);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return exit_code_of(status);
+}
+
+}  // namespace chitu::tools

@@ -1,0 +1,276 @@
+#include "tools/chitu/sweep_command.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <map>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/config/loader.h"
+#include "chitu_core/config/override.h"
+#include "chitu_core/config/sweep.h"
+#include "chitu_core/config/text.h"
+#include "chitu_core/config/yaml_writer.h"
+#include "tools/chitu/launcher.h"
+#include "tools/chitu/run_folder.h"
+
+namespace chitu::tools {
+namespace fs = std::filesystem;
+
+namespace {
+
+using Status = JobResult::Status;
+
+std::string text_at(const config::Composition& composition, const char* key) {
+  const auto found = composition.hydra().find(key);
+  if (!found) return "";
+  const config::Node value = found->resolved();
+  return value.is_null() || value.is_missing() ? "" : config::python_text(value);
+}
+
+bool names_sweep_folder(const config::Composition& master) {
+  return std::any_of(
+      master.hydra_overrides.begin(), master.hydra_overrides.end(),
+      [](const std::string& text) { return text.find("hydra.sweep.dir=") != std::string::npos; });
+}
+
+const char* name_of(Status status) {
+  switch (status) {
+    case Status::waiting:
+      return "not started";
+    case Status::done:
+      return "done";
+    case Status::skipped:
+      return "done before";
+    case Status::failed:
+      return "failed";
+    case Status::interrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+/// One sweep from its plan to its table.
+class Sweep {
+ public:
+  Sweep(const config::ComposeRequest& request, const EngineRunner& engine)
+      : engine_(engine), plan_(config::plan_sweep(request)) {
+    print_warnings(plan_.master);
+    resume_ = text_at(plan_.master, "sweep.resume") == "True";
+    named_folder_ = names_sweep_folder(plan_.master);
+    folder_ = fs::absolute(text_at(plan_.master, "sweep.dir")).lexically_normal();
+    read_launcher();
+    if (resume_ && !named_folder_)
+      throw InputError(
+          "hydra.sweep.resume=true: say which sweep to continue, with "
+          "hydra.sweep.dir=FOLDER");
+    for (std::size_t i = 0; i < plan_.jobs.size(); ++i) add_job(request, i);
+  }
+
+  int run() {
+    if (jobs_.empty()) {
+      std::cerr << "the sweep has no jobs\n";
+      return 0;
+    }
+    if (const int code = check(); code != 0) return code;
+    const RunFolder folder(folder_, !named_folder_ && !resume_);
+    if (folder.path() != folder_) move_to(folder.path());
+    folder.write("multirun.yaml", config::to_yaml(plan_.master.root));
+    const JobFunction job = [this](std::size_t i) { return run_job(i); };
+    if (width_ > 0)
+      launch_processes(results_, job, width_);
+    else
+      launch_in_order(results_, job);
+    return report();
+  }
+
+ private:
+  /// What hydra.launcher says: 0 = in order here, else so many processes side by side.
+  void read_launcher() {
+    const std::string target = text_at(plan_.master, "launcher._target_");
+    if (target == "chitu.BasicLauncher") return;
+    if (target != "chitu.ProcessLauncher")
+      throw InputError("hydra.launcher._target_: " + target +
+                       " is unknown, expected hydra/launcher=basic or hydra/launcher=process");
+    const auto jobs = plan_.master.hydra()["launcher.n_jobs"].resolved();
+    if (jobs.kind() != config::Kind::integer || jobs.as_integer() < 1)
+      throw InputError("hydra.launcher.n_jobs: expected a number of jobs of 1 or more, got " +
+                       config::python_text(jobs));
+    width_ = static_cast<std::size_t>(jobs.as_integer());
+  }
+
+  /// The overrides in which a job differs from another; all of them when there is one job.
+  std::string differences(std::size_t i) const {
+    std::vector<std::string> texts;
+    for (std::size_t k = 0; k < plan_.jobs[i].size(); ++k) {
+      const std::string& text = plan_.jobs[i][k];
+      const bool alike = std::all_of(plan_.jobs.begin(), plan_.jobs.end(),
+                                     [&](const auto& job) { return job[k] == text; });
+      if (!alike || plan_.jobs.size() == 1) texts.push_back(text);
+    }
+    return join(texts, " ");
+  }
+
+  std::string title(std::size_t i) const { return "#" + std::to_string(i) + ": " + differences(i); }
+
+  void add_job(const config::ComposeRequest& request, std::size_t i) {
+    config::Composition job;
+    try {
+      job = config::compose(config::job_request(request, plan_, i));
+    } catch (const InputError& error) {
+      throw InputError("job " + title(i) + "\n" + error.what());
+    }
+    // ${now:} must not give each job a sweep folder of its own.
+    config::Node& hydra = *job.root.find("hydra");
+    hydra.map().set("mode", config::Node("MULTIRUN"));
+    hydra.find("sweep")->map().set("dir", config::Node::literal(folder_.string()));
+    const fs::path folder = (folder_ / text_at(job, "sweep.subdir")).lexically_normal();
+    set_output_folder(job, folder);
+    const auto [old, fresh] = folders_.emplace(folder, i);
+    if (!fresh)
+      throw InputError("hydra.sweep.subdir=" + text_at(job, "sweep.subdir") + ": jobs " +
+                       title(old->second) + " and " + title(i) +
+                       " would share a folder, expected one for each, such as "
+                       "${hydra.job.num} or ${hydra.job.override_dirname}");
+    JobResult result;
+    if (resume_ && is_done(job, folder)) result.status = Status::skipped;
+    jobs_.push_back(std::move(job));
+    job_folders_.push_back(folder);
+    results_.push_back(result);
+  }
+
+  /// A default folder that another sweep of the same second has taken gets another name.
+  void move_to(const fs::path& folder) {
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      job_folders_[i] = folder / job_folders_[i].lexically_relative(folder_);
+      jobs_[i].root.find("hydra.sweep")->map().set("dir", config::Node::literal(folder.string()));
+      set_output_folder(jobs_[i], job_folders_[i]);
+    }
+    folder_ = folder;
+  }
+
+  /// Whether the folder holds all that this very job writes. Anything unreadable there is not done.
+  static bool is_done(const config::Composition& job, const fs::path& folder) {
+    try {
+      const config::Node metrics = config::load_yaml(folder / "metrics.json");
+      const config::Node* status = metrics.find("status");
+      const config::Node* files = metrics.find("files");
+      if (!status || !status->is_string() || status->as_string() != "done" || !files) return false;
+      for (const config::Node& file : files->list())
+        if (!fs::exists(folder / file.as_string())) return false;
+      const std::string kept = text_at(job, "output_subdir");
+      return !kept.empty() &&
+             read_file(folder / kept / "config.yaml") == config::to_yaml(job.config);
+    } catch (const InputError&) {
+      return false;
+    }
+  }
+
+  /// Everything that can be known to fail fails before the first job starts.
+  int check() const {
+    const auto check_all = [this] {
+      for (std::size_t i = 0; i < jobs_.size(); ++i)
+        if (results_[i].status != Status::skipped) check_job(i);
+      return 0;
+    };
+    // Processes are forked before this one has loaded the engine and started its threads.
+    return width_ == 0 ? check_all() : in_child_process([&] { return guarded(check_all); });
+  }
+
+  void check_job(std::size_t i) const {
+    try {
+      const JobEnvironment environment(jobs_[i]);
+      engine_({.command = "check", .composition = jobs_[i]});
+    } catch (const InputError& error) {
+      throw InputError("job " + title(i) + "\n" + error.what());
+    }
+  }
+
+  int run_job(std::size_t i) const {
+    std::cerr << "job " << title(i) << "\n";
+    return guarded([&] {
+      const JobEnvironment environment(jobs_[i]);
+      EngineCall call{.command = "run", .composition = jobs_[i]};
+      call.folder = job_folders_[i];
+      return engine_(call);
+    });
+  }
+
+  template <typename Work>
+  static int guarded(const Work& work) {
+    try {
+      return work();
+    } catch (const std::exception& error) {
+      std::cerr << "error: " << explain(error) << "\n";
+      return exit_code(error);
+    }
+  }
+
+  int report() const {
+    std::map<Status, int> counts;
+    int code = 0;
+    std::printf("%5s  %-12s %9s  %s\n", "job", "status", "seconds", "overrides");
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      const JobResult& result = results_[i];
+      ++counts[result.status];
+      if (code == 0) code = result.code;
+      std::string status = name_of(result.status);
+      if (result.status == Status::failed) status += " (" + std::to_string(result.code) + ")";
+      const std::string seconds = seconds_text(result);
+      std::printf("%5s  %-12s %9s  %s\n", ("#" + std::to_string(i)).c_str(), status.c_str(),
+                  seconds.c_str(), differences(i).c_str());
+    }
+    std::string summary;
+    for (const auto& [status, count] : counts)
+      summary += (summary.empty() ? "" : ", ") + std::to_string(count) + " " + name_of(status);
+    std::printf("%zu jobs: %s; %s\n", results_.size(), summary.c_str(), folder_.c_str());
+    std::fflush(stdout);
+    const bool left =
+        counts[Status::waiting] + counts[Status::failed] + counts[Status::interrupted];
+    if (left)
+      std::cerr << "to run what is left, repeat the command with hydra.sweep.dir=" +
+                       config::override_text(config::Node::literal(relative_folder())) +
+                       " hydra.sweep.resume=true\n";
+    return code;
+  }
+
+  static std::string seconds_text(const JobResult& result) {
+    if (result.status == Status::waiting || result.status == Status::skipped) return "";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f", result.seconds);
+    return text;
+  }
+
+  std::string relative_folder() const {
+    const fs::path near = folder_.lexically_relative(fs::current_path());
+    return near.empty() || *near.begin() == ".." ? folder_.string() : near.string();
+  }
+
+  const EngineRunner& engine_;
+  config::SweepPlan plan_;
+  fs::path folder_;
+  bool named_folder_ = false;
+  bool resume_ = false;
+  std::size_t width_ = 0;
+  std::vector<config::Composition> jobs_;
+  std::vector<fs::path> job_folders_;
+  std::vector<JobResult> results_;
+  std::map<fs::path, std::size_t> folders_;
+};
+
+}  // namespace
+
+bool asks_for_sweep(const config::ComposeRequest& request) {
+  config::ComposeRequest tolerant = request;
+  tolerant.multirun = true;
+  return text_at(config::compose(tolerant), "mode") == "MULTIRUN";
+}
+
+int run_sweep(const config::ComposeRequest& request, const EngineRunner& engine) {
+  return Sweep(request, engine).run();
+}
+
+}  // namespace chitu::tools
