@@ -1,13 +1,27 @@
-# chitu_library(<name> SOURCES ... [PUBLIC ...] [PRIVATE ...] [TORCH])
+# chitu_library(<name> SOURCES ... [PUBLIC ...] [PRIVATE ...] [TORCH] [OPENED])
 #
 # One folder of the tree as the shared library chitu_<name>, alias chitu::<name>. TORCH links
 # libtorch and compiles with the shared precompiled ATen header. Shared, because the linker drops
-# from a static archive the files that only register something.
+# from a static archive the files that only register something. Installed for find_package(chitu):
+# without TORCH as part of the package, with it as its component `pipelines`; OPENED libraries are
+# found at run time alone.
 function(chitu_library name)
-  cmake_parse_arguments(arg "TORCH" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "TORCH;OPENED" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(chitu_${name} SHARED ${arg_SOURCES})
   add_library(chitu::${name} ALIAS chitu_${name})
-  target_link_libraries(chitu_${name} PUBLIC chitu::build ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  set_target_properties(chitu_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(chitu_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/chitu>)
+  target_compile_features(chitu_${name} PUBLIC cxx_std_20)
+  target_link_libraries(chitu_${name} PUBLIC ${arg_PUBLIC}
+                        PRIVATE $<BUILD_INTERFACE:chitu::build> ${arg_PRIVATE})
+  set(export EXPORT chitu)
+  if(arg_OPENED)
+    set(export "")
+  elseif(arg_TORCH)
+    set(export EXPORT chitu_pipelines)
+  endif()
+  install(TARGETS chitu_${name} ${export} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   if(NOT CHITU_SANITIZE)  # the sanitizers' own symbols come with the executable
     target_link_options(chitu_${name} PRIVATE -Wl,--no-undefined)
   endif()
@@ -24,7 +38,9 @@ endfunction()
 
 function(chitu_target target torch)
   # The <target>_EXPORTS macro would make every library's precompiled header its own.
-  set_target_properties(${target} PROPERTIES DEFINE_SYMBOL "" BUILD_RPATH "$ORIGIN;$ORIGIN/../lib")
+  set_target_properties(${target} PROPERTIES DEFINE_SYMBOL "" BUILD_RPATH "$ORIGIN;$ORIGIN/../lib"
+                        INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}"
+                        INSTALL_RPATH_USE_LINK_PATH ON)
   if(torch)
     target_link_libraries(${target} PUBLIC LibTorch::LibTorch)
     target_precompile_headers(${target} REUSE_FROM chitu_pch)

@@ -2,13 +2,16 @@
 """Composes the project in tests/data/config with both programs and compares the results key by key.
 
     tests/config/against_hydra.py --chitu build/release/bin/chitu     # needs hydra-core in this Python
+    tests/config/against_hydra.py --record                            # rewrites tests/data/config/project.json
 
-Prints each command line that differs; exit status 1 then, 77 (skipped) without hydra-core.
+Prints each command line that differs; exit status 1 then, 77 (skipped) without hydra-core. What --record writes is what
+the tests hold chitu's answers against where there is no hydra-core.
 """
 import argparse
 import itertools
 import json
 import math
+import os
 import pathlib
 import subprocess
 import sys
@@ -19,7 +22,7 @@ TREE = ROOT / "tests/data/config/project"
 SINGLE = ["model=large", "sampler=heun", "sampler/noise=pink", "experiment=big", "experiment=typo", "seed=3", "+new.key=[1,2]",
           "++size.width=96", "~tags", "tags=[a,'b c']", "title='${model.layers}'", "+model@other=large", "size={width: 5}",
           "server@servers.web=local", "+server@servers.api=local", "prompt=a\\,b", "~sampler", "nothing=1", "model=none",
-          "size.area=null", "+extra='${oc.env:HOME,none}'", "sampler.steps=???", "sampler.noise.kind=blue"]
+          "size.area=null", "+extra='${oc.env:CHITU_PROJECT_WHO,none}'", "sampler.steps=???", "sampler.noise.kind=blue"]
 SWEEPS = [["seed=1,2", "model=small,large"], ["seed=range(0,3)", "+x=choice(a,'b c')"], ["model=glob(*)"],
           ["size.width=sort(3,1,2)", "title='x,y'"], ["experiment=big,typo", "~tags"]]
 
@@ -77,19 +80,25 @@ def hydra_jobs(overrides):
     return BasicSweeper.split_arguments(parsed, None)[0]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--chitu", required=True)
-    chitu = parser.parse_args().chitu
-    try:
-        import hydra  # noqa: F401
-    except ImportError:
-        print("skipped: no hydra-core")
-        sys.exit(77)
-    warnings.simplefilter("ignore")
-    lines = [[], *([text] for text in SINGLE), *(list(pair) for pair in itertools.combinations(SINGLE, 2))]
+def command_lines():
+    yield []
+    for text in SINGLE:
+        yield [text]
+    for pair in itertools.combinations(SINGLE, 2):
+        yield list(pair)
+
+
+def record():
+    cases = [{"overrides": overrides, "config": hydra_config(overrides)} for overrides in command_lines()]
+    cases += [{"overrides": overrides, "jobs": [list(job) for job in hydra_jobs(overrides)]} for overrides in SWEEPS]
+    lines = ",\n".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases)
+    (ROOT / "tests/data/config/project.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    print(f"{len(cases)} command lines recorded")
+
+
+def compare(chitu):
     failed = 0
-    for overrides in lines:
+    for overrides in command_lines():
         ours, theirs = chitu_config(chitu, "--resolve", *overrides), hydra_config(overrides)
         if (ours is None) != (theirs is None):
             found = [f"only {'hydra' if ours is None else 'chitu'} accepts it"]
@@ -103,8 +112,24 @@ def main():
         if ours != theirs:
             failed += 1
             print(" ".join(overrides), ours, theirs, sep="\n  ")
-    print(f"{len(lines) + len(SWEEPS)} command lines, {failed} differ")
-    sys.exit(1 if failed else 0)
+    print(f"{len(list(command_lines())) + len(SWEEPS)} command lines, {failed} differ")
+    return 1 if failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--chitu", help="the command to compare")
+    what.add_argument("--record", action="store_true")
+    options = parser.parse_args()
+    os.environ["CHITU_PROJECT_WHO"] = "someone"
+    try:
+        import hydra  # noqa: F401
+    except ImportError:
+        print("skipped: no hydra-core")
+        sys.exit(77)
+    warnings.simplefilter("ignore")
+    sys.exit(record() if options.record else compare(options.chitu))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 // of the command `chitu config`, and what it must print or refuse.
 #include <cstdlib>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "chitu_core/common/error.h"
@@ -10,6 +9,7 @@
 #include "chitu_core/config/json.h"
 #include "chitu_core/config/text.h"
 #include "tests/support/catch.h"
+#include "tests/support/json_node.h"
 #include "tools/chitu/command_line.h"
 #include "tools/chitu/config_command.h"
 
@@ -31,22 +31,6 @@ class Scratch {
   }
   std::filesystem::path path;
 };
-
-Node from_json(const nlohmann::ordered_json& json) {
-  if (json.is_boolean()) return Node(json.get<bool>());
-  if (json.is_number_float()) return Node(json.get<double>());
-  if (json.is_number()) return Node(json.get<std::int64_t>());
-  if (json.is_string()) return Node::literal(json.get<std::string>());
-  if (json.is_array()) {
-    List items;
-    for (const auto& item : json) items.push_back(from_json(item));
-    return Node(std::move(items));
-  }
-  if (!json.is_object()) return Node();
-  Map entries;
-  for (const auto& [key, value] : json.items()) entries.set(key, from_json(value));
-  return Node(std::move(entries));
-}
 
 std::string text_of(const Node& test, const char* key) {
   const Node* found = test.find(key);
@@ -82,7 +66,7 @@ TEST_CASE("chitu config answers every case of the suite", "[config]") {
   const Scratch scratch;
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(kData);
-  const Node cases = from_json(nlohmann::ordered_json::parse(read_file(kData / "cases.json")));
+  const Node cases = testing::read_json(kData / "cases.json");
   for (const Node& test : cases.list()) {
     INFO(text_of(test, "id"));
     if (const Node* env = test.find("env"))

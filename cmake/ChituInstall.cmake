@@ -1,0 +1,22 @@
+# `cmake --install`: the command with its libraries, configurations and demo model, and what
+# find_package(chitu) needs.
+include(CMakePackageConfigHelpers)
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/chitu)
+set(data_folder ${CMAKE_INSTALL_DATADIR}/chitu)
+
+install(TARGETS chitu RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY chitu_core pipelines DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/chitu
+        FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY config assets DESTINATION ${data_folder})
+
+install(EXPORT chitu NAMESPACE chitu:: DESTINATION ${package_folder} FILE chituTargets.cmake)
+install(EXPORT chitu_pipelines NAMESPACE chitu:: DESTINATION ${package_folder}
+        FILE chituPipelinesTargets.cmake)
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/chituConfig.cmake.in
+                              ${PROJECT_BINARY_DIR}/chituConfig.cmake
+                              INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/chituConfigVersion.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/chituConfig.cmake ${PROJECT_BINARY_DIR}/chituConfigVersion.cmake
+              ${CMAKE_CURRENT_LIST_DIR}/FindLibTorch.cmake
+        DESTINATION ${package_folder})

@@ -1,0 +1,48 @@
+#include <cstdlib>
+#include <filesystem>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/config/compose.h"
+#include "chitu_core/config/json.h"
+#include "chitu_core/config/sweep.h"
+#include "tests/support/catch.h"
+#include "tests/support/json_node.h"
+
+namespace chitu::config {
+namespace {
+
+const std::filesystem::path kData = std::string(CHITU_TEST_DATA) + "/config";
+
+std::vector<std::string> texts(const Node& list) {
+  std::vector<std::string> texts;
+  for (const Node& item : list.list()) texts.push_back(item.text());
+  return texts;
+}
+
+// tests/config/against_hydra.py recorded what hydra-core 1.3 makes of these command lines.
+TEST_CASE("a project of configurations composes as under Hydra, key by key", "[config]") {
+  setenv("CHITU_PROJECT_WHO", "someone", 1);
+  const Node cases = testing::read_json(kData / "project.json");
+  REQUIRE(cases.list().size() > 200);
+  for (const Node& test : cases.list()) {
+    ComposeRequest request;
+    request.search_path.push_back({kData / "project", "main"});
+    request.config_name = "config";
+    request.overrides = texts(test.at("overrides"));
+    INFO(join(request.overrides, " "));
+    if (const Node* jobs = test.find("jobs")) {
+      const SweepPlan plan = plan_sweep(request);
+      REQUIRE(plan.jobs.size() == jobs->list().size());
+      for (std::size_t i = 0; i < plan.jobs.size(); ++i)
+        CHECK(plan.jobs[i] == texts(jobs->list()[i]));
+    } else if (test.at("config").is_null()) {
+      CHECK_THROWS_AS(compose(request).resolved(), InputError);
+    } else {
+      CHECK(to_json(compose(request).resolved()) == to_json(test.at("config")));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace chitu::config

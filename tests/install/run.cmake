@@ -1,0 +1,19 @@
+# Installs the build in BUILD below WORK, builds the program beside this file against it and runs both.
+function(run expected)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
+  if(NOT code EQUAL 0 OR NOT out MATCHES "${expected}")
+    message(FATAL_ERROR "${ARGN}\nexit code ${code}, expected output: ${expected}\n${out}${err}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+set(prefix ${WORK}/prefix)
+run("chituConfig.cmake" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+run("" ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -DCMAKE_PREFIX_PATH=${prefix}
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${FLAGS})
+run("" ${CMAKE_COMMAND} --build ${WORK}/build)
+run("7 steps at 0.001" ${WORK}/build/consumer ${CMAKE_CURRENT_LIST_DIR} steps=7)
+# The installed command finds its configurations, its engine and the demo model.
+run("seed: 0" ${prefix}/bin/chitu config)
+run("encode_text" ${prefix}/bin/chitu graph)
+file(REMOVE_RECURSE ${WORK})
