@@ -21,16 +21,15 @@ COLOURS = {
     "blue": (45, 85, 220),
     "yellow": (245, 215, 60),
     "purple": (140, 60, 180),
-    "orange": (245, 140, 40),
     "white": (245, 245, 245),
     "black": (20, 20, 20),
 }
-SHAPES = ("circle", "square", "triangle", "star", "ring", "cross")
+SHAPES = ("circle", "square", "triangle", "cross")
 # motion -> direction of the centre in pixels, y pointing down
 MOTIONS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1), "still": (0, 0)}
 
-MIN_RADIUS, MAX_RADIUS = 11.0, 17.0
-MIN_SPEED, MAX_SPEED = 1.6, 4.0  # pixels per frame
+MIN_RADIUS, MAX_RADIUS = 13.5, 17.5
+MIN_SPEED, MAX_SPEED = 1.8, 3.2  # pixels per frame
 COLOUR_JITTER = 6  # each channel of each colour varies by up to this much
 HELD_OUT_SHARE = 0.1
 
@@ -43,7 +42,7 @@ class Clip:
     background: str
     shape: str
     motion: str
-    radius: float = 11.0
+    radius: float = 15.0
     speed: float = 2.5
     x: float = 32.0  # centre in the first frame
     y: float = 32.0
@@ -78,8 +77,6 @@ def coverage(shape, dx, dy, r):
     """Share of each pixel that the shape covers, from a signed distance: dx, dy are pixel centres minus the centre."""
     if shape == "circle":
         distance = np.hypot(dx, dy) - r
-    elif shape == "ring":
-        distance = np.abs(np.hypot(dx, dy) - 0.76 * r) - 0.24 * r
     elif shape == "square":
         distance = np.maximum(np.abs(dx), np.abs(dy)) - 0.86 * r
     elif shape == "cross":
@@ -89,16 +86,6 @@ def coverage(shape, dx, dy, r):
     elif shape == "triangle":  # equilateral, point upwards, circumscribed radius 1.15 r, moved down to sit centred
         y = dy - 0.25 * r
         distance = np.maximum(0.866 * np.abs(dx) - 0.5 * y, y) - 0.575 * r
-    elif shape == "star":  # five points; fold the plane into one tenth of it, where one straight edge bounds the star
-        y = dy - 0.06 * r
-        tenth = np.pi / 5
-        angle = np.arctan2(dx, -y)  # 0 points up
-        angle = np.abs((angle + tenth) % (2 * tenth) - tenth)
-        rho = np.hypot(dx, y)
-        px, py = rho * np.cos(angle), rho * np.sin(angle)
-        tip, notch = 1.16 * r, 0.5 * r
-        ex, ey = notch * np.cos(tenth) - tip, notch * np.sin(tenth)  # edge from the tip to the notch
-        distance = ((px - tip) * ey - py * ex) / np.hypot(ex, ey)
     else:
         raise ValueError(f"unknown shape {shape}")
     return np.clip(0.5 - distance, 0.0, 1.0)
@@ -178,7 +165,7 @@ def describe(combination, rng, plain=False):
         words = pick(STILL_ING if form == "ing" else STILL_S)
     else:
         words = pick(MOVING_ING if form == "ing" else MOVING_S) + " " + pick(GOING[motion])
-    text = template.format(c=colour, b=background, s=shape, m=words).replace("a orange", "an orange")
+    text = template.format(c=colour, b=background, s=shape, m=words)
     if not plain:
         if rng.random() < 0.3:
             text = text[0].upper() + text[1:]

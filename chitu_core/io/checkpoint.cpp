@@ -108,6 +108,10 @@ const TensorInfo& Checkpoint::info(const std::string& name) const {
 
 at::Tensor Checkpoint::tensor(const std::string& name) const { return file_of(name).tensor(name); }
 
+void Checkpoint::read_into(const std::string& name, at::Tensor& destination) const {
+  file_of(name).read_into(name, destination);
+}
+
 void Checkpoint::drop_pages(const std::string& name) const { file_of(name).drop_pages(name); }
 
 }  // namespace chitu::io

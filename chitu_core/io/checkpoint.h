@@ -38,6 +38,7 @@ class Checkpoint {
   const TensorInfo& info(const std::string& name) const;
   /// As SafetensorsFile::tensor: a read-only CPU view of the mapped file.
   at::Tensor tensor(const std::string& name) const;
+  void read_into(const std::string& name, at::Tensor& destination) const;
   void drop_pages(const std::string& name) const;
 
  private:

@@ -1,6 +1,6 @@
 #include "chitu_core/io/safetensors.h"
 
-#include <ATen/ops/from_blob.h>
+#include <ATen/ATen.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,6 +18,10 @@
 namespace chitu::io {
 
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
+
+namespace {
+constexpr std::int64_t kReadBytes = 4 << 20;  // large enough for the disk, small enough for a cache
+}
 
 std::int64_t TensorInfo::numel() const {
   std::int64_t count = 1;
@@ -39,13 +43,15 @@ class SafetensorsFile::Mapping {
     // An empty file cannot be mapped; the header check names its problem.
     if (size_ > 0) mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
     const int map_error = errno;
-    ::close(file);
+    if (!known || !S_ISREG(info.st_mode) || mapped == MAP_FAILED) ::close(file);
     if (!known || !S_ISREG(info.st_mode)) fail("not a regular file");
     if (mapped == MAP_FAILED) fail(std::strerror(map_error));
+    file_ = file;
     data_ = static_cast<const char*>(mapped);
   }
   ~Mapping() {
     if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
+    ::close(file_);
   }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
@@ -53,7 +59,23 @@ class SafetensorsFile::Mapping {
   const char* data() const { return data_; }
   std::string_view bytes() const { return {data_, size_}; }
 
+  /// Reads from the file itself: unlike a mapped page, a read that fails says so. Returns the
+  /// reason, null when all is read.
+  const char* read(std::int64_t offset, char* into, std::int64_t count) const {
+    while (count > 0) {
+      const ssize_t got = ::pread(file_, into, static_cast<std::size_t>(count), offset);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return std::strerror(errno);
+      if (got == 0) return "the file has become shorter";
+      into += got;
+      offset += got;
+      count -= got;
+    }
+    return nullptr;
+  }
+
  private:
+  int file_ = -1;
   const char* data_ = nullptr;
   std::size_t size_ = 0;
 };
@@ -87,6 +109,30 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   }
   return at::from_blob(
       data, found.shape, [mapping = mapping_](void*) {}, options);
+}
+
+void SafetensorsFile::read_into(const std::string& name, at::Tensor& destination) const {
+  const TensorInfo& found = info(name);
+  const auto read = [&](std::int64_t offset, at::Tensor into) {
+    const auto bytes = static_cast<std::int64_t>(into.nbytes());
+    if (const char* reason =
+            mapping_->read(found.offset_bytes + offset, static_cast<char*>(into.data_ptr()), bytes))
+      throw Error(path_.string() + ": tensor \"" + name + "\": cannot read: " + reason);
+  };
+  if (destination.numel() != found.numel() || !destination.is_contiguous())
+    throw Error("tensor \"" + name + "\": read into a tensor of another shape");
+  if (destination.scalar_type() == found.dtype) return read(0, destination);
+
+  const at::Tensor flat = destination.view({-1});
+  const auto element = static_cast<std::int64_t>(c10::elementSize(found.dtype));
+  const at::Tensor buffer =
+      at::empty({std::min(found.numel(), kReadBytes / element)}, at::TensorOptions(found.dtype));
+  for (std::int64_t start = 0; start < found.numel(); start += buffer.numel()) {
+    const std::int64_t count = std::min(buffer.numel(), found.numel() - start);
+    const at::Tensor piece = buffer.narrow(0, 0, count);
+    read(start * element, piece);
+    flat.narrow(0, start, count).copy_(piece);
+  }
 }
 
 void SafetensorsFile::drop_pages(const std::string& name) const {

@@ -50,6 +50,12 @@ class SafetensorsFile {
   /// bytes are not aligned for the dtype. Never write to it: the pages are read-only.
   at::Tensor tensor(const std::string& name) const;
 
+  /// Copies a tensor's data from the file into a contiguous CPU tensor of as many elements, cast to
+  /// its dtype. Reads through a small buffer where it casts, and touches no mapped page.
+  /// Throws Error "<file>: tensor "<name>": cannot read: <reason>" when the disk fails or the file
+  /// has become shorter.
+  void read_into(const std::string& name, at::Tensor& destination) const;
+
   /// Gives a tensor's pages back to the system, so that reading a whole checkpoint through small
   /// copies stays small in memory. Views stay valid: the next use reads the file again.
   void drop_pages(const std::string& name) const;

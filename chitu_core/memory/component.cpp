@@ -11,15 +11,37 @@ Component::Component(std::string name, std::shared_ptr<Module> module,
 }
 
 void Component::onload(const WeightFormat& format) {
-  if (onloaded_ && format == format_) return;
+  if (onloaded_ && !stream_ && format == format_) return;
   offload();
   with_context("onload " + name_, [&] { bind_weights(*module_, *checkpoint_, format); });
   format_ = format;
   onloaded_ = true;
 }
 
+void Component::onload_streamed(const WeightFormat& format) {
+  if (onloaded_ && stream_ && format == format_) return;
+  offload();
+  with_context("onload " + name_, [&] {
+    bind_outside_layers(*module_, *checkpoint_, format);
+    try {
+      stream_ = std::make_unique<LayerStream>(module_->layers(), *checkpoint_, format);
+    } catch (...) {
+      module_->unbind();
+      throw;
+    }
+  });
+  format_ = format;
+  onloaded_ = true;
+}
+
+LayerObserver* Component::begin_passes(std::int64_t passes) {
+  if (stream_) stream_->begin_passes(passes);
+  return stream_.get();
+}
+
 void Component::offload() noexcept {
   if (!onloaded_) return;
+  stream_.reset();
   module_->unbind();
   onloaded_ = false;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "chitu_core/io/checkpoint.h"
+#include "chitu_core/memory/layer_stream.h"
 #include "chitu_core/memory/module.h"
 #include "chitu_core/memory/weights.h"
 
@@ -30,12 +31,22 @@ class Component {
   bool onloaded() const { return onloaded_; }
   /// Binds the weights; does nothing when they are there in this format already.
   void onload(const WeightFormat& format);
+  /// Binds what stands outside the layers; begin_passes() tells who brings the layers. Tables of
+  /// which few rows are read stay in the file.
+  void onload_streamed(const WeightFormat& format);
   void offload() noexcept;
+
+  /// Announces so many passes over the layers. Returns whom the model tells about each layer; null
+  /// when all weights are there.
+  LayerObserver* begin_passes(std::int64_t passes);
+  /// The stream of the layers' weights; null when they are not streamed.
+  const LayerStream* stream() const { return stream_.get(); }
 
  private:
   std::string name_;
   std::shared_ptr<Module> module_;
   std::shared_ptr<const io::Checkpoint> checkpoint_;
+  std::unique_ptr<LayerStream> stream_;
   WeightFormat format_;
   bool onloaded_ = false;
 };

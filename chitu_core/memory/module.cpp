@@ -55,9 +55,9 @@ void Module::unbind() noexcept {
 
 Parameter& Module::add_parameter(std::string name, std::vector<std::int64_t> shape,
                                  Precision precision) {
-  parameters_.emplace_back(std::move(name),
-                           std::make_unique<Parameter>(Parameter{
-                               std::move(shape), precision, at::MemoryFormat::Contiguous, {}}));
+  parameters_.emplace_back(
+      std::move(name),
+      std::make_unique<Parameter>(Parameter{.shape = std::move(shape), .precision = precision}));
   return *parameters_.back().second;
 }
 
@@ -67,6 +67,7 @@ void Module::add_child(std::string name, Module& child) {
 
 void bind_meta(Module& module, at::ScalarType dtype) {
   module.visit_parameters([&](const std::string&, Parameter& p) {
+    p.dtype = compute_dtype(p.precision, dtype);
     p.tensor = at::empty(
         p.shape, at::TensorOptions().device(at::kMeta).dtype(compute_dtype(p.precision, dtype)));
   });

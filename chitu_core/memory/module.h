@@ -30,7 +30,11 @@ struct Parameter {
   Precision precision = Precision::follow;
   /// How the bound tensor lies in memory: convolutions may ask for ChannelsLast or ChannelsLast3d.
   at::MemoryFormat memory_format = at::MemoryFormat::Contiguous;
-  at::Tensor tensor;  ///< undefined while the module is away
+  at::Tensor tensor{};  ///< undefined while the module is away
+  /// A table of which a pass reads a few rows alone: while its module streams it stays in the file,
+  /// and the rows are gathered on the host.
+  bool gathered = false;
+  at::ScalarType dtype = at::kFloat;  ///< what it computes in, once bound
 
   std::int64_t numel() const;
 };
@@ -71,6 +75,9 @@ class Module {
   std::int64_t bound_bytes() const;
   /// Names in the checkpoint that this model knows and does not use (a VAE's encoder), by prefix.
   virtual std::vector<std::string> unused_prefixes() const { return {}; }
+  /// The layers that run one after another in every pass, and their names: what streaming brings in
+  /// one by one. The model tells a LayerObserver about each.
+  virtual std::vector<std::pair<std::string, Module*>> layers() { return {}; }
   /// Drops every tensor of the tree. Cannot fail: weights never change, the source stays the truth.
   void unbind() noexcept;
 

@@ -34,7 +34,15 @@ std::string complete_levels() {
 }  // namespace
 
 std::string_view to_string(Residency residency) {
-  return residency == Residency::resident ? "resident" : "offloaded";
+  switch (residency) {
+    case Residency::resident:
+      return "resident";
+    case Residency::offloaded:
+      return "offloaded";
+    case Residency::streamed:
+      return "streamed";
+  }
+  return "";
 }
 
 const ComponentPlan& MemoryPlan::component(std::string_view name) const {

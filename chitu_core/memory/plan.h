@@ -17,6 +17,7 @@ namespace chitu::memory {
 enum class Residency {
   resident,   ///< on the device from its first stage on
   offloaded,  ///< brought in for its stages alone, dropped after each
+  streamed,   ///< layer by layer while its stages run, dropped after each
 };
 std::string_view to_string(Residency residency);
 

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "chitu_core/common/error.h"
@@ -14,10 +15,6 @@ namespace chitu::memory {
 namespace {
 
 constexpr std::size_t kMostFaults = 10;
-
-at::ScalarType dtype_of(const Parameter& parameter, at::ScalarType chosen) {
-  return compute_dtype(parameter.precision, chosen);
-}
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
@@ -67,21 +64,36 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
   if (!faults.empty()) refuse(faults);
 }
 
-void bind_weights(Module& module, const io::Checkpoint& checkpoint, const WeightFormat& format) {
+namespace {
+
+/// A copy of our own, never a view of the file: the file may change or vanish while we run, and an
+/// allocator's alignment is the same at every memory level.
+at::Tensor copy_of(const std::string& name, const Parameter& parameter,
+                   const io::Checkpoint& checkpoint, c10::Device device) {
+  const auto options = at::TensorOptions().dtype(parameter.dtype);
+  at::Tensor bound =
+      at::empty(parameter.shape, options.device(device).memory_format(parameter.memory_format));
+  if (device.is_cpu() && parameter.memory_format == at::MemoryFormat::Contiguous) {
+    checkpoint.read_into(name, bound);
+    return bound;
+  }
+  at::Tensor host = at::empty(parameter.shape, options);
+  checkpoint.read_into(name, host);
+  bound.copy_(host);
+  return bound;
+}
+
+/// Binds the parameters that `chosen` names. All or nothing.
+void bind(Module& module, const io::Checkpoint& checkpoint, const WeightFormat& format,
+          const std::function<bool(const std::string&)>& chosen, bool gather) {
   check_weights(module, checkpoint);
   try {
     module.visit_parameters([&](const std::string& name, Parameter& parameter) {
-      const at::Tensor source = checkpoint.tensor(name);
-      const auto options = at::TensorOptions()
-                               .device(format.device)
-                               .dtype(dtype_of(parameter, format.dtype))
-                               .memory_format(parameter.memory_format);
-      // Always a copy of our own, never a view of the file: the file may change or vanish while we
-      // run, and an allocator's alignment is the same at every memory level.
-      at::Tensor bound = at::empty(parameter.shape, options);
-      bound.copy_(source);
-      parameter.tensor = std::move(bound);
-      checkpoint.drop_pages(name);
+      if (!chosen(name)) return;
+      parameter.dtype = compute_dtype(parameter.precision, format.dtype);
+      parameter.tensor = gather && parameter.gathered
+                             ? checkpoint.tensor(name)
+                             : copy_of(name, parameter, checkpoint, format.device);
     });
   } catch (...) {
     module.unbind();
@@ -89,11 +101,27 @@ void bind_weights(Module& module, const io::Checkpoint& checkpoint, const Weight
   }
 }
 
+}  // namespace
+
+void bind_weights(Module& module, const io::Checkpoint& checkpoint, const WeightFormat& format) {
+  bind(
+      module, checkpoint, format, [](const std::string&) { return true; }, false);
+}
+
+void bind_outside_layers(Module& module, const io::Checkpoint& checkpoint,
+                         const WeightFormat& format) {
+  std::vector<std::string> layers;
+  for (const auto& [name, layer] : module.layers()) layers.push_back(name + ".");
+  bind(
+      module, checkpoint, format,
+      [&](const std::string& name) { return !starts_with_any(name, layers); }, true);
+}
+
 std::int64_t weight_bytes(const Module& module, at::ScalarType dtype) {
   std::int64_t bytes = 0;
   module.visit_parameters([&](const std::string&, const Parameter& parameter) {
-    bytes +=
-        parameter.numel() * static_cast<std::int64_t>(at::elementSize(dtype_of(parameter, dtype)));
+    bytes += parameter.numel() *
+             static_cast<std::int64_t>(at::elementSize(compute_dtype(parameter.precision, dtype)));
   });
   return bytes;
 }

@@ -32,6 +32,11 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint);
 /// throws  InputError as check_weights does
 void bind_weights(Module& module, const io::Checkpoint& checkpoint, const WeightFormat& format);
 
+/// As bind_weights, for the parameters that belong to no layer. Those that are gathered are bound
+/// to the file itself, on the host and in the file's dtype.
+void bind_outside_layers(Module& module, const io::Checkpoint& checkpoint,
+                         const WeightFormat& format);
+
 /// Bytes that the module's parameters take when bound with this dtype.
 std::int64_t weight_bytes(const Module& module, at::ScalarType dtype);
 

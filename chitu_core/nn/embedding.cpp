@@ -7,7 +7,9 @@
 namespace chitu::nn {
 
 at::Tensor Embedding::forward(const at::Tensor& ids) const {
-  return at::embedding(weight_.tensor, ids);
+  // The table may have stayed behind in the file's dtype; casting rows or all of it gives the same.
+  const at::Tensor& table = weight_.tensor;
+  return at::embedding(table, ids.to(table.device())).to(ids.device(), weight_.dtype);
 }
 
 at::Tensor timestep_embedding(double timestep, std::int64_t width, c10::Device device) {

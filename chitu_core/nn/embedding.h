@@ -11,10 +11,14 @@ namespace chitu::nn {
 /// Rows of a table by number. Key: weight [count, width].
 class Embedding : public memory::Module {
  public:
-  Embedding(std::int64_t count, std::int64_t width)
-      : weight_(add_parameter("weight", {count, width})) {}
+  /// Whether a pass reads most rows of the table or few: few may be gathered on the host.
+  enum class Rows { most, few };
+  Embedding(std::int64_t count, std::int64_t width, Rows rows = Rows::most)
+      : weight_(add_parameter("weight", {count, width})) {
+    weight_.gathered = rows == Rows::few;
+  }
 
-  /// ids [...] int64, 0 to count - 1; returns [..., width].
+  /// ids [...] int64, 0 to count - 1; returns [..., width] on the device of the ids.
   at::Tensor forward(const at::Tensor& ids) const;
 
  private:

@@ -57,7 +57,10 @@ void Graph::onload_for(std::size_t stage, Context& context) const {
   for (memory::Component* component : stages_[stage].components) {
     if (component->onloaded()) continue;
     const memory::ComponentPlan& plan = context.plan.component(component->name());
-    component->onload({plan.device, plan.dtype});
+    if (plan.residency == memory::Residency::streamed)
+      component->onload_streamed({plan.device, plan.dtype});
+    else
+      component->onload({plan.device, plan.dtype});
     context.tell([&](Observer& observer) {
       observer.component_onloaded(component->name(), component->module().bound_bytes());
     });

@@ -54,11 +54,13 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
   at::Tensor latents = start.latents;
   auto denoising = model.prepare(latents, prompts_of(embeddings, context.plan.transformer.device),
                                  context.plan.keep_text_kv);
+  const models::WanForwardOptions options{.observer =
+                                              transformer->begin_passes(walk->step_count())};
   for (std::int64_t i = 0; i < walk->step_count(); ++i) {
     context.check_stop();
     const Step step(context, i, walk->step_count());
     const auto predictions = model.forward(latents, walk->timesteps()[static_cast<std::size_t>(i)],
-                                           denoising, attention);
+                                           denoising, attention, options);
     const at::Tensor velocity = guide(predictions, job.request.guidance_scale, i, context);
     latents = walk->step(velocity, i, latents);
     context.keep(step_name(i, "latents"), latents);

@@ -38,17 +38,14 @@ pipeline::Tokens Tokenize::run(const Job& job, pipeline::Context& context) const
 pipeline::TextEmbeddings EncodeText::run(const pipeline::Tokens& tokens, const Job& job,
                                          pipeline::Context& context) const {
   const c10::Device device = context.plan.text_encoder.device;
-  const auto encode = [&](const at::Tensor& ids) {
-    return text_encoder->model().prompt_embeds(ids.to(device), job.request.max_sequence_length,
-                                               attention);
-  };
-  pipeline::TextEmbeddings embeddings{encode(tokens.ids), {}};
+  std::vector<at::Tensor> prompts{tokens.ids.to(device)};
+  if (tokens.negative_ids.defined()) prompts.push_back(tokens.negative_ids.to(device));
+  const auto embeds = text_encoder->model().prompt_embeds(prompts, job.request.max_sequence_length,
+                                                          attention, text_encoder->begin_passes(1));
+  pipeline::TextEmbeddings embeddings{embeds[0], embeds.size() > 1 ? embeds[1] : at::Tensor()};
   context.keep("prompt_embeds", embeddings.prompt_embeds);
-  context.check_stop();
-  if (tokens.negative_ids.defined()) {
-    embeddings.negative_prompt_embeds = encode(tokens.negative_ids);
+  if (embeddings.negative_prompt_embeds.defined())
     context.keep("negative_prompt_embeds", embeddings.negative_prompt_embeds);
-  }
   return embeddings;
 }
 

@@ -90,7 +90,7 @@ TEST_CASE("both attention backends encode alike", "[models]") {
 }
 
 TEST_CASE("an observer is told about every layer in turn", "[models]") {
-  struct Log : nn::LayerObserver {
+  struct Log : memory::LayerObserver {
     std::vector<std::int64_t> told;
     void before_layer(std::int64_t index) override { told.push_back(index); }
     void after_layer(std::int64_t index) override { told.push_back(-index - 1); }
@@ -118,7 +118,7 @@ TEST_CASE("umT5-xxl has the published number of parameters", "[models]") {
     "tie_word_embeddings": false, "torch_dtype": "float32", "is_encoder_decoder": true})");
   UMT5EncoderModel model(UMT5Config::from_json(io::JsonObject("config.json", json)));
   CHECK(model.parameter_count() == 5'680'910'336);
-  CHECK(model.block(0).parameter_count() == 192'948'224);
+  CHECK(model.layers()[0].second->parameter_count() == 192'948'224);
   memory::bind_meta(model, at::kBFloat16);
   CHECK(model.bound_bytes() == 11'361'820'672);
   std::size_t tensors = 0;

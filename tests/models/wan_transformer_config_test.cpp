@@ -34,13 +34,13 @@ std::int64_t count_tensors(const memory::Module& module) {
 TEST_CASE("Wan 1.3B and 14B have the published numbers of parameters", "[models]") {
   WanTransformer3DModel small(read(published()));
   CHECK(small.parameter_count() == 1'418'996'800);
-  CHECK(small.block(29).parameter_count() == 46'440'704);
-  CHECK(count_tensors(small.block(0)) == 27);
+  CHECK(small.layers()[29].second->parameter_count() == 46'440'704);
+  CHECK(count_tensors(*small.layers()[0].second) == 27);
 
   WanTransformer3DModel large(
       read(published({{"num_attention_heads", 40}, {"num_layers", 40}, {"ffn_dim", 13824}})));
   CHECK(large.parameter_count() == 14'288'491'584);
-  CHECK(large.block(0).parameter_count() == 351'394'304);
+  CHECK(large.layers()[0].second->parameter_count() == 351'394'304);
   memory::bind_meta(large, at::kFloat);
   CHECK(large.bound_bytes() == 57'153'966'336);
 }
@@ -110,7 +110,7 @@ TEST_CASE("metadata keys and nulls of newer files are accepted", "[models]") {
 
 TEST_CASE("a transformer without cross_attn_norm has no norm2", "[models]") {
   WanTransformer3DModel model(read(published({{"num_layers", 1}, {"cross_attn_norm", false}})));
-  CHECK(count_tensors(model.block(0)) == 25);
+  CHECK(count_tensors(*model.layers()[0].second) == 25);
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ at::Tensor UMT5Block::forward(const at::Tensor& hidden, const at::Tensor& bucket
 
 UMT5EncoderModel::UMT5EncoderModel(const UMT5Config& config)
     : config_(config),
-      shared_(config.vocab_size, config.d_model),
+      shared_(config.vocab_size, config.d_model, nn::Embedding::Rows::few),
       final_layer_norm_(config.d_model, config.layer_norm_epsilon) {
   add_child("shared", shared_);
   for (std::int64_t index = 0; index < config.num_layers; ++index) {
@@ -141,34 +141,61 @@ std::vector<std::string> UMT5EncoderModel::unused_prefixes() const {
   return {"encoder.embed_tokens.weight", "decoder.", "lm_head."};
 }
 
-at::Tensor UMT5EncoderModel::forward(const at::Tensor& input_ids, const at::Tensor& attention_mask,
-                                     const nn::Attention& attention,
-                                     nn::LayerObserver* observer) const {
+std::vector<std::pair<std::string, memory::Module*>> UMT5EncoderModel::layers() {
+  std::vector<std::pair<std::string, memory::Module*>> layers;
+  for (std::size_t index = 0; index < blocks_.size(); ++index)
+    layers.emplace_back(fmt::format("encoder.block.{}", index), blocks_[index].get());
+  return layers;
+}
+
+UMT5EncoderModel::Pass UMT5EncoderModel::begin(const at::Tensor& input_ids,
+                                               const at::Tensor& attention_mask) const {
   check_ids(input_ids, config_);
   if (attention_mask.defined() && attention_mask.sizes() != input_ids.sizes())
     throw ShapeError(fmt::format("attention_mask is [{}], input_ids are [{}]",
                                  fmt::join(attention_mask.sizes(), ", "),
                                  fmt::join(input_ids.sizes(), ", ")));
-  const at::Tensor buckets =
-      relative_position_buckets(input_ids.size(1), config_, input_ids.device());
-  const at::Tensor mask = key_mask(attention_mask);
-  at::Tensor hidden = shared_.forward(input_ids);
-  for (std::size_t index = 0; index < blocks_.size(); ++index) {
-    if (observer) observer->before_layer(static_cast<std::int64_t>(index));
-    hidden = blocks_[index]->forward(hidden, buckets, mask, attention);
-    if (observer) observer->after_layer(static_cast<std::int64_t>(index));
-  }
-  return final_layer_norm_.forward(hidden);
+  return {shared_.forward(input_ids),
+          relative_position_buckets(input_ids.size(1), config_, input_ids.device()),
+          key_mask(attention_mask)};
 }
 
-at::Tensor UMT5EncoderModel::prompt_embeds(const at::Tensor& input_ids, std::int64_t rows,
-                                           const nn::Attention& attention,
-                                           nn::LayerObserver* observer) const {
-  const at::Tensor hidden = forward(input_ids, {}, attention, observer);
-  if (rows < hidden.size(1))
-    throw ShapeError(
-        fmt::format("prompt_embeds of {} rows cannot hold {} tokens", rows, hidden.size(1)));
-  return at::constant_pad_nd(hidden, {0, 0, 0, rows - hidden.size(1)});
+void UMT5EncoderModel::run_layers(std::vector<Pass>& passes, const nn::Attention& attention,
+                                  memory::LayerObserver* observer) const {
+  for (std::size_t index = 0; index < blocks_.size(); ++index) {
+    if (observer) observer->before_layer(static_cast<std::int64_t>(index));
+    for (Pass& pass : passes)
+      pass.hidden = blocks_[index]->forward(pass.hidden, pass.buckets, pass.mask, attention);
+    if (observer) observer->after_layer(static_cast<std::int64_t>(index));
+  }
+}
+
+at::Tensor UMT5EncoderModel::forward(const at::Tensor& input_ids, const at::Tensor& attention_mask,
+                                     const nn::Attention& attention,
+                                     memory::LayerObserver* observer) const {
+  std::vector<Pass> passes{begin(input_ids, attention_mask)};
+  run_layers(passes, attention, observer);
+  return final_layer_norm_.forward(passes[0].hidden);
+}
+
+std::vector<at::Tensor> UMT5EncoderModel::prompt_embeds(const std::vector<at::Tensor>& input_ids,
+                                                        std::int64_t rows,
+                                                        const nn::Attention& attention,
+                                                        memory::LayerObserver* observer) const {
+  std::vector<Pass> passes;
+  for (const at::Tensor& ids : input_ids) {
+    passes.push_back(begin(ids, {}));
+    if (rows < ids.size(1))
+      throw ShapeError(
+          fmt::format("prompt_embeds of {} rows cannot hold {} tokens", rows, ids.size(1)));
+  }
+  run_layers(passes, attention, observer);
+  std::vector<at::Tensor> embeds;
+  for (const Pass& pass : passes) {
+    const at::Tensor hidden = final_layer_norm_.forward(pass.hidden);
+    embeds.push_back(at::constant_pad_nd(hidden, {0, 0, 0, rows - hidden.size(1)}));
+  }
+  return embeds;
 }
 
 }  // namespace chitu::models

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
 #include "chitu_core/models/umt5/config.h"
 #include "chitu_core/nn/attention.h"
 #include "chitu_core/nn/embedding.h"
-#include "chitu_core/nn/layer_observer.h"
 #include "chitu_core/nn/linear.h"
 #include "chitu_core/nn/norm.h"
 
@@ -65,8 +65,7 @@ class UMT5EncoderModel : public memory::Module {
   explicit UMT5EncoderModel(const UMT5Config& config);
 
   const UMT5Config& config() const { return config_; }
-  std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
-  memory::Module& block(std::int64_t index) { return *blocks_.at(static_cast<std::size_t>(index)); }
+  std::vector<std::pair<std::string, memory::Module*>> layers() override;
 
   /// The embedding under its second name, which holds the same numbers, and the decoder, which
   /// nothing here runs.
@@ -78,20 +77,30 @@ class UMT5EncoderModel : public memory::Module {
   /// returns         [B, L, d_model] in the weights' dtype; rows of padding hold no meaning
   /// throws          ShapeError when the shapes differ; InputError for an id outside the vocabulary
   at::Tensor forward(const at::Tensor& input_ids, const at::Tensor& attention_mask,
-                     const nn::Attention& attention, nn::LayerObserver* observer = nullptr) const;
+                     const nn::Attention& attention,
+                     memory::LayerObserver* observer = nullptr) const;
 
   /// What the transformer is fed: the hidden states of the tokens, then rows of zeros.
   ///
-  /// Padding keys are masked in the reference, so leaving them out says the same in less time.
+  /// Padding keys are masked in the reference, so leaving them out says the same in less time. All
+  /// prompts pass a layer before the next one; each has the bits it would have alone.
   ///
-  /// input_ids  [B, n] int64 without padding
+  /// input_ids  per prompt [B, n] int64 without padding
   /// rows       n or more
-  /// returns    [B, rows, d_model] in the weights' dtype
-  at::Tensor prompt_embeds(const at::Tensor& input_ids, std::int64_t rows,
-                           const nn::Attention& attention,
-                           nn::LayerObserver* observer = nullptr) const;
+  /// returns    per prompt [B, rows, d_model] in the weights' dtype
+  std::vector<at::Tensor> prompt_embeds(const std::vector<at::Tensor>& input_ids, std::int64_t rows,
+                                        const nn::Attention& attention,
+                                        memory::LayerObserver* observer = nullptr) const;
 
  private:
+  /// What one prompt carries through the layers.
+  struct Pass {
+    at::Tensor hidden, buckets, mask;
+  };
+  Pass begin(const at::Tensor& input_ids, const at::Tensor& attention_mask) const;
+  void run_layers(std::vector<Pass>& passes, const nn::Attention& attention,
+                  memory::LayerObserver* observer) const;
+
   UMT5Config config_;
   nn::Embedding shared_;
   std::vector<std::unique_ptr<UMT5Block>> blocks_;

@@ -43,6 +43,13 @@ WanTransformer3DModel::WanTransformer3DModel(const WanTransformer3DConfig& confi
   add_child("proj_out", proj_out_);
 }
 
+std::vector<std::pair<std::string, memory::Module*>> WanTransformer3DModel::layers() {
+  std::vector<std::pair<std::string, memory::Module*>> layers;
+  for (std::size_t index = 0; index < blocks_.size(); ++index)
+    layers.emplace_back(fmt::format("blocks.{}", index), blocks_[index].get());
+  return layers;
+}
+
 std::array<std::int64_t, 3> WanTransformer3DModel::grid(const at::Tensor& latents) const {
   const auto fits = [&] {
     if (latents.dim() != 5 || latents.size(1) != config_.in_channels) return false;

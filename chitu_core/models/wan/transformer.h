@@ -7,13 +7,13 @@
 #include <memory>
 #include <vector>
 
+#include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
 #include "chitu_core/models/wan/rotary.h"
 #include "chitu_core/models/wan/transformer_block.h"
 #include "chitu_core/models/wan/transformer_config.h"
 #include "chitu_core/models/wan/transformer_embedder.h"
 #include "chitu_core/nn/attention.h"
-#include "chitu_core/nn/layer_observer.h"
 #include "chitu_core/nn/linear.h"
 
 namespace chitu::models {
@@ -39,7 +39,7 @@ struct WanDenoiseContext {
 struct WanForwardOptions {
   /// Most tokens in the feed-forward's wide middle at once; 0 = all.
   std::int64_t ffn_chunk_tokens = 0;
-  nn::LayerObserver* observer = nullptr;  ///< told about every block
+  memory::LayerObserver* observer = nullptr;  ///< told about every block
 };
 
 /// The text-to-video transformer of Wan 2.1: predicts the velocity of the latents.
@@ -51,8 +51,7 @@ class WanTransformer3DModel : public memory::Module {
   explicit WanTransformer3DModel(const WanTransformer3DConfig& config);
 
   const WanTransformer3DConfig& config() const { return config_; }
-  std::int64_t block_count() const { return static_cast<std::int64_t>(blocks_.size()); }
-  memory::Module& block(std::int64_t index) { return *blocks_.at(static_cast<std::size_t>(index)); }
+  std::vector<std::pair<std::string, memory::Module*>> layers() override;
 
   /// Makes what forward() needs besides the latents and the timestep.
   ///

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-namespace chitu::nn {
+namespace chitu::memory {
 
 /// Told by a model as it walks through its layers: where streaming brings a layer's weights in and
 /// lets them go, and where progress and tests look on.
@@ -15,4 +15,4 @@ class LayerObserver {
   virtual void after_layer(std::int64_t index) = 0;
 };
 
-}  // namespace chitu::nn
+}  // namespace chitu::memory

@@ -1,0 +1,40 @@
+#include "chitu_core/common/registry.h"
+#include "chitu_core/memory/plan.h"
+#include "chitu_core/memory/strategy.h"
+
+namespace chitu::memory {
+namespace {
+
+/// Holds two layers of the transformer on the device at a time, whatever its size, for one copy of
+/// all layers per step. The keys and values of the prompt are computed anew in every step: kept,
+/// they would take a layer's worth of memory per prompt.
+class TransformerStreaming final : public Strategy {
+ public:
+  void edit(MemoryPlan& plan, const MemoryConfig&) const override {
+    plan.transformer.residency = Residency::streamed;
+    plan.keep_text_kv = false;
+  }
+};
+CHITU_REGISTER(Strategy, TransformerStreaming, "transformer_streaming");
+
+/// Holds two layers of the text encoder on the device at a time and gathers the rows of its token
+/// table on the host, for one copy of all layers per request.
+class TextEncoderStreaming final : public Strategy {
+ public:
+  void edit(MemoryPlan& plan, const MemoryConfig&) const override {
+    plan.text_encoder.residency = Residency::streamed;
+  }
+};
+CHITU_REGISTER(Strategy, TextEncoderStreaming, "text_encoder_streaming");
+
+/// Brings the VAE in for its stage alone.
+class VaeOffload final : public Strategy {
+ public:
+  void edit(MemoryPlan& plan, const MemoryConfig&) const override {
+    plan.vae.residency = Residency::offloaded;
+  }
+};
+CHITU_REGISTER(Strategy, VaeOffload, "vae_offload");
+
+}  // namespace
+}  // namespace chitu::memory
