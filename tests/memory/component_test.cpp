@@ -11,12 +11,7 @@ namespace {
 
 TEST_CASE("a component comes back from its source with the same bits", "[memory]") {
   const testing::TemporaryFolder folder;
-  ToyModel source;
-  io::write_safetensors(folder / "model.safetensors", {{"bias", at::randn({4})},
-                                                       {"layers.0.weight", at::randn({2, 3})},
-                                                       {"layers.0.scale", at::randn({3})},
-                                                       {"layers.1.weight", at::randn({2, 3})},
-                                                       {"layers.1.scale", at::randn({3})}});
+  write_toy_checkpoint(folder.path());
   auto model = std::make_shared<ToyModel>();
   ModelComponent<ToyModel> component("vae", model, std::make_shared<io::Checkpoint>(folder.path()));
   CHECK_FALSE(component.onloaded());

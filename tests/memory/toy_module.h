@@ -1,5 +1,10 @@
 #pragma once
 
+#include <ATen/ATen.h>
+
+#include <filesystem>
+
+#include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/module.h"
 
 namespace chitu::memory {
@@ -21,8 +26,21 @@ class ToyModel : public Module {
     add_child("layers.1", second);
   }
   std::vector<std::string> unused_prefixes() const override { return {"encoder."}; }
+  std::vector<std::pair<std::string, Module*>> layers() override {
+    return {{"layers.0", &first}, {"layers.1", &second}};
+  }
   Parameter& bias;
   ToyLayer first, second;
 };
+
+/// Writes a checkpoint that fits a ToyModel.
+inline void write_toy_checkpoint(const std::filesystem::path& folder,
+                                 at::ScalarType dtype = at::kFloat) {
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  ToyModel().visit_parameters([&](const std::string& name, const Parameter& parameter) {
+    tensors.emplace_back(name, at::randn(parameter.shape).to(dtype));
+  });
+  io::write_safetensors(folder / "model.safetensors", tensors);
+}
 
 }  // namespace chitu::memory

@@ -55,13 +55,16 @@ TEST_CASE("trap 20: rows after the last token are zero, up to the rows asked for
           "[models][parity]") {
   const auto reference = models::reference("umt5");
   const at::Tensor ids = reference.tensor("input_ids").narrow(0, 0, 1).narrow(1, 0, 9);
-  const at::Tensor embeds = encoder()->prompt_embeds(ids, 512, nn::Attention());
+  const auto several = encoder()->prompt_embeds({ids, ids.narrow(1, 0, 4)}, 512, nn::Attention());
+  const at::Tensor embeds = several[0];
+  const auto alone = encoder()->prompt_embeds({ids.narrow(1, 0, 4)}, 512, nn::Attention());
+  CHECK(at::equal(several[1], alone[0]));  // prompts side by side do not touch each other
   CHECK(embeds.sizes() == at::IntArrayRef{1, 512, 24});
   CHECK(embeds.narrow(1, 9, 503).count_nonzero().item<std::int64_t>() == 0);
   // Leaving the padding out says what masking it says.
   const at::Tensor wanted = reference.tensor("float32.hidden").narrow(0, 0, 1).narrow(1, 0, 9);
   CHECK(relative_error(embeds.narrow(1, 0, 9), wanted) < 2e-6);
-  CHECK_THROWS_AS(encoder()->prompt_embeds(ids, 8, nn::Attention()), ShapeError);
+  CHECK_THROWS_AS(encoder()->prompt_embeds({ids}, 8, nn::Attention()), ShapeError);
 }
 
 TEST_CASE("position buckets are those of transformers", "[models][parity]") {

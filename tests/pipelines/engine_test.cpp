@@ -88,7 +88,7 @@ TEST_CASE("low_mem_level changes no bit of the latents, and pixels by rounding a
     return io::SafetensorsFile(run.dump_tensors);
   };
   const auto plain = dump_of(0);
-  for (const int level : {1, 2}) {
+  for (const int level : {1, 2, 3}) {
     CAPTURE(level);
     const auto other = dump_of(level);
     CHECK(at::equal(plain.tensor("final_latents"), other.tensor("final_latents")));
@@ -118,6 +118,30 @@ TEST_CASE("an offloaded text encoder is gone before the transformer comes", "[pi
   engine.generate(engine.complete(small_request()), {}, run);
   CHECK(order.log ==
         std::vector<std::string>{"+text_encoder", "-text_encoder", "+transformer", "+vae"});
+}
+
+TEST_CASE("at level 3 the weights outside two layers are all that stays", "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = "cpu";
+  options.memory.low_mem_level = 3;
+  Engine engine(options);
+  struct Bytes final : pipeline::Observer {
+    void component_onloaded(std::string_view name, std::int64_t bytes) override {
+      onloaded[std::string(name)] = bytes;
+    }
+    void component_offloaded(std::string_view name) override { gone.emplace_back(name); }
+    std::map<std::string, std::int64_t> onloaded;
+    std::vector<std::string> gone;
+  } bytes;
+  Engine::RunOptions run;
+  run.observers = {&bytes};
+  engine.generate(engine.complete(small_request()), {}, run);
+  CHECK(bytes.gone == std::vector<std::string>{"text_encoder", "transformer", "vae"});
+  for (const memory::Component* component : engine.components())
+    if (component->name() != "vae")
+      CHECK(bytes.onloaded.at(component->name()) <
+            memory::weight_bytes(component->module(), at::kFloat));
 }
 
 TEST_CASE("16-bit weights and arithmetic stay near float32", "[pipelines]") {
