@@ -1,5 +1,6 @@
 #include "chitu_core/config/yaml_writer.h"
 
+#include <charconv>
 #include <cmath>
 
 #include "chitu_core/config/scalars.h"
@@ -157,10 +158,15 @@ class YamlWriter {
   void pad(std::size_t indent) { text.append(indent, ' '); }
 
   void key(const Key& name, bool flow) {
-    if (name.kind == Kind::string)
+    if (name.kind == Kind::string) {
       string(name.text, 0, flow, true);
-    else
+    } else if (name.kind == Kind::real) {  // its text is Python's, which YAML reads otherwise
+      double value = 0;
+      std::from_chars(name.text.data(), name.text.data() + name.text.size(), value);
+      real(value);
+    } else {
       text += name.text;
+    }
   }
 
   void entry_at(const Entry& entry, std::size_t indent) {

@@ -18,13 +18,15 @@ TEST_CASE("YAML that is printed reads as the same tree", "[config]") {
       "plain: text\nquoted: 'yes'\nnumber: '12'\nfloat: 1e-05\ninf: .inf\nnothing: null\n"
       "missing: ???\nref: ${a.b}\nlist: [a, [b], {c: d}]\nempty: {}\nnone: []\n"
       "lines: \"one\\ntwo\"\nspecial: \"tab\\there\"\n'on': x\ntrue: flag\n"
-      "long: the quick brown fox jumps over the lazy dog and then over the next one, twice in a "
+      "4E400: huge\n1e-7: tiny\n.nan: none\nlong: the quick brown fox jumps over the lazy dog and "
+      "then over the next one, twice in a "
       "row\n";
   const Node root = parse_yaml(text, "f");
   const std::string printed = to_yaml(root);
   CHECK(parse_yaml(printed, "g") == root);
   CHECK_THAT(printed, Catch::ContainsSubstring("float: 1.0e-05\n"));
   CHECK_THAT(printed, Catch::ContainsSubstring("missing: ???\n"));
+  CHECK_THAT(printed, Catch::ContainsSubstring(".inf: huge\n1.0e-07: tiny\n.nan: none\n"));
   CHECK_THAT(printed, Catch::ContainsSubstring("'on': x\n"));
   CHECK_THAT(printed, Catch::ContainsSubstring("twice\n  in a row\n"));
 }
