@@ -23,12 +23,14 @@ at::ScalarType parse_dtype(std::string_view key, std::string_view name, at::Scal
 }
 
 memory::MemoryPlan plan_for(const EngineOptions& options) {
-  const c10::Device device = device::resolve(options.device);
+  const c10::Device device = options.device == "sim" ? device::configure_sim(options.sim)
+                                                     : device::resolve(options.device);
   memory::PlanRequest request;
   request.device = device;
-  // On a CPU float32 is both the reference's arithmetic and, at small sizes, the faster one.
-  request.dtype =
-      parse_dtype("infer.dtype", options.dtype, device.is_cpu() ? at::kFloat : at::kBFloat16);
+  // On a CPU, simulated devices included, float32 is both the reference's arithmetic and, at small
+  // sizes, the faster one.
+  const bool on_cpu = device.is_cpu() || options.device == "sim";
+  request.dtype = parse_dtype("infer.dtype", options.dtype, on_cpu ? at::kFloat : at::kBFloat16);
   request.vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat);
   return memory::make_plan(options.memory, request);
 }

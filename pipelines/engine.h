@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "chitu_core/device/sim.h"
 #include "chitu_core/memory/memory_config.h"
 #include "chitu_core/pipeline/events.h"
 #include "pipelines/pipeline.h"
@@ -18,7 +19,8 @@ namespace chitu::pipelines {
 /// Everything an Engine is made from.
 struct EngineOptions {
   std::filesystem::path ckpt_dir;  ///< a checkpoint in the diffusers layout
-  std::string device = "auto";     ///< auto, cpu, or an accelerator as libtorch names it
+  std::string device = "auto";     ///< auto, cpu, sim, or an accelerator as libtorch names it
+  device::SimOptions sim;          ///< what device "sim" allows
   std::string dtype = "auto";      ///< auto, float32, bfloat16, float16
   std::string vae_dtype = "auto";  ///< auto = float32, as the reference decodes
   std::string attn_type = "auto";  ///< an attention backend

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chitu_core/common/bytes.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/evaluate.h"
 #include "chitu_core/config/text.h"
@@ -13,6 +14,7 @@ namespace {
 std::string with_article(std::string_view type) {
   if (type.starts_with("a ") || type.starts_with("an ")) return std::string(type);
   if (type == "integer") return "an integer";
+  if (type == "size") return "a size such as 8GiB or 512MiB";
   return "a " + std::string(type);
 }
 
@@ -154,6 +156,18 @@ void Binder::read_scalar(const View& view, std::string& value, const Rule& rule)
     return;
   }
   value = text;
+}
+
+void Binder::read_scalar(const View& view, Bytes& value, const Rule& rule) {
+  const Node* node = value_of(view, rule, "size");
+  if (!node) return;
+  const bool scalar =
+      node->is_string() || node->kind() == Kind::integer || node->kind() == Kind::real;
+  const auto bytes = scalar ? parse_bytes(python_text(*node)) : std::nullopt;
+  if (bytes)
+    value.count = *bytes;
+  else
+    refuse(view, *node, rule, "size");
 }
 
 void Binder::add_field(FieldInfo info, std::string_view name, std::string_view help,

@@ -32,10 +32,16 @@ concept Schema =
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && requires(T value) { config_names(value); };
 
+/// An amount of memory: "8GiB", "512 MiB"; a plain number counts GiB.
+struct Bytes {
+  std::int64_t count = 0;
+  bool operator==(const Bytes&) const = default;
+};
+
 /// One declared field, as `describe` lists it.
 struct FieldInfo {
   std::string name;
-  std::string type;           ///< "integer", "number", "boolean", "string", "list of integer", ...
+  std::string type;           ///< "integer", "number", "boolean", "string", "size", ...
   std::string default_value;  ///< as YAML; "" when the field is required
   Rule rule;
   std::string help;
@@ -104,6 +110,7 @@ class Binder {
   void read_scalar(const View& view, std::int64_t& value, const Rule& rule);
   void read_scalar(const View& view, double& value, const Rule& rule);
   void read_scalar(const View& view, std::string& value, const Rule& rule);
+  void read_scalar(const View& view, Bytes& value, const Rule& rule);
 
   std::optional<View> find(std::string_view name, const Rule& rule, bool required);
   /// The view's value, or null after noting that it is `???` or cannot be resolved.

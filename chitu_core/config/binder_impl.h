@@ -96,7 +96,8 @@ void Binder::read_value(const View& view, T& value, const Rule& rule) {
     read_scalar(view, text, rule);
     value = text;
   } else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::string> ||
-                       std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>) {
+                       std::is_same_v<T, double> || std::is_same_v<T, std::int64_t> ||
+                       std::is_same_v<T, Bytes>) {
     read_scalar(view, value, rule);
   } else if constexpr (std::is_floating_point_v<T>) {
     double wide = value;
@@ -211,6 +212,9 @@ FieldInfo Binder::info_of(const T& value, const Rule& rule) {
   } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
     info.type = "path";
     info.default_value = yaml_default(Node::literal(value.string()));
+  } else if constexpr (std::is_same_v<T, Bytes>) {
+    info.type = "size";
+    info.default_value = std::to_string(value.count) + "B";
   } else if constexpr (std::is_floating_point_v<T>) {
     info.type = "number";
     info.default_value = yaml_default(Node(static_cast<double>(value)));

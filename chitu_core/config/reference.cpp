@@ -64,6 +64,8 @@ Map type_schema(const std::string& type, const FieldInfo& field) {
     schema.set("additionalProperties", Node(type_schema(type.substr(7), field)));
   } else if (type == "map" && !field.children.empty()) {
     return object_schema(field.children);
+  } else if (type == "size") {
+    schema.set("type", texts({"string", "number"}));
   } else if (type != "any") {
     schema.set("type", Node::literal(type == "path" ? "string" : type == "map" ? "object" : type));
     add_rule(schema, field.rule);

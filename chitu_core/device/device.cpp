@@ -1,11 +1,14 @@
 #include "chitu_core/device/device.h"
 
 #include <ATen/DeviceAccelerator.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <fstream>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/device/sim.h"
 
 namespace chitu::device {
 namespace {
@@ -14,6 +17,7 @@ std::optional<c10::DeviceType> accelerator() {
   // The current process may hold an accelerator build of libtorch and yet no such device.
   const auto found = at::accelerator::getAccelerator(false);
   if (!found || at::accelerator::deviceCount() == 0) return std::nullopt;
+  if (*found == c10::kPrivateUse1) return std::nullopt;  // sim is taken by its name alone
   return *found;
 }
 
@@ -30,7 +34,7 @@ std::int64_t status_bytes(std::string_view field) {
 }  // namespace
 
 std::vector<std::string> available() {
-  std::vector<std::string> names{"cpu"};
+  std::vector<std::string> names{"cpu", "sim"};
   if (const auto type = accelerator()) {
     const auto count = at::accelerator::deviceCount();
     for (int index = 0; index < count; ++index)
@@ -45,6 +49,7 @@ c10::Device resolve(std::string_view name) {
   if (name == "auto") return type ? c10::Device(*type, 0) : c10::Device(c10::kCPU);
   const auto names = available();
   for (const std::string& known : names) {
+    if (known == "sim" && name == known) return configure_sim({});
     // "cuda" means the first of its kind.
     if (name == known || std::string(name) + ":0" == known) return c10::Device(known);
   }
@@ -60,7 +65,7 @@ MemoryUse memory_use(c10::Device device) {
     const std::int64_t now = resident_bytes();
     return {now, now, peak_resident_bytes()};
   }
-  const auto stats = at::accelerator::getDeviceStats(device.index());
+  const auto stats = at::getDeviceAllocator(device.type())->getDeviceStats(device.index());
   const auto all = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   return {stats.allocated_bytes[all].current, stats.reserved_bytes[all].current,
           stats.allocated_bytes[all].peak};
@@ -72,12 +77,12 @@ void reset_peak(c10::Device device) {
     std::ofstream("/proc/self/clear_refs") << "5";
     return;
   }
-  at::accelerator::resetPeakStats(device.index());
+  at::getDeviceAllocator(device.type())->resetPeakStats(device.index());
 }
 
 void synchronize(c10::Device device) {
   if (device.is_cpu()) return;
-  at::accelerator::synchronizeDevice(device.index());
+  c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
 }
 
 }  // namespace chitu::device

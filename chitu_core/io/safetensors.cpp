@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -111,13 +112,22 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
       data, found.shape, [mapping = mapping_](void*) {}, options);
 }
 
+namespace {
+std::atomic<std::int64_t> reads{0}, failing_read{0};
+}  // namespace
+
+void inject_read_fault(std::int64_t number) { failing_read = number; }
+std::int64_t read_count() { return reads; }
+
 void SafetensorsFile::read_into(const std::string& name, at::Tensor& destination) const {
   const TensorInfo& found = info(name);
+  ++reads;
   const auto read = [&](std::int64_t offset, at::Tensor into) {
     const auto bytes = static_cast<std::int64_t>(into.nbytes());
-    if (const char* reason =
-            mapping_->read(found.offset_bytes + offset, static_cast<char*>(into.data_ptr()), bytes))
-      throw Error(path_.string() + ": tensor \"" + name + "\": cannot read: " + reason);
+    const char* reason =
+        mapping_->read(found.offset_bytes + offset, static_cast<char*>(into.data_ptr()), bytes);
+    if (failing_read > 0 && --failing_read == 0) reason = std::strerror(EIO);
+    if (reason) throw Error(path_.string() + ": tensor \"" + name + "\": cannot read: " + reason);
   };
   if (destination.numel() != found.numel() || !destination.is_contiguous())
     throw Error("tensor \"" + name + "\": read into a tensor of another shape");

@@ -70,6 +70,12 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
+/// Makes one read_into() fail as a broken disk would, for tests of what happens then: the one with
+/// this number, counted from 1 from now on; 0 = none.
+void inject_read_fault(std::int64_t number);
+/// How many read_into() there have been in this process.
+std::int64_t read_count();
+
 /// Writes a safetensors file: the tensors' data in the given order, except that larger dtypes come
 /// first so that every tensor is aligned. Tensors may be on any device; they are copied to the CPU
 /// one at a time. The file appears whole under its name or not at all.

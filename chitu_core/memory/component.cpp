@@ -1,6 +1,7 @@
 #include "chitu_core/memory/component.h"
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/errors.h"
 
 namespace chitu::memory {
 
@@ -13,7 +14,9 @@ Component::Component(std::string name, std::shared_ptr<Module> module,
 void Component::onload(const WeightFormat& format) {
   if (onloaded_ && !stream_ && format == format_) return;
   offload();
-  with_context("onload " + name_, [&] { bind_weights(*module_, *checkpoint_, format); });
+  with_context("onload " + name_, [&] {
+    device::with_own_errors([&] { bind_weights(*module_, *checkpoint_, format); });
+  });
   format_ = format;
   onloaded_ = true;
 }
@@ -22,13 +25,15 @@ void Component::onload_streamed(const WeightFormat& format) {
   if (onloaded_ && stream_ && format == format_) return;
   offload();
   with_context("onload " + name_, [&] {
-    bind_outside_layers(*module_, *checkpoint_, format);
-    try {
-      stream_ = std::make_unique<LayerStream>(module_->layers(), *checkpoint_, format);
-    } catch (...) {
-      module_->unbind();
-      throw;
-    }
+    device::with_own_errors([&] {
+      bind_outside_layers(*module_, *checkpoint_, format);
+      try {
+        stream_ = std::make_unique<LayerStream>(module_->layers(), *checkpoint_, format);
+      } catch (...) {
+        module_->unbind();
+        throw;
+      }
+    });
   });
   format_ = format;
   onloaded_ = true;

@@ -64,7 +64,9 @@ void expect_channels(const at::Tensor& x, const Parameter& weight) {
 
 }  // namespace
 
-bool in_host_memory(const at::Tensor& tensor) { return tensor.device().is_cpu(); }
+bool in_host_memory(const at::Tensor& tensor) {
+  return tensor.device().is_cpu() || tensor.device().type() == c10::kPrivateUse1;
+}
 
 PointwiseConv::PointwiseConv(std::int64_t in_channels, std::int64_t out_channels, int kernel_dims)
     : weight_(add_parameter("weight",

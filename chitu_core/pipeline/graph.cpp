@@ -1,8 +1,8 @@
 #include "chitu_core/pipeline/graph.h"
 
-#include <c10/util/Exception.h>
-
 #include <algorithm>
+
+#include "chitu_core/device/errors.h"
 
 namespace chitu::pipeline {
 namespace {
@@ -10,21 +10,6 @@ namespace {
 bool uses(const Graph::StageInfo& stage, const memory::Component* component) {
   return std::find(stage.components.begin(), stage.components.end(), component) !=
          stage.components.end();
-}
-
-/// libtorch's errors carry a stack trace and no kind that chitu's exit codes know.
-std::any translate_errors(const std::function<std::any()>& work) {
-  try {
-    return work();
-  } catch (const c10::OutOfMemoryError& error) {
-    throw OutOfMemoryError(error.what_without_backtrace());
-  } catch (const c10::Error& error) {
-    const std::string text = error.what_without_backtrace();
-    // The CPU's allocator has no error class of its own.
-    const auto refused = text.find("DefaultCPUAllocator: ");
-    if (refused != std::string::npos) throw OutOfMemoryError(text.substr(refused));
-    throw Error(text);
-  }
 }
 
 }  // namespace
@@ -85,7 +70,7 @@ std::any Graph::execute(std::vector<std::any> values, std::size_t wanted, Contex
     try {
       with_context("stage " + stage.name, [&] {
         context.tell([&](Observer& observer) { observer.stage_begin(stage.name); });
-        values[stage.output] = translate_errors([&] {
+        values[stage.output] = device::with_own_errors([&]() -> std::any {
           onload_for(i, context);
           return calls_[i](values, context);
         });

@@ -5,6 +5,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
@@ -142,6 +143,76 @@ TEST_CASE("at level 3 the weights outside two layers are all that stays", "[pipe
     if (component->name() != "vae")
       CHECK(bytes.onloaded.at(component->name()) <
             memory::weight_bytes(component->module(), at::kFloat));
+}
+
+/// What one run on the simulated device leaves, and the most that it held there in each stage.
+struct SimRun {
+  io::SafetensorsFile dump;
+  std::map<std::string, std::int64_t> peaks;
+};
+
+SimRun run_on_sim(int level, const std::filesystem::path& file, const device::SimOptions& sim = {},
+                  const std::string& name = "sim") {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = name;
+  options.sim = sim;
+  options.memory.low_mem_level = level;
+  options.memory.vae_tile_latents = 8;
+  Engine engine(options);
+  struct Peaks final : pipeline::Observer {
+    explicit Peaks(c10::Device on) : device(on) {}
+    void stage_begin(std::string_view) override { device::reset_peak(device); }
+    void stage_end(std::string_view stage) override {
+      peaks[std::string(stage)] = device::memory_use(device).peak_bytes;
+    }
+    c10::Device device;
+    std::map<std::string, std::int64_t> peaks;
+  } peaks(engine.plan().transformer.device);
+  Engine::RunOptions run;
+  run.observers = {&peaks};
+  run.dump_tensors = file;
+  engine.generate(engine.complete(small_request()), {}, run);
+  return {io::SafetensorsFile(file), peaks.peaks};
+}
+
+TEST_CASE("on the simulated device every level has the CPU's bits, and each saves where it says",
+          "[pipelines]") {
+  const testing::TemporaryFolder folder;
+  const auto cpu = run_on_sim(0, folder / "cpu", {}, "cpu").dump;
+  std::vector<std::map<std::string, std::int64_t>> peaks;
+  for (int level = 0; level < 4; ++level) {
+    CAPTURE(level);
+    const SimRun sim = run_on_sim(level, folder / ("sim" + std::to_string(level)));
+    for (const io::TensorInfo& info : cpu.tensors())
+      CHECK(at::equal(cpu.tensor(info.name), sim.dump.tensor(info.name)));
+    peaks.push_back(sim.peaks);
+    CHECK(device::memory_use(device::resolve("sim")).allocated_bytes == 0);
+  }
+  for (int level = 1; level < 4; ++level)
+    for (const auto& [stage, bytes] : peaks[0]) CHECK(peaks[level].at(stage) <= bytes);
+  CHECK(peaks[2].at("denoise") < peaks[1].at("denoise"));
+  CHECK(peaks[3].at("denoise") < peaks[2].at("denoise"));
+  CHECK(peaks[3].at("encode_text") < peaks[2].at("encode_text"));
+}
+
+TEST_CASE("a run fits a device of exactly its peak, and not one that is smaller", "[pipelines]") {
+  const testing::TemporaryFolder folder;
+  const int level = GENERATE(0, 3);
+  std::int64_t peak = 0;
+  for (const auto& [stage, bytes] : run_on_sim(level, folder / "free").peaks)
+    peak = std::max(peak, bytes);
+  CHECK(run_on_sim(level, folder / "tight", {.capacity_bytes = peak}).dump.tensors().size() > 10);
+  try {
+    run_on_sim(level, folder / "small", {.capacity_bytes = peak - 1});
+    FAIL("expected a refusal");
+  } catch (const std::exception& error) {
+    CHECK(exit_code(error) == 3);
+    CHECK_THAT(explain(error), Catch::ContainsSubstring("stage ") &&
+                                   Catch::ContainsSubstring("sim: out of memory: asked "));
+  }
+  CHECK_FALSE(std::filesystem::exists(folder / "small"));
+  CHECK(device::memory_use(device::resolve("sim")).allocated_bytes == 0);
 }
 
 TEST_CASE("16-bit weights and arithmetic stay near float32", "[pipelines]") {

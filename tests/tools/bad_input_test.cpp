@@ -65,7 +65,7 @@ TEST_CASE("wrong keys and values are refused with the nearest right ones", "[e2e
   bad.refused({"request.num_frames=8"}, "4k + 1 frames, the nearest being 5 or 9");
   bad.refused({"output.format=avi"}, "mp4");
   bad.refused({"output.format=png"}, "holds one picture");
-  bad.refused({"device=tpu"}, "no such device here");
+  bad.refused({"device=cuda", "device.index=99"}, "no such device here");
   bad.refused({"model=nosuch"}, "demo");
 }
 

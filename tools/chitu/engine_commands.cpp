@@ -29,7 +29,7 @@ Settings engine_settings(const config::Composition& composition) {
   Settings settings;
   settings.model = config::read<ModelSettings>(composition["model"]);
   settings.infer = config::read<InferSettings>(composition["infer"]);
-  settings.device = composition["device"].node().as_string();
+  settings.device = config::read<DeviceSettings>(composition["device"]);
   return settings;
 }
 

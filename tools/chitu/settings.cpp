@@ -62,8 +62,18 @@ void DebugSettings::bind(config::Binder& b) {
   b.field("dump_tensors", dump_tensors, "safetensors file for the tensors of the run");
 }
 
+void DeviceSettings::bind(config::Binder& b) {
+  b.field("name", name, one_of({"auto", "cpu", "cuda", "sim"}),
+          "auto (an accelerator if there is one, else the CPU), cpu, cuda, sim");
+  b.field("index", index, at_least(0), "which one, where there are several");
+  b.field("capacity", capacity, "of sim: most bytes on the device; null: as much as the host has");
+  b.field("h2d_bandwidth", h2d_bandwidth,
+          "of sim: bytes a second to the device; null: as fast as the host copies");
+  b.field("d2h_bandwidth", d2h_bandwidth, "of sim: bytes a second from the device");
+}
+
 void Settings::bind(config::Binder& b) {
-  b.field("device", device, "auto, cpu, or an accelerator such as cuda or cuda:1");
+  b.field("device", device, "what to compute on");
   b.field("model", model, "the checkpoint");
   b.field("infer", infer, "how to compute");
   b.field("request", request, "what to generate");
@@ -74,7 +84,15 @@ void Settings::bind(config::Binder& b) {
 pipelines::EngineOptions Settings::engine_options() const {
   pipelines::EngineOptions options;
   options.ckpt_dir = model.ckpt_dir;
-  options.device = device;
+  options.device = device.name;
+  if (device.index && device.name == "cuda") options.device += ":" + std::to_string(*device.index);
+  const auto bytes = [](const std::optional<config::Bytes>& given) {
+    return given ? std::optional(given->count) : std::nullopt;
+  };
+  const auto rate = [](const std::optional<config::Bytes>& given) {
+    return given ? std::optional(static_cast<double>(given->count)) : std::nullopt;
+  };
+  options.sim = {bytes(device.capacity), rate(device.h2d_bandwidth), rate(device.d2h_bandwidth)};
   options.dtype = infer.dtype;
   options.vae_dtype = infer.vae_dtype;
   options.attn_type = infer.attn_type;

@@ -61,6 +61,14 @@ struct DebugSettings {
   void bind(config::Binder& binder);
 };
 
+/// The group `device`.
+struct DeviceSettings {
+  std::string name = "auto";
+  std::optional<int> index;
+  std::optional<config::Bytes> capacity, h2d_bandwidth, d2h_bandwidth;
+  void bind(config::Binder& binder);
+};
+
 /// Everything that `chitu run` reads from the composed configuration.
 struct Settings {
   ModelSettings model;
@@ -68,7 +76,7 @@ struct Settings {
   RequestSettings request;
   OutputSettings output;
   DebugSettings debug;
-  std::string device = "auto";
+  DeviceSettings device;
   void bind(config::Binder& binder);
 
   pipelines::EngineOptions engine_options() const;

@@ -1,0 +1,23 @@
+#include "chitu_core/common/bytes.h"
+
+#include "tests/support/catch.h"
+
+namespace chitu {
+namespace {
+
+TEST_CASE("sizes are read with their units, plain numbers as GiB", "[common]") {
+  CHECK(parse_bytes("8GiB") == std::int64_t{8} << 30);
+  CHECK(parse_bytes("512 MiB") == 512 << 20);
+  CHECK(parse_bytes("1.5") == 3 << 29);
+  CHECK(parse_bytes("4096B") == 4096);
+  CHECK(parse_bytes("2GB") == 2'000'000'000);
+  CHECK(parse_bytes("0") == 0);
+  for (const char* wrong : {"", "GiB", "-1GiB", "8gib", "8 Gi B", "1e40", "nan", "8GiB "})
+    CHECK_FALSE(parse_bytes(wrong));
+  CHECK(format_bytes(3 << 29) == "1.50 GiB");
+  CHECK(format_bytes(96 << 20) == "96.0 MiB");
+  CHECK(format_bytes(512) == "512 B");
+}
+
+}  // namespace
+}  // namespace chitu
