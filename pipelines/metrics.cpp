@@ -122,8 +122,8 @@ nlohmann::json to_json(const memory::MemoryPlan& plan) {
           {"text_encoder", component_json(plan.text_encoder)},
           {"transformer", component_json(plan.transformer)},
           {"vae", component_json(plan.vae)},
-          {"vae_tile_latents",
-           plan.vae_tile_latents ? nlohmann::json(*plan.vae_tile_latents) : nlohmann::json()}};
+          {"vae_tiling", memory::to_string(plan.vae_tiling)},
+          {"vae_tile_latents", plan.vae_tile_latents}};
 }
 
 }  // namespace chitu::pipelines

@@ -158,6 +158,16 @@ void Binder::read_scalar(const View& view, std::string& value, const Rule& rule)
   value = text;
 }
 
+bool Binder::read_switch(const View& view, const Rule& choices, std::string& text) {
+  const Node* node = value_of(view, choices, "string");
+  if (!node) return true;  // the mistake is noted
+  if (node->kind() != Kind::boolean) return false;
+  const std::string_view word = node->as_bool() ? "on" : "off";
+  if (!choices.holds(word)) return false;
+  text = word;
+  return true;
+}
+
 void Binder::read_scalar(const View& view, Bytes& value, const Rule& rule) {
   const Node* node = value_of(view, rule, "size");
   if (!node) return;

@@ -112,6 +112,9 @@ class Binder {
   void read_scalar(const View& view, std::string& value, const Rule& rule);
   void read_scalar(const View& view, Bytes& value, const Rule& rule);
 
+  /// YAML reads a bare off or on as a boolean; where these are choices, they are meant as words.
+  bool read_switch(const View& view, const Rule& choices, std::string& text);
+
   std::optional<View> find(std::string_view name, const Rule& rule, bool required);
   /// The view's value, or null after noting that it is `???` or cannot be resolved.
   const Node* value_of(const View& view, const Rule& rule, std::string_view type);

@@ -158,7 +158,7 @@ void Binder::read_enum(const View& view, T& value) {
   const Rule rule = one_of(binder_detail::enum_names<T>());
   std::string text;
   const std::size_t before = errors_.size();
-  read_scalar(view, text, rule);
+  if (!read_switch(view, rule, text)) read_scalar(view, text, rule);
   if (errors_.size() > before) return;
   for (const auto& [name, enumerator] : config_names(T()))
     if (text == name) value = enumerator;

@@ -5,10 +5,24 @@
 
 namespace chitu::memory {
 
-/// What the user says about memory: the level, and keys that override single entries of its plan.
+/// How the VAE decodes.
+enum class VaeTiling {
+  off,    ///< whole frames
+  exact,  ///< tiles with halos: the same picture up to rounding
+  blend,  ///< overlapping tiles, blended as diffusers does: another picture, visibly so at seams
+};
+
+/// What the user says about memory: the level, and keys that override single entries of its plan;
+/// empty = as the level says.
 struct MemoryConfig {
   int low_mem_level = 0;                         ///< infer.diffusion.low_mem_level, 0 to 3
-  std::optional<std::int64_t> vae_tile_latents;  ///< infer.vae_tile_size; empty = as the level says
+  std::optional<VaeTiling> vae_tiling;           ///< infer.vae_tiling
+  std::optional<std::int64_t> vae_tile_latents;  ///< infer.vae_tile_size
+  /// infer.offload_text_encoder: true lets it go after its stage, false keeps it.
+  std::optional<bool> offload_text_encoder;
+  std::optional<bool> offload_vae;   ///< infer.offload_vae: likewise
+  std::optional<bool> offload_dit;   ///< infer.offload_dit: true streams the transformer's layers
+  bool text_encoder_on_cpu = false;  ///< infer.text_encoder_device=cpu
   bool operator==(const MemoryConfig&) const = default;
 };
 

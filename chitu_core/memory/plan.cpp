@@ -45,12 +45,52 @@ std::string_view to_string(Residency residency) {
   return "";
 }
 
+std::string_view to_string(VaeTiling tiling) {
+  switch (tiling) {
+    case VaeTiling::off:
+      return "off";
+    case VaeTiling::exact:
+      return "exact";
+    case VaeTiling::blend:
+      return "blend";
+  }
+  return "";
+}
+
 const ComponentPlan& MemoryPlan::component(std::string_view name) const {
   if (name == "text_encoder") return text_encoder;
   if (name == "transformer") return transformer;
   if (name == "vae") return vae;
   throw Error("the memory plan has no component " + std::string(name));
 }
+
+namespace {
+
+void offload(ComponentPlan& component, const std::optional<bool>& wanted) {
+  if (!wanted) return;
+  if (!*wanted)
+    component.residency = Residency::resident;
+  else if (component.residency == Residency::resident)
+    component.residency = Residency::offloaded;
+}
+
+/// The keys that stand for a single entry, whatever the level says.
+void override_entries(MemoryPlan& plan, const MemoryConfig& config) {
+  if (config.vae_tile_latents) plan.vae_tile_latents = *config.vae_tile_latents;
+  // Who names a tile's size wants tiles.
+  if (config.vae_tile_latents && plan.vae_tiling == VaeTiling::off)
+    plan.vae_tiling = VaeTiling::exact;
+  if (config.vae_tiling) plan.vae_tiling = *config.vae_tiling;
+  offload(plan.text_encoder, config.offload_text_encoder);
+  offload(plan.vae, config.offload_vae);
+  if (config.offload_dit) {
+    plan.transformer.residency = *config.offload_dit ? Residency::streamed : Residency::resident;
+    plan.keep_text_kv = !*config.offload_dit;
+  }
+  if (config.text_encoder_on_cpu) plan.text_encoder.device = c10::kCPU;
+}
+
+}  // namespace
 
 MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
   MemoryPlan plan;
@@ -68,11 +108,7 @@ MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
     strategy->edit(plan, config);
     plan.strategies.emplace_back(name);
   }
-  // The key stands for the strategy where the level leaves it out.
-  if (config.vae_tile_latents && !plan.vae_tile_latents) {
-    Registry<Strategy>::instance().at("vae_tiling", "memory strategy").edit(plan, config);
-    plan.strategies.emplace_back("vae_tiling");
-  }
+  override_entries(plan, config);
   return plan;
 }
 

@@ -4,7 +4,6 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +19,7 @@ enum class Residency {
   streamed,   ///< layer by layer while its stages run, dropped after each
 };
 std::string_view to_string(Residency residency);
+std::string_view to_string(VaeTiling tiling);
 
 struct ComponentPlan {
   Residency residency = Residency::resident;
@@ -34,8 +34,8 @@ struct MemoryPlan {
   ComponentPlan text_encoder;
   ComponentPlan transformer;
   ComponentPlan vae;
-  /// Side of a VAE tile in latents; empty decodes whole.
-  std::optional<std::int64_t> vae_tile_latents;
+  VaeTiling vae_tiling = VaeTiling::off;
+  std::int64_t vae_tile_latents = 32;  ///< side of an exact tile: 256 pixels, as diffusers has it
   /// Keep the cross-attention keys and values of a prompt, the same at every step, between steps.
   bool keep_text_kv = true;
 

@@ -37,9 +37,12 @@ pipeline::Frames DecodeLatents::run(const pipeline::Latents& input,
                                     pipeline::Context& context) const {
   const at::Tensor latents = input.latents.to(context.plan.vae.device);
   Frames frames(context);
-  if (const auto tile = context.plan.vae_tile_latents) {
+  const auto& plan = context.plan;
+  if (plan.vae_tiling != memory::VaeTiling::off) {
     if (context.dump) context.keep("vae_input", vae->model().denormalize(latents));
-    frames.add(models::decode_exact_tiles(vae->model(), latents, *tile));
+    frames.add(plan.vae_tiling == memory::VaeTiling::exact
+                   ? models::decode_exact_tiles(vae->model(), latents, plan.vae_tile_latents)
+                   : models::decode_blended_tiles(vae->model(), latents, {}));
     return frames.take();
   }
   models::WanVaeDecoding decoding(vae->model(), latents);

@@ -61,6 +61,43 @@ RequestConfig read_request(const char* text) {
   return read<RequestConfig>(root);
 }
 
+enum class Tiling { off, exact };
+constexpr auto config_names(Tiling) {
+  return std::array{std::pair{"off", Tiling::off}, std::pair{"exact", Tiling::exact}};
+}
+
+struct Vae {
+  std::optional<Tiling> tiling;
+  std::optional<Bytes> limit;
+  void bind(Binder& binder) {
+    binder.field("tiling", tiling, "how");
+    binder.field("limit", limit, "how much");
+  }
+};
+
+Vae read_vae(const char* yaml) {
+  const Node root = parse_yaml(yaml, "vae.yaml");
+  return read<Vae>(View(root));
+}
+
+TEST_CASE("a bare off is a word where off is a choice", "[config]") {
+  CHECK(read_vae("tiling: off\n").tiling == Tiling::off);
+  CHECK(read_vae("tiling: 'off'\n").tiling == Tiling::off);
+  CHECK(read_vae("tiling: exact\n").tiling == Tiling::exact);
+  CHECK_FALSE(read_vae("tiling: null\n").tiling);
+  CHECK_THROWS_WITH(read_vae("tiling: on\n"),
+                    Catch::ContainsSubstring("one of off, exact, got true"));
+}
+
+TEST_CASE("sizes take units, and plain numbers count GiB", "[config]") {
+  CHECK(read_vae("limit: 512MiB\n").limit->count == 512 << 20);
+  CHECK(read_vae("limit: 2\n").limit->count == std::int64_t{2} << 30);
+  CHECK(read_vae("limit: 1.5\n").limit->count == 3 << 29);
+  CHECK_THROWS_WITH(read_vae("limit: 2 gigs\n"),
+                    Catch::ContainsSubstring("expected a size such as 8GiB or 512MiB, got"));
+  CHECK_THROWS_WITH(read_vae("limit: true\n"), Catch::ContainsSubstring("expected a size"));
+}
+
 }  // namespace
 
 TEST_CASE("a struct reads its fields from YAML", "[config]") {

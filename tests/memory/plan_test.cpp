@@ -21,22 +21,23 @@ TEST_CASE("level 0 keeps every component on the device in the chosen dtypes", "[
   CHECK(plan.text_encoder.residency == Residency::resident);
   CHECK(plan.transformer.dtype == at::kBFloat16);
   CHECK(plan.vae.dtype == at::kFloat);
-  CHECK_FALSE(plan.vae_tile_latents);
+  CHECK(plan.vae_tiling == VaeTiling::off);
   CHECK(&plan.component("vae") == &plan.vae);
 }
 
 TEST_CASE("each level adds to what the level below saves", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 1;
-  CHECK(make_plan(config, {}).vae_tile_latents == 32);
+  CHECK(make_plan(config, {}).vae_tiling == VaeTiling::exact);
   CHECK(make_plan(config, {}).text_encoder.residency == Residency::resident);
   config.low_mem_level = 2;
-  CHECK(make_plan(config, {}).vae_tile_latents == 32);
+  CHECK(make_plan(config, {}).vae_tiling == VaeTiling::exact);
   CHECK(make_plan(config, {}).text_encoder.residency == Residency::offloaded);
   CHECK(make_plan(config, {}).transformer.residency == Residency::resident);
   config.low_mem_level = 3;
   const MemoryPlan least = make_plan(config, {});
   CHECK(least.vae_tile_latents == 32);
+  CHECK(least.vae_tiling == VaeTiling::exact);
   CHECK(least.text_encoder.residency == Residency::streamed);
   CHECK(least.transformer.residency == Residency::streamed);
   CHECK(least.vae.residency == Residency::offloaded);
@@ -48,7 +49,32 @@ TEST_CASE("a tile size overrides the level's, and asks for tiles by itself", "[m
   config.vae_tile_latents = 16;
   const MemoryPlan plan = make_plan(config, {});
   CHECK(plan.vae_tile_latents == 16);
-  CHECK(plan.strategies == std::vector<std::string>{"vae_tiling"});
+  CHECK(plan.vae_tiling == VaeTiling::exact);
+}
+
+TEST_CASE("keys of single entries beat the level", "[memory]") {
+  MemoryConfig config;
+  config.low_mem_level = 3;
+  config.vae_tiling = VaeTiling::blend;
+  config.offload_dit = false;
+  config.offload_vae = false;
+  config.offload_text_encoder = true;
+  const MemoryPlan plan = make_plan(config, {});
+  CHECK(plan.vae_tiling == VaeTiling::blend);
+  CHECK(plan.transformer.residency == Residency::resident);
+  CHECK(plan.keep_text_kv);
+  CHECK(plan.vae.residency == Residency::resident);
+  CHECK(plan.text_encoder.residency == Residency::streamed);  // which lets it go, too
+  config = {};
+  config.offload_dit = true;
+  config.offload_vae = true;
+  config.offload_text_encoder = true;
+  config.text_encoder_on_cpu = true;
+  const MemoryPlan other = make_plan(config, {});
+  CHECK(other.transformer.residency == Residency::streamed);
+  CHECK(other.vae.residency == Residency::offloaded);
+  CHECK(other.text_encoder.residency == Residency::offloaded);
+  CHECK(other.text_encoder.device == c10::kCPU);
 }
 
 }  // namespace

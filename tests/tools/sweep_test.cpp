@@ -78,6 +78,8 @@ TEST_CASE("a sweep with a job that cannot run does not start", "[e2e]") {
              ContainsSubstring("would share a folder"));
   CHECK_THAT(chitu(sweep({"seed=1,2", "hydra.launcher._target_=joblib"}), folder.path()).err,
              ContainsSubstring("hydra/launcher=process"));
+  CHECK_THAT(chitu(sweep({"+hydra.callbacks.a._target_=b"}), folder.path()).err,
+             ContainsSubstring("hydra.callbacks.a: callbacks are Python classes"));
   CHECK(fs::is_empty(folder.path()));
 }
 

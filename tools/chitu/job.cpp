@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "chitu_core/common/error.h"
 #include "chitu_core/config/text.h"
 #include "tools/chitu/run_folder.h"
 
@@ -13,6 +14,13 @@ namespace fs = std::filesystem;
 void print_warnings(const config::Composition& composition) {
   for (const std::string& warning : composition.warnings)
     std::cerr << "warning: " << warning << "\n";
+}
+
+void refuse_python(const config::Composition& composition) {
+  const config::Node* callbacks = composition.root.find("hydra.callbacks");
+  if (callbacks && callbacks->is_map() && !callbacks->map().empty())
+    throw InputError("hydra.callbacks." + callbacks->map().begin()->key.text +
+                     ": callbacks are Python classes, which chitu cannot call; expected none");
 }
 
 JobEnvironment::JobEnvironment(const config::Composition& composition) {
@@ -49,6 +57,7 @@ bool names_run_folder(const config::Composition& composition) {
 int run_once(const config::ComposeRequest& request, const EngineRunner& engine) {
   EngineCall call{.command = "run", .composition = config::compose(request)};
   print_warnings(call.composition);
+  refuse_python(call.composition);
   call.folder = fs::absolute(call.composition.hydra()["run.dir"].node().as_string());
   call.own_folder = !names_run_folder(call.composition);
   set_output_folder(call.composition, call.folder);

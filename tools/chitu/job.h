@@ -17,6 +17,9 @@ using EngineRunner = std::function<int(const EngineCall&)>;
 /// Prints what composes but is probably not meant.
 void print_warnings(const config::Composition& composition);
 
+/// Throws InputError for parts of the `hydra` node that only Python could carry out.
+void refuse_python(const config::Composition& composition);
+
 /// The environment variables of `hydra.job.env_set`, for as long as this lives.
 class JobEnvironment {
  public:

@@ -33,8 +33,16 @@ void InferSettings::bind(config::Binder& b) {
   b.field("attn_type", attn_type, one_of(nn::attention_names()), "attention backend");
   b.field("threads", threads, between(1, 1024), "CPU threads; null: as many as there are cores");
   b.field("diffusion", diffusion, "how the diffusion runs");
+  b.field("vae_tiling", vae_tiling,
+          "off, exact (equal up to rounding) or blend (as diffusers); null: as the level says");
   b.field("vae_tile_size", vae_tile_size, at_least(8),
-          "side of a VAE tile in latents; null: as the level says");
+          "side of an exact VAE tile in latents; null: 32");
+  b.field("offload_text_encoder", offload_text_encoder,
+          "let the text encoder go after its stage; null: as the level says");
+  b.field("offload_vae", offload_vae, "bring the VAE in for its stage alone; null: likewise");
+  b.field("offload_dit", offload_dit, "stream the transformer layer by layer; null: likewise");
+  b.field("text_encoder_device", text_encoder_device, one_of({"cpu"}),
+          "cpu: compute the prompt there; null: on the device");
 }
 
 void RequestSettings::bind(config::Binder& b) {
@@ -98,7 +106,12 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.attn_type = infer.attn_type;
   options.threads = infer.threads.value_or(0);
   options.memory.low_mem_level = infer.diffusion.low_mem_level;
+  options.memory.vae_tiling = infer.vae_tiling;
   options.memory.vae_tile_latents = infer.vae_tile_size;
+  options.memory.offload_text_encoder = infer.offload_text_encoder;
+  options.memory.offload_vae = infer.offload_vae;
+  options.memory.offload_dit = infer.offload_dit;
+  options.memory.text_encoder_on_cpu = infer.text_encoder_device == "cpu";
   return options;
 }
 

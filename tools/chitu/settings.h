@@ -18,6 +18,15 @@ constexpr auto config_names(OutputFormat) {
 
 }  // namespace chitu::pipelines
 
+namespace chitu::memory {
+
+constexpr auto config_names(VaeTiling) {
+  return std::array{std::pair{"off", VaeTiling::off}, std::pair{"exact", VaeTiling::exact},
+                    std::pair{"blend", VaeTiling::blend}};
+}
+
+}  // namespace chitu::memory
+
 namespace chitu::tools {
 
 /// The group `model`.
@@ -39,7 +48,10 @@ struct InferSettings {
   std::string attn_type = "auto";
   std::optional<int> threads;
   DiffusionSettings diffusion;
+  std::optional<memory::VaeTiling> vae_tiling;
   std::optional<std::int64_t> vae_tile_size;
+  std::optional<bool> offload_text_encoder, offload_vae, offload_dit;
+  std::optional<std::string> text_encoder_device;
   void bind(config::Binder& binder);
 };
 

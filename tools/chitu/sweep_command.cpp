@@ -59,6 +59,7 @@ class Sweep {
   Sweep(const config::ComposeRequest& request, const EngineRunner& engine)
       : engine_(engine), plan_(config::plan_sweep(request)) {
     print_warnings(plan_.master);
+    refuse_python(plan_.master);
     resume_ = text_at(plan_.master, "sweep.resume") == "True";
     named_folder_ = names_sweep_folder(plan_.master);
     folder_ = fs::absolute(text_at(plan_.master, "sweep.dir")).lexically_normal();

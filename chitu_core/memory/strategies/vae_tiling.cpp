@@ -9,17 +9,13 @@ namespace {
 /// Decodes the high-resolution part of the VAE tile by tile, each with a halo as wide as its
 /// receptive field: activations and caches of one tile instead of the whole frame, for some
 /// recomputation and the same picture up to rounding.
-class VaeTiling final : public Strategy {
+class ExactVaeTiling final : public Strategy {
  public:
-  void edit(MemoryPlan& plan, const MemoryConfig& config) const override {
-    plan.vae_tile_latents = config.vae_tile_latents.value_or(kTileLatents);
+  void edit(MemoryPlan& plan, const MemoryConfig&) const override {
+    plan.vae_tiling = VaeTiling::exact;
   }
-
- private:
-  /// 256 pixels, the tile that diffusers takes too.
-  static constexpr std::int64_t kTileLatents = 32;
 };
-CHITU_REGISTER(Strategy, VaeTiling, "vae_tiling");
+CHITU_REGISTER(Strategy, ExactVaeTiling, "vae_tiling");
 
 }  // namespace
 }  // namespace chitu::memory
