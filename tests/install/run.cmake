@@ -9,7 +9,7 @@ endfunction()
 file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)
 run("chituConfig.cmake" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
-run("" ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -DCMAKE_PREFIX_PATH=${prefix}
+run("" ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${prefix}
     -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${FLAGS})
 run("" ${CMAKE_COMMAND} --build ${WORK}/build)
 run("7 steps at 0.001" ${WORK}/build/consumer ${CMAKE_CURRENT_LIST_DIR} steps=7)
