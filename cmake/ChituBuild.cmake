@@ -5,6 +5,7 @@ target_include_directories(chitu_build INTERFACE ${PROJECT_SOURCE_DIR})
 # Position independent everywhere: libraries and executables then share one precompiled header.
 # GCC 12 sees -Wrestrict in every "text" + std::string (its bug 105651).
 target_compile_options(chitu_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow -fPIC
+  -fno-semantic-interposition
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
   $<$<BOOL:${CHITU_WARNINGS_AS_ERRORS}>:-Werror>)
 if(CHITU_SANITIZE)

@@ -90,15 +90,16 @@ void extend_search_path(Repository& repository, const ComposeRequest& request,
   }
 }
 
-Node wrapped(const Node& content, const std::string& package) {
+Node wrapped(Node content, const std::string& package) {
   if (package.empty()) return content;
-  Node result = content;
+  const Origin origin = content.origin();
+  Node result = std::move(content);
   const std::vector<std::string> parts = split_path(package);
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     Map around;
     around.set(*part, std::move(result));
-    around.begin()->origin = content.origin();
-    result = Node(std::move(around)).at_origin(content.origin());
+    around.begin()->origin = origin;
+    result = Node(std::move(around)).at_origin(origin);
   }
   return result;
 }
@@ -137,17 +138,18 @@ class SharedContents {
       if (count > 1) contents_[path];
   }
 
-  Node content_of(const FinalDefault& item, const LoadedConfig& loaded) {
+  Node content_of(const FinalDefault& item, Repository& repository) {
     const auto found = contents_.find(item.config_path);
-    if (found == contents_.end()) return wrapped(loaded.content, item.package);
+    if (found == contents_.end())
+      return wrapped(repository.take_content(item.config_path), item.package);
     if (!found->second) {
-      found->second = loaded.content;
+      found->second = repository.take_content(item.config_path);
       identify(*found->second, next_);
     }
     if (item.package.empty()) return *found->second;
     Node copy = *found->second;
     forget_identities(copy);
-    return wrapped(copy, item.package);
+    return wrapped(std::move(copy), item.package);
   }
 
   void refresh_all(const Node& root) {
@@ -168,7 +170,7 @@ void merge_all(Composition& composition, const std::vector<FinalDefault>& defaul
     const LoadedConfig* loaded = repository.load(item.config_path);
     composition.steps.push_back({item.config_path, item.package, item.parent, loaded->file,
                                  item.is_self, item.implicit_self,
-                                 shared.content_of(item, *loaded)});
+                                 shared.content_of(item, repository)});
     merge_step(composition.root, composition.steps.back(), item.primary);
     shared.refresh_all(composition.root);
   }

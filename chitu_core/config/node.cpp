@@ -1,6 +1,7 @@
 #include "chitu_core/config/node.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/error.h"
@@ -9,7 +10,7 @@
 namespace chitu::config {
 namespace {
 
-constexpr std::size_t kIndexFrom = 16;  // below this a search beats hashing
+constexpr std::size_t kIndexFrom = 48;  // below this a search beats hashing
 
 }  // namespace
 
@@ -37,47 +38,64 @@ std::string_view describe(Kind kind) {
   return "";
 }
 
+struct Map::Data {
+  std::vector<Entry> entries;
+  // Only for large maps; small ones are searched.
+  std::unordered_map<std::string, std::size_t> index;
+
+  void reindex() {
+    index.clear();
+    if (entries.size() < kIndexFrom) return;
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      if (entries[i].key.kind == Kind::string) index.emplace(entries[i].key.text, i);
+  }
+};
+
 Map::Map() = default;
-Map::Map(const Map& other) : entries_(other.entries_) { reindex(); }
+Map::Map(const Map& other) : data_(other.data_ ? std::make_unique<Data>(*other.data_) : nullptr) {}
 Map::Map(Map&& other) noexcept = default;
 Map& Map::operator=(Map other) noexcept {
-  entries_ = std::move(other.entries_);
-  index_ = std::move(other.index_);
+  data_ = std::move(other.data_);
   return *this;
 }
 Map::~Map() = default;
 
-std::size_t Map::size() const { return entries_.size(); }
-const Entry* Map::begin() const { return entries_.data(); }
-const Entry* Map::end() const { return entries_.data() + entries_.size(); }
-Entry* Map::begin() { return entries_.data(); }
-Entry* Map::end() { return entries_.data() + entries_.size(); }
+Map::Data& Map::data() {
+  if (!data_) data_ = std::make_unique<Data>();
+  return *data_;
+}
+
+std::size_t Map::size() const { return data_ ? data_->entries.size() : 0; }
+const Entry* Map::begin() const { return data_ ? data_->entries.data() : nullptr; }
+const Entry* Map::end() const { return begin() + size(); }
+Entry* Map::begin() { return data_ ? data_->entries.data() : nullptr; }
+Entry* Map::end() { return begin() + size(); }
 
 std::size_t Map::index_of(const Key& key) const {
-  if (!index_.empty() && key.kind == Kind::string) {
-    const auto found = index_.find(key.text);
-    return found == index_.end() ? entries_.size() : found->second;
+  if (data_ && !data_->index.empty() && key.kind == Kind::string) {
+    const auto found = data_->index.find(key.text);
+    return found == data_->index.end() ? size() : found->second;
   }
-  const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const Entry& entry) { return entry.key == key; });
-  return static_cast<std::size_t>(found - entries_.begin());
+  const auto found =
+      std::find_if(begin(), end(), [&](const Entry& entry) { return entry.key == key; });
+  return static_cast<std::size_t>(found - begin());
 }
 
 const Node* Map::find(const Key& key) const {
   const std::size_t at = index_of(key);
-  return at == entries_.size() ? nullptr : &entries_[at].value;
+  return at == size() ? nullptr : &begin()[at].value;
 }
 Node* Map::find(const Key& key) {
   return const_cast<Node*>(std::as_const(*this).find(key));  // the map itself is not const
 }
 const Entry* Map::find_entry(std::string_view key) const {
-  if (index_.empty()) {
-    for (const Entry& entry : entries_)
+  if (!data_ || data_->index.empty()) {
+    for (const Entry& entry : *this)
       if (entry.key.kind == Kind::string && entry.key.text == key) return &entry;
     return nullptr;
   }
   const std::size_t at = index_of(Key{std::string(key)});
-  return at == entries_.size() ? nullptr : &entries_[at];
+  return at == size() ? nullptr : begin() + at;
 }
 const Node* Map::find(std::string_view key) const {
   const Entry* entry = find_entry(key);
@@ -89,15 +107,14 @@ Node* Map::find(std::string_view key) {
 
 Node& Map::set(const Key& key, Node value) {
   if (Node* old = find(key)) return *old = std::move(value);
+  Data& own = data();
   Origin origin = value.origin();
-  entries_.push_back({key, std::move(value), std::move(origin)});
-  if (!index_.empty() || entries_.size() == kIndexFrom) {
-    if (index_.empty())
-      reindex();
-    else if (key.kind == Kind::string)
-      index_.emplace(key.text, entries_.size() - 1);
-  }
-  return entries_.back().value;
+  own.entries.push_back({key, std::move(value), std::move(origin)});
+  if (own.index.empty() && own.entries.size() >= kIndexFrom)
+    own.reindex();
+  else if (!own.index.empty() && key.kind == Kind::string)
+    own.index.emplace(key.text, own.entries.size() - 1);
+  return own.entries.back().value;
 }
 Node& Map::set(std::string_view key, Node value) {
   return set(Key{std::string(key)}, std::move(value));
@@ -105,17 +122,10 @@ Node& Map::set(std::string_view key, Node value) {
 
 bool Map::erase(std::string_view key) {
   const std::size_t at = index_of(Key{std::string(key)});
-  if (at == entries_.size()) return false;
-  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(at));
-  reindex();
+  if (at == size()) return false;
+  data_->entries.erase(data_->entries.begin() + static_cast<std::ptrdiff_t>(at));
+  data_->reindex();
   return true;
-}
-
-void Map::reindex() {
-  index_.clear();
-  if (entries_.size() < kIndexFrom) return;
-  for (std::size_t i = 0; i < entries_.size(); ++i)
-    if (entries_[i].key.kind == Kind::string) index_.emplace(entries_[i].key.text, i);
 }
 
 Node::Node(List items) : value_(std::move(items)), kind_(Kind::list) {}

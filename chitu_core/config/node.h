@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -73,12 +72,11 @@ class Map {
   bool erase(std::string_view key);
 
  private:
+  struct Data;
   std::size_t index_of(const Key& key) const;
-  void reindex();
+  Data& data();
 
-  std::vector<Entry> entries_;
-  // Only for large maps; small ones are searched.
-  std::unordered_map<std::string, std::size_t> index_;
+  std::unique_ptr<Data> data_;  ///< null while empty: nodes stay small
 };
 
 using List = std::vector<Node>;

@@ -87,7 +87,7 @@ void Repository::append(const SearchPathEntry& entry) {
   search_path_.push_back(entry);
   groups_.clear();
   // A configuration that was not found may be now.
-  std::erase_if(loaded_, [](const auto& item) { return !item.second; });
+  std::erase_if(loaded_, [](const auto& item) { return !item.second.get(); });
 }
 
 std::optional<std::string> Repository::find_file(const std::string& config_path) const {
@@ -103,13 +103,19 @@ std::optional<std::string> Repository::find_file(const std::string& config_path)
 const LoadedConfig* Repository::load(const std::string& config_path) {
   const auto known = loaded_.find(config_path);
   if (known != loaded_.end()) return known->second.get();
-  std::shared_ptr<const LoadedConfig> loaded = built_in_config(config_path, BuiltIn::first);
-  if (!loaded) {
+  Found found{built_in_config(config_path, BuiltIn::first), nullptr};
+  if (!found.built_in) {
     if (const auto file = find_file(config_path))
-      loaded = std::make_shared<const LoadedConfig>(read_config(config_path, *file));
+      found.read = std::make_unique<LoadedConfig>(read_config(config_path, *file));
+    else
+      found.built_in = built_in_config(config_path, BuiltIn::last);
   }
-  if (!loaded) loaded = built_in_config(config_path, BuiltIn::last);
-  return (loaded_[config_path] = loaded).get();
+  return (loaded_[config_path] = std::move(found)).get();
+}
+
+Node Repository::take_content(const std::string& config_path) {
+  Found& found = loaded_.at(config_path);
+  return found.read ? std::move(found.read->content) : found.built_in->content;
 }
 
 bool Repository::is_config(const std::string& config_path) {

@@ -30,6 +30,8 @@ class Repository {
 
   /// Null when no source has it. Throws ConfigError for a file that cannot be read.
   const LoadedConfig* load(const std::string& config_path);
+  /// The content of a loaded config, moved out where it can be: for its last reader.
+  Node take_content(const std::string& config_path);
   bool is_config(const std::string& config_path);
   bool is_group(const std::string& group_path);
   /// Names of the configurations of a group, of all sources, sorted.
@@ -45,7 +47,13 @@ class Repository {
   std::optional<std::string> find_file(const std::string& config_path) const;
 
   std::vector<SearchPathEntry> search_path_;
-  std::map<std::string, std::shared_ptr<const LoadedConfig>> loaded_;
+  /// One of the two, or none where no source has the config.
+  struct Found {
+    std::shared_ptr<const LoadedConfig> built_in{};
+    std::unique_ptr<LoadedConfig> read{};
+    const LoadedConfig* get() const { return built_in ? built_in.get() : read.get(); }
+  };
+  std::map<std::string, Found> loaded_;
   std::map<std::string, bool> groups_;
 };
 

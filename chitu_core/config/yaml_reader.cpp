@@ -12,22 +12,29 @@ YamlReader::YamlReader(std::string_view text, std::string name)
   if (at("\xEF\xBB\xBF")) at_ = 3;  // a byte order mark
 }
 
-void YamlReader::check_characters() const {
+YamlMark YamlReader::mark_of(std::size_t byte) const {
   YamlMark mark;
+  for (std::size_t i = 0; i < byte; ++i) {
+    if (text_[i] == '\n') {
+      ++mark.line;
+      mark.column = 0;
+    } else if ((static_cast<unsigned char>(text_[i]) & 0xC0) != 0x80) {
+      ++mark.column;
+    }
+  }
+  return mark;
+}
+
+void YamlReader::check_characters() const {
   for (std::size_t i = 0; i < text_.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text_[i]);
+    if ((byte >= 0x20 && byte < 0x7F) || byte == '\n') continue;
     const unsigned char next = i + 1 < text_.size() ? static_cast<unsigned char>(text_[i + 1]) : 0;
     const unsigned char third = i + 2 < text_.size() ? static_cast<unsigned char>(text_[i + 2]) : 0;
     const bool control = (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') ||
                          byte == 0x7F || (byte == 0xC2 && next < 0xA0 && next != 0x85);
     const bool not_a_character = byte == 0xEF && next == 0xBF && third >= 0xBE;
-    if (control || not_a_character) fail("this character is not allowed in YAML", mark);
-    if (byte == '\n') {
-      ++mark.line;
-      mark.column = 0;
-    } else if ((byte & 0xC0) != 0x80) {
-      ++mark.column;
-    }
+    if (control || not_a_character) fail("this character is not allowed in YAML", mark_of(i));
   }
 }
 

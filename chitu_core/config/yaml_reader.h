@@ -45,6 +45,7 @@ class YamlReader {
   [[noreturn]] void fail(const std::string& problem, const YamlMark& mark) const;
 
  private:
+  YamlMark mark_of(std::size_t byte) const;  ///< of a place in the text
   void check_characters() const;
 
   std::string_view text_;

@@ -69,7 +69,8 @@ const char* describe(YamlToken::Type type) {
 YamlScanner::YamlScanner(YamlReader& reader) : reader_(reader) {}
 
 const YamlToken& YamlScanner::peek() {
-  while (need_more()) fetch();
+  while (!settled_ && need_more()) fetch();
+  settled_ = true;
   return tokens_.front();
 }
 
@@ -77,6 +78,7 @@ YamlToken YamlScanner::take() {
   peek();
   YamlToken token = std::move(tokens_.front());
   tokens_.pop_front();
+  settled_ = false;
   ++taken_;
   return token;
 }

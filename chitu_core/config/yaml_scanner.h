@@ -63,6 +63,7 @@ class YamlScanner {
   int indent_ = -1;
   int flow_level_ = 0;
   bool allow_key_ = true;
+  bool settled_ = false;  ///< the first token can no longer change
   bool finished_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include "tools/chitu/config_command.h"
 
+#include <optional>
 #include <ostream>
 #include <sstream>
 
@@ -92,7 +93,9 @@ class Command {
   }
 
   void show_composition() {
-    const Composition composed = compose(request_);
+    // Kept to the end of the process, which does not spend time on taking it down.
+    static std::optional<Composition> last;
+    const Composition& composed = last.emplace(compose(request_));
     for (const std::string& warning : composed.warnings) warn(warning);
     if (options_.help)
       out_ << help_text(composed);

@@ -1,7 +1,9 @@
 #include <dlfcn.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -41,6 +43,9 @@ usage: chitu [SUBCOMMAND] [flags] [key=value ...]
 `eval "$(chitu -sc install=bash)"` teaches bash to complete both (zsh and fish alike).
 )usage";
 
+constexpr int kCannotWrite = 1;
+bool engine_is_open = false;
+
 /// Opens the engine library beside this executable and runs the call in it.
 int run_in_engine(const EngineCall& call) {
   const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
@@ -56,6 +61,7 @@ int run_in_engine(const EngineCall& call) {
   if (!library)
     throw chitu::Error("cannot load the engine library: " +
                        (reason.empty() ? name + " is not beside the command" : reason));
+  engine_is_open = true;
   using Entry = decltype(&chitu_engine_command);
   return reinterpret_cast<Entry>(::dlsym(library, "chitu_engine_command"))(call);
 }
@@ -174,12 +180,26 @@ int dispatch(Arguments arguments) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+namespace {
+
+/// The exit code of the whole command; errors go to standard error.
+int run_command_line(const Arguments& arguments) {
   try {
     chitu::tools::register_chitu_resolver();
-    return dispatch(Arguments(argv + 1, argv + argc));
+    return dispatch(arguments);
   } catch (const std::exception& error) {
     std::cerr << "error: " << chitu::explain(error) << "\n";
     return chitu::exit_code(error);
   }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::mallopt(M_TOP_PAD, 16 << 20);  // few large steps to the kernel instead of many small ones
+  const int code = run_command_line(Arguments(argv + 1, argv + argc));
+  std::cout.flush();
+  // Without the engine there is nothing left to do but to free memory, which takes milliseconds.
+  if (!engine_is_open) std::_Exit(std::cout ? code : kCannotWrite);
+  return code;
 }
