@@ -44,8 +44,15 @@ LayerObserver* Component::begin_passes(std::int64_t passes) {
   return stream_.get();
 }
 
+LayerStream::Traffic Component::traffic() const {
+  if (!stream_) return before_;
+  const auto now = stream_->traffic();
+  return {before_.layers + now.layers, before_.bytes + now.bytes};
+}
+
 void Component::offload() noexcept {
   if (!onloaded_) return;
+  before_ = traffic();
   stream_.reset();
   module_->unbind();
   onloaded_ = false;

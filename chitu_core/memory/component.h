@@ -41,12 +41,15 @@ class Component {
   LayerObserver* begin_passes(std::int64_t passes);
   /// The stream of the layers' weights; null when they are not streamed.
   const LayerStream* stream() const { return stream_.get(); }
+  /// What its streams have brought over since the component was made.
+  LayerStream::Traffic traffic() const;
 
  private:
   std::string name_;
   std::shared_ptr<Module> module_;
   std::shared_ptr<const io::Checkpoint> checkpoint_;
   std::unique_ptr<LayerStream> stream_;
+  LayerStream::Traffic before_;  ///< of earlier streams
   WeightFormat format_;
   bool onloaded_ = false;
 };

@@ -12,29 +12,44 @@
 namespace chitu::memory {
 namespace {
 
-constexpr std::int64_t kAlignment = 64;  // that of libtorch's own allocations
+constexpr std::int64_t kAlignment = 64; // that of libtorch's own allocations
 
 std::int64_t aligned(std::int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-std::int64_t bytes_of(const Parameter& parameter) {
-  return parameter.numel() * static_cast<std::int64_t>(at::elementSize(parameter.dtype));
+std::int64_t bytes_of(const Parameter &parameter) {
+  return parameter.numel() *
+         static_cast<std::int64_t>(at::elementSize(parameter.dtype));
 }
 
-}  // namespace
+} // namespace
 
-LayerStream::LayerStream(Layers layers, const io::Checkpoint& checkpoint,
-                         const WeightFormat& format, int slots)
+LayerStream::LayerStream(Layers layers, const io::Checkpoint &checkpoint,
+                         const WeightFormat &format, int slots)
     : checkpoint_(checkpoint), device_(format.device) {
-  for (const auto& [name, module] : layers) plan_layer(name + ".", *module, format);
-  const auto options = at::TensorOptions().dtype(at::kByte);
-  for (int i = 0; i < slots; ++i) {
-    Slot& slot = slots_.emplace_back();
-    slot.slab = at::empty({slab_bytes_}, options.device(device_));
+  for (const auto &[name, module] : layers)
+    plan_layer(name + ".", *module, format);
+  make_slabs(on_device_, device_, slots);
+  const Work read_slab = [this](const Layer &layer, std::int64_t, Slot &slot) {
+    read(layer, slot.slab);
+  };
+  if (device_.is_cpu()) {
+    threads_.emplace_back(
+        [=, this] { fill(on_device_, computing_, nullptr, read_slab); });
+    return;
   }
-  if (!device_.is_cpu()) staging_ = at::empty({slab_bytes_}, options);
-  thread_ = std::thread([this] { fetch_all(); });
+  make_slabs(on_host_, c10::kCPU, slots);
+  const Work copy_slab = [this](const Layer &layer, std::int64_t turn,
+                                Slot &slot) {
+    const at::Tensor from = on_host_.of(turn).slab;
+    slot.slab.narrow(0, 0, layer.bytes).copy_(from.narrow(0, 0, layer.bytes));
+    device::synchronize(device_);
+  };
+  threads_.emplace_back(
+      [=, this] { fill(on_host_, on_device_.filled, nullptr, read_slab); });
+  threads_.emplace_back(
+      [=, this] { fill(on_device_, computing_, &on_host_, copy_slab); });
 }
 
 LayerStream::~LayerStream() {
@@ -43,16 +58,28 @@ LayerStream::~LayerStream() {
     stop_ = true;
   }
   changed_.notify_all();
-  thread_.join();
-  for (const Layer& layer : layers_)
-    for (const Piece& piece : layer.pieces) piece.parameter->tensor.reset();
+  for (std::thread &thread : threads_)
+    thread.join();
+  for (const Layer &layer : layers_)
+    for (const Piece &piece : layer.pieces)
+      piece.parameter->tensor.reset();
 }
 
-void LayerStream::plan_layer(const std::string& name, Module& module, const WeightFormat& format) {
-  Layer& layer = layers_.emplace_back();
-  module.visit_parameters([&](const std::string& parameter_name, Parameter& parameter) {
+void LayerStream::make_slabs(Stage &stage, c10::Device device,
+                             int count) const {
+  const auto options = at::TensorOptions().dtype(at::kByte).device(device);
+  for (int i = 0; i < count; ++i)
+    stage.slots.emplace_back().slab = at::empty({slab_bytes_}, options);
+}
+
+void LayerStream::plan_layer(const std::string &name, Module &module,
+                             const WeightFormat &format) {
+  Layer &layer = layers_.emplace_back();
+  module.visit_parameters([&](const std::string &parameter_name,
+                              Parameter &parameter) {
     if (parameter.memory_format != at::MemoryFormat::Contiguous)
-      throw Error("cannot stream " + name + parameter_name + ": its weights are not contiguous");
+      throw Error("cannot stream " + name + parameter_name +
+                  ": its weights are not contiguous");
     parameter.dtype = compute_dtype(parameter.precision, format.dtype);
     layer.pieces.push_back({name + parameter_name, &parameter, layer.bytes});
     layer.bytes += aligned(bytes_of(parameter));
@@ -60,7 +87,8 @@ void LayerStream::plan_layer(const std::string& name, Module& module, const Weig
   slab_bytes_ = std::max(slab_bytes_, layer.bytes);
 }
 
-at::Tensor LayerStream::piece_of(const at::Tensor& slab, const Piece& piece) const {
+at::Tensor LayerStream::piece_of(const at::Tensor &slab,
+                                 const Piece &piece) const {
   return slab.narrow(0, piece.offset_bytes, bytes_of(*piece.parameter))
       .view(piece.parameter->dtype)
       .view(piece.parameter->shape);
@@ -68,77 +96,96 @@ at::Tensor LayerStream::piece_of(const at::Tensor& slab, const Piece& piece) con
 
 void LayerStream::begin_passes(std::int64_t passes) {
   std::unique_lock lock(mutex_);
-  last_turn_ = 0;  // the thread starts nothing new
-  changed_.wait(lock, [&] { return !busy_; });
-  for (Slot& slot : slots_) slot.ready = false;
+  last_turn_ = 0; // nothing new starts
+  changed_.wait(lock, [&] { return busy_ == 0; });
+  for (Stage *stage : {&on_host_, &on_device_}) {
+    for (Slot &slot : stage->slots)
+      slot.ready = false;
+    stage->filled = 0;
+  }
   failure_ = nullptr;
-  computing_ = fetching_ = 0;
+  computing_ = 0;
   last_turn_ = passes * static_cast<std::int64_t>(layers_.size());
   changed_.notify_all();
 }
 
 void LayerStream::before_layer(std::int64_t index) {
   std::unique_lock lock(mutex_);
-  if (computing_ >= last_turn_ || computing_ % static_cast<std::int64_t>(layers_.size()) != index)
-    throw Error(fmt::format("layer {} was not announced to the stream of weights", index));
-  Slot& slot = slot_of(computing_);
-  changed_.wait(lock, [&] { return (slot.ready && slot.turn == computing_) || failure_; });
-  if (failure_) std::rethrow_exception(failure_);
-  for (const Piece& piece : layer_of(computing_).pieces)
+  if (computing_ >= last_turn_ ||
+      computing_ % static_cast<std::int64_t>(layers_.size()) != index)
+    throw Error(fmt::format(
+        "layer {} was not announced to the stream of weights", index));
+  Slot &slot = on_device_.of(computing_);
+  changed_.wait(lock, [&] {
+    return (slot.ready && slot.turn == computing_) || failure_;
+  });
+  if (failure_)
+    std::rethrow_exception(failure_);
+  for (const Piece &piece : layer_of(computing_).pieces)
     piece.parameter->tensor = piece_of(slot.slab, piece);
 }
 
 void LayerStream::after_layer(std::int64_t) {
-  device::synchronize(device_);  // the slab is written over next
+  device::synchronize(device_); // the slab is written over next
   const std::lock_guard lock(mutex_);
-  for (const Piece& piece : layer_of(computing_).pieces) piece.parameter->tensor.reset();
-  slot_of(computing_).ready = false;
+  for (const Piece &piece : layer_of(computing_).pieces)
+    piece.parameter->tensor.reset();
+  on_device_.of(computing_).ready = false;
   ++computing_;
   changed_.notify_all();
 }
 
-void LayerStream::fetch_all() {
+void LayerStream::fill(Stage &stage, const std::int64_t &taken, Stage *source,
+                       const Work &work) {
   const c10::InferenceMode inference;
+  const auto can_fill = [&] {
+    const std::int64_t turn = stage.filled;
+    const bool room =
+        turn - taken < static_cast<std::int64_t>(stage.slots.size());
+    const bool fed =
+        !source || (source->of(turn).ready && source->of(turn).turn == turn);
+    return turn < last_turn_ && room && fed && !failure_;
+  };
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] {
-      const bool room = fetching_ - computing_ < static_cast<std::int64_t>(slots_.size());
-      return stop_ || (fetching_ < last_turn_ && room && !failure_);
-    });
-    if (stop_) return;
-    Slot& slot = slot_of(fetching_);
-    slot.turn = fetching_;
-    const Layer& layer = layer_of(fetching_);
-    busy_ = true;
+    changed_.wait(lock, [&] { return stop_ || can_fill(); });
+    if (stop_)
+      return;
+    const std::int64_t turn = stage.filled;
+    const Layer &layer = layer_of(turn);
+    Slot &slot = stage.of(turn);
+    slot.turn = turn;
+    ++busy_;
     lock.unlock();
     std::exception_ptr failure;
     try {
-      fetch(layer, slot);
+      work(layer, turn, slot);
     } catch (...) {
       failure = std::current_exception();
     }
     lock.lock();
-    busy_ = false;
-    slot.ready = !failure;
-    failure_ = failure;
-    if (!failure) {
-      ++fetching_;
-      ++traffic_.layers;
-      traffic_.bytes += layer.bytes;
+    --busy_;
+    if (failure) {
+      failure_ = failure;
+    } else {
+      slot.ready = true;
+      if (source)
+        source->of(turn).ready = false;
+      ++stage.filled;
+      if (&stage == &on_device_) {
+        ++traffic_.layers;
+        traffic_.bytes += layer.bytes;
+      }
     }
     changed_.notify_all();
   }
 }
 
-void LayerStream::fetch(const Layer& layer, Slot& slot) {
-  const at::Tensor& host = staging_.defined() ? staging_ : slot.slab;
-  for (const Piece& piece : layer.pieces) {
-    at::Tensor destination = piece_of(host, piece);
+void LayerStream::read(const Layer &layer, const at::Tensor &slab) const {
+  for (const Piece &piece : layer.pieces) {
+    at::Tensor destination = piece_of(slab, piece);
     checkpoint_.read_into(piece.name, destination);
   }
-  if (!staging_.defined()) return;
-  slot.slab.narrow(0, 0, layer.bytes).copy_(staging_.narrow(0, 0, layer.bytes));
-  device::synchronize(device_);
 }
 
 LayerStream::Traffic LayerStream::traffic() const {
@@ -146,4 +193,4 @@ LayerStream::Traffic LayerStream::traffic() const {
   return traffic_;
 }
 
-}  // namespace chitu::memory
+} // namespace chitu::memory

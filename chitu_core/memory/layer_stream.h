@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,37 +20,42 @@
 
 namespace chitu::memory {
 
-/// Brings the layers of a module to a device one after another, while earlier ones compute.
+/// Brings the layers of a module to a device one after another, while earlier
+/// ones compute.
 ///
-/// A layer's weights lie packed in one aligned slab. There are as many slabs as `slots`, taken once
-/// and used for ever; a thread fills the next free one from the checkpoint and casts as
-/// bind_weights does, so that a streamed weight has the bits and the alignment of a resident one.
-/// The walk is cyclic: behind the last layer comes the first of the next pass.
+/// A layer's weights lie packed in one aligned slab. There are as many slabs as
+/// `slots`, taken once and used for ever; a thread fills the next free one from
+/// the checkpoint and casts as bind_weights does, so that a streamed weight has
+/// the bits and the alignment of a resident one. Where the device is not the
+/// host, that thread fills slabs of the host and a second one copies these
+/// over, so that disk, copy and arithmetic go on side by side. The walk is
+/// cyclic: behind the last layer comes the first of the next pass.
 class LayerStream final : public LayerObserver {
- public:
-  using Layers = std::vector<std::pair<std::string, Module*>>;
+public:
+  using Layers = std::vector<std::pair<std::string, Module *>>;
   /// What has gone over to the device since the stream began.
   struct Traffic {
     std::int64_t layers = 0;
     std::int64_t bytes = 0;
   };
 
-  /// layers  name in the checkpoint, and module; they and the checkpoint outlive the stream
-  /// slots   slabs, 2 or more: one computes while the others fill
-  /// throws  Error for a weight that is not contiguous; OutOfMemoryError
-  LayerStream(Layers layers, const io::Checkpoint& checkpoint, const WeightFormat& format,
-              int slots = 2);
+  /// layers  name in the checkpoint, and module; they and the checkpoint
+  /// outlive the stream slots   slabs, 2 or more: one computes while the others
+  /// fill throws  Error for a weight that is not contiguous; OutOfMemoryError
+  LayerStream(Layers layers, const io::Checkpoint &checkpoint,
+              const WeightFormat &format, int slots = 2);
   ~LayerStream() override;
-  LayerStream(const LayerStream&) = delete;
-  LayerStream& operator=(const LayerStream&) = delete;
+  LayerStream(const LayerStream &) = delete;
+  LayerStream &operator=(const LayerStream &) = delete;
 
-  /// Says how many passes over all layers come: nothing is fetched beyond them, and what an
-  /// unfinished walk has fetched is forgotten.
+  /// Says how many passes over all layers come: nothing is fetched beyond them,
+  /// and what an unfinished walk has fetched is forgotten.
   void begin_passes(std::int64_t passes);
 
   /// Waits for the layer's slab and binds its parameters into it.
   ///
-  /// throws  Error when layers are walked out of order or more often than was said; what failed
+  /// throws  Error when layers are walked out of order or more often than was
+  /// said; what failed
   ///         while fetching
   void before_layer(std::int64_t index) override;
   void after_layer(std::int64_t index) override;
@@ -57,13 +63,13 @@ class LayerStream final : public LayerObserver {
   Traffic traffic() const;
   /// Bytes of one slab: the largest layer.
   std::int64_t slab_bytes() const { return slab_bytes_; }
-  int slots() const { return static_cast<int>(slots_.size()); }
+  int slots() const { return static_cast<int>(on_device_.slots.size()); }
 
- private:
+private:
   /// One weight of a layer and its place in the slab.
   struct Piece {
     std::string name;
-    Parameter* parameter;
+    Parameter *parameter;
     std::int64_t offset_bytes;
   };
   struct Layer {
@@ -71,39 +77,52 @@ class LayerStream final : public LayerObserver {
     std::int64_t bytes = 0;
   };
   struct Slot {
-    at::Tensor slab;         ///< uint8
-    std::int64_t turn = -1;  ///< which layer of the walk stands in it, counted over all passes
+    at::Tensor slab; ///< uint8
+    std::int64_t turn =
+        -1; ///< which layer of the walk stands in it, counted over all passes
     bool ready = false;
   };
 
-  void plan_layer(const std::string& name, Module& module, const WeightFormat& format);
-  void fetch_all();
-  void fetch(const Layer& layer, Slot& slot);
-  at::Tensor piece_of(const at::Tensor& slab, const Piece& piece) const;
-  Slot& slot_of(std::int64_t turn) {
-    return slots_[static_cast<std::size_t>(turn) % slots_.size()];
-  }
-  const Layer& layer_of(std::int64_t turn) const {
+  /// Slabs that one thread fills in turn for whoever takes them.
+  struct Stage {
+    std::vector<Slot> slots{};
+    std::int64_t filled = 0; ///< turns that are filled
+
+    Slot &of(std::int64_t turn) {
+      return slots[static_cast<std::size_t>(turn) % slots.size()];
+    }
+  };
+  using Work = std::function<void(const Layer &, std::int64_t turn, Slot &)>;
+
+  void plan_layer(const std::string &name, Module &module,
+                  const WeightFormat &format);
+  void make_slabs(Stage &stage, c10::Device device, int count) const;
+  /// Fills the stage's slabs as they become free: those of turns before `taken`
+  /// are. With a source, a turn waits for its slab there, and frees it.
+  void fill(Stage &stage, const std::int64_t &taken, Stage *source,
+            const Work &work);
+  void read(const Layer &layer, const at::Tensor &slab) const;
+  at::Tensor piece_of(const at::Tensor &slab, const Piece &piece) const;
+  const Layer &layer_of(std::int64_t turn) const {
     return layers_[static_cast<std::size_t>(turn) % layers_.size()];
   }
 
-  const io::Checkpoint& checkpoint_;
+  const io::Checkpoint &checkpoint_;
   c10::Device device_;
   std::vector<Layer> layers_;
   std::int64_t slab_bytes_ = 0;
-  at::Tensor staging_;  ///< host side of a copy to another device; undefined on the CPU
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Slot> slots_;
-  std::int64_t computing_ = 0;  ///< turn that computes next or now
-  std::int64_t fetching_ = 0;   ///< turn that is fetched next or now
-  std::int64_t last_turn_ = 0;  ///< turns that were announced
-  bool busy_ = false;           ///< the thread is filling a slot
+  Stage on_host_; ///< without slabs where the device is the host
+  Stage on_device_;
+  std::int64_t computing_ = 0; ///< turn that computes next or now
+  std::int64_t last_turn_ = 0; ///< turns that were announced
+  int busy_ = 0;               ///< threads that are filling a slab
   bool stop_ = false;
   std::exception_ptr failure_;
   Traffic traffic_;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
-}  // namespace chitu::memory
+} // namespace chitu::memory

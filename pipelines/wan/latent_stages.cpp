@@ -3,6 +3,7 @@
 
 #include "chitu_core/models/guidance.h"
 #include "chitu_core/models/noise.h"
+#include "chitu_core/pipeline/layer_watch.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -54,8 +55,8 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
   at::Tensor latents = start.latents;
   auto denoising = model.prepare(latents, prompts_of(embeddings, context.plan.transformer.device),
                                  context.plan.keep_text_kv);
-  const models::WanForwardOptions options{.observer =
-                                              transformer->begin_passes(walk->step_count())};
+  pipeline::LayerWatch layers(context, transformer->begin_passes(walk->step_count()));
+  const models::WanForwardOptions options{.observer = &layers};
   for (std::int64_t i = 0; i < walk->step_count(); ++i) {
     context.check_stop();
     const Step step(context, i, walk->step_count());

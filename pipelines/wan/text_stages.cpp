@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/io/prompt_clean.h"
+#include "chitu_core/pipeline/layer_watch.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -40,8 +41,9 @@ pipeline::TextEmbeddings EncodeText::run(const pipeline::Tokens& tokens, const J
   const c10::Device device = context.plan.text_encoder.device;
   std::vector<at::Tensor> prompts{tokens.ids.to(device)};
   if (tokens.negative_ids.defined()) prompts.push_back(tokens.negative_ids.to(device));
+  pipeline::LayerWatch layers(context, text_encoder->begin_passes(1));
   const auto embeds = text_encoder->model().prompt_embeds(prompts, job.request.max_sequence_length,
-                                                          attention, text_encoder->begin_passes(1));
+                                                          attention, &layers);
   pipeline::TextEmbeddings embeddings{embeds[0], embeds.size() > 1 ? embeds[1] : at::Tensor()};
   context.keep("prompt_embeds", embeddings.prompt_embeds);
   if (embeddings.negative_prompt_embeds.defined())

@@ -63,6 +63,22 @@ TEST_CASE("a run writes media, configuration, log and metrics", "[e2e]") {
   CHECK(metrics.at("request").at("width") == 32);
 }
 
+TEST_CASE("metrics.json says what was streamed", "[e2e]") {
+  const TemporaryFolder folder;
+  REQUIRE(chitu(small_run({"infer.diffusion.low_mem_level=3"}), folder.path()).exit_code == 0);
+  const auto streamed =
+      nlohmann::json::parse(read_file(folder / "run/metrics.json")).at("streamed");
+  const auto layers = [](const char* component) {
+    const auto config = read_file(tiny_model() + "/" + component + "/config.json");
+    return nlohmann::json::parse(config).at("num_layers").get<int>();
+  };
+  // Both prompts pass a layer in one stay, and nothing is fetched that no pass needs.
+  CHECK(streamed.at("transformer").at("layers") == 2 * layers("transformer"));
+  CHECK(streamed.at("text_encoder").at("layers") == layers("text_encoder"));
+  CHECK(streamed.at("transformer").at("bytes") > 0);
+  CHECK(streamed.at("vae").at("layers") == 0);
+}
+
 TEST_CASE("the default run folder is outputs/<date>/<time>", "[e2e]") {
   const TemporaryFolder folder;
   auto arguments = small_run({});

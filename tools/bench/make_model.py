@@ -6,6 +6,7 @@
 tiny    the sizes of the folder given by --like
 larger  transformer of 4 heads x 64 and 4 layers, VAE of base_dim 16
 vae96   transformer of tiny, VAE of base_dim 96: that of the published Wan 2.1 checkpoints
+gib     transformer of 1 GiB in float32: 16 layers of 8 heads x 128; the rest as tiny
 
 The tokenizer is copied from --like. Weights are those of a fresh model with seed 0: speed and memory do not depend on
 their values, and nothing in a random model comes near infinity.
@@ -26,11 +27,13 @@ TEXT = {
     "tiny": {},
     "larger": dict(d_model=192, d_kv=32, d_ff=512, num_layers=4, num_heads=6),
     "vae96": {},
+    "gib": {},
 }
 TRANSFORMER = {
     "tiny": {},
     "larger": dict(num_attention_heads=4, attention_head_dim=64, ffn_dim=704, num_layers=4, freq_dim=256),
     "vae96": {},
+    "gib": dict(num_attention_heads=8, attention_head_dim=128, ffn_dim=4096, num_layers=16, freq_dim=256),
 }
 WAN_VAE = dict(z_dim=16, dim_mult=[1, 2, 4, 4], num_res_blocks=2, attn_scales=[])
 # The latent statistics of a random VAE mean nothing; zeros and ones keep its input as it is.
@@ -39,6 +42,7 @@ VAE = {
     "tiny": {},
     "larger": dict(base_dim=16, **WAN_VAE, **PLAIN_LATENTS),
     "vae96": dict(base_dim=96, **WAN_VAE, **PLAIN_LATENTS),
+    "gib": {},
 }
 PROFILES = tuple(TEXT)
 

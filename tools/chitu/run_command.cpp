@@ -199,6 +199,9 @@ class Run {
     report["config_sha256"] = io::sha256(config::to_yaml(composition_.resolved()));
     report["request"] = pipelines::to_json(request_);
     report["plan"] = pipelines::to_json(engine_.plan());
+    for (const memory::Component* component : engine_.components())
+      report["streamed"][component->name()] = {{"layers", component->traffic().layers},
+                                               {"bytes", component->traffic().bytes}};
     report["files"] = nlohmann::json::array();
     for (const fs::path& file : files) report["files"].push_back(file.filename().string());
     folder.write(kMetricsName, report.dump(1) + "\n");

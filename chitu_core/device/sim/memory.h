@@ -2,7 +2,7 @@
 
 #include <c10/core/CachingDeviceAllocator.h>
 
-#include <chrono>
+#include <functional>
 #include <mutex>
 
 #include "chitu_core/device/sim.h"
@@ -11,38 +11,43 @@ namespace chitu::device::sim {
 
 inline constexpr auto kType = c10::DeviceType::PrivateUse1;
 
-/// The allocator of the simulated device and the books it keeps. Safe from several threads.
+/// The allocator of the simulated device and the books it keeps. Safe from
+/// several threads.
 class Memory final : public c10::DeviceAllocator {
- public:
-  static Memory& instance();
+public:
+  static Memory &instance();
 
-  void configure(const SimOptions& options);
-  void inject(const SimFaults& faults);
+  void configure(const SimOptions &options);
+  void inject(const SimFaults &faults);
   SimTraffic traffic() const;
 
   /// Host memory that counts as the device's from now on.
   ///
-  /// throws  c10::OutOfMemoryError "sim: out of memory: asked ..., used ..., free ... of ..."
+  /// throws  c10::OutOfMemoryError "sim: out of memory: asked ..., used ...,
+  /// free ... of ..."
   c10::DataPtr adopt(c10::DataPtr host, std::int64_t bytes);
-  /// Books a copy between host and device, and takes as long as its lane needs.
+  /// Books a copy between host and device, makes it, and takes as long as its
+  /// lane needs.
   ///
   /// throws  c10::Error for an injected fault
-  void transfer(std::int64_t bytes, bool to_device);
+  void transfer(std::int64_t bytes, bool to_device,
+                const std::function<void()> &copy);
 
   c10::DataPtr allocate(std::size_t bytes) override;
   c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
-  void copy_data(void* to, const void* from, std::size_t bytes) const override;
+  void copy_data(void *to, const void *from, std::size_t bytes) const override;
   bool initialized() override { return true; }
   void emptyCache(c10::MempoolId_t) override {}
-  void recordStream(const c10::DataPtr&, c10::Stream) override {}
-  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override;
+  void recordStream(const c10::DataPtr &, c10::Stream) override {}
+  c10::CachingDeviceAllocator::DeviceStats
+      getDeviceStats(c10::DeviceIndex) override;
   void resetAccumulatedStats(c10::DeviceIndex) override {}
   void resetPeakStats(c10::DeviceIndex) override;
   std::pair<std::size_t, std::size_t> getMemoryInfo(c10::DeviceIndex) override;
 
- private:
+private:
   struct Block;
-  static void release(void* block);
+  static void release(void *block);
   void reserve(std::int64_t bytes);
   std::int64_t capacity() const;
 
@@ -61,4 +66,4 @@ class Memory final : public c10::DeviceAllocator {
   Lane h2d_, d2h_;
 };
 
-}  // namespace chitu::device::sim
+} // namespace chitu::device::sim
