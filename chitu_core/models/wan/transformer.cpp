@@ -4,19 +4,45 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "chitu_core/common/error.h"
 
 namespace chitu::models {
 namespace {
 
+/// x with its last slice along a dimension repeated until there are `count`.
+at::Tensor repeat_last(const at::Tensor& x, std::int64_t dim, std::int64_t count) {
+  const std::int64_t missing = count - x.size(dim);
+  if (missing == 0) return x;
+  std::vector<std::int64_t> sizes = x.sizes().vec();
+  sizes[static_cast<std::size_t>(dim)] = missing;
+  return at::cat({x, x.narrow(dim, x.size(dim) - 1, 1).expand(sizes)}, dim);
+}
+
 /// The block's keys and values for one prompt: kept ones, else made now, and kept if so asked.
 KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
                             WanTextContext& text, bool keep) {
-  if (!keep) return block.keys_values(text.embeds);
-  if (text.keys_values.size() <= index) text.keys_values.resize(index + 1);
-  KeysValues& kept = text.keys_values[index];
-  if (!kept.keys.defined()) kept = block.keys_values(text.embeds);
-  return kept;
+  constexpr std::int64_t kRows = 2;  // [B, heads, L, head_dim]
+  KeysValues unlike;
+  if (keep) {
+    if (text.keys_values.size() <= index) text.keys_values.resize(index + 1);
+    unlike = text.keys_values[index];
+  }
+  if (!unlike.keys.defined()) unlike = block.keys_values(text.embeds);
+  if (keep) text.keys_values[index] = unlike;
+  return {repeat_last(unlike.keys, kRows, text.rows), repeat_last(unlike.values, kRows, text.rows)};
+}
+
+/// How many rows of a prompt [B, L, D] differ from those behind them: its tokens, and one of the
+/// zeros that pad it.
+std::int64_t unlike_rows(const at::Tensor& embeds) {
+  const std::int64_t rows = embeds.size(1);
+  if (embeds.is_meta()) return rows;
+  const at::Tensor used = embeds.ne(0).any(-1).any(0).to(at::kCPU);
+  std::int64_t count = rows;
+  while (count > 0 && !used[count - 1].item<bool>()) --count;
+  return std::min(count + 1, rows);
 }
 
 /// Gives every prompt hidden states of its own. Until the first cross-attention they are one.
@@ -25,6 +51,10 @@ void part_ways(std::vector<at::Tensor>& hidden, std::size_t prompts) {
 }
 
 }  // namespace
+
+at::Tensor repeat_last_row(const at::Tensor& unlike, std::int64_t rows) {
+  return repeat_last(unlike, 1, rows);
+}
 
 WanTransformer3DModel::WanTransformer3DModel(const WanTransformer3DConfig& config)
     : config_(config),
@@ -77,7 +107,8 @@ WanDenoiseContext WanTransformer3DModel::prepare(const at::Tensor& latents,
       throw ShapeError(fmt::format("the transformer takes prompt_embeds [{}, L, {}], got [{}]",
                                    latents.size(0), config_.text_dim,
                                    fmt::join(embeds.sizes(), ", ")));
-    context.texts.push_back({condition_embedder_.text(embeds), {}});
+    const at::Tensor unlike = embeds.narrow(1, 0, unlike_rows(embeds));
+    context.texts.push_back({condition_embedder_.text(unlike), embeds.size(1), {}});
   }
   return context;
 }

@@ -20,10 +20,16 @@ namespace chitu::models {
 
 /// What one prompt says to the transformer, the same at every step.
 struct WanTextContext {
-  at::Tensor embeds;  ///< [B, L, D]: the projected prompt, padding rows included
-  /// One entry a block, filled by the first pass when the context keeps them.
+  /// [B, U, D]: the projected prompt and one row of padding. The rows of padding behind a prompt
+  /// are all alike: what they become in a block is computed once and repeated.
+  at::Tensor embeds;
+  std::int64_t rows = 0;  ///< L, padding included; U or more
+  /// One entry a block, of U rows, filled by the first pass when the context keeps them.
   std::vector<KeysValues> keys_values;
 };
+
+/// [B, U, D] with its last row repeated: [B, rows, D].
+at::Tensor repeat_last_row(const at::Tensor& unlike, std::int64_t rows);
 
 /// What does not change while one video is denoised. The caller holds it, reuses it for every step,
 /// and frees it by dropping it.
@@ -31,7 +37,7 @@ struct WanDenoiseContext {
   at::Tensor rotary;  ///< [tokens, head_dim / 2] complex64
   std::vector<WanTextContext>
       texts;  ///< one per prompt: with guidance the prompt, then the negative
-  /// Keep each block's cross-attention keys and values from the first pass on: 2 * blocks * B * L *
+  /// Keep each block's cross-attention keys and values from the first pass on: 2 * blocks * B * U *
   /// D elements per prompt, and no bit of the result differs.
   bool keep_text_kv = true;
 };
