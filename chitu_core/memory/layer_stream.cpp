@@ -12,44 +12,38 @@
 namespace chitu::memory {
 namespace {
 
-constexpr std::int64_t kAlignment = 64; // that of libtorch's own allocations
+constexpr std::int64_t kAlignment = 64;  // that of libtorch's own allocations
 
 std::int64_t aligned(std::int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 std::int64_t bytes_of(const Parameter &parameter) {
-  return parameter.numel() *
-         static_cast<std::int64_t>(at::elementSize(parameter.dtype));
+  return parameter.numel() * static_cast<std::int64_t>(at::elementSize(parameter.dtype));
 }
 
-} // namespace
+}  // namespace
 
 LayerStream::LayerStream(Layers layers, const io::Checkpoint &checkpoint,
                          const WeightFormat &format, int slots)
     : checkpoint_(checkpoint), device_(format.device) {
-  for (const auto &[name, module] : layers)
-    plan_layer(name + ".", *module, format);
+  for (const auto &[name, module] : layers) plan_layer(name + ".", *module, format);
   make_slabs(on_device_, device_, slots);
   const Work read_slab = [this](const Layer &layer, std::int64_t, Slot &slot) {
     read(layer, slot.slab);
   };
   if (device_.is_cpu()) {
-    threads_.emplace_back(
-        [=, this] { fill(on_device_, computing_, nullptr, read_slab); });
+    threads_.emplace_back([=, this] { fill(on_device_, computing_, nullptr, read_slab); });
     return;
   }
   make_slabs(on_host_, c10::kCPU, slots);
-  const Work copy_slab = [this](const Layer &layer, std::int64_t turn,
-                                Slot &slot) {
+  const Work copy_slab = [this](const Layer &layer, std::int64_t turn, Slot &slot) {
     const at::Tensor from = on_host_.of(turn).slab;
     slot.slab.narrow(0, 0, layer.bytes).copy_(from.narrow(0, 0, layer.bytes));
     device::synchronize(device_);
   };
-  threads_.emplace_back(
-      [=, this] { fill(on_host_, on_device_.filled, nullptr, read_slab); });
-  threads_.emplace_back(
-      [=, this] { fill(on_device_, computing_, &on_host_, copy_slab); });
+  threads_.emplace_back([=, this] { fill(on_host_, on_device_.filled, nullptr, read_slab); });
+  threads_.emplace_back([=, this] { fill(on_device_, computing_, &on_host_, copy_slab); });
 }
 
 LayerStream::~LayerStream() {
@@ -58,28 +52,22 @@ LayerStream::~LayerStream() {
     stop_ = true;
   }
   changed_.notify_all();
-  for (std::thread &thread : threads_)
-    thread.join();
+  for (std::thread &thread : threads_) thread.join();
   for (const Layer &layer : layers_)
-    for (const Piece &piece : layer.pieces)
-      piece.parameter->tensor.reset();
+    for (const Piece &piece : layer.pieces) piece.parameter->tensor.reset();
 }
 
-void LayerStream::make_slabs(Stage &stage, c10::Device device,
-                             int count) const {
+void LayerStream::make_slabs(Stage &stage, c10::Device device, int count) const {
   const auto options = at::TensorOptions().dtype(at::kByte).device(device);
   for (int i = 0; i < count; ++i)
     stage.slots.emplace_back().slab = at::empty({slab_bytes_}, options);
 }
 
-void LayerStream::plan_layer(const std::string &name, Module &module,
-                             const WeightFormat &format) {
+void LayerStream::plan_layer(const std::string &name, Module &module, const WeightFormat &format) {
   Layer &layer = layers_.emplace_back();
-  module.visit_parameters([&](const std::string &parameter_name,
-                              Parameter &parameter) {
+  module.visit_parameters([&](const std::string &parameter_name, Parameter &parameter) {
     if (parameter.memory_format != at::MemoryFormat::Contiguous)
-      throw Error("cannot stream " + name + parameter_name +
-                  ": its weights are not contiguous");
+      throw Error("cannot stream " + name + parameter_name + ": its weights are not contiguous");
     parameter.dtype = compute_dtype(parameter.precision, format.dtype);
     layer.pieces.push_back({name + parameter_name, &parameter, layer.bytes});
     layer.bytes += aligned(bytes_of(parameter));
@@ -87,8 +75,7 @@ void LayerStream::plan_layer(const std::string &name, Module &module,
   slab_bytes_ = std::max(slab_bytes_, layer.bytes);
 }
 
-at::Tensor LayerStream::piece_of(const at::Tensor &slab,
-                                 const Piece &piece) const {
+at::Tensor LayerStream::piece_of(const at::Tensor &slab, const Piece &piece) const {
   return slab.narrow(0, piece.offset_bytes, bytes_of(*piece.parameter))
       .view(piece.parameter->dtype)
       .view(piece.parameter->shape);
@@ -96,11 +83,10 @@ at::Tensor LayerStream::piece_of(const at::Tensor &slab,
 
 void LayerStream::begin_passes(std::int64_t passes) {
   std::unique_lock lock(mutex_);
-  last_turn_ = 0; // nothing new starts
+  last_turn_ = 0;  // nothing new starts
   changed_.wait(lock, [&] { return busy_ == 0; });
   for (Stage *stage : {&on_host_, &on_device_}) {
-    for (Slot &slot : stage->slots)
-      slot.ready = false;
+    for (Slot &slot : stage->slots) slot.ready = false;
     stage->filled = 0;
   }
   failure_ = nullptr;
@@ -111,46 +97,36 @@ void LayerStream::begin_passes(std::int64_t passes) {
 
 void LayerStream::before_layer(std::int64_t index) {
   std::unique_lock lock(mutex_);
-  if (computing_ >= last_turn_ ||
-      computing_ % static_cast<std::int64_t>(layers_.size()) != index)
-    throw Error(fmt::format(
-        "layer {} was not announced to the stream of weights", index));
+  if (computing_ >= last_turn_ || computing_ % static_cast<std::int64_t>(layers_.size()) != index)
+    throw Error(fmt::format("layer {} was not announced to the stream of weights", index));
   Slot &slot = on_device_.of(computing_);
-  changed_.wait(lock, [&] {
-    return (slot.ready && slot.turn == computing_) || failure_;
-  });
-  if (failure_)
-    std::rethrow_exception(failure_);
+  changed_.wait(lock, [&] { return (slot.ready && slot.turn == computing_) || failure_; });
+  if (failure_) std::rethrow_exception(failure_);
   for (const Piece &piece : layer_of(computing_).pieces)
     piece.parameter->tensor = piece_of(slot.slab, piece);
 }
 
 void LayerStream::after_layer(std::int64_t) {
-  device::synchronize(device_); // the slab is written over next
+  device::synchronize(device_);  // the slab is written over next
   const std::lock_guard lock(mutex_);
-  for (const Piece &piece : layer_of(computing_).pieces)
-    piece.parameter->tensor.reset();
+  for (const Piece &piece : layer_of(computing_).pieces) piece.parameter->tensor.reset();
   on_device_.of(computing_).ready = false;
   ++computing_;
   changed_.notify_all();
 }
 
-void LayerStream::fill(Stage &stage, const std::int64_t &taken, Stage *source,
-                       const Work &work) {
+void LayerStream::fill(Stage &stage, const std::int64_t &taken, Stage *source, const Work &work) {
   const c10::InferenceMode inference;
   const auto can_fill = [&] {
     const std::int64_t turn = stage.filled;
-    const bool room =
-        turn - taken < static_cast<std::int64_t>(stage.slots.size());
-    const bool fed =
-        !source || (source->of(turn).ready && source->of(turn).turn == turn);
+    const bool room = turn - taken < static_cast<std::int64_t>(stage.slots.size());
+    const bool fed = !source || (source->of(turn).ready && source->of(turn).turn == turn);
     return turn < last_turn_ && room && fed && !failure_;
   };
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return stop_ || can_fill(); });
-    if (stop_)
-      return;
+    if (stop_) return;
     const std::int64_t turn = stage.filled;
     const Layer &layer = layer_of(turn);
     Slot &slot = stage.of(turn);
@@ -169,8 +145,7 @@ void LayerStream::fill(Stage &stage, const std::int64_t &taken, Stage *source,
       failure_ = failure;
     } else {
       slot.ready = true;
-      if (source)
-        source->of(turn).ready = false;
+      if (source) source->of(turn).ready = false;
       ++stage.filled;
       if (&stage == &on_device_) {
         ++traffic_.layers;
@@ -193,4 +168,4 @@ LayerStream::Traffic LayerStream::traffic() const {
   return traffic_;
 }
 
-} // namespace chitu::memory
+}  // namespace chitu::memory

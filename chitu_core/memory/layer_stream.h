@@ -31,7 +31,7 @@ namespace chitu::memory {
 /// over, so that disk, copy and arithmetic go on side by side. The walk is
 /// cyclic: behind the last layer comes the first of the next pass.
 class LayerStream final : public LayerObserver {
-public:
+ public:
   using Layers = std::vector<std::pair<std::string, Module *>>;
   /// What has gone over to the device since the stream began.
   struct Traffic {
@@ -42,8 +42,8 @@ public:
   /// layers  name in the checkpoint, and module; they and the checkpoint
   /// outlive the stream slots   slabs, 2 or more: one computes while the others
   /// fill throws  Error for a weight that is not contiguous; OutOfMemoryError
-  LayerStream(Layers layers, const io::Checkpoint &checkpoint,
-              const WeightFormat &format, int slots = 2);
+  LayerStream(Layers layers, const io::Checkpoint &checkpoint, const WeightFormat &format,
+              int slots = 2);
   ~LayerStream() override;
   LayerStream(const LayerStream &) = delete;
   LayerStream &operator=(const LayerStream &) = delete;
@@ -65,7 +65,7 @@ public:
   std::int64_t slab_bytes() const { return slab_bytes_; }
   int slots() const { return static_cast<int>(on_device_.slots.size()); }
 
-private:
+ private:
   /// One weight of a layer and its place in the slab.
   struct Piece {
     std::string name;
@@ -77,30 +77,25 @@ private:
     std::int64_t bytes = 0;
   };
   struct Slot {
-    at::Tensor slab; ///< uint8
-    std::int64_t turn =
-        -1; ///< which layer of the walk stands in it, counted over all passes
+    at::Tensor slab;         ///< uint8
+    std::int64_t turn = -1;  ///< which layer of the walk stands in it, counted over all passes
     bool ready = false;
   };
 
   /// Slabs that one thread fills in turn for whoever takes them.
   struct Stage {
     std::vector<Slot> slots{};
-    std::int64_t filled = 0; ///< turns that are filled
+    std::int64_t filled = 0;  ///< turns that are filled
 
-    Slot &of(std::int64_t turn) {
-      return slots[static_cast<std::size_t>(turn) % slots.size()];
-    }
+    Slot &of(std::int64_t turn) { return slots[static_cast<std::size_t>(turn) % slots.size()]; }
   };
   using Work = std::function<void(const Layer &, std::int64_t turn, Slot &)>;
 
-  void plan_layer(const std::string &name, Module &module,
-                  const WeightFormat &format);
+  void plan_layer(const std::string &name, Module &module, const WeightFormat &format);
   void make_slabs(Stage &stage, c10::Device device, int count) const;
   /// Fills the stage's slabs as they become free: those of turns before `taken`
   /// are. With a source, a turn waits for its slab there, and frees it.
-  void fill(Stage &stage, const std::int64_t &taken, Stage *source,
-            const Work &work);
+  void fill(Stage &stage, const std::int64_t &taken, Stage *source, const Work &work);
   void read(const Layer &layer, const at::Tensor &slab) const;
   at::Tensor piece_of(const at::Tensor &slab, const Piece &piece) const;
   const Layer &layer_of(std::int64_t turn) const {
@@ -114,15 +109,15 @@ private:
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Stage on_host_; ///< without slabs where the device is the host
+  Stage on_host_;  ///< without slabs where the device is the host
   Stage on_device_;
-  std::int64_t computing_ = 0; ///< turn that computes next or now
-  std::int64_t last_turn_ = 0; ///< turns that were announced
-  int busy_ = 0;               ///< threads that are filling a slab
+  std::int64_t computing_ = 0;  ///< turn that computes next or now
+  std::int64_t last_turn_ = 0;  ///< turns that were announced
+  int busy_ = 0;                ///< threads that are filling a slab
   bool stop_ = false;
   std::exception_ptr failure_;
   Traffic traffic_;
   std::vector<std::thread> threads_;
 };
 
-} // namespace chitu::memory
+}  // namespace chitu::memory

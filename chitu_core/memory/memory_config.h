@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace chitu::memory {
 
@@ -11,6 +13,12 @@ enum class VaeTiling {
   exact,  ///< tiles with halos: the same picture up to rounding
   blend,  ///< overlapping tiles, blended as diffusers does: another picture, visibly so at seams
 };
+
+/// Their names in configurations and reports.
+constexpr auto config_names(VaeTiling) {
+  return std::array{std::pair{"off", VaeTiling::off}, std::pair{"exact", VaeTiling::exact},
+                    std::pair{"blend", VaeTiling::blend}};
+}
 
 /// What the user says about memory: the level, and keys that override single entries of its plan;
 /// empty = as the level says.

@@ -1,37 +1,11 @@
 #include "chitu_core/memory/plan.h"
 
-#include <fmt/format.h>
-
-#include <range/v3/algorithm/all_of.hpp>
-#include <range/v3/range/conversion.hpp>
-#include <range/v3/view/filter.hpp>
-#include <range/v3/view/iota.hpp>
-#include <range/v3/view/transform.hpp>
-
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/memory/levels.h"
 #include "chitu_core/memory/strategy.h"
 
 namespace chitu::memory {
-namespace rv = ranges::views;
-
-namespace {
-
-bool is_complete(int low_mem_level) {
-  return ranges::all_of(strategies_of_level(low_mem_level), [](std::string_view name) {
-    return Registry<Strategy>::instance().find(name) != nullptr;
-  });
-}
-
-std::string complete_levels() {
-  const auto levels = rv::iota(0, kLevels) | rv::filter(is_complete) |
-                      rv::transform([](int level) { return std::to_string(level); }) |
-                      ranges::to<std::vector>();
-  return join(levels);
-}
-
-}  // namespace
 
 std::string_view to_string(Residency residency) {
   switch (residency) {
@@ -46,14 +20,8 @@ std::string_view to_string(Residency residency) {
 }
 
 std::string_view to_string(VaeTiling tiling) {
-  switch (tiling) {
-    case VaeTiling::off:
-      return "off";
-    case VaeTiling::exact:
-      return "exact";
-    case VaeTiling::blend:
-      return "blend";
-  }
+  for (const auto& [name, value] : config_names(tiling))
+    if (value == tiling) return name;
   return "";
 }
 
@@ -99,13 +67,7 @@ MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
   plan.transformer = {Residency::resident, request.device, request.dtype};
   plan.vae = {Residency::resident, request.device, request.vae_dtype};
   for (const std::string_view name : strategies_of_level(config.low_mem_level)) {
-    const Strategy* strategy = Registry<Strategy>::instance().find(name);
-    if (!strategy)
-      throw InputError(fmt::format(
-          "infer.diffusion.low_mem_level={}: the strategy {} is not in this build, expected one of "
-          "the levels {}",
-          config.low_mem_level, name, complete_levels()));
-    strategy->edit(plan, config);
+    Registry<Strategy>::instance().at(name, "memory strategy").edit(plan, config);
     plan.strategies.emplace_back(name);
   }
   override_entries(plan, config);

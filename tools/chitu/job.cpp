@@ -43,23 +43,18 @@ JobEnvironment::~JobEnvironment() {
   }
 }
 
-namespace {
-
-/// A run folder that the user named is used as it is; the default one is never shared.
-bool names_run_folder(const config::Composition& composition) {
+bool names_folder(const config::Composition& composition, const std::string& key) {
   for (const std::string& override : composition.hydra_overrides)
-    if (override.find("hydra.run.dir=") != std::string::npos) return true;
+    if (override.find(key + "=") != std::string::npos) return true;
   return false;
 }
 
-}  // namespace
-
-int run_once(const config::ComposeRequest& request, const EngineRunner& engine) {
-  EngineCall call{.command = "run", .composition = config::compose(request)};
+int run_once(config::Composition composition, const EngineRunner& engine) {
+  EngineCall call{.command = "run", .composition = std::move(composition)};
   print_warnings(call.composition);
   refuse_python(call.composition);
   call.folder = fs::absolute(call.composition.hydra()["run.dir"].node().as_string());
-  call.own_folder = !names_run_folder(call.composition);
+  call.own_folder = !names_folder(call.composition, "hydra.run.dir");
   set_output_folder(call.composition, call.folder);
   const JobEnvironment environment(call.composition);
   return engine(call);

@@ -32,7 +32,11 @@ class JobEnvironment {
   std::vector<std::pair<std::string, std::optional<std::string>>> before_;
 };
 
+/// Whether an override gives this key, such as `hydra.run.dir`. A folder that the user named is
+/// used as it is; a default one is never shared.
+bool names_folder(const config::Composition& composition, const std::string& key);
+
 /// `chitu run` without a sweep: one job in `hydra.run.dir`.
-int run_once(const config::ComposeRequest& request, const EngineRunner& engine);
+int run_once(config::Composition composition, const EngineRunner& engine);
 
 }  // namespace chitu::tools

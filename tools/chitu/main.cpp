@@ -99,6 +99,21 @@ void print_config(const CommandFlags& flags, Subcommand subcommand) {
   });
 }
 
+/// The configuration of one run; nothing when it asks for a sweep itself.
+std::optional<chitu::config::Composition> compose_single(
+    const chitu::config::ComposeRequest& request) {
+  try {
+    auto composition = chitu::config::compose(request);
+    if (!chitu::tools::asks_for_sweep(composition)) return composition;
+  } catch (const chitu::InputError&) {
+    // A sweep among the overrides is no mistake where the mode is that of a sweep.
+    auto sweepable = request;
+    sweepable.multirun = true;
+    if (!chitu::tools::asks_for_sweep(chitu::config::compose(sweepable))) throw;
+  }
+  return std::nullopt;
+}
+
 int run(const Arguments& arguments) {
   const auto flags = chitu::tools::parse_flags(arguments, Subcommand::run);
   if (flags.only_prints()) {
@@ -107,9 +122,10 @@ int run(const Arguments& arguments) {
   }
   const auto request = chitu::tools::compose_request(flags, Subcommand::run);
   return with_hint(flags, [&] {
-    return flags.multirun || chitu::tools::asks_for_sweep(request)
-               ? chitu::tools::run_sweep(request, run_in_engine)
-               : chitu::tools::run_once(request, run_in_engine);
+    if (!flags.multirun)
+      if (auto single = compose_single(request))
+        return chitu::tools::run_once(std::move(*single), run_in_engine);
+    return chitu::tools::run_sweep(request, run_in_engine);
   });
 }
 

@@ -18,15 +18,6 @@ constexpr auto config_names(OutputFormat) {
 
 }  // namespace chitu::pipelines
 
-namespace chitu::memory {
-
-constexpr auto config_names(VaeTiling) {
-  return std::array{std::pair{"off", VaeTiling::off}, std::pair{"exact", VaeTiling::exact},
-                    std::pair{"blend", VaeTiling::blend}};
-}
-
-}  // namespace chitu::memory
-
 namespace chitu::tools {
 
 /// The group `model`.

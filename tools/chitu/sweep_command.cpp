@@ -31,12 +31,6 @@ std::string text_at(const config::Composition& composition, const char* key) {
   return value.is_null() || value.is_missing() ? "" : config::python_text(value);
 }
 
-bool names_sweep_folder(const config::Composition& master) {
-  return std::any_of(
-      master.hydra_overrides.begin(), master.hydra_overrides.end(),
-      [](const std::string& text) { return text.find("hydra.sweep.dir=") != std::string::npos; });
-}
-
 const char* name_of(Status status) {
   switch (status) {
     case Status::waiting:
@@ -61,7 +55,7 @@ class Sweep {
     print_warnings(plan_.master);
     refuse_python(plan_.master);
     resume_ = text_at(plan_.master, "sweep.resume") == "True";
-    named_folder_ = names_sweep_folder(plan_.master);
+    named_folder_ = names_folder(plan_.master, "hydra.sweep.dir");
     folder_ = fs::absolute(text_at(plan_.master, "sweep.dir")).lexically_normal();
     read_launcher();
     if (resume_ && !named_folder_)
@@ -264,10 +258,8 @@ class Sweep {
 
 }  // namespace
 
-bool asks_for_sweep(const config::ComposeRequest& request) {
-  config::ComposeRequest tolerant = request;
-  tolerant.multirun = true;
-  return text_at(config::compose(tolerant), "mode") == "MULTIRUN";
+bool asks_for_sweep(const config::Composition& composition) {
+  return text_at(composition, "mode") == "MULTIRUN";
 }
 
 int run_sweep(const config::ComposeRequest& request, const EngineRunner& engine) {

@@ -6,7 +6,7 @@
 namespace chitu::tools {
 
 /// True when the configuration itself asks for a sweep: hydra.mode=MULTIRUN.
-bool asks_for_sweep(const config::ComposeRequest& request);
+bool asks_for_sweep(const config::Composition& composition);
 
 /// `chitu run --multirun`: a job for every combination, in `hydra.sweep.dir`, by the launcher that
 /// `hydra/launcher` names, and a table of how they went.

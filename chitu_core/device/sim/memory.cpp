@@ -12,14 +12,13 @@ namespace chitu::device::sim {
 namespace {
 
 std::int64_t host_bytes() {
-  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) *
-         ::sysconf(_SC_PAGESIZE);
+  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
 }
 
 /// True once, when the count down reaches the call that is to fail.
 bool strikes(std::int64_t &fault) { return fault > 0 && --fault == 0; }
 
-} // namespace
+}  // namespace
 
 struct Memory::Block {
   c10::DataPtr host;
@@ -27,7 +26,7 @@ struct Memory::Block {
 };
 
 Memory &Memory::instance() {
-  static Memory *memory = new Memory; // tensors may outlive every static
+  static Memory *memory = new Memory;  // tensors may outlive every static
   return *memory;
 }
 
@@ -48,19 +47,15 @@ SimTraffic Memory::traffic() const {
   return traffic_;
 }
 
-std::int64_t Memory::capacity() const {
-  return options_.capacity_bytes.value_or(host_bytes());
-}
+std::int64_t Memory::capacity() const { return options_.capacity_bytes.value_or(host_bytes()); }
 
 void Memory::reserve(std::int64_t bytes) {
   const std::lock_guard lock(mutex_);
   ++traffic_.allocations;
   if (strikes(faults_.allocation) || used_ + bytes > capacity())
-    TORCH_CHECK_WITH(
-        OutOfMemoryError, false,
-        fmt::format(
-            "sim: out of memory: asked {} bytes, used {}, free {} of {}", bytes,
-            used_, capacity() - used_, capacity()));
+    TORCH_CHECK_WITH(OutOfMemoryError, false,
+                     fmt::format("sim: out of memory: asked {} bytes, used {}, free {} of {}",
+                                 bytes, used_, capacity() - used_, capacity()));
   used_ += bytes;
   peak_ = std::max(peak_, used_);
 }
@@ -78,8 +73,7 @@ void Memory::release(void *block) {
 c10::DataPtr Memory::adopt(c10::DataPtr host, std::int64_t bytes) {
   reserve(bytes);
   void *data = host.get();
-  return {data, new Block{std::move(host), bytes}, &release,
-          c10::Device(kType, 0)};
+  return {data, new Block{std::move(host), bytes}, &release, c10::Device(kType, 0)};
 }
 
 c10::DataPtr Memory::allocate(std::size_t bytes) {
@@ -87,40 +81,34 @@ c10::DataPtr Memory::allocate(std::size_t bytes) {
   reserve(count);
   auto host = c10::GetCPUAllocator()->allocate(bytes);
   void *data = host.get();
-  return {data, new Block{std::move(host), count}, &release,
-          c10::Device(kType, 0)};
+  return {data, new Block{std::move(host), count}, &release, c10::Device(kType, 0)};
 }
 
 void Memory::copy_data(void *to, const void *from, std::size_t bytes) const {
   std::memcpy(to, from, bytes);
 }
 
-void Memory::transfer(std::int64_t bytes, bool to_device,
-                      const std::function<void()> &copy) {
+void Memory::transfer(std::int64_t bytes, bool to_device, const std::function<void()> &copy) {
   {
     const std::lock_guard lock(mutex_);
     (to_device ? traffic_.h2d_copies : traffic_.d2h_copies) += 1;
     (to_device ? traffic_.h2d_bytes : traffic_.d2h_bytes) += bytes;
-    TORCH_CHECK(!strikes(faults_.copy), "sim: a copy of ", bytes,
-                " bytes failed");
+    TORCH_CHECK(!strikes(faults_.copy), "sim: a copy of ", bytes, " bytes failed");
   }
   Lane &lane = to_device ? h2d_ : d2h_;
-  if (!lane.bytes_per_second)
-    return copy();
+  if (!lane.bytes_per_second) return copy();
   const std::lock_guard turn(lane.busy);
-  const auto arrival = std::chrono::steady_clock::now() +
-                       std::chrono::duration<double>(
-                           static_cast<double>(bytes) / *lane.bytes_per_second);
+  const auto arrival =
+      std::chrono::steady_clock::now() +
+      std::chrono::duration<double>(static_cast<double>(bytes) / *lane.bytes_per_second);
   copy();
   std::this_thread::sleep_until(arrival);
 }
 
-c10::CachingDeviceAllocator::DeviceStats
-Memory::getDeviceStats(c10::DeviceIndex) {
+c10::CachingDeviceAllocator::DeviceStats Memory::getDeviceStats(c10::DeviceIndex) {
   const std::lock_guard lock(mutex_);
   c10::CachingDeviceAllocator::DeviceStats stats;
-  const auto all =
-      static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  const auto all = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   for (auto *stat : {&stats.allocated_bytes[all], &stats.reserved_bytes[all]}) {
     stat->current = used_;
     stat->peak = peak_;
@@ -135,8 +123,7 @@ void Memory::resetPeakStats(c10::DeviceIndex) {
 
 std::pair<std::size_t, std::size_t> Memory::getMemoryInfo(c10::DeviceIndex) {
   const std::lock_guard lock(mutex_);
-  return {static_cast<std::size_t>(capacity() - used_),
-          static_cast<std::size_t>(capacity())};
+  return {static_cast<std::size_t>(capacity() - used_), static_cast<std::size_t>(capacity())};
 }
 
-} // namespace chitu::device::sim
+}  // namespace chitu::device::sim

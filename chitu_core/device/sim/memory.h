@@ -14,7 +14,7 @@ inline constexpr auto kType = c10::DeviceType::PrivateUse1;
 /// The allocator of the simulated device and the books it keeps. Safe from
 /// several threads.
 class Memory final : public c10::DeviceAllocator {
-public:
+ public:
   static Memory &instance();
 
   void configure(const SimOptions &options);
@@ -30,8 +30,7 @@ public:
   /// lane needs.
   ///
   /// throws  c10::Error for an injected fault
-  void transfer(std::int64_t bytes, bool to_device,
-                const std::function<void()> &copy);
+  void transfer(std::int64_t bytes, bool to_device, const std::function<void()> &copy);
 
   c10::DataPtr allocate(std::size_t bytes) override;
   c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
@@ -39,13 +38,12 @@ public:
   bool initialized() override { return true; }
   void emptyCache(c10::MempoolId_t) override {}
   void recordStream(const c10::DataPtr &, c10::Stream) override {}
-  c10::CachingDeviceAllocator::DeviceStats
-      getDeviceStats(c10::DeviceIndex) override;
+  c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override;
   void resetAccumulatedStats(c10::DeviceIndex) override {}
   void resetPeakStats(c10::DeviceIndex) override;
   std::pair<std::size_t, std::size_t> getMemoryInfo(c10::DeviceIndex) override;
 
-private:
+ private:
   struct Block;
   static void release(void *block);
   void reserve(std::int64_t bytes);
@@ -66,4 +64,4 @@ private:
   Lane h2d_, d2h_;
 };
 
-} // namespace chitu::device::sim
+}  // namespace chitu::device::sim

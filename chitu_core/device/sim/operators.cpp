@@ -21,40 +21,35 @@ c10::DataPtr shared_bytes(const c10::Storage &storage, c10::Device device) {
           [](void *held) { delete static_cast<c10::Storage *>(held); }, device};
 }
 
-at::Tensor with_layout_of(const at::Tensor &tensor, c10::Storage storage,
-                          c10::DispatchKey key) {
-  auto made = at::detail::make_tensor<c10::TensorImpl>(
-      std::move(storage), c10::DispatchKeySet(key), tensor.dtype());
-  made.unsafeGetTensorImpl()->set_sizes_and_strides(
-      tensor.sizes(), tensor.strides(), tensor.storage_offset());
-  if (tensor.is_conj())
-    made._set_conj(true);
-  if (tensor.is_neg())
-    made._set_neg(true);
+at::Tensor with_layout_of(const at::Tensor &tensor, c10::Storage storage, c10::DispatchKey key) {
+  auto made = at::detail::make_tensor<c10::TensorImpl>(std::move(storage), c10::DispatchKeySet(key),
+                                                       tensor.dtype());
+  made.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(),
+                                                    tensor.storage_offset());
+  if (tensor.is_conj()) made._set_conj(true);
+  if (tensor.is_neg()) made._set_neg(true);
   return made;
 }
 
 /// The same bytes as a tensor of the CPU.
 at::Tensor on_cpu(const at::Tensor &tensor) {
   const c10::Storage &storage = tensor.storage();
-  return with_layout_of(
-      tensor,
-      c10::Storage(c10::Storage::use_byte_size_t(), storage.nbytes(),
-                   shared_bytes(storage, c10::kCPU), c10::GetCPUAllocator(),
-                   /*resizable=*/true),
-      c10::DispatchKey::CPU);
+  return with_layout_of(tensor,
+                        c10::Storage(c10::Storage::use_byte_size_t(), storage.nbytes(),
+                                     shared_bytes(storage, c10::kCPU), c10::GetCPUAllocator(),
+                                     /*resizable=*/true),
+                        c10::DispatchKey::CPU);
 }
 
 /// One call of an operator: its tensors on the CPU, and back.
 class Call {
-public:
+ public:
   explicit Call(const c10::OperatorHandle &op) : op_(op) {}
 
   at::Tensor argument(const at::Tensor &tensor) {
     if (!is_sim(tensor)) {
       // As on a GPU: numbers may come from the host, tensors may not.
-      if (tensor.defined() && tensor.dim() > 0)
-        foreign_ = tensor.device();
+      if (tensor.defined() && tensor.dim() > 0) foreign_ = tensor.device();
       return tensor;
     }
     pairs_.emplace_back(on_cpu(tensor), tensor);
@@ -80,45 +75,38 @@ public:
         sim.storage().set_nbytes(storage.nbytes());
       }
       if (cpu.sizes() != sim.sizes() || cpu.strides() != sim.strides())
-        sim.unsafeGetTensorImpl()->set_sizes_and_strides(cpu.sizes(),
-                                                         cpu.strides());
+        sim.unsafeGetTensorImpl()->set_sizes_and_strides(cpu.sizes(), cpu.strides());
     }
   }
 
   at::Tensor result(const at::Tensor &tensor) const {
-    if (!tensor.defined() || !tensor.device().is_cpu())
-      return tensor;
+    if (!tensor.defined() || !tensor.device().is_cpu()) return tensor;
     for (const auto &[cpu, sim] : pairs_)
-      if (cpu.is_same(tensor))
-        return sim;
+      if (cpu.is_same(tensor)) return sim;
     const c10::Storage &storage = tensor.storage();
-    for (const auto &[cpu, sim] : pairs_) // a view
+    for (const auto &[cpu, sim] : pairs_)  // a view
       if (storage.data() && storage.data() == sim.storage().data())
-        return with_layout_of(tensor, c10::Storage(sim.storage()),
-                              c10::DispatchKey::PrivateUse1);
+        return with_layout_of(tensor, c10::Storage(sim.storage()), c10::DispatchKey::PrivateUse1);
     Memory &memory = Memory::instance();
-    return with_layout_of(
-        tensor,
-        c10::Storage(c10::Storage::use_byte_size_t(), storage.nbytes(),
-                     memory.adopt(shared_bytes(storage, c10::kCPU),
-                                  static_cast<std::int64_t>(storage.nbytes())),
-                     &memory, /*resizable=*/true),
-        c10::DispatchKey::PrivateUse1);
+    return with_layout_of(tensor,
+                          c10::Storage(c10::Storage::use_byte_size_t(), storage.nbytes(),
+                                       memory.adopt(shared_bytes(storage, c10::kCPU),
+                                                    static_cast<std::int64_t>(storage.nbytes())),
+                                       &memory, /*resizable=*/true),
+                          c10::DispatchKey::PrivateUse1);
   }
 
-private:
+ private:
   const c10::OperatorHandle &op_;
-  std::vector<std::pair<at::Tensor, at::Tensor>> pairs_; // CPU, sim
+  std::vector<std::pair<at::Tensor, at::Tensor>> pairs_;  // CPU, sim
   std::optional<c10::Device> foreign_;
 };
 
 c10::IValue argument(Call &call, const c10::IValue &value) {
-  if (value.isTensor())
-    return call.argument(value.toTensor());
+  if (value.isTensor()) return call.argument(value.toTensor());
   if (value.isTensorList()) {
     c10::List<at::Tensor> list;
-    for (const at::Tensor &tensor : value.toTensorVector())
-      list.push_back(call.argument(tensor));
+    for (const at::Tensor &tensor : value.toTensorVector()) list.push_back(call.argument(tensor));
     return list;
   }
   if (value.isOptionalTensorList()) {
@@ -127,24 +115,19 @@ c10::IValue argument(Call &call, const c10::IValue &value) {
       list.push_back(tensor ? std::optional(call.argument(*tensor)) : tensor);
     return list;
   }
-  if (value.isDevice() && value.toDevice().type() == kType)
-    return c10::Device(c10::kCPU);
+  if (value.isDevice() && value.toDevice().type() == kType) return c10::Device(c10::kCPU);
   return value;
 }
 
 c10::IValue result(const Call &call, const c10::IValue &value) {
-  if (value.isTensor())
-    return call.result(value.toTensor());
-  if (!value.isTensorList())
-    return value;
+  if (value.isTensor()) return call.result(value.toTensor());
+  if (!value.isTensorList()) return value;
   c10::List<at::Tensor> list;
-  for (const at::Tensor &tensor : value.toTensorVector())
-    list.push_back(call.result(tensor));
+  for (const at::Tensor &tensor : value.toTensorVector()) list.push_back(call.result(tensor));
   return list;
 }
 
-void run_on_cpu(const c10::OperatorHandle &op, c10::DispatchKeySet,
-                torch::jit::Stack *stack) {
+void run_on_cpu(const c10::OperatorHandle &op, c10::DispatchKeySet, torch::jit::Stack *stack) {
   Call call(op);
   const std::size_t arguments = op.schema().arguments().size();
   for (std::size_t i = stack->size() - arguments; i < stack->size(); ++i)
@@ -158,22 +141,19 @@ void run_on_cpu(const c10::OperatorHandle &op, c10::DispatchKeySet,
 }
 
 at::Tensor empty(at::IntArrayRef sizes, std::optional<at::ScalarType> dtype,
-                 std::optional<at::Layout>, std::optional<at::Device>,
-                 std::optional<bool>, std::optional<at::MemoryFormat> format) {
-  return at::detail::empty_generic(
-      sizes, &Memory::instance(),
-      c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
-      dtype.value_or(at::kFloat), format);
+                 std::optional<at::Layout>, std::optional<at::Device>, std::optional<bool>,
+                 std::optional<at::MemoryFormat> format) {
+  return at::detail::empty_generic(sizes, &Memory::instance(),
+                                   c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+                                   dtype.value_or(at::kFloat), format);
 }
 
 at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides,
-                         std::optional<at::ScalarType> dtype,
-                         std::optional<at::Layout>, std::optional<at::Device>,
-                         std::optional<bool>) {
-  return at::detail::empty_strided_generic(
-      sizes, strides, &Memory::instance(),
-      c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
-      dtype.value_or(at::kFloat));
+                         std::optional<at::ScalarType> dtype, std::optional<at::Layout>,
+                         std::optional<at::Device>, std::optional<bool>) {
+  return at::detail::empty_strided_generic(sizes, strides, &Memory::instance(),
+                                           c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+                                           dtype.value_or(at::kFloat));
 }
 
 at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool) {
@@ -184,29 +164,24 @@ at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool) {
   if (is_sim(from) == is_sim(to))
     copy();
   else
-    Memory::instance().transfer(static_cast<std::int64_t>(to.nbytes()),
-                                is_sim(to), copy);
+    Memory::instance().transfer(static_cast<std::int64_t>(to.nbytes()), is_sim(to), copy);
   return to;
 }
 
-at::Tensor strided_view(const at::Tensor &self, at::IntArrayRef sizes,
-                        at::IntArrayRef strides,
+at::Tensor strided_view(const at::Tensor &self, at::IntArrayRef sizes, at::IntArrayRef strides,
                         std::optional<std::int64_t> offset) {
-  auto made = with_layout_of(self, c10::Storage(self.storage()),
-                             c10::DispatchKey::PrivateUse1);
-  made.unsafeGetTensorImpl()->set_sizes_and_strides(
-      sizes, strides, offset.value_or(self.storage_offset()));
+  auto made = with_layout_of(self, c10::Storage(self.storage()), c10::DispatchKey::PrivateUse1);
+  made.unsafeGetTensorImpl()->set_sizes_and_strides(sizes, strides,
+                                                    offset.value_or(self.storage_offset()));
   return made;
 }
 
 at::Tensor view(const at::Tensor &self, at::IntArrayRef sizes) {
   const at::Tensor viewed = on_cpu(self).view(sizes);
-  return strided_view(self, viewed.sizes(), viewed.strides(),
-                      viewed.storage_offset());
+  return strided_view(self, viewed.sizes(), viewed.strides(), viewed.storage_offset());
 }
 
-at::Tensor reshape_alias(const at::Tensor &self, at::IntArrayRef sizes,
-                         at::IntArrayRef strides) {
+at::Tensor reshape_alias(const at::Tensor &self, at::IntArrayRef sizes, at::IntArrayRef strides) {
   return strided_view(self, sizes, strides, std::nullopt);
 }
 
@@ -223,12 +198,10 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("_reshape_alias", reshape_alias);
   // These would be taken apart before they reach a backend, each into other
   // parts than on the CPU.
-  for (const char *name :
-       {"linear", "matmul", "layer_norm", "scaled_dot_product_attention",
-        "convolution", "mkldnn_convolution"})
-    library.impl(name,
-                 torch::CppFunction::makeFromBoxedFunction<&run_on_cpu>());
+  for (const char *name : {"linear", "matmul", "layer_norm", "scaled_dot_product_attention",
+                           "convolution", "mkldnn_convolution"})
+    library.impl(name, torch::CppFunction::makeFromBoxedFunction<&run_on_cpu>());
 }
 
-} // namespace
-} // namespace chitu::device::sim
+}  // namespace
+}  // namespace chitu::device::sim
