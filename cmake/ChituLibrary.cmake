@@ -38,9 +38,15 @@ endfunction()
 
 function(chitu_target target torch)
   # The <target>_EXPORTS macro would make every library's precompiled header its own.
+  set(installed_rpath "$ORIGIN" "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  if(torch)
+    # By name: CMake's own list of link folders leaves out those below the source tree, where
+    # tools/build puts a libtorch.
+    cmake_path(GET LibTorch_c10_LIBRARY PARENT_PATH libtorch_folder)
+    list(APPEND installed_rpath ${libtorch_folder})
+  endif()
   set_target_properties(${target} PROPERTIES DEFINE_SYMBOL "" BUILD_RPATH "$ORIGIN;$ORIGIN/../lib"
-                        INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}"
-                        INSTALL_RPATH_USE_LINK_PATH ON)
+                        INSTALL_RPATH "${installed_rpath}" INSTALL_RPATH_USE_LINK_PATH ON)
   if(torch)
     target_link_libraries(${target} PUBLIC LibTorch::LibTorch)
     target_precompile_headers(${target} REUSE_FROM chitu_pch)
