@@ -5,14 +5,19 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
+#include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
+#include "chitu_core/memory/levels.h"
 #include "chitu_core/pipeline/tensor_dump.h"
 
 namespace chitu::pipelines {
 namespace {
+
+constexpr int kOutOfMemory = 3;  // exit code
 
 at::ScalarType parse_dtype(std::string_view key, std::string_view name, at::ScalarType if_auto) {
   if (name == "auto") return if_auto;
@@ -22,17 +27,16 @@ at::ScalarType parse_dtype(std::string_view key, std::string_view name, at::Scal
   throw InputError(fmt::format("{}={}: expected auto, float32, bfloat16 or float16", key, name));
 }
 
-memory::MemoryPlan plan_for(const EngineOptions& options) {
-  const c10::Device device = options.device == "sim" ? device::configure_sim(options.sim)
-                                                     : device::resolve(options.device);
+memory::PlanRequest devices_of(const EngineOptions& options) {
   memory::PlanRequest request;
-  request.device = device;
+  request.device = options.device == "sim" ? device::configure_sim(options.sim)
+                                           : device::resolve(options.device);
   // On a CPU, simulated devices included, float32 is both the reference's arithmetic and, at small
   // sizes, the faster one.
-  const bool on_cpu = device.is_cpu() || options.device == "sim";
+  const bool on_cpu = request.device.is_cpu() || options.device == "sim";
   request.dtype = parse_dtype("infer.dtype", options.dtype, on_cpu ? at::kFloat : at::kBFloat16);
   request.vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat);
-  return memory::make_plan(options.memory, request);
+  return request;
 }
 
 std::unique_ptr<Pipeline> open_pipeline(const EngineOptions& options, c10::Device device) {
@@ -49,16 +53,90 @@ std::unique_ptr<Pipeline> open_pipeline(const EngineOptions& options, c10::Devic
 }  // namespace
 
 struct Engine::Impl {
+  memory::MemoryConfig config;
+  memory::PlanRequest devices;
   memory::MemoryPlan plan;
   std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<Planner> planner{};  ///< made when first asked
+  std::optional<PlanChoice> choice{};
+
+  /// Whether a request decides what its plan is.
+  bool chooses() const { return !config.low_mem_level || config.vram_limit; }
+  const Planner& the_planner();
+  std::int64_t weights_held() const;
+  MemoryBudget budget() const;
+  void take(const memory::MemoryPlan& plan);
+  std::string what_would_fit(const Request& request);
 };
+
+const Planner& Engine::Impl::the_planner() {
+  if (!planner)
+    planner = std::make_unique<Planner>(pipeline->for_plan(), planned_device(devices.device));
+  return *planner;
+}
+
+/// Bytes that are free again once the components are let go.
+std::int64_t Engine::Impl::weights_held() const {
+  std::int64_t bytes = 0;
+  for (const memory::Component* component : pipeline->components())
+    if (plan.component(component->name()).device == devices.device)
+      bytes += component->module().bound_bytes();
+  return bytes;
+}
+
+MemoryBudget Engine::Impl::budget() const {
+  const c10::Device device = devices.device;
+  const device::MemoryRoom room = device::memory_room(device);
+  MemoryBudget budget;
+  // On a CPU all that the process holds counts, and its libraries are there already.
+  if (device.is_cpu()) budget.base_bytes = device::resident_bytes() - weights_held();
+  const std::int64_t free = room.free_bytes + weights_held() + budget.base_bytes;
+  budget.bytes = free;
+  budget.source = "free memory of " + device.str();
+  if (!config.vram_limit) return budget;
+  const auto& limit = *config.vram_limit;
+  const std::int64_t bytes =
+      limit.bytes > 0
+          ? limit.bytes
+          : static_cast<std::int64_t>(limit.share * static_cast<double>(room.total_bytes));
+  if (bytes > free) return budget;
+  budget.bytes = bytes;
+  budget.source = "infer.vram_limit";
+  return budget;
+}
+
+/// Obeys a plan from now on; components that it treats otherwise are let go.
+void Engine::Impl::take(const memory::MemoryPlan& next) {
+  if (next == plan) return;
+  plan = next;
+  for (memory::Component* component : pipeline->components()) component->offload();
+}
+
+/// After running out of memory: the levels that the device has room for.
+std::string Engine::Impl::what_would_fit(const Request& request) {
+  if (devices.device.is_cpu()) return "";
+  const std::int64_t total = device::memory_room(devices.device).total_bytes;
+  std::vector<std::string> levels;
+  for (int level = plan.low_mem_level + 1; level < memory::kLevels; ++level) {
+    memory::MemoryConfig lower = config;
+    lower.low_mem_level = level;
+    const auto forecast = the_planner().forecast(request, memory::make_plan(lower, devices));
+    if (forecast.peak_device_bytes <= total)
+      levels.push_back(fmt::format("infer.diffusion.low_mem_level={} needs {}", level,
+                                   format_bytes(forecast.peak_device_bytes)));
+  }
+  if (levels.empty()) return "no level holds this request here; see chitu plan";
+  return "what would fit: " + join(levels);
+}
 
 Engine::Engine(const EngineOptions& options) {
   const c10::InferenceMode inference;
   if (options.threads > 0) at::set_num_threads(options.threads);
-  auto plan = plan_for(options);
-  auto pipeline = open_pipeline(options, plan.transformer.device);
-  impl_ = std::make_unique<Impl>(Impl{std::move(plan), std::move(pipeline)});
+  const auto devices = devices_of(options);
+  auto plan = memory::make_plan(options.memory, devices);
+  auto pipeline = open_pipeline(options, devices.device);
+  impl_ =
+      std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
 }
 
 Engine::~Engine() = default;
@@ -72,14 +150,34 @@ Request Engine::complete(const PartialRequest& partial) const {
 std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
                                                     const RunOptions& options) {
   const c10::InferenceMode inference;
-  impl_->pipeline->check(request);
+  choose_plan(request);
   pipeline::TensorDump dump;
   pipeline::Context context{impl_->plan, options.observers, options.stop,
                             options.dump_tensors.empty() ? nullptr : &dump};
-  auto saved = impl_->pipeline->run({request, output}, context);
+  const auto saved = [&] {
+    try {
+      return impl_->pipeline->run({request, output}, context);
+    } catch (const std::exception& error) {
+      if (exit_code(error) != kOutOfMemory || impl_->chooses()) throw;
+      const std::string advice = impl_->what_would_fit(request);
+      if (advice.empty()) throw;
+      throw OutOfMemoryError(explain(error) + "\n" + advice);
+    }
+  }();
   if (context.dump) io::write_safetensors(options.dump_tensors, dump.tensors());
   return saved.paths;
 }
+
+const memory::MemoryPlan& Engine::choose_plan(const Request& request) {
+  impl_->pipeline->check(request);
+  if (!impl_->chooses()) return impl_->plan;
+  impl_->choice = pipelines::choose_plan(impl_->the_planner(), impl_->config, impl_->devices,
+                                         request, impl_->budget());
+  impl_->take(impl_->choice->forecast.plan);
+  return impl_->plan;
+}
+
+const std::optional<PlanChoice>& Engine::choice() const { return impl_->choice; }
 
 const pipeline::Graph& Engine::graph() const { return impl_->pipeline->graph(); }
 const memory::MemoryPlan& Engine::plan() const { return impl_->plan; }

@@ -12,6 +12,7 @@
 #include "chitu_core/memory/memory_config.h"
 #include "chitu_core/pipeline/events.h"
 #include "pipelines/pipeline.h"
+#include "pipelines/plan_choice.h"
 #include "pipelines/request.h"
 
 namespace chitu::pipelines {
@@ -65,6 +66,14 @@ class Engine {
   std::vector<std::filesystem::path> generate(const Request& request, const Output& output) {
     return generate(request, output, RunOptions{});
   }
+
+  /// With low_mem_level auto or a vram_limit: the plan for this request, from what is free now.
+  /// generate() does the same first. Else the plan of the options.
+  ///
+  /// throws  OutOfMemoryError naming the least that would do
+  const memory::MemoryPlan& choose_plan(const Request& request);
+  /// How the plan was chosen; empty when it was not.
+  const std::optional<PlanChoice>& choice() const;
 
   const pipeline::Graph& graph() const;
   const memory::MemoryPlan& plan() const;

@@ -30,7 +30,8 @@ double process_start_after_boot() {
 nlohmann::json component_json(const memory::ComponentPlan& plan) {
   return {{"residency", memory::to_string(plan.residency)},
           {"device", plan.device.str()},
-          {"dtype", c10::toString(plan.dtype)}};
+          {"dtype", c10::toString(plan.dtype)},
+          {"resident_layers", plan.resident_layers}};
 }
 
 }  // namespace
@@ -114,6 +115,16 @@ nlohmann::json to_json(const Request& request) {
       {"fps", request.fps},
       {"max_sequence_length", request.max_sequence_length},
       {"flow_shift", request.flow_shift ? nlohmann::json(*request.flow_shift) : nlohmann::json()}};
+}
+
+nlohmann::json to_json(const PlanChoice& choice) {
+  nlohmann::json rejected = nlohmann::json::array();
+  for (const auto& [level, bytes] : choice.rejected)
+    rejected.push_back({{"low_mem_level", level}, {"needed_bytes", bytes}});
+  return {{"budget", choice.budget.source},
+          {"budget_bytes", choice.budget.bytes},
+          {"needed_bytes", choice.needed_bytes},
+          {"rejected", rejected}};
 }
 
 nlohmann::json to_json(const memory::MemoryPlan& plan) {

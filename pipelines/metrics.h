@@ -9,6 +9,7 @@
 
 #include "chitu_core/memory/plan.h"
 #include "chitu_core/pipeline/events.h"
+#include "pipelines/plan_choice.h"
 #include "pipelines/request.h"
 
 namespace chitu::pipelines {
@@ -49,5 +50,6 @@ class Metrics final : public pipeline::Observer {
 /// The request and the plan as they stand in metrics.json.
 nlohmann::json to_json(const Request& request);
 nlohmann::json to_json(const memory::MemoryPlan& plan);
+nlohmann::json to_json(const PlanChoice& choice);
 
 }  // namespace chitu::pipelines

@@ -36,6 +36,9 @@ class Pipeline {
   /// Runs the stages up to the frames. In a plan, needs a pipeline made for one.
   virtual void make_frames(Job job, pipeline::Context& context) const = 0;
 
+  /// Layers of the transformer, which streaming brings in one by one.
+  virtual std::int64_t transformer_layers() const = 0;
+
   /// The same pipeline with weights of which the sizes alone are known.
   virtual std::unique_ptr<Pipeline> for_plan() const = 0;
 };

@@ -98,6 +98,12 @@ Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Reque
 
 }  // namespace
 
+device::PlannedDevice planned_device(c10::Device device) {
+  const bool on_cpu = device.is_cpu() || device.type() == c10::kPrivateUse1;
+  // libtorch's caching allocator of accelerators rounds requests up to 512 bytes.
+  return {.host_kernels = on_cpu, .granule = on_cpu ? 1 : 512};
+}
+
 Planner::Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device)
     : pipeline_(std::move(pipeline)), device_(device) {}
 

@@ -29,6 +29,9 @@ struct Forecast {
   double flops = 0;
 };
 
+/// What a plan for this device has to know of it.
+device::PlannedDevice planned_device(c10::Device device);
+
 /// Runs a pipeline with neither weights nor arithmetic, and says what it would hold and move: exact
 /// shapes through the very code of a run.
 class Planner {

@@ -4,7 +4,9 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
 #include <fstream>
+#include <optional>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
@@ -14,16 +16,21 @@ namespace chitu::device {
 namespace {
 
 std::optional<c10::DeviceType> accelerator() {
-  // The current process may hold an accelerator build of libtorch and yet no such device.
-  const auto found = at::accelerator::getAccelerator(false);
-  if (!found || at::accelerator::deviceCount() == 0) return std::nullopt;
-  if (*found == c10::kPrivateUse1) return std::nullopt;  // sim is taken by its name alone
-  return *found;
+  // Asked once: libtorch answers with sim from when that is known to it, and sim is taken by its
+  // name alone. The process may hold an accelerator build of libtorch and yet no such device.
+  static const auto first = []() -> std::optional<c10::DeviceType> {
+    const auto found = at::accelerator::getAccelerator(false);
+    if (!found || *found == c10::kPrivateUse1 || at::accelerator::deviceCount() == 0)
+      return std::nullopt;
+    return *found;
+  }();
+  return first;
 }
 
-/// A field of /proc/self/status, such as VmHWM, in bytes; 0 where the system has no such file.
-std::int64_t status_bytes(std::string_view field) {
-  std::ifstream status("/proc/self/status");
+/// A field of a file of the kernel's, such as VmHWM of /proc/self/status, in bytes; 0 where the
+/// system has no such file.
+std::int64_t kernel_bytes(const char* file, std::string_view field) {
+  std::ifstream status(file);
   for (std::string line; std::getline(status, line);) {
     if (line.rfind(field, 0) != 0) continue;
     return std::stoll(line.substr(field.size() + 1)) * 1024;
@@ -31,7 +38,31 @@ std::int64_t status_bytes(std::string_view field) {
   return 0;
 }
 
+std::int64_t status_bytes(std::string_view field) {
+  return kernel_bytes("/proc/self/status", field);
+}
+
+/// The number in a file of the control group; empty where there is none, or no limit.
+std::optional<std::int64_t> group_bytes(const char* file) {
+  std::ifstream stream(file);
+  std::int64_t bytes = 0;
+  return stream >> bytes ? std::optional(bytes) : std::nullopt;
+}
+
+MemoryRoom host_room() {
+  MemoryRoom room{kernel_bytes("/proc/meminfo", "MemTotal:"),
+                  kernel_bytes("/proc/meminfo", "MemAvailable:")};
+  const auto most = group_bytes("/sys/fs/cgroup/memory.max");
+  if (!most || *most >= room.total_bytes) return room;
+  const std::int64_t used = group_bytes("/sys/fs/cgroup/memory.current").value_or(0);
+  room.total_bytes = *most;
+  room.free_bytes = std::min(room.free_bytes, std::max<std::int64_t>(0, *most - used));
+  return room;
+}
+
 }  // namespace
+
+bool has_accelerator() { return accelerator().has_value(); }
 
 std::vector<std::string> available() {
   std::vector<std::string> names{"cpu", "sim"};
@@ -69,6 +100,12 @@ MemoryUse memory_use(c10::Device device) {
   const auto all = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   return {stats.allocated_bytes[all].current, stats.reserved_bytes[all].current,
           stats.allocated_bytes[all].peak};
+}
+
+MemoryRoom memory_room(c10::Device device) {
+  if (device.is_cpu()) return host_room();
+  const auto [free, total] = at::getDeviceAllocator(device.type())->getMemoryInfo(device.index());
+  return {static_cast<std::int64_t>(total), static_cast<std::int64_t>(free)};
 }
 
 void reset_peak(c10::Device device) {

@@ -14,6 +14,9 @@ namespace chitu::device {
 /// Throws InputError when there is no such device here, naming those that there are.
 c10::Device resolve(std::string_view name);
 
+/// Whether libtorch finds an accelerator here; sim is none.
+bool has_accelerator();
+
 /// The devices at hand, "cpu" first.
 std::vector<std::string> available();
 
@@ -25,6 +28,14 @@ struct MemoryUse {
 };
 MemoryUse memory_use(c10::Device device);
 void reset_peak(c10::Device device);
+
+/// What the device has in all, and what of it nobody holds at present. On the CPU the system's
+/// memory, or the share of it that a control group allows this process.
+struct MemoryRoom {
+  std::int64_t total_bytes = 0;
+  std::int64_t free_bytes = 0;
+};
+MemoryRoom memory_room(c10::Device device);
 
 /// The process's resident set now and at its highest since start or reset_peak(cpu), in bytes.
 /// Read from /proc/self/status.

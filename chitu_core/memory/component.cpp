@@ -20,17 +20,16 @@ bool Component::onload(const WeightFormat& format) {
   return onloaded_ = true;
 }
 
-bool Component::onload_streamed(const WeightFormat& format, std::int64_t resident_layers) {
-  if (onloaded_ && stream_ && format == format_ && resident_layers == resident_layers_)
-    return false;
+bool Component::onload_streamed(const WeightFormat& format, const StreamOptions& options) {
+  if (onloaded_ && stream_ && format == format_ && options == stream_options_) return false;
   offload();
   const auto layers = module_->layers();
-  const SpreadLayers resident{resident_layers, static_cast<std::int64_t>(layers.size())};
+  const SpreadLayers resident{options.resident_layers, static_cast<std::int64_t>(layers.size())};
   with_context("onload " + name_, [&] {
     device::with_own_errors([&] {
       bind_outside_layers(*module_, *source_, format, resident);
       try {
-        stream_ = std::make_unique<LayerStream>(layers, *source_, format, resident);
+        stream_ = std::make_unique<LayerStream>(layers, *source_, format, options);
       } catch (...) {
         module_->unbind();
         throw;
@@ -38,7 +37,7 @@ bool Component::onload_streamed(const WeightFormat& format, std::int64_t residen
     });
   });
   format_ = format;
-  resident_layers_ = resident_layers;
+  stream_options_ = options;
   return onloaded_ = true;
 }
 

@@ -28,9 +28,9 @@ class Component {
   bool onloaded() const { return onloaded_; }
   /// Binds the weights. False when they are there in this format already.
   bool onload(const WeightFormat& format);
-  /// Binds what stands outside the layers, and so many layers, spread evenly; begin_passes() tells
-  /// who brings the others. Tables of which few rows are read stay in the file.
-  bool onload_streamed(const WeightFormat& format, std::int64_t resident_layers = 0);
+  /// Binds what stands outside the layers, and the resident layers, spread evenly; begin_passes()
+  /// tells who brings the others. Tables of which few rows are read stay in the file.
+  bool onload_streamed(const WeightFormat& format, const StreamOptions& options = {});
   void offload() noexcept;
 
   /// Announces so many passes over the layers. Returns whom the model tells about each layer; null
@@ -48,7 +48,7 @@ class Component {
   std::unique_ptr<LayerStream> stream_;
   LayerStream::Traffic before_;  ///< of earlier streams
   WeightFormat format_;
-  std::int64_t resident_layers_ = 0;
+  StreamOptions stream_options_;
   bool onloaded_ = false;
 };
 

@@ -26,16 +26,17 @@ std::int64_t bytes_of(const Parameter &parameter) {
 }  // namespace
 
 LayerStream::LayerStream(Layers layers, const WeightSource &source, const WeightFormat &format,
-                         const SpreadLayers &resident, int slots)
+                         const StreamOptions &options)
     : source_(source), device_(format.device), planned_(device::planning()) {
+  const SpreadLayers resident{options.resident_layers, static_cast<std::int64_t>(layers.size())};
   for (const auto &[name, module] : layers) {
     const auto index = static_cast<std::int64_t>(streamed_.size());
     streamed_.push_back(!resident(index));
     if (streamed_.back()) plan_layer(index, name + ".", *module, format);
   }
   if (layers_.empty()) return;
-  make_slabs(on_device_, device_, slots);
-  if (!device::is_host(device_)) make_slabs(on_host_, c10::kCPU, slots);
+  make_slabs(on_device_, device_, options.slots);
+  if (!device::is_host(device_)) make_slabs(on_host_, c10::kCPU, options.slots);
   if (!planned_) start_threads();
 }
 

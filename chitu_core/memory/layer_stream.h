@@ -29,6 +29,13 @@ struct SpreadLayers {
   }
 };
 
+/// How a component's layers are streamed.
+struct StreamOptions {
+  std::int64_t resident_layers = 0;  ///< stay on the device
+  int slots = 2;                     ///< slabs, 2 or more: one computes while the others fill
+  bool operator==(const StreamOptions &) const = default;
+};
+
 /// Brings the layers of a module to a device one after another, while earlier
 /// ones compute.
 ///
@@ -49,13 +56,11 @@ class LayerStream final : public LayerObserver {
     std::int64_t bytes = 0;
   };
 
-  /// layers    name in the source, and module; they and the source outlive the
-  ///           stream
-  /// resident  those that are bound already
-  /// slots     slabs, 2 or more: one computes while the others fill
-  /// throws    Error for a weight that is not contiguous; OutOfMemoryError
+  /// layers  name in the source, and module; they and the source outlive the
+  ///         stream. Those that are resident are bound already
+  /// throws  Error for a weight that is not contiguous; OutOfMemoryError
   LayerStream(Layers layers, const WeightSource &source, const WeightFormat &format,
-              const SpreadLayers &resident = {}, int slots = 2);
+              const StreamOptions &options);
   ~LayerStream() override;
   LayerStream(const LayerStream &) = delete;
   LayerStream &operator=(const LayerStream &) = delete;

@@ -20,10 +20,18 @@ constexpr auto config_names(VaeTiling) {
                     std::pair{"blend", VaeTiling::blend}};
 }
 
+/// infer.vram_limit: so many bytes, or a share of what the device has.
+struct MemoryLimit {
+  std::int64_t bytes = 0;
+  double share = 0;  ///< 0 to 1; used when bytes is 0
+  bool operator==(const MemoryLimit&) const = default;
+};
+
 /// What the user says about memory: the level, and keys that override single entries of its plan;
 /// empty = as the level says.
 struct MemoryConfig {
-  int low_mem_level = 0;                         ///< infer.diffusion.low_mem_level, 0 to 3
+  std::optional<int> low_mem_level = 0;  ///< infer.diffusion.low_mem_level, 0 to 3; empty = auto
+  std::optional<MemoryLimit> vram_limit;
   std::optional<VaeTiling> vae_tiling;           ///< infer.vae_tiling
   std::optional<std::int64_t> vae_tile_latents;  ///< infer.vae_tile_size
   /// infer.offload_text_encoder: true lets it go after its stage, false keeps it.
@@ -31,6 +39,9 @@ struct MemoryConfig {
   std::optional<bool> offload_vae;   ///< infer.offload_vae: likewise
   std::optional<bool> offload_dit;   ///< infer.offload_dit: true streams the transformer's layers
   bool text_encoder_on_cpu = false;  ///< infer.text_encoder_device=cpu
+  /// infer.sequential_load: true brings every component in for its stages alone.
+  std::optional<bool> sequential_load;
+  std::optional<std::int64_t> prefetch_blocks;  ///< infer.prefetch_blocks: layers fetched ahead
   bool operator==(const MemoryConfig&) const = default;
 };
 

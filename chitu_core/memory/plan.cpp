@@ -42,6 +42,12 @@ void offload(ComponentPlan& component, const std::optional<bool>& wanted) {
     component.residency = Residency::offloaded;
 }
 
+void load_for_stages(ComponentPlan& component, bool alone) {
+  const Residency from = alone ? Residency::resident : Residency::offloaded;
+  if (component.residency == from)
+    component.residency = alone ? Residency::offloaded : Residency::resident;
+}
+
 /// The keys that stand for a single entry, whatever the level says.
 void override_entries(MemoryPlan& plan, const MemoryConfig& config) {
   if (config.vae_tile_latents) plan.vae_tile_latents = *config.vae_tile_latents;
@@ -56,17 +62,21 @@ void override_entries(MemoryPlan& plan, const MemoryConfig& config) {
     plan.keep_text_kv = !*config.offload_dit;
   }
   if (config.text_encoder_on_cpu) plan.text_encoder.device = c10::kCPU;
+  if (config.sequential_load)
+    for (ComponentPlan* component : {&plan.text_encoder, &plan.transformer, &plan.vae})
+      load_for_stages(*component, *config.sequential_load);
+  if (config.prefetch_blocks) plan.prefetch_blocks = *config.prefetch_blocks;
 }
 
 }  // namespace
 
 MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
   MemoryPlan plan;
-  plan.low_mem_level = config.low_mem_level;
+  plan.low_mem_level = config.low_mem_level.value_or(0);
   plan.text_encoder = {Residency::resident, request.device, request.dtype};
   plan.transformer = {Residency::resident, request.device, request.dtype};
   plan.vae = {Residency::resident, request.device, request.vae_dtype};
-  for (const std::string_view name : strategies_of_level(config.low_mem_level)) {
+  for (const std::string_view name : strategies_of_level(plan.low_mem_level)) {
     Registry<Strategy>::instance().at(name, "memory strategy").edit(plan, config);
     plan.strategies.emplace_back(name);
   }

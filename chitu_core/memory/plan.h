@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "chitu_core/memory/layer_stream.h"
 #include "chitu_core/memory/memory_config.h"
 
 namespace chitu::memory {
@@ -40,8 +41,13 @@ struct MemoryPlan {
   std::int64_t vae_tile_latents = 32;  ///< side of an exact tile: 256 pixels, as diffusers has it
   /// Keep the cross-attention keys and values of a prompt, the same at every step, between steps.
   bool keep_text_kv = true;
+  std::int64_t prefetch_blocks = 1;  ///< layers that are fetched while an earlier one computes
 
   const ComponentPlan& component(std::string_view name) const;
+  StreamOptions stream_options(const ComponentPlan& component) const {
+    return {component.resident_layers, static_cast<int>(1 + prefetch_blocks)};
+  }
+  bool operator==(const MemoryPlan&) const = default;
 };
 
 /// The device and dtypes that the user chose, before any strategy.
@@ -51,7 +57,8 @@ struct PlanRequest {
   at::ScalarType vae_dtype = at::kFloat;
 };
 
-/// Applies the strategies of the level's row, then the keys that override single entries.
+/// Applies the strategies of the level's row, then the keys that override single entries. Without a
+/// level, which is then chosen for each request, those of level 0.
 ///
 /// throws  InputError when the level names a strategy that this build does not have
 MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request);

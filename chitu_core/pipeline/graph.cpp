@@ -42,10 +42,10 @@ std::vector<Graph::Lifetime> Graph::lifetimes() const {
 void Graph::onload_for(std::size_t stage, Context& context) const {
   for (memory::Component* component : stages_[stage].components) {
     const memory::ComponentPlan& plan = context.plan.component(component->name());
-    const bool came =
-        plan.residency == memory::Residency::streamed
-            ? component->onload_streamed({plan.device, plan.dtype}, plan.resident_layers)
-            : component->onload({plan.device, plan.dtype});
+    const memory::WeightFormat format{plan.device, plan.dtype};
+    const bool came = plan.residency == memory::Residency::streamed
+                          ? component->onload_streamed(format, context.plan.stream_options(plan))
+                          : component->onload(format);
     if (!came) continue;
     context.tell([&](Observer& observer) {
       observer.component_onloaded(component->name(), component->module().bound_bytes());

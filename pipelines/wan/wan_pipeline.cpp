@@ -112,6 +112,7 @@ class WanPipeline final : public Pipeline {
     if (!parts_.tokenizer) job.longest_prompts = true;
     graph_.run(std::move(job), *frames_, context);
   }
+  std::int64_t transformer_layers() const override { return parts_.transformer.config.num_layers; }
   std::unique_ptr<Pipeline> for_plan() const override;
 
  private:

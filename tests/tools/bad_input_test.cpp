@@ -58,7 +58,8 @@ TEST_CASE("wrong keys and values are refused with the nearest right ones", "[e2e
   bad.refused({"infer.difusion.low_mem_level=2"}, "diffusion");
   bad.refused({"request.widht=32"}, "width");
   bad.refused({"infer.diffusion.low_mem_level=five"}, "five");
-  bad.refused({"infer.diffusion.low_mem_level=7"}, "0 to 3");
+  bad.refused({"infer.diffusion.low_mem_level=7"}, "expected one of 0, 1, 2, 3, auto, got 7");
+  bad.refused({"infer.vram_limit=lots"}, "infer.vram_limit=lots: expected an amount of memory");
   bad.refused({"infer.dtype=int8"}, "float32");
   bad.refused({"request.width=wide"}, "request.width");
   bad.refused({"request.width=100"}, "16");

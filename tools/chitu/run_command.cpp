@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
 #include "chitu_core/config/yaml_writer.h"
@@ -138,6 +139,7 @@ class Run {
         request_(engine_.complete(settings_.request)),
         metrics_(engine_.plan().transformer.device) {
     check_output(request_, settings_.output);
+    engine_.choose_plan(request_);  // what cannot fit is refused before anything is written
     const auto& dump = settings_.debug.dump_tensors;
     const bool inside = wants_chdir(composition_) && dump && fs::path(*dump).is_relative();
     if (dump && !inside) check_dump(*dump);
@@ -157,6 +159,7 @@ class Run {
         folder.write(kLogName, "");
         start_log_file(folder.path() / kLogName);
       }
+      log_choice();
       const auto files = generate(folder);
       finish(folder, "done", files);
       last_engine = OpenEngine{settings_.engine_options(), std::move(engine_)};
@@ -192,6 +195,21 @@ class Run {
     return engine_.generate(request_, output, options);
   }
 
+  void log_choice() const {
+    const auto& choice = engine_.choice();
+    if (!choice) return;
+    for (const auto& [level, bytes] : choice->rejected)
+      logger("memory")->info("low_mem_level {} needs {}, {} has {}", level, format_bytes(bytes),
+                             choice->budget.source, format_bytes(choice->budget.bytes));
+    const auto& plan = choice->forecast.plan;
+    logger("memory")->info(
+        "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, tiles of {} "
+        "latents",
+        plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(choice->budget.bytes),
+        memory::to_string(plan.transformer.residency), plan.transformer.resident_layers,
+        plan.vae_tile_latents);
+  }
+
   void finish(const RunFolder& folder, const std::string& status,
               const std::vector<fs::path>& files) {
     auto report = metrics_.report();
@@ -199,6 +217,8 @@ class Run {
     report["config_sha256"] = io::sha256(config::to_yaml(composition_.resolved()));
     report["request"] = pipelines::to_json(request_);
     report["plan"] = pipelines::to_json(engine_.plan());
+    if (const auto& choice = engine_.choice())
+      report["plan"]["choice"] = pipelines::to_json(*choice);
     for (const memory::Component* component : engine_.components())
       report["streamed"][component->name()] = {{"layers", component->traffic().layers},
                                                {"bytes", component->traffic().bytes}};

@@ -1,5 +1,9 @@
 #include "tools/chitu/settings.h"
 
+#include <charconv>
+
+#include "chitu_core/common/bytes.h"
+#include "chitu_core/common/error.h"
 #include "chitu_core/nn/attention.h"
 
 namespace chitu::tools {
@@ -22,8 +26,9 @@ void ModelSettings::bind(config::Binder& b) {
 }
 
 void DiffusionSettings::bind(config::Binder& b) {
-  b.field("low_mem_level", low_mem_level, between(0, 3),
-          "0 keeps everything on the device, 3 holds the least there");
+  b.field("low_mem_level", low_mem_level, one_of({"0", "1", "2", "3", "auto"}),
+          "0 keeps everything on the device, 3 holds the least there, auto: the fastest that fits; "
+          "null: 0, or auto with infer.vram_limit");
 }
 
 void InferSettings::bind(config::Binder& b) {
@@ -41,6 +46,12 @@ void InferSettings::bind(config::Binder& b) {
           "let the text encoder go after its stage; null: as the level says");
   b.field("offload_vae", offload_vae, "bring the VAE in for its stage alone; null: likewise");
   b.field("offload_dit", offload_dit, "stream the transformer layer by layer; null: likewise");
+  b.field("sequential_load", sequential_load,
+          "bring each component in for its stages alone; null: as the level says");
+  b.field("prefetch_blocks", prefetch_blocks, between(1, 64),
+          "streamed layers fetched while an earlier one computes; null: 1");
+  b.field("vram_limit", vram_limit,
+          "most memory on the device: 6 or 6GiB, 512MiB, 80%; on a CPU, of the process; null: all");
   b.field("text_encoder_device", text_encoder_device, one_of({"cpu"}),
           "cpu: compute the prompt there; null: on the device");
 }
@@ -89,6 +100,35 @@ void Settings::bind(config::Binder& b) {
   b.field("debug", debug, "looking inside");
 }
 
+namespace {
+
+/// infer.vram_limit as people write it.
+memory::MemoryLimit parse_limit(const std::string& text) {
+  const auto bad = [&] {
+    return InputError("infer.vram_limit=" + text +
+                      ": expected an amount of memory such as 6, 6GiB, 512MiB, or a share of the "
+                      "device's such as 80%");
+  };
+  if (text.ends_with('%')) {
+    double percent = 0;
+    const char* end = text.data() + text.size() - 1;
+    const auto [rest, error] = std::from_chars(text.data(), end, percent);
+    if (error != std::errc() || rest != end || percent <= 0 || percent > 100) throw bad();
+    return {.share = percent / 100};
+  }
+  const auto bytes = parse_bytes(text);
+  if (!bytes || *bytes == 0) throw bad();
+  return {.bytes = *bytes};
+}
+
+std::optional<int> level_of(const InferSettings& infer) {
+  const auto& level = infer.diffusion.low_mem_level;
+  if (!level) return infer.vram_limit ? std::nullopt : std::optional(0);
+  return *level == "auto" ? std::nullopt : std::optional(std::stoi(*level));
+}
+
+}  // namespace
+
 pipelines::EngineOptions Settings::engine_options() const {
   pipelines::EngineOptions options;
   options.ckpt_dir = model.ckpt_dir;
@@ -105,7 +145,10 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.vae_dtype = infer.vae_dtype;
   options.attn_type = infer.attn_type;
   options.threads = infer.threads.value_or(0);
-  options.memory.low_mem_level = infer.diffusion.low_mem_level;
+  options.memory.low_mem_level = level_of(infer);
+  if (infer.vram_limit) options.memory.vram_limit = parse_limit(*infer.vram_limit);
+  options.memory.sequential_load = infer.sequential_load;
+  options.memory.prefetch_blocks = infer.prefetch_blocks;
   options.memory.vae_tiling = infer.vae_tiling;
   options.memory.vae_tile_latents = infer.vae_tile_size;
   options.memory.offload_text_encoder = infer.offload_text_encoder;

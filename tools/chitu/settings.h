@@ -28,7 +28,7 @@ struct ModelSettings {
 
 /// The group `infer.diffusion`.
 struct DiffusionSettings {
-  int low_mem_level = 0;
+  std::optional<std::string> low_mem_level;
   void bind(config::Binder& binder);
 };
 
@@ -41,7 +41,9 @@ struct InferSettings {
   DiffusionSettings diffusion;
   std::optional<memory::VaeTiling> vae_tiling;
   std::optional<std::int64_t> vae_tile_size;
-  std::optional<bool> offload_text_encoder, offload_vae, offload_dit;
+  std::optional<bool> offload_text_encoder, offload_vae, offload_dit, sequential_load;
+  std::optional<std::int64_t> prefetch_blocks;
+  std::optional<std::string> vram_limit;
   std::optional<std::string> text_encoder_device;
   void bind(config::Binder& binder);
 };

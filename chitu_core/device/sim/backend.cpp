@@ -4,6 +4,7 @@
 
 #include <mutex>
 
+#include "chitu_core/device/device.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/device/sim/memory.h"
 
@@ -55,6 +56,7 @@ class Hooks final : public at::PrivateUse1HooksInterface {
 
 void register_sim() {
   static std::once_flag registered;
+  has_accelerator();  // asks libtorch while it still answers with a real one
   std::call_once(registered, [] {
     static sim::Hooks hooks;
     at::RegisterPrivateUse1HooksInterface(&hooks);

@@ -1,0 +1,119 @@
+#include "pipelines/plan_choice.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "chitu_core/common/bytes.h"
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/memory/levels.h"
+
+namespace chitu::pipelines {
+namespace {
+
+/// Sides of exact tiles in latents, after the usual one.
+constexpr std::int64_t kSmallerTiles[] = {24, 16, 8};
+
+class Chooser {
+ public:
+  Chooser(const Planner& planner, const Request& request, const MemoryBudget& budget)
+      : planner_(planner), request_(request), budget_(budget) {}
+
+  std::int64_t needed(const Forecast& forecast) const { return needed_bytes(forecast, budget_); }
+  bool fits(const Forecast& forecast) const { return needed(forecast) <= budget_.bytes; }
+  Forecast forecast(const memory::MemoryPlan& plan) const {
+    return planner_.forecast(request_, plan);
+  }
+
+  /// The plan's forecast, with smaller tiles while they lower a peak that does not fit.
+  Forecast with_tiles(memory::MemoryPlan plan, bool may_shrink) const {
+    Forecast best = forecast(plan);
+    if (!may_shrink || plan.vae_tiling != memory::VaeTiling::exact) return best;
+    for (const std::int64_t side : kSmallerTiles) {
+      if (fits(best) || side >= plan.vae_tile_latents) continue;
+      plan.vae_tile_latents = side;
+      Forecast smaller = forecast(plan);
+      if (needed(smaller) >= needed(best)) break;
+      best = std::move(smaller);
+    }
+    return best;
+  }
+
+  /// A streamed transformer with as many layers on the device as the budget takes.
+  Forecast with_resident_layers(Forecast streamed) const {
+    if (streamed.plan.transformer.residency != memory::Residency::streamed) return streamed;
+    memory::MemoryPlan whole = streamed.plan;
+    whole.transformer.residency = memory::Residency::offloaded;
+    if (Forecast all = forecast(whole); fits(all)) return all;
+    const std::int64_t layers = planner_.pipeline().transformer_layers();
+    // What one layer adds is found by adding one; the rest is checked, not trusted.
+    std::int64_t low = 0, high = layers;  // low fits, high does not
+    while (high - low > 1) {
+      memory::MemoryPlan plan = streamed.plan;
+      const std::int64_t middle = (low + high) / 2;
+      plan.transformer.resident_layers = middle;
+      if (Forecast more = forecast(plan); fits(more)) {
+        streamed = std::move(more);
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    return streamed;
+  }
+
+ private:
+  const Planner& planner_;
+  const Request& request_;
+  const MemoryBudget& budget_;
+};
+
+[[noreturn]] void refuse(const MemoryBudget& budget,
+                         const std::vector<PlanChoice::Rejected>& rejected) {
+  const auto least = std::min_element(
+      rejected.begin(), rejected.end(),
+      [](const auto& a, const auto& b) { return a.needed_bytes < b.needed_bytes; });
+  std::vector<std::string> levels;
+  for (const auto& [level, bytes] : rejected)
+    levels.push_back(fmt::format("level {} needs {}", level, format_bytes(bytes)));
+  throw OutOfMemoryError(
+      fmt::format("{}: {} do not hold this request; the least that does is {}B ({}) at "
+                  "infer.diffusion.low_mem_level={}; {}",
+                  budget.source, format_bytes(budget.bytes), least->needed_bytes,
+                  format_bytes(least->needed_bytes), least->low_mem_level, join(levels)));
+}
+
+}  // namespace
+
+std::int64_t needed_bytes(const Forecast& forecast, const MemoryBudget& budget) {
+  const bool on_host = forecast.plan.transformer.device.is_cpu();
+  return budget.base_bytes + (on_host ? forecast.peak_host_bytes : forecast.peak_device_bytes);
+}
+
+PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& config,
+                       const memory::PlanRequest& devices, const Request& request,
+                       const MemoryBudget& budget) {
+  const Chooser chooser(planner, request, budget);
+  PlanChoice choice;
+  choice.budget = budget;
+  const int first = config.low_mem_level.value_or(0);
+  const int last = config.low_mem_level.value_or(memory::kLevels - 1);
+  for (int level = first; level <= last; ++level) {
+    memory::MemoryConfig at_level = config;
+    at_level.low_mem_level = level;
+    Forecast forecast =
+        chooser.with_tiles(memory::make_plan(at_level, devices), !config.vae_tile_latents);
+    if (!chooser.fits(forecast)) {
+      choice.rejected.push_back({level, chooser.needed(forecast)});
+      continue;
+    }
+    choice.forecast = chooser.with_resident_layers(std::move(forecast));
+    choice.needed_bytes = chooser.needed(choice.forecast);
+    return choice;
+  }
+  refuse(budget, choice.rejected);
+}
+
+}  // namespace chitu::pipelines

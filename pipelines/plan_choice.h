@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "chitu_core/memory/memory_config.h"
+#include "chitu_core/memory/plan.h"
+#include "pipelines/planner.h"
+
+namespace chitu::pipelines {
+
+/// How much memory a plan may take, and who says so.
+struct MemoryBudget {
+  std::int64_t bytes = 0;
+  std::int64_t base_bytes = 0;  ///< held whatever the plan: on a CPU, the process itself
+  std::string source;           ///< "infer.vram_limit=6GiB", "free memory of sim:0"
+};
+
+/// The plan that was taken, and the faster ones that did not fit.
+struct PlanChoice {
+  struct Rejected {
+    int low_mem_level;
+    std::int64_t needed_bytes;
+  };
+  Forecast forecast;
+  std::int64_t needed_bytes = 0;
+  MemoryBudget budget;
+  std::vector<Rejected> rejected;
+};
+
+/// Most bytes that a forecast holds where it computes, with the process itself where that is the
+/// host.
+std::int64_t needed_bytes(const Forecast& forecast, const MemoryBudget& budget);
+
+/// The first level that fits, of the one that the configuration names or of all from the fastest
+/// on. Tiles become smaller where they alone are too large and the configuration names no size;
+/// what is left of the budget keeps layers of a streamed transformer on the device.
+///
+/// throws  OutOfMemoryError naming the smallest budget that would do, and what each level needs
+PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& config,
+                       const memory::PlanRequest& devices, const Request& request,
+                       const MemoryBudget& budget);
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,173 @@
+#include "pipelines/plan_choice.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/device/device.h"
+#include "chitu_core/device/sim.h"
+#include "chitu_core/io/safetensors.h"
+#include "pipelines/engine.h"
+#include "tests/pipelines/tiny_models.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace chitu::pipelines {
+namespace {
+
+using Catch::ContainsSubstring;
+
+EngineOptions on_sim(std::optional<std::int64_t> capacity = {}) {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = "sim";
+  options.sim.capacity_bytes = capacity;
+  options.memory.low_mem_level = std::nullopt;
+  options.memory.vae_tile_latents = 8;
+  return options;
+}
+
+/// What one run held at most, which plan it took and what it made.
+struct Outcome {
+  memory::MemoryPlan plan;
+  std::int64_t peak = 0;
+  std::int64_t streamed_bytes = 0;
+  at::Tensor latents;
+};
+
+struct Peak final : pipeline::Observer {
+  explicit Peak(c10::Device on) : device(on) { device::reset_peak(device); }
+  void stage_end(std::string_view) override {
+    bytes = std::max(bytes, device::memory_use(device).peak_bytes);
+  }
+  c10::Device device;
+  std::int64_t bytes = 0;
+};
+
+Outcome run(const EngineOptions& options, bool dump = false) {
+  const c10::InferenceMode inference;
+  const testing::TemporaryFolder folder;
+  Engine engine(options);
+  const Request request = engine.complete(small_request());
+  Peak peak(engine.choose_plan(request).transformer.device);
+  Engine::RunOptions how;
+  how.observers = {&peak};
+  if (dump) how.dump_tensors = folder / "dump.safetensors";
+  engine.generate(request, {}, how);
+  Outcome outcome{engine.plan(), peak.bytes, 0, {}};
+  for (const memory::Component* component : engine.components())
+    outcome.streamed_bytes += component->traffic().bytes;
+  if (dump) outcome.latents = io::SafetensorsFile(how.dump_tensors).tensor("final_latents").clone();
+  return outcome;
+}
+
+/// The least that a refusal names.
+std::int64_t least_named(const EngineOptions& options,
+                         const PartialRequest& request = small_request()) {
+  Engine engine(options);
+  try {
+    engine.choose_plan(engine.complete(request));
+  } catch (const OutOfMemoryError& error) {
+    const std::string text = error.what(), before = "the least that does is ";
+    return std::stoll(text.substr(text.find(before) + before.size()));
+  }
+  FAIL("expected a refusal");
+  return 0;
+}
+
+TEST_CASE("auto takes the fastest level that fits the device, and always runs when one does",
+          "[pipelines]") {
+  const std::int64_t least = least_named(on_sim(1000));
+  const std::int64_t plenty = run(on_sim(std::int64_t{1} << 30)).peak;
+  CHECK(least_named(on_sim(least - 1)) == least);
+  int level = 3;
+  std::int64_t streamed = -1;
+  const at::Tensor latents = run(on_sim(least), true).latents;
+  for (std::int64_t capacity = least; capacity < plenty + 40000; capacity += 20000) {
+    CAPTURE(capacity);
+    const Outcome outcome = run(on_sim(capacity));
+    CHECK(outcome.peak <= capacity);
+    CHECK(outcome.plan.low_mem_level <= level);
+    if (outcome.plan.low_mem_level == 3 && streamed >= 0)
+      CHECK(outcome.streamed_bytes <= streamed);  // what is left keeps layers
+    level = outcome.plan.low_mem_level;
+    streamed = outcome.streamed_bytes;
+  }
+  CHECK(level == 0);
+  CHECK(at::equal(latents, run(on_sim(plenty), true).latents));
+}
+
+TEST_CASE("infer.vram_limit holds at every level, or is refused before any work", "[pipelines]") {
+  EngineOptions options = on_sim();
+  options.memory.low_mem_level = GENERATE(0, 1, 2, 3);
+  CAPTURE(*options.memory.low_mem_level);
+  options.memory.vram_limit = memory::MemoryLimit{.bytes = 1000};
+  const std::int64_t least = least_named(options);
+  for (const double factor : {1.0, 1.1, 1.5, 3.0}) {
+    CAPTURE(factor);
+    options.memory.vram_limit->bytes = static_cast<std::int64_t>(factor * double(least));
+    CHECK(run(options).peak <= options.memory.vram_limit->bytes);
+  }
+  options.memory.vram_limit->bytes = least - 1;
+  CHECK(least_named(options) == least);
+  CHECK(device::memory_use(device::resolve("sim")).allocated_bytes == 0);
+}
+
+TEST_CASE("a share of the device is a limit too", "[pipelines]") {
+  EngineOptions options = on_sim(std::int64_t{1} << 30);
+  options.memory.vram_limit = memory::MemoryLimit{.share = 0.25};
+  Engine engine(options);
+  engine.choose_plan(engine.complete(small_request()));
+  REQUIRE(engine.choice());
+  CHECK(engine.choice()->budget.bytes == (std::int64_t{1} << 28));
+}
+
+TEST_CASE("tiles become smaller where they alone are too large", "[pipelines]") {
+  EngineOptions options = on_sim();
+  options.memory.vae_tile_latents.reset();
+  options.memory.vram_limit = memory::MemoryLimit{.bytes = 1000};
+  auto wide = small_request();
+  wide.width = 512;
+  options.memory.vram_limit->bytes = least_named(options, wide);
+  Engine tight(options);
+  CHECK(tight.choose_plan(tight.complete(wide)).vae_tile_latents < 32);
+}
+
+TEST_CASE("one engine takes another plan for another request", "[pipelines]") {
+  EngineOptions options = on_sim();
+  auto large = small_request();
+  large.width = 272;
+  large.num_frames = 9;
+  {
+    Engine measure(options);
+    measure.choose_plan(measure.complete(large));
+    options.memory.vram_limit = memory::MemoryLimit{.bytes = measure.choice()->needed_bytes - 1};
+  }
+  Engine engine(options);
+  for (const auto& partial : {small_request(), large, small_request()}) {
+    const Request request = engine.complete(partial);
+    Peak peak(engine.choose_plan(request).transformer.device);
+    Engine::RunOptions how;
+    how.observers = {&peak};
+    engine.generate(request, {}, how);
+    CHECK(peak.bytes <= options.memory.vram_limit->bytes);
+    CHECK((engine.plan().low_mem_level == 0) == (partial.width != large.width));
+  }
+}
+
+TEST_CASE("running out of memory names the levels that would fit", "[pipelines]") {
+  EngineOptions options = on_sim(least_named(on_sim(1000)));
+  options.memory.low_mem_level = 0;
+  Engine engine(options);
+  try {
+    engine.generate(engine.complete(small_request()), {});
+    FAIL("expected to run out of memory");
+  } catch (const std::exception& error) {
+    CHECK(exit_code(error) == 3);
+    CHECK_THAT(explain(error),
+               ContainsSubstring("what would fit: infer.diffusion.low_mem_level=3 needs "));
+  }
+}
+
+}  // namespace
+}  // namespace chitu::pipelines
