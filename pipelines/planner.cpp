@@ -90,7 +90,7 @@ Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Reque
   const std::int64_t left_out = request.num_inference_steps - steps;
   request.num_inference_steps = steps;
   pipeline.make_frames({std::move(request), {}, longest_prompts}, context);
-  for (memory::Component* component : pipeline.components()) component->offload();
+  for (memory::Component* component : pipeline.components()) component->forget();
   reader.add_left_out(left_out);
   sum_up(forecast);
   return forecast;

@@ -2,6 +2,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/errors.h"
+#include "chitu_core/device/planning.h"
 
 namespace chitu::memory {
 
@@ -11,11 +12,21 @@ Component::Component(std::string name, std::shared_ptr<Module> module,
   source_->check(*module_);
 }
 
+const WeightSource& Component::source_for(const WeightFormat& format) {
+  if (!format.rests_on_host) on_host_.reset();
+  if (!format.rests_on_host || device::is_host(format.device)) return *source_;
+  // What waits there has the dtype of the format that it was read for.
+  if (!on_host_ || format.dtype != format_.dtype || format.stored != format_.stored)
+    on_host_ = std::make_unique<HostWeights>(source_);
+  return *on_host_;
+}
+
 bool Component::onload(const WeightFormat& format) {
   if (onloaded_ && !stream_ && format == format_) return false;
   offload();
-  with_context("onload " + name_,
-               [&] { device::with_own_errors([&] { bind_weights(*module_, *source_, format); }); });
+  with_context("onload " + name_, [&] {
+    device::with_own_errors([&] { bind_weights(*module_, source_for(format), format); });
+  });
   format_ = format;
   return onloaded_ = true;
 }
@@ -27,9 +38,10 @@ bool Component::onload_streamed(const WeightFormat& format, const StreamOptions&
   const SpreadLayers resident{options.resident_layers, static_cast<std::int64_t>(layers.size())};
   with_context("onload " + name_, [&] {
     device::with_own_errors([&] {
-      bind_outside_layers(*module_, *source_, format, resident);
+      const WeightSource& source = source_for(format);
+      bind_outside_layers(*module_, source, format, resident);
       try {
-        stream_ = std::make_unique<LayerStream>(layers, *source_, format, options);
+        stream_ = std::make_unique<LayerStream>(layers, source, format.device, options);
       } catch (...) {
         module_->unbind();
         throw;
@@ -50,6 +62,11 @@ LayerStream::Traffic Component::traffic() const {
   if (!stream_) return before_;
   const auto now = stream_->traffic();
   return {before_.layers + now.layers, before_.bytes + now.bytes};
+}
+
+void Component::forget() noexcept {
+  offload();
+  on_host_.reset();
 }
 
 void Component::offload() noexcept {

@@ -32,6 +32,8 @@ class Component {
   /// tells who brings the others. Tables of which few rows are read stay in the file.
   bool onload_streamed(const WeightFormat& format, const StreamOptions& options = {});
   void offload() noexcept;
+  /// Lets a copy in host memory go as well.
+  void forget() noexcept;
 
   /// Announces so many passes over the layers. Returns whom the model tells about each layer; null
   /// when all weights are there.
@@ -44,7 +46,11 @@ class Component {
  private:
   std::string name_;
   std::shared_ptr<Module> module_;
+  /// The source that the format asks for; a copy in host memory stays until it is not asked for.
+  const WeightSource& source_for(const WeightFormat& format);
+
   std::shared_ptr<const WeightSource> source_;
+  std::unique_ptr<const HostWeights> on_host_;
   std::unique_ptr<LayerStream> stream_;
   LayerStream::Traffic before_;  ///< of earlier streams
   WeightFormat format_;

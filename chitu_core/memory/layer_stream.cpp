@@ -20,19 +20,19 @@ std::int64_t aligned(std::int64_t bytes) {
 }
 
 std::int64_t bytes_of(const Parameter &parameter) {
-  return parameter.numel() * static_cast<std::int64_t>(at::elementSize(parameter.dtype));
+  return parameter.numel() * static_cast<std::int64_t>(at::elementSize(parameter.stored));
 }
 
 }  // namespace
 
-LayerStream::LayerStream(Layers layers, const WeightSource &source, const WeightFormat &format,
+LayerStream::LayerStream(Layers layers, const WeightSource &source, c10::Device device,
                          const StreamOptions &options)
-    : source_(source), device_(format.device), planned_(device::planning()) {
+    : source_(source), device_(device), planned_(device::planning()) {
   const SpreadLayers resident{options.resident_layers, static_cast<std::int64_t>(layers.size())};
   for (const auto &[name, module] : layers) {
     const auto index = static_cast<std::int64_t>(streamed_.size());
     streamed_.push_back(!resident(index));
-    if (streamed_.back()) plan_layer(index, name + ".", *module, format);
+    if (streamed_.back()) plan_layer(index, name + ".", *module);
   }
   if (layers_.empty()) return;
   make_slabs(on_device_, device_, options.slots);
@@ -72,13 +72,11 @@ void LayerStream::make_slabs(Stage &stage, c10::Device device, int count) const 
     stage.slots.emplace_back().slab = at::empty({slab_bytes_}, options);
 }
 
-void LayerStream::plan_layer(std::int64_t index, const std::string &name, Module &module,
-                             const WeightFormat &format) {
+void LayerStream::plan_layer(std::int64_t index, const std::string &name, Module &module) {
   Layer &layer = layers_.emplace_back(Layer{index});
   module.visit_parameters([&](const std::string &parameter_name, Parameter &parameter) {
     if (parameter.memory_format != at::MemoryFormat::Contiguous)
       throw Error("cannot stream " + name + parameter_name + ": its weights are not contiguous");
-    parameter.dtype = compute_dtype(parameter.precision, format.dtype);
     layer.pieces.push_back({name + parameter_name, &parameter, layer.bytes});
     layer.bytes += aligned(bytes_of(parameter));
   });
@@ -87,7 +85,7 @@ void LayerStream::plan_layer(std::int64_t index, const std::string &name, Module
 
 at::Tensor LayerStream::piece_of(const at::Tensor &slab, const Piece &piece) const {
   return slab.narrow(0, piece.offset_bytes, bytes_of(*piece.parameter))
-      .view(piece.parameter->dtype)
+      .view(piece.parameter->stored)
       .view(piece.parameter->shape);
 }
 

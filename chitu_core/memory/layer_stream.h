@@ -57,9 +57,10 @@ class LayerStream final : public LayerObserver {
   };
 
   /// layers  name in the source, and module; they and the source outlive the
-  ///         stream. Those that are resident are bound already
+  ///         stream; their dtypes are set (set_dtypes). Those that are resident are
+  ///         bound already
   /// throws  Error for a weight that is not contiguous; OutOfMemoryError
-  LayerStream(Layers layers, const WeightSource &source, const WeightFormat &format,
+  LayerStream(Layers layers, const WeightSource &source, c10::Device device,
               const StreamOptions &options);
   ~LayerStream() override;
   LayerStream(const LayerStream &) = delete;
@@ -109,8 +110,7 @@ class LayerStream final : public LayerObserver {
   };
   using Work = std::function<void(const Layer &, std::int64_t turn, Slot &)>;
 
-  void plan_layer(std::int64_t index, const std::string &name, Module &module,
-                  const WeightFormat &format);
+  void plan_layer(std::int64_t index, const std::string &name, Module &module);
   void make_slabs(Stage &stage, c10::Device device, int count) const;
   /// Fills the stage's slabs as they become free: those of turns before `taken`
   /// are. With a source, a turn waits for its slab there, and frees it.

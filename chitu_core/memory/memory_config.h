@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "chitu_core/memory/states.h"
+
 namespace chitu::memory {
 
 /// How the VAE decodes.
@@ -41,7 +43,8 @@ struct MemoryConfig {
   bool text_encoder_on_cpu = false;  ///< infer.text_encoder_device=cpu
   /// infer.sequential_load: true brings every component in for its stages alone.
   std::optional<bool> sequential_load;
-  std::optional<std::int64_t> prefetch_blocks;  ///< infer.prefetch_blocks: layers fetched ahead
+  std::optional<std::int64_t> prefetch_blocks;     ///< infer.prefetch_blocks: layers fetched ahead
+  ComponentStates text_encoder, transformer, vae;  ///< the group memory
   bool operator==(const MemoryConfig&) const = default;
 };
 

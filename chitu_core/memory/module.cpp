@@ -18,6 +18,10 @@ std::int64_t Parameter::numel() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
+at::Tensor Parameter::for_use() const {
+  return c10::isFloat8Type(tensor.scalar_type()) ? tensor.to(dtype) : tensor;
+}
+
 Module::~Module() = default;
 
 void Module::visit(const std::string& prefix,
@@ -67,9 +71,8 @@ void Module::add_child(std::string name, Module& child) {
 
 void bind_meta(Module& module, at::ScalarType dtype) {
   module.visit_parameters([&](const std::string&, Parameter& p) {
-    p.dtype = compute_dtype(p.precision, dtype);
-    p.tensor = at::empty(
-        p.shape, at::TensorOptions().device(at::kMeta).dtype(compute_dtype(p.precision, dtype)));
+    p.dtype = p.stored = compute_dtype(p.precision, dtype);
+    p.tensor = at::empty(p.shape, at::TensorOptions().device(at::kMeta).dtype(p.dtype));
   });
 }
 

@@ -35,8 +35,13 @@ struct Parameter {
   /// and the rows are gathered on the host.
   bool gathered = false;
   at::ScalarType dtype = at::kFloat;  ///< what it computes in, once bound
+  /// Its users cast it to `dtype` for each use, so within a layer it may wait in a narrower one.
+  bool cast_for_use = false;
+  at::ScalarType stored = at::kFloat;  ///< what it waits in, once bound: `dtype`, or narrower
 
   std::int64_t numel() const;
+  /// The bound tensor in the dtype that it computes in: itself, or a copy for this use.
+  at::Tensor for_use() const;
 };
 
 /// A tree of weights, named as in the published checkpoint. Building one allocates no weights, so a

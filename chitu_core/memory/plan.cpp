@@ -81,6 +81,9 @@ MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
     plan.strategies.emplace_back(name);
   }
   override_entries(plan, config);
+  apply_states("text_encoder", config.text_encoder, plan.text_encoder);
+  apply_states("transformer", config.transformer, plan.transformer);
+  apply_states("vae", config.vae, plan.vae);
   return plan;
 }
 

@@ -4,12 +4,14 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "chitu_core/memory/layer_stream.h"
 #include "chitu_core/memory/memory_config.h"
+#include "chitu_core/memory/weights.h"
 
 namespace chitu::memory {
 
@@ -27,7 +29,10 @@ struct ComponentPlan {
   c10::Device device = c10::kCPU;     ///< where it computes
   at::ScalarType dtype = at::kFloat;  ///< what its weights compute in
   std::int64_t resident_layers = 0;   ///< of a streamed component: layers that stay on the device
+  std::optional<at::ScalarType> stored{};  ///< what matrices of the layers wait in; empty = dtype
+  bool rests_on_host = false;              ///< rests in host memory instead of on disk
   bool operator==(const ComponentPlan&) const = default;
+  WeightFormat format() const { return {device, dtype, stored, rests_on_host}; }
 };
 
 /// What each component does about memory. Strategies write it, the executor and the models obey it.

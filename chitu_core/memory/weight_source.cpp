@@ -20,6 +20,23 @@ void PlannedWeights::read_into(const std::string& name, const Parameter& paramet
                   : parameter.numel() * static_cast<std::int64_t>(at::elementSize(stored_dtype_)));
 }
 
+void HostWeights::read_into(const std::string& name, const Parameter& parameter,
+                            at::Tensor& to) const {
+  at::Tensor kept;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = kept_.find(name); found != kept_.end()) kept = found->second;
+  }
+  if (!kept.defined()) {
+    kept = at::empty(parameter.shape,
+                     at::TensorOptions().dtype(parameter.stored).device(device::host()));
+    source_->read_into(name, parameter, kept);
+    const std::lock_guard lock(mutex_);
+    kept_[name] = kept;
+  }
+  to.copy_(kept);
+}
+
 at::Tensor PlannedWeights::table(const std::string&, const Parameter& parameter) const {
   return at::empty(parameter.shape, at::TensorOptions().device(at::kMeta).dtype(stored_dtype_));
 }

@@ -4,7 +4,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "chitu_core/io/checkpoint.h"
 #include "chitu_core/memory/module.h"
@@ -60,6 +63,24 @@ class PlannedWeights final : public WeightSource {
  private:
   std::shared_ptr<const io::Checkpoint> checkpoint_;
   at::ScalarType stored_dtype_;
+};
+
+/// A source whose weights stay in host memory once they were read, in the dtype in which they wait.
+/// Safe from several threads as long as no two read the same weight at once.
+class HostWeights final : public WeightSource {
+ public:
+  explicit HostWeights(std::shared_ptr<const WeightSource> source) : source_(std::move(source)) {}
+  void check(const Module& module) const override { source_->check(module); }
+  void read_into(const std::string& name, const Parameter& parameter,
+                 at::Tensor& to) const override;
+  at::Tensor table(const std::string& name, const Parameter& parameter) const override {
+    return source_->table(name, parameter);
+  }
+
+ private:
+  std::shared_ptr<const WeightSource> source_;
+  mutable std::mutex mutex_;
+  mutable std::unordered_map<std::string, at::Tensor> kept_;
 };
 
 }  // namespace chitu::memory

@@ -71,7 +71,7 @@ namespace {
 /// allocator's alignment is the same at every memory level.
 at::Tensor copy_of(const std::string& name, const Parameter& parameter, const WeightSource& source,
                    c10::Device device) {
-  const auto options = at::TensorOptions().dtype(parameter.dtype);
+  const auto options = at::TensorOptions().dtype(parameter.stored);
   at::Tensor bound =
       at::empty(parameter.shape, options.device(device).memory_format(parameter.memory_format));
   if (device::is_host(device) && parameter.memory_format == at::MemoryFormat::Contiguous) {
@@ -88,10 +88,10 @@ at::Tensor copy_of(const std::string& name, const Parameter& parameter, const We
 void bind(Module& module, const WeightSource& source, const WeightFormat& format,
           const std::function<bool(const std::string&)>& chosen, bool gather) {
   source.check(module);
+  set_dtypes(module, format);
   try {
     module.visit_parameters([&](const std::string& name, Parameter& parameter) {
       if (!chosen(name)) return;
-      parameter.dtype = compute_dtype(parameter.precision, format.dtype);
       parameter.tensor = gather && parameter.gathered
                              ? source.table(name, parameter)
                              : copy_of(name, parameter, source, format.device);
@@ -103,6 +103,19 @@ void bind(Module& module, const WeightSource& source, const WeightFormat& format
 }
 
 }  // namespace
+
+void set_dtypes(Module& module, const WeightFormat& format) {
+  module.visit_parameters([&](const std::string&, Parameter& parameter) {
+    parameter.dtype = parameter.stored = compute_dtype(parameter.precision, format.dtype);
+  });
+  if (!format.stored) return;
+  for (const auto& [name, layer] : module.layers())
+    layer->visit_parameters([&](const std::string&, Parameter& parameter) {
+      // An island of full precision stays one.
+      if (parameter.cast_for_use && parameter.precision == Precision::follow)
+        parameter.stored = *format.stored;
+    });
+}
 
 void bind_weights(Module& module, const WeightSource& source, const WeightFormat& format) {
   bind(

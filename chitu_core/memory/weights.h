@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "chitu_core/io/checkpoint.h"
 #include "chitu_core/memory/module.h"
@@ -16,6 +17,9 @@ namespace chitu::memory {
 struct WeightFormat {
   c10::Device device = c10::kCPU;
   at::ScalarType dtype = at::kFloat;  ///< parameters with Precision::float32 ignore it
+  /// What matrices of the layers wait in until they are used; empty = dtype.
+  std::optional<at::ScalarType> stored{};
+  bool rests_on_host = false;  ///< copies come from one in host memory, which stays
 
   bool operator==(const WeightFormat&) const = default;
 };
@@ -39,6 +43,10 @@ void bind_weights(Module& module, const WeightSource& source, const WeightFormat
 /// on the host and in its dtype.
 void bind_outside_layers(Module& module, const WeightSource& source, const WeightFormat& format,
                          const std::function<bool(std::int64_t)>& resident);
+
+/// Says of every parameter what it computes in and what it waits in: the same, but for the matrices
+/// of the layers where the format asks for a narrower one.
+void set_dtypes(Module& module, const WeightFormat& format);
 
 /// Bytes that the module's parameters take when bound with this dtype.
 std::int64_t weight_bytes(const Module& module, at::ScalarType dtype);

@@ -17,7 +17,7 @@ class Linear : public memory::Module {
   /// x [..., in], any dtype: it is cast to the weight's. Returns [..., out] in the weight's dtype.
   at::Tensor forward(const at::Tensor& x) const;
 
-  at::ScalarType dtype() const { return weight_.tensor.scalar_type(); }
+  at::ScalarType dtype() const;
 
  private:
   memory::Parameter& weight_;

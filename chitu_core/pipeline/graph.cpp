@@ -42,10 +42,10 @@ std::vector<Graph::Lifetime> Graph::lifetimes() const {
 void Graph::onload_for(std::size_t stage, Context& context) const {
   for (memory::Component* component : stages_[stage].components) {
     const memory::ComponentPlan& plan = context.plan.component(component->name());
-    const memory::WeightFormat format{plan.device, plan.dtype};
-    const bool came = plan.residency == memory::Residency::streamed
-                          ? component->onload_streamed(format, context.plan.stream_options(plan))
-                          : component->onload(format);
+    const bool came =
+        plan.residency == memory::Residency::streamed
+            ? component->onload_streamed(plan.format(), context.plan.stream_options(plan))
+            : component->onload(plan.format());
     if (!came) continue;
     context.tell([&](Observer& observer) {
       observer.component_onloaded(component->name(), component->module().bound_bytes());

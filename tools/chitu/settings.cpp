@@ -56,6 +56,24 @@ void InferSettings::bind(config::Binder& b) {
           "cpu: compute the prompt there; null: on the device");
 }
 
+void StateSettings::bind(config::Binder& b) {
+  b.field("device", device, "disk, cpu or device (where it computes); null: as the level says");
+  b.field("dtype", dtype, "null: what it computes in");
+}
+
+void ComponentMemorySettings::bind(config::Binder& b) {
+  b.field("offload", offload, "at rest");
+  b.field("onload", onload, "while its stage runs: on disk or cpu it streams layer by layer");
+  b.field("preparing", preparing, "layers that were fetched ahead");
+  b.field("computation", computation, "in the operators");
+}
+
+void MemorySettings::bind(config::Binder& b) {
+  b.field("text_encoder", text_encoder, "weights of the text encoder");
+  b.field("transformer", transformer, "weights of the transformer");
+  b.field("vae", vae, "weights of the VAE");
+}
+
 void RequestSettings::bind(config::Binder& b) {
   b.required("prompt", prompt, {}, "what to show; may be empty");
   b.field("negative_prompt", negative_prompt, "what to steer away from");
@@ -95,6 +113,7 @@ void Settings::bind(config::Binder& b) {
   b.field("device", device, "what to compute on");
   b.field("model", model, "the checkpoint");
   b.field("infer", infer, "how to compute");
+  b.field("memory", memory, "where weights wait and in which dtype");
   b.field("request", request, "what to generate");
   b.field("output", output, "what to write");
   b.field("debug", debug, "looking inside");
@@ -119,6 +138,10 @@ memory::MemoryLimit parse_limit(const std::string& text) {
   const auto bytes = parse_bytes(text);
   if (!bytes || *bytes == 0) throw bad();
   return {.bytes = *bytes};
+}
+
+memory::ComponentStates states_of(const ComponentMemorySettings& settings) {
+  return {settings.offload, settings.onload, settings.preparing, settings.computation};
 }
 
 std::optional<int> level_of(const InferSettings& infer) {
@@ -147,6 +170,9 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.threads = infer.threads.value_or(0);
   options.memory.low_mem_level = level_of(infer);
   if (infer.vram_limit) options.memory.vram_limit = parse_limit(*infer.vram_limit);
+  options.memory.text_encoder = states_of(memory.text_encoder);
+  options.memory.transformer = states_of(memory.transformer);
+  options.memory.vae = states_of(memory.vae);
   options.memory.sequential_load = infer.sequential_load;
   options.memory.prefetch_blocks = infer.prefetch_blocks;
   options.memory.vae_tiling = infer.vae_tiling;

@@ -48,6 +48,23 @@ struct InferSettings {
   void bind(config::Binder& binder);
 };
 
+/// One state of a component in the group `memory`.
+struct StateSettings : memory::WeightState {
+  void bind(config::Binder& binder);
+};
+
+/// The four states of one component.
+struct ComponentMemorySettings {
+  StateSettings offload, onload, preparing, computation;
+  void bind(config::Binder& binder);
+};
+
+/// The group `memory`.
+struct MemorySettings {
+  ComponentMemorySettings text_encoder, transformer, vae;
+  void bind(config::Binder& binder);
+};
+
 /// The group `request`.
 struct RequestSettings : pipelines::PartialRequest {
   void bind(config::Binder& binder);
@@ -78,6 +95,7 @@ struct DeviceSettings {
 struct Settings {
   ModelSettings model;
   InferSettings infer;
+  MemorySettings memory;
   RequestSettings request;
   OutputSettings output;
   DebugSettings debug;

@@ -1,0 +1,107 @@
+#include "chitu_core/memory/states.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/memory/plan.h"
+
+namespace chitu::memory {
+namespace {
+
+template <class Enum>
+std::string_view name_of(Enum value) {
+  for (const auto& [name, known] : config_names(value))
+    if (known == value) return name;
+  return "";
+}
+
+at::ScalarType scalar_type(StateDtype dtype) {
+  switch (dtype) {
+    case StateDtype::float32:
+      return at::kFloat;
+    case StateDtype::bfloat16:
+      return at::kBFloat16;
+    case StateDtype::float16:
+      return at::kHalf;
+    case StateDtype::float8_e4m3fn:
+      return at::kFloat8_e4m3fn;
+    case StateDtype::float8_e5m2:
+      return at::kFloat8_e5m2;
+  }
+  return at::kFloat;
+}
+
+[[noreturn]] void refuse(const std::string& name, std::string_view key, std::string_view value,
+                         const std::string& expected) {
+  throw InputError(fmt::format("memory.{}.{}={}: expected {}", name, key, value, expected));
+}
+
+void check_places(const std::string& name, const ComponentStates& states) {
+  if (states.computation.device && *states.computation.device != Place::device)
+    refuse(name, "computation.device", name_of(*states.computation.device),
+           name == "text_encoder" ? "device; infer.text_encoder_device=cpu computes on the CPU"
+                                  : "device");
+  if (states.preparing.device && *states.preparing.device != Place::device)
+    refuse(name, "preparing.device", name_of(*states.preparing.device), "device");
+  if (states.offload.device && states.onload.device &&
+      *states.onload.device < *states.offload.device)
+    refuse(name, "onload.device", name_of(*states.onload.device),
+           fmt::format("{} or nearer, as memory.{}.offload.device says",
+                       name_of(*states.offload.device), name));
+}
+
+/// The one dtype that the weights wait in, whatever the state.
+std::optional<at::ScalarType> waiting_dtype(const std::string& name,
+                                            const ComponentStates& states) {
+  std::optional<StateDtype> found;
+  const std::pair<const char*, const WeightState*> waiting[] = {
+      {"offload.dtype", &states.offload},
+      {"onload.dtype", &states.onload},
+      {"preparing.dtype", &states.preparing}};
+  for (const auto& [key, state] : waiting) {
+    if (!state->dtype) continue;
+    if (found && *found != *state->dtype)
+      refuse(
+          name, key, name_of(*state->dtype),
+          fmt::format("{}: weights wait in one dtype from offload to preparing", name_of(*found)));
+    found = state->dtype;
+  }
+  return found ? std::optional(scalar_type(*found)) : std::nullopt;
+}
+
+void apply_places(const ComponentStates& states, ComponentPlan& plan) {
+  const auto at = [](const WeightState& state, Place place) { return state.device == place; };
+  if (at(states.offload, Place::device))
+    plan.residency = Residency::resident;
+  else if (at(states.onload, Place::device))
+    plan.residency = Residency::offloaded;
+  else if (states.onload.device)
+    plan.residency = Residency::streamed;
+  else if (states.offload.device && plan.residency == Residency::resident)
+    plan.residency = Residency::offloaded;
+  plan.rests_on_host = at(states.offload, Place::cpu) || at(states.onload, Place::cpu);
+}
+
+}  // namespace
+
+void apply_states(const std::string& name, const ComponentStates& states, ComponentPlan& plan) {
+  check_places(name, states);
+  apply_places(states, plan);
+  if (states.computation.dtype) {
+    const at::ScalarType dtype = scalar_type(*states.computation.dtype);
+    if (c10::isFloat8Type(dtype))
+      refuse(name, "computation.dtype", name_of(*states.computation.dtype),
+             "float32, bfloat16 or float16");
+    plan.dtype = dtype;
+  }
+  const auto waiting = waiting_dtype(name, states);
+  if (!waiting || *waiting == plan.dtype) return;
+  if (!c10::isFloat8Type(*waiting))
+    refuse(name, "offload.dtype", c10::toString(*waiting),
+           "the dtype that it computes in, float8_e4m3fn or float8_e5m2");
+  plan.stored = waiting;
+}
+
+}  // namespace chitu::memory

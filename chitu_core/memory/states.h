@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace chitu::memory {
+
+struct ComponentPlan;
+
+/// Where weights are, from far to near.
+enum class Place {
+  disk,    ///< in the checkpoint's files
+  cpu,     ///< in host memory
+  device,  ///< where they compute
+};
+constexpr auto config_names(Place) {
+  return std::array{std::pair{"disk", Place::disk}, std::pair{"cpu", Place::cpu},
+                    std::pair{"device", Place::device}};
+}
+
+/// A dtype that weights wait or compute in.
+enum class StateDtype { float32, bfloat16, float16, float8_e4m3fn, float8_e5m2 };
+constexpr auto config_names(StateDtype) {
+  return std::array{std::pair{"float32", StateDtype::float32},
+                    std::pair{"bfloat16", StateDtype::bfloat16},
+                    std::pair{"float16", StateDtype::float16},
+                    std::pair{"float8_e4m3fn", StateDtype::float8_e4m3fn},
+                    std::pair{"float8_e5m2", StateDtype::float8_e5m2}};
+}
+
+/// One of a component's four states; what is empty is as the level says.
+struct WeightState {
+  std::optional<Place> device;
+  std::optional<StateDtype> dtype;
+  bool operator==(const WeightState&) const = default;
+};
+
+/// The four states of a component's weights, as DiffSynth-Studio names them.
+struct ComponentStates {
+  WeightState offload;      ///< at rest: no stage that uses it is near
+  WeightState onload;       ///< its stage runs
+  WeightState preparing;    ///< of a layer that was fetched ahead
+  WeightState computation;  ///< in the operator
+  bool operator==(const ComponentStates&) const = default;
+};
+
+/// Writes the states into a component's plan.
+///
+/// throws  InputError naming the keys below `memory.<name>` that contradict each other, and what
+/// was
+///         expected
+void apply_states(const std::string& name, const ComponentStates& states, ComponentPlan& plan);
+
+}  // namespace chitu::memory
