@@ -10,6 +10,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/device/traffic.h"
 
 namespace chitu::memory {
 namespace {
@@ -80,6 +81,7 @@ at::Tensor copy_of(const std::string& name, const Parameter& parameter,
   at::Tensor host = at::empty(parameter.shape, options);
   checkpoint.read_into(name, host);
   bound.copy_(host);
+  device::count_copy(c10::kCPU, device, static_cast<std::int64_t>(bound.nbytes()));
   return bound;
 }
 

@@ -61,6 +61,15 @@ TEST_CASE("a run writes media, configuration, log and metrics", "[e2e]") {
   CHECK(metrics.at("memory").at("peak_host_bytes") > 0);
   CHECK(metrics.at("seconds").at("to_first_step") > 0);
   CHECK(metrics.at("request").at("width") == 32);
+
+  // The table of the stages: in the log, and not on standard error, which is no terminal here.
+  const std::string log = read_file(made / "run.log");
+  CHECK_THAT(log, ContainsSubstring("stage") && ContainsSubstring("from disk") &&
+                      ContainsSubstring("overlap"));
+  CHECK(metrics.at("stages").at(3).at("disk_bytes") > 0);
+  CHECK(metrics.at("stages").at(3).at("h2d_bytes") == 0);  // of a CPU
+  CHECK(metrics.at("stages").at(3).at("peak_host_bytes") > 0);
+  CHECK(metrics.at("stages").at(3).at("overlap").is_null());
 }
 
 TEST_CASE("metrics.json says what was streamed", "[e2e]") {

@@ -205,7 +205,18 @@ class Run {
     report["files"] = nlohmann::json::array();
     for (const fs::path& file : files) report["files"].push_back(file.filename().string());
     folder.write(kMetricsName, report.dump(1) + "\n");
+    show_stages();
     stop_log_file();
+  }
+
+  /// The log has it at level info, a terminal in any case; standard output is for results.
+  void show_stages() const {
+    if (metrics_.stages().empty()) return;
+    const bool on_terminal = ::isatty(STDERR_FILENO) && !console_shows_info();
+    for (const std::string& line : pipelines::stage_table(metrics_.stages())) {
+      logger("run")->info("{}", line);
+      if (on_terminal) std::cerr << line << "\n";
+    }
   }
 
   void keep_failure(const RunFolder& folder) noexcept {
