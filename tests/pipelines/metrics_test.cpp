@@ -1,5 +1,6 @@
 #include "pipelines/metrics.h"
 
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 

@@ -88,6 +88,30 @@ TEST_CASE("metrics.json says what was streamed", "[e2e]") {
   CHECK(streamed.at("vae").at("layers") == 0);
 }
 
+TEST_CASE("--profile writes a trace, a picture and a table, and changes no pixel", "[e2e]") {
+  const TemporaryFolder folder;
+  auto arguments = small_run({"output.format=frames"});
+  REQUIRE(chitu(arguments, folder.path()).exit_code == 0);
+  const std::vector<std::string> names{"trace.json", "memory.svg", "operators.txt"};
+  for (const std::string& name : names) CHECK_FALSE(fs::exists(folder / "run" / name));
+
+  std::replace(arguments.begin(), arguments.end(), std::string("hydra.run.dir=run"),
+               std::string("hydra.run.dir=profiled"));
+  arguments.push_back("--profile");
+  const auto run = chitu(arguments, folder.path());
+  INFO(run.err);
+  REQUIRE(run.exit_code == 0);
+  const fs::path made = folder / "profiled";
+  for (const std::string& name : names) CHECK(fs::file_size(made / name) > 0);
+  CHECK_FALSE(nlohmann::json::parse(read_file(made / "trace.json")).at("traceEvents").empty());
+  CHECK_THAT(read_file(made / "operators.txt"), ContainsSubstring("aten::addmm"));
+  CHECK_THAT(read_file(made / ".hydra/config.yaml"), ContainsSubstring("profile: true"));
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = fmt::format("frames/frame_{:04}.png", i);
+    CHECK(read_file(made / name) == read_file(folder.path() / "run" / name));
+  }
+}
+
 TEST_CASE("the default run folder is outputs/<date>/<time>", "[e2e]") {
   const TemporaryFolder folder;
   auto arguments = small_run({});

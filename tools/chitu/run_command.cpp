@@ -16,6 +16,7 @@
 #include "chitu_core/io/hash.h"
 #include "pipelines/engine.h"
 #include "pipelines/metrics.h"
+#include "pipelines/profile.h"
 #include "pipelines/save_frames.h"
 #include "tools/chitu/interrupt.h"
 #include "tools/chitu/logging.h"
@@ -184,6 +185,8 @@ class Run {
     LogObserver log;
     pipelines::Engine::RunOptions options;
     options.observers = {&metrics_, &log};
+    if (settings_.debug.profile)
+      options.observers.push_back(&profile_.emplace(engine_.plan().transformer.device));
     if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar.emplace(std::cerr));
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
@@ -194,6 +197,8 @@ class Run {
 
   void finish(const RunFolder& folder, const std::string& status,
               const std::vector<fs::path>& files) {
+    if (profile_)
+      for (const auto& [name, text] : profile_->finish()) folder.write(name, text);
     auto report = metrics_.report();
     report["status"] = status;
     report["config_sha256"] = io::sha256(config::to_yaml(composition_.resolved()));
@@ -251,6 +256,7 @@ class Run {
   pipelines::Engine engine_;
   pipelines::Request request_;
   pipelines::Metrics metrics_;
+  std::optional<pipelines::Profile> profile_;  ///< with debug.profile
 };
 
 }  // namespace
