@@ -112,6 +112,18 @@ TEST_CASE("--profile writes a trace, a picture and a table, and changes no pixel
   }
 }
 
+TEST_CASE("a run that failed says what its stages cost until then", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto run =
+      chitu(small_run({"device=sim", "device.capacity=400KiB", "--profile"}), folder.path());
+  CHECK(run.exit_code == 3);
+  const auto metrics = nlohmann::json::parse(read_file(folder / "run/metrics.json"));
+  CHECK(metrics.at("status") == "failed");
+  CHECK(metrics.at("stages").back().at("peak_device_bytes") > 300 << 10);
+  CHECK_THAT(read_file(folder / "run/run.log"), ContainsSubstring("from disk"));
+  CHECK(fs::exists(folder / "run/trace.json"));
+}
+
 TEST_CASE("the default run folder is outputs/<date>/<time>", "[e2e]") {
   const TemporaryFolder folder;
   auto arguments = small_run({});

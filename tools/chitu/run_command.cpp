@@ -170,11 +170,10 @@ class Run {
                       where_stopped(), folder.path().string(), kLogName, kMetricsName));
     } catch (const std::exception& error) {
       logger("run")->error("{}", explain(error));
+      const bool keeps = exit_code(error) != 2;
+      if (keeps) keep_failure(folder);
       stop_log_file();
-      if (exit_code(error) == 2)
-        discard(folder);
-      else
-        keep_failure(folder);
+      if (!keeps) discard(folder);
       throw;
     }
   }
