@@ -113,11 +113,12 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
 }
 
 namespace {
-std::atomic<std::int64_t> reads{0}, failing_read{0};
+std::atomic<std::int64_t> reads{0}, bytes_read{0}, failing_read{0};
 }  // namespace
 
 void inject_read_fault(std::int64_t number) { failing_read = number; }
 std::int64_t read_count() { return reads; }
+std::int64_t read_bytes() { return bytes_read; }
 
 void SafetensorsFile::read_into(const std::string& name, at::Tensor& destination) const {
   const TensorInfo& found = info(name);
@@ -128,6 +129,7 @@ void SafetensorsFile::read_into(const std::string& name, at::Tensor& destination
         mapping_->read(found.offset_bytes + offset, static_cast<char*>(into.data_ptr()), bytes);
     if (failing_read > 0 && --failing_read == 0) reason = std::strerror(EIO);
     if (reason) throw Error(path_.string() + ": tensor \"" + name + "\": cannot read: " + reason);
+    bytes_read += bytes;
   };
   if (destination.numel() != found.numel() || !destination.is_contiguous())
     throw Error("tensor \"" + name + "\": read into a tensor of another shape");

@@ -75,6 +75,9 @@ class SafetensorsFile {
 void inject_read_fault(std::int64_t number);
 /// How many read_into() there have been in this process.
 std::int64_t read_count();
+/// Bytes that they have taken from files. Views of the mapping are not among them: the system reads
+/// their pages when and as it likes.
+std::int64_t read_bytes();
 
 /// Writes a safetensors file: the tensors' data in the given order, except that larger dtypes come
 /// first so that every tensor is aligned. Tensors may be on any device; they are copied to the CPU

@@ -53,9 +53,13 @@ bool Component::onload_streamed(const WeightFormat& format, const StreamOptions&
   return onloaded_ = true;
 }
 
-LayerObserver* Component::begin_passes(std::int64_t passes) {
-  if (stream_) stream_->begin_passes(passes);
+LayerObserver* Component::begin_passes(std::int64_t passes, StreamObserver* observer) {
+  if (stream_) stream_->begin_passes(passes, observer);
   return stream_.get();
+}
+
+void Component::end_passes() noexcept {
+  if (stream_) stream_->end_passes();
 }
 
 LayerStream::Traffic Component::traffic() const {

@@ -36,8 +36,10 @@ class Component {
   void forget() noexcept;
 
   /// Announces so many passes over the layers. Returns whom the model tells about each layer; null
-  /// when all weights are there.
-  LayerObserver* begin_passes(std::int64_t passes);
+  /// when all weights are there. The observer, if any, is told what is streamed for them until
+  /// end_passes().
+  LayerObserver* begin_passes(std::int64_t passes, StreamObserver* observer = nullptr);
+  void end_passes() noexcept;
   /// The stream of the layers' weights; null when they are not streamed.
   const LayerStream* stream() const { return stream_.get(); }
   /// What its streams have brought over since the component was made.

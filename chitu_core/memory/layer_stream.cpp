@@ -9,6 +9,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/planning.h"
+#include "chitu_core/device/traffic.h"
 
 namespace chitu::memory {
 namespace {
@@ -89,7 +90,7 @@ at::Tensor LayerStream::piece_of(const at::Tensor &slab, const Piece &piece) con
       .view(piece.parameter->shape);
 }
 
-void LayerStream::begin_passes(std::int64_t passes) {
+void LayerStream::begin_passes(std::int64_t passes, StreamObserver *observer) {
   std::unique_lock lock(mutex_);
   last_turn_ = 0;  // nothing new starts
   changed_.wait(lock, [&] { return busy_ == 0; });
@@ -98,9 +99,22 @@ void LayerStream::begin_passes(std::int64_t passes) {
     stage->filled = 0;
   }
   failure_ = nullptr;
+  observer_ = observer;
   computing_ = 0;
   last_turn_ = passes * static_cast<std::int64_t>(layers_.size());
   changed_.notify_all();
+}
+
+void LayerStream::end_passes() noexcept {
+  const std::lock_guard lock(mutex_);
+  observer_ = nullptr;
+}
+
+void LayerStream::tell(StreamEvent::Kind kind, std::int64_t turn,
+                       StreamEvent::Clock::time_point begin) {
+  if (!observer_) return;
+  const Layer &layer = layer_of(turn);
+  observer_->streamed({kind, layer.index, layer.bytes, begin, StreamEvent::Clock::now()});
 }
 
 void LayerStream::before_layer(std::int64_t index) {
@@ -109,11 +123,13 @@ void LayerStream::before_layer(std::int64_t index) {
   if (computing_ >= last_turn_ || layer_of(computing_).index != index)
     throw Error(fmt::format("layer {} was not announced to the stream of weights", index));
   Slot &slot = on_device_.of(computing_);
+  const auto begin = StreamEvent::Clock::now();
   if (planned_)
     bring_planned(layer_of(computing_));
   else
     changed_.wait(lock, [&] { return (slot.ready && slot.turn == computing_) || failure_; });
   if (failure_) std::rethrow_exception(failure_);
+  tell(StreamEvent::Kind::wait, computing_, begin);
   for (const Piece &piece : layer_of(computing_).pieces)
     piece.parameter->tensor = piece_of(slot.slab, piece);
 }
@@ -147,6 +163,7 @@ void LayerStream::fill(Stage &stage, const std::int64_t &taken, Stage *source, c
     ++busy_;
     lock.unlock();
     std::exception_ptr failure;
+    const auto begin = StreamEvent::Clock::now();
     try {
       work(layer, turn, slot);
     } catch (...) {
@@ -160,6 +177,7 @@ void LayerStream::fill(Stage &stage, const std::int64_t &taken, Stage *source, c
       slot.ready = true;
       if (source) source->of(turn).ready = false;
       ++stage.filled;
+      tell(source ? StreamEvent::Kind::host_to_device : StreamEvent::Kind::disk_read, turn, begin);
       if (&stage == &on_device_) {
         ++traffic_.layers;
         traffic_.bytes += layer.bytes;
@@ -179,6 +197,7 @@ void LayerStream::read(const Layer &layer, const at::Tensor &slab) const {
 void LayerStream::copy_over(const Layer &layer, const at::Tensor &from,
                             const at::Tensor &to) const {
   to.narrow(0, 0, layer.bytes).copy_(from.narrow(0, 0, layer.bytes));
+  device::count_copy(c10::kCPU, device_, layer.bytes);
   device::synchronize(device_);
 }
 

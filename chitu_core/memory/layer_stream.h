@@ -15,6 +15,7 @@
 
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
+#include "chitu_core/memory/stream_observer.h"
 #include "chitu_core/memory/weight_source.h"
 #include "chitu_core/memory/weights.h"
 
@@ -67,8 +68,10 @@ class LayerStream final : public LayerObserver {
   LayerStream &operator=(const LayerStream &) = delete;
 
   /// Says how many passes over all layers come: nothing is fetched beyond them,
-  /// and what an unfinished walk has fetched is forgotten.
-  void begin_passes(std::int64_t passes);
+  /// and what an unfinished walk has fetched is forgotten. The observer, if any,
+  /// is told what is done for them until end_passes().
+  void begin_passes(std::int64_t passes, StreamObserver *observer = nullptr);
+  void end_passes() noexcept;
 
   /// Waits for the layer's slab and binds its parameters into it.
   ///
@@ -119,6 +122,9 @@ class LayerStream final : public LayerObserver {
   void read(const Layer &layer, const at::Tensor &slab) const;
   void copy_over(const Layer &layer, const at::Tensor &from, const at::Tensor &to) const;
   void bring_planned(const Layer &layer);
+  /// Tells the observer what was done for a turn until now. Call with the lock
+  /// held, so that end_passes() ends it.
+  void tell(StreamEvent::Kind kind, std::int64_t turn, StreamEvent::Clock::time_point begin);
   at::Tensor piece_of(const at::Tensor &slab, const Piece &piece) const;
   const Layer &layer_of(std::int64_t turn) const {
     return layers_[static_cast<std::size_t>(turn) % layers_.size()];
@@ -141,6 +147,7 @@ class LayerStream final : public LayerObserver {
   bool stop_ = false;
   std::exception_ptr failure_;
   Traffic traffic_;
+  StreamObserver *observer_ = nullptr;
   std::vector<std::thread> threads_;
 };
 

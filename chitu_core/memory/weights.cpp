@@ -11,6 +11,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/device/planning.h"
+#include "chitu_core/device/traffic.h"
 
 namespace chitu::memory {
 namespace {
@@ -81,6 +82,7 @@ at::Tensor copy_of(const std::string& name, const Parameter& parameter, const We
   at::Tensor host = at::empty(parameter.shape, options);
   source.read_into(name, parameter, host);
   bound.copy_(host);
+  device::count_copy(c10::kCPU, device, static_cast<std::int64_t>(bound.nbytes()));
   return bound;
 }
 

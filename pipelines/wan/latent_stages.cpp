@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "chitu_core/device/planning.h"
+#include "chitu_core/device/traffic.h"
 #include "chitu_core/models/guidance.h"
 #include "chitu_core/models/noise.h"
 #include "chitu_core/pipeline/layer_watch.h"
@@ -48,7 +49,7 @@ pipeline::Latents PrepareLatents::run(const Job& job, pipeline::Context& context
                                : models::initial_noise(shape, request.seed);
   context.keep("initial_noise", noise);
   context.keep("initial_latents", noise);
-  return {noise.to(context.plan.transformer.device)};
+  return {device::move_to(noise, context.plan.transformer.device)};
 }
 
 pipeline::Latents Denoise::run(const pipeline::Latents& start,
@@ -62,7 +63,7 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
   at::Tensor latents = start.latents;
   auto denoising = model.prepare(latents, prompts_of(embeddings, context.plan.transformer.device),
                                  context.plan.keep_text_kv);
-  pipeline::LayerWatch layers(context, transformer->begin_passes(walk->step_count()));
+  pipeline::LayerWatch layers(context, *transformer, walk->step_count());
   const models::WanForwardOptions options{.observer = &layers};
   for (std::int64_t i = 0; i < walk->step_count(); ++i) {
     context.check_stop();
@@ -80,9 +81,9 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
 std::vector<models::WanPrompt> Denoise::prompts_of(const pipeline::TextEmbeddings& embeddings,
                                                    c10::Device device) {
   std::vector<models::WanPrompt> prompts{
-      {embeddings.prompt_embeds.to(device), embeddings.prompt_tokens}};
+      {device::move_to(embeddings.prompt_embeds, device), embeddings.prompt_tokens}};
   if (embeddings.negative_prompt_embeds.defined())
-    prompts.emplace_back(embeddings.negative_prompt_embeds.to(device),
+    prompts.emplace_back(device::move_to(embeddings.negative_prompt_embeds, device),
                          embeddings.negative_prompt_tokens);
   return prompts;
 }

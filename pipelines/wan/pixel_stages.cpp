@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/device/planning.h"
+#include "chitu_core/device/traffic.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 #include "pipelines/wan/stages.h"
 
@@ -15,7 +16,7 @@ class Frames {
   explicit Frames(pipeline::Context& context) : context_(context) {}
 
   void add(const at::Tensor& decoded) {
-    pictures_.push_back(models::frames_to_uint8(decoded).to(device::host()));
+    pictures_.push_back(device::move_to(models::frames_to_uint8(decoded), device::host()));
     if (context_.dump) decoded_.push_back(decoded.to(at::kCPU, at::kFloat));
     context_.check_stop();
   }
@@ -36,7 +37,7 @@ class Frames {
 
 pipeline::Frames DecodeLatents::run(const pipeline::Latents& input,
                                     pipeline::Context& context) const {
-  const at::Tensor latents = input.latents.to(context.plan.vae.device);
+  const at::Tensor latents = device::move_to(input.latents, context.plan.vae.device);
   Frames frames(context);
   const auto& plan = context.plan;
   if (plan.vae_tiling != memory::VaeTiling::off) {

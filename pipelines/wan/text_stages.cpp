@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include "chitu_core/device/traffic.h"
 #include "chitu_core/io/prompt_clean.h"
 #include "chitu_core/pipeline/layer_watch.h"
 #include "pipelines/wan/stages.h"
@@ -46,9 +47,10 @@ pipeline::Tokens Tokenize::run(const Job& job, pipeline::Context& context) const
 pipeline::TextEmbeddings EncodeText::run(const pipeline::Tokens& tokens, const Job& job,
                                          pipeline::Context& context) const {
   const c10::Device device = context.plan.text_encoder.device;
-  std::vector<at::Tensor> prompts{tokens.ids.to(device)};
-  if (tokens.negative_ids.defined()) prompts.push_back(tokens.negative_ids.to(device));
-  pipeline::LayerWatch layers(context, text_encoder->begin_passes(1));
+  std::vector<at::Tensor> prompts{device::move_to(tokens.ids, device)};
+  if (tokens.negative_ids.defined())
+    prompts.push_back(device::move_to(tokens.negative_ids, device));
+  pipeline::LayerWatch layers(context, *text_encoder, 1);
   const auto embeds = text_encoder->model().prompt_embeds(prompts, job.request.max_sequence_length,
                                                           attention, &layers);
   pipeline::TextEmbeddings embeddings;

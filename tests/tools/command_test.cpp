@@ -61,6 +61,15 @@ TEST_CASE("a run writes media, configuration, log and metrics", "[e2e]") {
   CHECK(metrics.at("memory").at("peak_host_bytes") > 0);
   CHECK(metrics.at("seconds").at("to_first_step") > 0);
   CHECK(metrics.at("request").at("width") == 32);
+
+  // The table of the stages: in the log, and not on standard error, which is no terminal here.
+  const std::string log = read_file(made / "run.log");
+  CHECK_THAT(log, ContainsSubstring("stage") && ContainsSubstring("from disk") &&
+                      ContainsSubstring("overlap"));
+  CHECK(metrics.at("stages").at(3).at("disk_bytes") > 0);
+  CHECK(metrics.at("stages").at(3).at("h2d_bytes") == 0);  // of a CPU
+  CHECK(metrics.at("stages").at(3).at("peak_host_bytes") > 0);
+  CHECK(metrics.at("stages").at(3).at("overlap").is_null());
 }
 
 TEST_CASE("metrics.json says what was streamed", "[e2e]") {
@@ -77,6 +86,42 @@ TEST_CASE("metrics.json says what was streamed", "[e2e]") {
   CHECK(streamed.at("text_encoder").at("layers") == layers("text_encoder"));
   CHECK(streamed.at("transformer").at("bytes") > 0);
   CHECK(streamed.at("vae").at("layers") == 0);
+}
+
+TEST_CASE("--profile writes a trace, a picture and a table, and changes no pixel", "[e2e]") {
+  const TemporaryFolder folder;
+  auto arguments = small_run({"output.format=frames"});
+  REQUIRE(chitu(arguments, folder.path()).exit_code == 0);
+  const std::vector<std::string> names{"trace.json", "memory.svg", "operators.txt"};
+  for (const std::string& name : names) CHECK_FALSE(fs::exists(folder / "run" / name));
+
+  std::replace(arguments.begin(), arguments.end(), std::string("hydra.run.dir=run"),
+               std::string("hydra.run.dir=profiled"));
+  arguments.push_back("--profile");
+  const auto run = chitu(arguments, folder.path());
+  INFO(run.err);
+  REQUIRE(run.exit_code == 0);
+  const fs::path made = folder / "profiled";
+  for (const std::string& name : names) CHECK(fs::file_size(made / name) > 0);
+  CHECK_FALSE(nlohmann::json::parse(read_file(made / "trace.json")).at("traceEvents").empty());
+  CHECK_THAT(read_file(made / "operators.txt"), ContainsSubstring("aten::addmm"));
+  CHECK_THAT(read_file(made / ".hydra/config.yaml"), ContainsSubstring("profile: true"));
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = fmt::format("frames/frame_{:04}.png", i);
+    CHECK(read_file(made / name) == read_file(folder.path() / "run" / name));
+  }
+}
+
+TEST_CASE("a run that failed says what its stages cost until then", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto run =
+      chitu(small_run({"device=sim", "device.capacity=400KiB", "--profile"}), folder.path());
+  CHECK(run.exit_code == 3);
+  const auto metrics = nlohmann::json::parse(read_file(folder / "run/metrics.json"));
+  CHECK(metrics.at("status") == "failed");
+  CHECK(metrics.at("stages").back().at("peak_device_bytes") > 300 << 10);
+  CHECK_THAT(read_file(folder / "run/run.log"), ContainsSubstring("from disk"));
+  CHECK(fs::exists(folder / "run/trace.json"));
 }
 
 TEST_CASE("the default run folder is outputs/<date>/<time>", "[e2e]") {

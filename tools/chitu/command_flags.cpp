@@ -43,6 +43,8 @@ const Flag kFlags[] = {
      [](CommandFlags& o, Values v) { o.texts.emplace_back(v[0], v[1]); }},
     {"--set-file", "", "KEY FILE", kAll, "set a key to the text of a file",
      [](CommandFlags& o, Values v) { o.texts.emplace_back(v[0], read_file(v[1])); }},
+    {"--profile", "", "", kRun, "debug.profile=true: write trace.json, memory.svg, operators.txt",
+     [](CommandFlags& o, Values) { o.overrides.emplace_back("++debug.profile=true"); }},
     {"--multirun", "-m", "", kPrinting, "a job for every combination of a sweep (a=1,2)",
      [](CommandFlags& o, Values) { o.multirun = true; }},
     {"--cfg", "-c", "job|hydra|all", kPrinting, "print this part of the configuration",

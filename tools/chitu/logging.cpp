@@ -17,7 +17,7 @@ std::shared_ptr<spdlog::sinks::dist_sink_mt>& all_sinks() {
   return sinks;
 }
 
-std::shared_ptr<spdlog::sinks::sink> log_file;
+std::shared_ptr<spdlog::sinks::sink> log_file, console;
 
 constexpr const char* kEveryLogger = "*";
 
@@ -36,8 +36,8 @@ std::vector<std::string> verbose_loggers(const config::Composition& composition)
 }  // namespace
 
 void start_logging(const config::Composition& composition) {
-  static const auto console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   static const bool first = [] {
+    console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     console->set_pattern("%l: %v");
     all_sinks()->add_sink(console);
     spdlog::set_default_logger(std::make_shared<spdlog::logger>("chitu", all_sinks()));
@@ -58,6 +58,8 @@ void start_logging(const config::Composition& composition) {
   const bool more = !verbose.empty() || std::getenv("SPDLOG_LEVEL");
   console->set_level(more ? spdlog::level::trace : spdlog::level::warn);
 }
+
+bool console_shows_info() { return console && console->should_log(spdlog::level::info); }
 
 void start_log_file(const std::filesystem::path& file) {
   log_file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);

@@ -11,6 +11,9 @@ namespace chitu::tools {
 /// logger is made; later calls change what is shown.
 void start_logging(const config::Composition& composition);
 
+/// Whether standard error shows what is logged at level info.
+bool console_shows_info();
+
 /// Also writes everything from info upwards to this file, from now until stop_log_file().
 void start_log_file(const std::filesystem::path& file);
 void stop_log_file();

@@ -17,6 +17,7 @@
 #include "chitu_core/io/hash.h"
 #include "pipelines/engine.h"
 #include "pipelines/metrics.h"
+#include "pipelines/profile.h"
 #include "pipelines/save_frames.h"
 #include "tools/chitu/interrupt.h"
 #include "tools/chitu/logging.h"
@@ -172,11 +173,10 @@ class Run {
                       where_stopped(), folder.path().string(), kLogName, kMetricsName));
     } catch (const std::exception& error) {
       logger("run")->error("{}", explain(error));
+      const bool keeps = exit_code(error) != 2;
+      if (keeps) keep_failure(folder);
       stop_log_file();
-      if (exit_code(error) == 2)
-        discard(folder);
-      else
-        keep_failure(folder);
+      if (!keeps) discard(folder);
       throw;
     }
   }
@@ -187,6 +187,8 @@ class Run {
     LogObserver log;
     pipelines::Engine::RunOptions options;
     options.observers = {&metrics_, &log};
+    if (settings_.debug.profile)
+      options.observers.push_back(&profile_.emplace(engine_.plan().transformer.device));
     if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar.emplace(std::cerr));
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
@@ -212,6 +214,8 @@ class Run {
 
   void finish(const RunFolder& folder, const std::string& status,
               const std::vector<fs::path>& files) {
+    if (profile_)
+      for (const auto& [name, text] : profile_->finish()) folder.write(name, text);
     auto report = metrics_.report();
     report["status"] = status;
     report["config_sha256"] = io::sha256(config::to_yaml(composition_.resolved()));
@@ -225,7 +229,18 @@ class Run {
     report["files"] = nlohmann::json::array();
     for (const fs::path& file : files) report["files"].push_back(file.filename().string());
     folder.write(kMetricsName, report.dump(1) + "\n");
+    show_stages();
     stop_log_file();
+  }
+
+  /// The log has it at level info, a terminal in any case; standard output is for results.
+  void show_stages() const {
+    if (metrics_.stages().empty()) return;
+    const bool on_terminal = ::isatty(STDERR_FILENO) && !console_shows_info();
+    for (const std::string& line : pipelines::stage_table(metrics_.stages())) {
+      logger("run")->info("{}", line);
+      if (on_terminal) std::cerr << line << "\n";
+    }
   }
 
   void keep_failure(const RunFolder& folder) noexcept {
@@ -260,6 +275,7 @@ class Run {
   pipelines::Engine engine_;
   pipelines::Request request_;
   pipelines::Metrics metrics_;
+  std::optional<pipelines::Profile> profile_;  ///< with debug.profile
 };
 
 }  // namespace

@@ -97,6 +97,8 @@ void OutputSettings::bind(config::Binder& b) {
 
 void DebugSettings::bind(config::Binder& b) {
   b.field("dump_tensors", dump_tensors, "safetensors file for the tensors of the run");
+  b.field("profile", profile,
+          "write trace.json, memory.svg and operators.txt, which say what the run spent where");
 }
 
 void DeviceSettings::bind(config::Binder& b) {

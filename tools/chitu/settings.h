@@ -80,6 +80,7 @@ struct OutputSettings {
 /// The group `debug`.
 struct DebugSettings {
   std::optional<std::string> dump_tensors;
+  bool profile = false;
   void bind(config::Binder& binder);
 };
 
