@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,8 +37,9 @@ class Pipeline {
 
 /// What the user chose for the models, whatever the checkpoint.
 struct ModelChoices {
-  std::string attn_type = "auto";  ///< an attention backend, or auto
-  c10::Device device = c10::kCPU;  ///< where the transformer computes
+  std::string attn_type = "auto";        ///< an attention backend, or auto
+  c10::Device device = c10::kCPU;        ///< where the transformer computes
+  std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none
 };
 
 /// Opens checkpoints whose model_index.json names one pipeline class; registered under that name.

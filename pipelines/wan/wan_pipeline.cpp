@@ -70,6 +70,7 @@ class WanPipeline final : public Pipeline {
  private:
   void check_configs(const ModelFolder& folder) const;
   void build_graph(const ModelChoices& choices);
+  std::shared_ptr<const PromptCache> open_cache(const ModelChoices& choices) const;
   void check_side(const char* field, std::int64_t pixels, std::int64_t patch) const;
   void check_positive(const Request& request) const;
 
@@ -126,13 +127,19 @@ void WanPipeline::build_graph(const ModelChoices& choices) {
   const auto& vae = vae_->model().config();
   const auto job = graph_.input<Job>();
   const auto tokens = graph_.add(Tokenize{tokenizer_}, job);
-  const auto embeddings = graph_.add(EncodeText{text_encoder_.get(), attention}, tokens, job);
+  const auto embeddings =
+      graph_.add(EncodeText{text_encoder_.get(), attention, open_cache(choices)}, tokens, job);
   const auto noise =
       graph_.add(PrepareLatents{vae.z_dim, vae.temporal_factor(), vae.spatial_factor()}, job);
   const auto latents =
       graph_.add(Denoise{transformer_.get(), scheduler_, attention}, noise, embeddings, job);
   const auto frames = graph_.add(DecodeLatents{vae_.get()}, latents);
   result_ = graph_.add(SaveFrames{}, frames, job);
+}
+
+std::shared_ptr<const PromptCache> WanPipeline::open_cache(const ModelChoices& choices) const {
+  if (choices.prompt_cache.empty()) return nullptr;
+  return std::make_shared<PromptCache>(choices.prompt_cache, text_encoder_->checkpoint());
 }
 
 void WanPipeline::check_side(const char* field, std::int64_t pixels, std::int64_t patch) const {

@@ -1,5 +1,6 @@
 #include "tools/chitu/settings.h"
 
+#include "chitu_core/common/error.h"
 #include "chitu_core/nn/attention.h"
 
 namespace chitu::tools {
@@ -43,6 +44,8 @@ void InferSettings::bind(config::Binder& b) {
   b.field("offload_dit", offload_dit, "stream the transformer layer by layer; null: likewise");
   b.field("text_encoder_device", text_encoder_device, one_of({"cpu"}),
           "cpu: compute the prompt there; null: on the device");
+  b.field("prompt_cache", prompt_cache,
+          "folder where encoded prompts are kept for later runs; null: nowhere");
 }
 
 void RequestSettings::bind(config::Binder& b) {
@@ -112,6 +115,9 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.memory.offload_vae = infer.offload_vae;
   options.memory.offload_dit = infer.offload_dit;
   options.memory.text_encoder_on_cpu = infer.text_encoder_device == "cpu";
+  if (infer.prompt_cache == "")
+    throw InputError("infer.prompt_cache='': expected a folder or null");
+  options.prompt_cache = infer.prompt_cache.value_or("");
   return options;
 }
 

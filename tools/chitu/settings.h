@@ -43,6 +43,7 @@ struct InferSettings {
   std::optional<std::int64_t> vae_tile_size;
   std::optional<bool> offload_text_encoder, offload_vae, offload_dit;
   std::optional<std::string> text_encoder_device;
+  std::optional<std::string> prompt_cache;
   void bind(config::Binder& binder);
 };
 
