@@ -68,21 +68,7 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
 Request Engine::complete(const PartialRequest& partial) const {
-  const RequestDefaults defaults = impl_->pipeline->request_defaults();
-  Request request;
-  request.prompt = partial.prompt;
-  request.negative_prompt = partial.negative_prompt;
-  request.width = partial.width.value_or(defaults.width);
-  request.height = partial.height.value_or(defaults.height);
-  request.num_frames = partial.num_frames.value_or(defaults.num_frames);
-  request.num_inference_steps = partial.num_inference_steps.value_or(defaults.num_inference_steps);
-  request.guidance_scale = partial.guidance_scale.value_or(defaults.guidance_scale);
-  request.fps = partial.fps.value_or(defaults.fps);
-  request.seed = partial.seed;
-  request.max_sequence_length = partial.max_sequence_length;
-  request.flow_shift = partial.flow_shift;
-  impl_->pipeline->check(request);
-  return request;
+  return pipelines::complete(*impl_->pipeline, partial);
 }
 
 std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,

@@ -30,16 +30,6 @@ struct EngineOptions {
   bool operator==(const EngineOptions&) const = default;
 };
 
-/// A request as people write it: what is empty follows the checkpoint.
-struct PartialRequest {
-  std::string prompt;
-  std::string negative_prompt;
-  std::optional<std::int64_t> width, height, num_frames, num_inference_steps, fps;
-  std::optional<double> guidance_scale, flow_shift;
-  std::uint64_t seed = 0;
-  std::int64_t max_sequence_length = 512;
-};
-
 /// One opened checkpoint that answers requests. The public C++ API.
 ///
 ///     chitu::pipelines::Engine engine({.ckpt_dir = "Wan2.1-T2V-1.3B-Diffusers"});

@@ -17,7 +17,8 @@ namespace chitu::pipelines {
 struct Job {
   static constexpr std::string_view value_name = "Job";
   Request request;
-  Output output;
+  Output output{};
+  bool longest_prompts = false;  ///< whatever they say, as if they filled the sequence: for plans
 };
 
 /// One checkpoint, opened: its components, and the stages that turn a job into files.
@@ -33,13 +34,26 @@ class Pipeline {
   virtual void check(const Request& request) const = 0;
 
   virtual pipeline::SavedFiles run(Job job, pipeline::Context& context) const = 0;
+  /// Runs the stages up to the frames. In a plan, needs a pipeline made for one.
+  virtual void make_frames(Job job, pipeline::Context& context) const = 0;
+
+  /// The same pipeline with weights of which the sizes alone are known.
+  virtual std::unique_ptr<Pipeline> for_plan() const = 0;
 };
+
+/// Fills in what is empty and checks the whole.
+///
+/// throws  InputError as Pipeline::check
+Request complete(const Pipeline& pipeline, const PartialRequest& partial);
 
 /// What the user chose for the models, whatever the checkpoint.
 struct ModelChoices {
-  std::string attn_type = "auto";        ///< an attention backend, or auto
-  c10::Device device = c10::kCPU;        ///< where the transformer computes
-  std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none
+  std::string attn_type = "auto";  ///< an attention backend, or auto
+  c10::Device device = c10::kCPU;  ///< where the transformer computes
+  /// Sizes of weights alone, for a plan: where there are no weights or no tokenizer yet, the
+  /// configs are enough.
+  bool for_plan = false;
+  std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none; not for plans
 };
 
 /// Opens checkpoints whose model_index.json names one pipeline class; registered under that name.

@@ -35,6 +35,16 @@ struct Request {
   bool guided() const { return guidance_scale > 1.0; }
 };
 
+/// A request as people write it: what is empty follows the checkpoint.
+struct PartialRequest {
+  std::string prompt;
+  std::string negative_prompt;
+  std::optional<std::int64_t> width, height, num_frames, num_inference_steps, fps;
+  std::optional<double> guidance_scale, flow_shift;
+  std::uint64_t seed = 0;
+  std::int64_t max_sequence_length = 512;
+};
+
 /// Where and in which form a run's frames go.
 struct Output {
   OutputFormat format = OutputFormat::mp4;

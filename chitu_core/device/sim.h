@@ -21,6 +21,9 @@ struct SimOptions {
   bool operator==(const SimOptions&) const = default;
 };
 
+/// Makes the device known to libtorch. Does nothing the second time.
+void register_sim();
+
 /// Makes the device available, or changes what it allows from now on. Returns it.
 c10::Device configure_sim(const SimOptions& options);
 

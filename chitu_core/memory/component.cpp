@@ -6,29 +6,31 @@
 namespace chitu::memory {
 
 Component::Component(std::string name, std::shared_ptr<Module> module,
-                     std::shared_ptr<const io::Checkpoint> checkpoint)
-    : name_(std::move(name)), module_(std::move(module)), checkpoint_(std::move(checkpoint)) {
-  check_weights(*module_, *checkpoint_);
+                     std::shared_ptr<const WeightSource> source)
+    : name_(std::move(name)), module_(std::move(module)), source_(std::move(source)) {
+  source_->check(*module_);
 }
 
-void Component::onload(const WeightFormat& format) {
-  if (onloaded_ && !stream_ && format == format_) return;
+bool Component::onload(const WeightFormat& format) {
+  if (onloaded_ && !stream_ && format == format_) return false;
   offload();
-  with_context("onload " + name_, [&] {
-    device::with_own_errors([&] { bind_weights(*module_, *checkpoint_, format); });
-  });
+  with_context("onload " + name_,
+               [&] { device::with_own_errors([&] { bind_weights(*module_, *source_, format); }); });
   format_ = format;
-  onloaded_ = true;
+  return onloaded_ = true;
 }
 
-void Component::onload_streamed(const WeightFormat& format) {
-  if (onloaded_ && stream_ && format == format_) return;
+bool Component::onload_streamed(const WeightFormat& format, std::int64_t resident_layers) {
+  if (onloaded_ && stream_ && format == format_ && resident_layers == resident_layers_)
+    return false;
   offload();
+  const auto layers = module_->layers();
+  const SpreadLayers resident{resident_layers, static_cast<std::int64_t>(layers.size())};
   with_context("onload " + name_, [&] {
     device::with_own_errors([&] {
-      bind_outside_layers(*module_, *checkpoint_, format);
+      bind_outside_layers(*module_, *source_, format, resident);
       try {
-        stream_ = std::make_unique<LayerStream>(module_->layers(), *checkpoint_, format);
+        stream_ = std::make_unique<LayerStream>(layers, *source_, format, resident);
       } catch (...) {
         module_->unbind();
         throw;
@@ -36,7 +38,8 @@ void Component::onload_streamed(const WeightFormat& format) {
     });
   });
   format_ = format;
-  onloaded_ = true;
+  resident_layers_ = resident_layers;
+  return onloaded_ = true;
 }
 
 LayerObserver* Component::begin_passes(std::int64_t passes) {

@@ -8,32 +8,29 @@
 #include "chitu_core/io/checkpoint.h"
 #include "chitu_core/memory/layer_stream.h"
 #include "chitu_core/memory/module.h"
+#include "chitu_core/memory/weight_source.h"
 #include "chitu_core/memory/weights.h"
 
 namespace chitu::memory {
 
 /// A part of a pipeline whose weights come and go as one: text_encoder, transformer, vae.
 ///
-/// The checkpoint is the one source of the weights and never changes; what stands on a device is a
-/// copy that is dropped, never written back. Only the executor of the graph calls onload and
-/// offload; stages and models never do.
+/// Only the executor of the graph calls onload and offload; stages and models never do.
 class Component {
  public:
-  /// throws  InputError when the checkpoint does not fit the module (check_weights); reads no
-  /// weights
+  /// throws  InputError when the source does not fit the module; reads no weights
   Component(std::string name, std::shared_ptr<Module> module,
-            std::shared_ptr<const io::Checkpoint> checkpoint);
+            std::shared_ptr<const WeightSource> source);
 
   const std::string& name() const { return name_; }
   const Module& module() const { return *module_; }
-  const io::Checkpoint& checkpoint() const { return *checkpoint_; }
 
   bool onloaded() const { return onloaded_; }
-  /// Binds the weights; does nothing when they are there in this format already.
-  void onload(const WeightFormat& format);
-  /// Binds what stands outside the layers; begin_passes() tells who brings the layers. Tables of
-  /// which few rows are read stay in the file.
-  void onload_streamed(const WeightFormat& format);
+  /// Binds the weights. False when they are there in this format already.
+  bool onload(const WeightFormat& format);
+  /// Binds what stands outside the layers, and so many layers, spread evenly; begin_passes() tells
+  /// who brings the others. Tables of which few rows are read stay in the file.
+  bool onload_streamed(const WeightFormat& format, std::int64_t resident_layers = 0);
   void offload() noexcept;
 
   /// Announces so many passes over the layers. Returns whom the model tells about each layer; null
@@ -47,10 +44,11 @@ class Component {
  private:
   std::string name_;
   std::shared_ptr<Module> module_;
-  std::shared_ptr<const io::Checkpoint> checkpoint_;
+  std::shared_ptr<const WeightSource> source_;
   std::unique_ptr<LayerStream> stream_;
   LayerStream::Traffic before_;  ///< of earlier streams
   WeightFormat format_;
+  std::int64_t resident_layers_ = 0;
   bool onloaded_ = false;
 };
 
@@ -59,8 +57,8 @@ template <class Model>
 class ModelComponent : public Component {
  public:
   ModelComponent(std::string name, std::shared_ptr<Model> model,
-                 std::shared_ptr<const io::Checkpoint> checkpoint)
-      : Component(std::move(name), model, std::move(checkpoint)), model_(std::move(model)) {}
+                 std::shared_ptr<const WeightSource> source)
+      : Component(std::move(name), model, std::move(source)), model_(std::move(model)) {}
   const Model& model() const { return *model_; }
 
  private:

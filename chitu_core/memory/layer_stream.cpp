@@ -8,6 +8,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/device/planning.h"
 
 namespace chitu::memory {
 namespace {
@@ -24,23 +25,30 @@ std::int64_t bytes_of(const Parameter &parameter) {
 
 }  // namespace
 
-LayerStream::LayerStream(Layers layers, const io::Checkpoint &checkpoint,
-                         const WeightFormat &format, int slots)
-    : checkpoint_(checkpoint), device_(format.device) {
-  for (const auto &[name, module] : layers) plan_layer(name + ".", *module, format);
+LayerStream::LayerStream(Layers layers, const WeightSource &source, const WeightFormat &format,
+                         const SpreadLayers &resident, int slots)
+    : source_(source), device_(format.device), planned_(device::planning()) {
+  for (const auto &[name, module] : layers) {
+    const auto index = static_cast<std::int64_t>(streamed_.size());
+    streamed_.push_back(!resident(index));
+    if (streamed_.back()) plan_layer(index, name + ".", *module, format);
+  }
+  if (layers_.empty()) return;
   make_slabs(on_device_, device_, slots);
+  if (!device::is_host(device_)) make_slabs(on_host_, c10::kCPU, slots);
+  if (!planned_) start_threads();
+}
+
+void LayerStream::start_threads() {
   const Work read_slab = [this](const Layer &layer, std::int64_t, Slot &slot) {
     read(layer, slot.slab);
   };
-  if (device_.is_cpu()) {
+  if (on_host_.slots.empty()) {
     threads_.emplace_back([=, this] { fill(on_device_, computing_, nullptr, read_slab); });
     return;
   }
-  make_slabs(on_host_, c10::kCPU, slots);
   const Work copy_slab = [this](const Layer &layer, std::int64_t turn, Slot &slot) {
-    const at::Tensor from = on_host_.of(turn).slab;
-    slot.slab.narrow(0, 0, layer.bytes).copy_(from.narrow(0, 0, layer.bytes));
-    device::synchronize(device_);
+    copy_over(layer, on_host_.of(turn).slab, slot.slab);
   };
   threads_.emplace_back([=, this] { fill(on_host_, on_device_.filled, nullptr, read_slab); });
   threads_.emplace_back([=, this] { fill(on_device_, computing_, &on_host_, copy_slab); });
@@ -63,8 +71,9 @@ void LayerStream::make_slabs(Stage &stage, c10::Device device, int count) const 
     stage.slots.emplace_back().slab = at::empty({slab_bytes_}, options);
 }
 
-void LayerStream::plan_layer(const std::string &name, Module &module, const WeightFormat &format) {
-  Layer &layer = layers_.emplace_back();
+void LayerStream::plan_layer(std::int64_t index, const std::string &name, Module &module,
+                             const WeightFormat &format) {
+  Layer &layer = layers_.emplace_back(Layer{index});
   module.visit_parameters([&](const std::string &parameter_name, Parameter &parameter) {
     if (parameter.memory_format != at::MemoryFormat::Contiguous)
       throw Error("cannot stream " + name + parameter_name + ": its weights are not contiguous");
@@ -96,17 +105,22 @@ void LayerStream::begin_passes(std::int64_t passes) {
 }
 
 void LayerStream::before_layer(std::int64_t index) {
+  if (!streamed_.at(static_cast<std::size_t>(index))) return;
   std::unique_lock lock(mutex_);
-  if (computing_ >= last_turn_ || computing_ % static_cast<std::int64_t>(layers_.size()) != index)
+  if (computing_ >= last_turn_ || layer_of(computing_).index != index)
     throw Error(fmt::format("layer {} was not announced to the stream of weights", index));
   Slot &slot = on_device_.of(computing_);
-  changed_.wait(lock, [&] { return (slot.ready && slot.turn == computing_) || failure_; });
+  if (planned_)
+    bring_planned(layer_of(computing_));
+  else
+    changed_.wait(lock, [&] { return (slot.ready && slot.turn == computing_) || failure_; });
   if (failure_) std::rethrow_exception(failure_);
   for (const Piece &piece : layer_of(computing_).pieces)
     piece.parameter->tensor = piece_of(slot.slab, piece);
 }
 
-void LayerStream::after_layer(std::int64_t) {
+void LayerStream::after_layer(std::int64_t index) {
+  if (!streamed_.at(static_cast<std::size_t>(index))) return;
   device::synchronize(device_);  // the slab is written over next
   const std::lock_guard lock(mutex_);
   for (const Piece &piece : layer_of(computing_).pieces) piece.parameter->tensor.reset();
@@ -159,8 +173,28 @@ void LayerStream::fill(Stage &stage, const std::int64_t &taken, Stage *source, c
 void LayerStream::read(const Layer &layer, const at::Tensor &slab) const {
   for (const Piece &piece : layer.pieces) {
     at::Tensor destination = piece_of(slab, piece);
-    checkpoint_.read_into(piece.name, destination);
+    source_.read_into(piece.name, *piece.parameter, destination);
   }
+}
+
+void LayerStream::copy_over(const Layer &layer, const at::Tensor &from,
+                            const at::Tensor &to) const {
+  to.narrow(0, 0, layer.bytes).copy_(from.narrow(0, 0, layer.bytes));
+  device::synchronize(device_);
+}
+
+/// What the threads would have done by now.
+void LayerStream::bring_planned(const Layer &layer) {
+  const at::Tensor &slab = on_device_.of(computing_).slab;
+  if (on_host_.slots.empty()) {
+    read(layer, slab);
+  } else {
+    const at::Tensor &host = on_host_.of(computing_).slab;
+    read(layer, host);
+    copy_over(layer, host, slab);
+  }
+  ++traffic_.layers;
+  traffic_.bytes += layer.bytes;
 }
 
 LayerStream::Traffic LayerStream::traffic() const {

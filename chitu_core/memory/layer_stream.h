@@ -13,12 +13,21 @@
 #include <utility>
 #include <vector>
 
-#include "chitu_core/io/checkpoint.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
+#include "chitu_core/memory/weight_source.h"
 #include "chitu_core/memory/weights.h"
 
 namespace chitu::memory {
+
+/// Which layers stay on the device when `count` of `layers` do: spread evenly, so that every layer
+/// that is brought over has as much computing before it as can be.
+struct SpreadLayers {
+  std::int64_t count = 0, layers = 0;
+  bool operator()(std::int64_t index) const {
+    return count > 0 && (index + 1) * count / layers > index * count / layers;
+  }
+};
 
 /// Brings the layers of a module to a device one after another, while earlier
 /// ones compute.
@@ -29,7 +38,8 @@ namespace chitu::memory {
 /// the bits and the alignment of a resident one. Where the device is not the
 /// host, that thread fills slabs of the host and a second one copies these
 /// over, so that disk, copy and arithmetic go on side by side. The walk is
-/// cyclic: behind the last layer comes the first of the next pass.
+/// cyclic: behind the last layer comes the first of the next pass. Layers that are resident are
+/// passed by. In a plan nothing is read and no thread runs.
 class LayerStream final : public LayerObserver {
  public:
   using Layers = std::vector<std::pair<std::string, Module *>>;
@@ -39,11 +49,13 @@ class LayerStream final : public LayerObserver {
     std::int64_t bytes = 0;
   };
 
-  /// layers  name in the checkpoint, and module; they and the checkpoint
-  /// outlive the stream slots   slabs, 2 or more: one computes while the others
-  /// fill throws  Error for a weight that is not contiguous; OutOfMemoryError
-  LayerStream(Layers layers, const io::Checkpoint &checkpoint, const WeightFormat &format,
-              int slots = 2);
+  /// layers    name in the source, and module; they and the source outlive the
+  ///           stream
+  /// resident  those that are bound already
+  /// slots     slabs, 2 or more: one computes while the others fill
+  /// throws    Error for a weight that is not contiguous; OutOfMemoryError
+  LayerStream(Layers layers, const WeightSource &source, const WeightFormat &format,
+              const SpreadLayers &resident = {}, int slots = 2);
   ~LayerStream() override;
   LayerStream(const LayerStream &) = delete;
   LayerStream &operator=(const LayerStream &) = delete;
@@ -73,7 +85,8 @@ class LayerStream final : public LayerObserver {
     std::int64_t offset_bytes;
   };
   struct Layer {
-    std::vector<Piece> pieces;
+    std::int64_t index;  ///< among all layers of the module
+    std::vector<Piece> pieces{};
     std::int64_t bytes = 0;
   };
   struct Slot {
@@ -91,20 +104,26 @@ class LayerStream final : public LayerObserver {
   };
   using Work = std::function<void(const Layer &, std::int64_t turn, Slot &)>;
 
-  void plan_layer(const std::string &name, Module &module, const WeightFormat &format);
+  void plan_layer(std::int64_t index, const std::string &name, Module &module,
+                  const WeightFormat &format);
   void make_slabs(Stage &stage, c10::Device device, int count) const;
   /// Fills the stage's slabs as they become free: those of turns before `taken`
   /// are. With a source, a turn waits for its slab there, and frees it.
+  void start_threads();
   void fill(Stage &stage, const std::int64_t &taken, Stage *source, const Work &work);
   void read(const Layer &layer, const at::Tensor &slab) const;
+  void copy_over(const Layer &layer, const at::Tensor &from, const at::Tensor &to) const;
+  void bring_planned(const Layer &layer);
   at::Tensor piece_of(const at::Tensor &slab, const Piece &piece) const;
   const Layer &layer_of(std::int64_t turn) const {
     return layers_[static_cast<std::size_t>(turn) % layers_.size()];
   }
 
-  const io::Checkpoint &checkpoint_;
+  const WeightSource &source_;
   c10::Device device_;
-  std::vector<Layer> layers_;
+  const bool planned_;
+  std::vector<bool> streamed_;  ///< of every layer of the module
+  std::vector<Layer> layers_;   ///< those that are streamed
   std::int64_t slab_bytes_ = 0;
 
   mutable std::mutex mutex_;

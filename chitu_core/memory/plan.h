@@ -25,6 +25,8 @@ struct ComponentPlan {
   Residency residency = Residency::resident;
   c10::Device device = c10::kCPU;     ///< where it computes
   at::ScalarType dtype = at::kFloat;  ///< what its weights compute in
+  std::int64_t resident_layers = 0;   ///< of a streamed component: layers that stay on the device
+  bool operator==(const ComponentPlan&) const = default;
 };
 
 /// What each component does about memory. Strategies write it, the executor and the models obey it.

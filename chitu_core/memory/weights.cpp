@@ -10,6 +10,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/device/planning.h"
 
 namespace chitu::memory {
 namespace {
@@ -68,32 +69,32 @@ namespace {
 
 /// A copy of our own, never a view of the file: the file may change or vanish while we run, and an
 /// allocator's alignment is the same at every memory level.
-at::Tensor copy_of(const std::string& name, const Parameter& parameter,
-                   const io::Checkpoint& checkpoint, c10::Device device) {
+at::Tensor copy_of(const std::string& name, const Parameter& parameter, const WeightSource& source,
+                   c10::Device device) {
   const auto options = at::TensorOptions().dtype(parameter.dtype);
   at::Tensor bound =
       at::empty(parameter.shape, options.device(device).memory_format(parameter.memory_format));
-  if (device.is_cpu() && parameter.memory_format == at::MemoryFormat::Contiguous) {
-    checkpoint.read_into(name, bound);
+  if (device::is_host(device) && parameter.memory_format == at::MemoryFormat::Contiguous) {
+    source.read_into(name, parameter, bound);
     return bound;
   }
   at::Tensor host = at::empty(parameter.shape, options);
-  checkpoint.read_into(name, host);
+  source.read_into(name, parameter, host);
   bound.copy_(host);
   return bound;
 }
 
 /// Binds the parameters that `chosen` names. All or nothing.
-void bind(Module& module, const io::Checkpoint& checkpoint, const WeightFormat& format,
+void bind(Module& module, const WeightSource& source, const WeightFormat& format,
           const std::function<bool(const std::string&)>& chosen, bool gather) {
-  check_weights(module, checkpoint);
+  source.check(module);
   try {
     module.visit_parameters([&](const std::string& name, Parameter& parameter) {
       if (!chosen(name)) return;
       parameter.dtype = compute_dtype(parameter.precision, format.dtype);
       parameter.tensor = gather && parameter.gathered
-                             ? checkpoint.tensor(name)
-                             : copy_of(name, parameter, checkpoint, format.device);
+                             ? source.table(name, parameter)
+                             : copy_of(name, parameter, source, format.device);
     });
   } catch (...) {
     module.unbind();
@@ -103,17 +104,19 @@ void bind(Module& module, const io::Checkpoint& checkpoint, const WeightFormat& 
 
 }  // namespace
 
-void bind_weights(Module& module, const io::Checkpoint& checkpoint, const WeightFormat& format) {
+void bind_weights(Module& module, const WeightSource& source, const WeightFormat& format) {
   bind(
-      module, checkpoint, format, [](const std::string&) { return true; }, false);
+      module, source, format, [](const std::string&) { return true; }, false);
 }
 
-void bind_outside_layers(Module& module, const io::Checkpoint& checkpoint,
-                         const WeightFormat& format) {
+void bind_outside_layers(Module& module, const WeightSource& source, const WeightFormat& format,
+                         const std::function<bool(std::int64_t)>& resident) {
   std::vector<std::string> layers;
-  for (const auto& [name, layer] : module.layers()) layers.push_back(name + ".");
+  std::int64_t index = 0;
+  for (const auto& [name, layer] : module.layers())
+    if (!resident(index++)) layers.push_back(name + ".");
   bind(
-      module, checkpoint, format,
+      module, source, format,
       [&](const std::string& name) { return !starts_with_any(name, layers); }, true);
 }
 

@@ -4,9 +4,11 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <functional>
 
 #include "chitu_core/io/checkpoint.h"
 #include "chitu_core/memory/module.h"
+#include "chitu_core/memory/weight_source.h"
 
 namespace chitu::memory {
 
@@ -30,12 +32,13 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint);
 /// are given back at once. All or nothing: when it throws, nothing stays bound.
 ///
 /// throws  InputError as check_weights does
-void bind_weights(Module& module, const io::Checkpoint& checkpoint, const WeightFormat& format);
+void bind_weights(Module& module, const WeightSource& source, const WeightFormat& format);
 
-/// As bind_weights, for the parameters that belong to no layer. Those that are gathered are bound
-/// to the file itself, on the host and in the file's dtype.
-void bind_outside_layers(Module& module, const io::Checkpoint& checkpoint,
-                         const WeightFormat& format);
+/// As bind_weights, for the parameters that belong to no layer and for the layers (indices into
+/// Module::layers()) that `resident` names. Those that are gathered are bound to the source itself,
+/// on the host and in its dtype.
+void bind_outside_layers(Module& module, const WeightSource& source, const WeightFormat& format,
+                         const std::function<bool(std::int64_t)>& resident);
 
 /// Bytes that the module's parameters take when bound with this dtype.
 std::int64_t weight_bytes(const Module& module, at::ScalarType dtype);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planning.h"
 #include "chitu_core/nn/conv_temporal.h"
 
 namespace chitu::nn {
@@ -64,9 +65,7 @@ void expect_channels(const at::Tensor& x, const Parameter& weight) {
 
 }  // namespace
 
-bool in_host_memory(const at::Tensor& tensor) {
-  return tensor.device().is_cpu() || tensor.device().type() == c10::kPrivateUse1;
-}
+bool in_host_memory(const at::Tensor& tensor) { return device::has_host_kernels(tensor.device()); }
 
 PointwiseConv::PointwiseConv(std::int64_t in_channels, std::int64_t out_channels, int kernel_dims)
     : weight_(add_parameter("weight",

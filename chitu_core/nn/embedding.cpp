@@ -3,12 +3,22 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <vector>
+
+#include "chitu_core/device/planning.h"
 
 namespace chitu::nn {
 
 at::Tensor Embedding::forward(const at::Tensor& ids) const {
   // The table may have stayed behind in the file's dtype; casting rows or all of it gives the same.
   const at::Tensor& table = weight_.tensor;
+  if (table.is_meta()) {  // a plan knows the table's shape alone
+    std::vector<std::int64_t> shape = ids.sizes().vec();
+    shape.push_back(table.size(1));
+    const at::Tensor ids_there = ids.to(device::host());
+    const at::Tensor rows = at::empty(shape, table.options().device(ids_there.device()));
+    return rows.to(ids.device(), weight_.dtype);
+  }
   return at::embedding(table, ids.to(table.device())).to(ids.device(), weight_.dtype);
 }
 

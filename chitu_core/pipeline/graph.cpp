@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "chitu_core/device/errors.h"
+#include "chitu_core/device/planning.h"
 
 namespace chitu::pipeline {
 namespace {
@@ -40,12 +41,12 @@ std::vector<Graph::Lifetime> Graph::lifetimes() const {
 
 void Graph::onload_for(std::size_t stage, Context& context) const {
   for (memory::Component* component : stages_[stage].components) {
-    if (component->onloaded()) continue;
     const memory::ComponentPlan& plan = context.plan.component(component->name());
-    if (plan.residency == memory::Residency::streamed)
-      component->onload_streamed({plan.device, plan.dtype});
-    else
-      component->onload({plan.device, plan.dtype});
+    const bool came =
+        plan.residency == memory::Residency::streamed
+            ? component->onload_streamed({plan.device, plan.dtype}, plan.resident_layers)
+            : component->onload({plan.device, plan.dtype});
+    if (!came) continue;
     context.tell([&](Observer& observer) {
       observer.component_onloaded(component->name(), component->module().bound_bytes());
     });
@@ -72,10 +73,24 @@ std::any Graph::output_of(std::size_t stage, const std::vector<std::any>& values
   return calls.run(values, context);
 }
 
+std::vector<bool> Graph::stages_for(std::size_t wanted) const {
+  std::vector<bool> slots(slots_.size()), stages(stages_.size());
+  slots[wanted] = true;
+  for (std::size_t i = stages_.size(); i-- > 0;) {
+    stages[i] = slots[stages_[i].output];
+    if (!stages[i]) continue;
+    for (const std::size_t slot : stages_[i].inputs) slots[slot] = true;
+  }
+  return stages;
+}
+
 std::any Graph::execute(std::vector<std::any> values, std::size_t wanted, Context& context) const {
   values.resize(slots_.size());
+  const std::vector<bool> needed = stages_for(wanted);
   for (std::size_t i = 0; i < stages_.size(); ++i) {
+    if (!needed[i]) continue;
     const StageInfo& stage = stages_[i];
+    const device::PlannedPart part(stage.name);
     context.check_stop();
     try {
       with_context("stage " + stage.name, [&] {

@@ -89,7 +89,7 @@ class Graph {
     return {this, slots_.size() - 1};
   }
 
-  /// Runs every stage in order and returns the wanted value.
+  /// Runs the stages that the wanted value needs, in order, and returns it.
   ///
   /// throws  what a stage threw, nested in an Error "stage <name>"; Interrupted when asked to stop.
   ///         Whatever the reason, components that the plan does not keep are let go.
@@ -115,6 +115,7 @@ class Graph {
   std::any execute(std::vector<std::any> values, std::size_t wanted, Context& context) const;
   std::any output_of(std::size_t stage, const std::vector<std::any>& values,
                      Context& context) const;
+  std::vector<bool> stages_for(std::size_t wanted) const;
   void onload_for(std::size_t stage, Context& context) const;
   void offload_after(std::size_t stage, Context& context) const;
 

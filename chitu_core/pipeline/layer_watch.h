@@ -1,5 +1,9 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
+#include "chitu_core/device/planning.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/pipeline/context.h"
 
@@ -15,15 +19,18 @@ class LayerWatch final : public memory::LayerObserver {
 
   void before_layer(std::int64_t index) override {
     context_.check_stop();
+    part_.emplace("layer " + std::to_string(index));
     if (next_) next_->before_layer(index);
   }
   void after_layer(std::int64_t index) override {
     if (next_) next_->after_layer(index);
+    part_.reset();
   }
 
  private:
   const Context& context_;
   memory::LayerObserver* next_;
+  std::optional<device::PlannedPart> part_;
 };
 
 }  // namespace chitu::pipeline

@@ -2,13 +2,15 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 #include <vector>
 
 namespace chitu::pipeline {
 
-/// Token ids of the prompt and, with guidance, of the negative prompt: [1, n] int64 without padding.
+/// Token ids of the prompt and, with guidance, of the negative prompt: [1, n] int64 without
+/// padding.
 struct Tokens {
   static constexpr std::string_view value_name = "Tokens";
   at::Tensor ids;
@@ -21,6 +23,8 @@ struct TextEmbeddings {
   static constexpr std::string_view value_name = "TextEmbeddings";
   at::Tensor prompt_embeds;
   at::Tensor negative_prompt_embeds;  ///< undefined without guidance
+  std::int64_t prompt_tokens = 0;     ///< rows of prompt_embeds that are tokens
+  std::int64_t negative_prompt_tokens = 0;
 };
 
 /// Normalised latents, [B, C, F, H, W] float32: F = 1 + (frames - 1) / 4, H and W = pixels / 8.

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include "chitu_core/device/planning.h"
 #include "chitu_core/models/guidance.h"
 #include "chitu_core/models/noise.h"
 #include "chitu_core/pipeline/layer_watch.h"
@@ -13,7 +14,10 @@ namespace {
 class Step {
  public:
   Step(pipeline::Context& context, std::int64_t index, std::int64_t count)
-      : context_(context), index_(static_cast<int>(index)), count_(static_cast<int>(count)) {
+      : context_(context),
+        index_(static_cast<int>(index)),
+        count_(static_cast<int>(count)),
+        part_(fmt::format("step {}", index)) {
     context_.tell([&](auto& observer) { observer.step_begin(index_, count_); });
   }
   ~Step() {
@@ -25,6 +29,7 @@ class Step {
  private:
   pipeline::Context& context_;
   int index_, count_;
+  device::PlannedPart part_;
 };
 
 std::string step_name(std::int64_t index, const char* what) {
@@ -38,7 +43,9 @@ pipeline::Latents PrepareLatents::run(const Job& job, pipeline::Context& context
   const std::vector<std::int64_t> shape{1, channels, (request.num_frames - 1) / temporal_factor + 1,
                                         request.height / spatial_factor,
                                         request.width / spatial_factor};
-  const at::Tensor noise = models::initial_noise(shape, request.seed);
+  const at::Tensor noise = device::planning()
+                               ? at::empty(shape, at::TensorOptions().device(device::host()))
+                               : models::initial_noise(shape, request.seed);
   context.keep("initial_noise", noise);
   context.keep("initial_latents", noise);
   return {noise.to(context.plan.transformer.device)};
@@ -70,11 +77,13 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
   return {latents};
 }
 
-std::vector<at::Tensor> Denoise::prompts_of(const pipeline::TextEmbeddings& embeddings,
-                                            c10::Device device) {
-  std::vector<at::Tensor> prompts{embeddings.prompt_embeds.to(device)};
+std::vector<models::WanPrompt> Denoise::prompts_of(const pipeline::TextEmbeddings& embeddings,
+                                                   c10::Device device) {
+  std::vector<models::WanPrompt> prompts{
+      {embeddings.prompt_embeds.to(device), embeddings.prompt_tokens}};
   if (embeddings.negative_prompt_embeds.defined())
-    prompts.push_back(embeddings.negative_prompt_embeds.to(device));
+    prompts.emplace_back(embeddings.negative_prompt_embeds.to(device),
+                         embeddings.negative_prompt_tokens);
   return prompts;
 }
 

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include "chitu_core/device/planning.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 #include "pipelines/wan/stages.h"
 
@@ -14,7 +15,7 @@ class Frames {
   explicit Frames(pipeline::Context& context) : context_(context) {}
 
   void add(const at::Tensor& decoded) {
-    pictures_.push_back(models::frames_to_uint8(decoded).to(at::kCPU));
+    pictures_.push_back(models::frames_to_uint8(decoded).to(device::host()));
     if (context_.dump) decoded_.push_back(decoded.to(at::kCPU, at::kFloat));
     context_.check_stop();
   }

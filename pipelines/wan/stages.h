@@ -88,8 +88,8 @@ struct Denoise {
                         const Job& job, pipeline::Context& context) const;
 
  private:
-  static std::vector<at::Tensor> prompts_of(const pipeline::TextEmbeddings& embeddings,
-                                            c10::Device device);
+  static std::vector<models::WanPrompt> prompts_of(const pipeline::TextEmbeddings& embeddings,
+                                                   c10::Device device);
   static at::Tensor guide(const std::vector<at::Tensor>& predictions, double guidance_scale,
                           std::int64_t step, pipeline::Context& context);
   static void keep_schedule(const models::Scheduler& walk, pipeline::Context& context);

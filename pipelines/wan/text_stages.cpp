@@ -14,6 +14,12 @@ at::Tensor token_ids(const io::Tokenizer& tokenizer, const std::string& prompt, 
   return at::tensor(ids, at::kLong).unsqueeze(0);
 }
 
+/// Prompts that fill the sequence, for a plan.
+pipeline::Tokens longest_tokens(const Request& request) {
+  const at::Tensor ids = at::zeros({1, request.max_sequence_length}, at::kLong);
+  return {ids, request.guided() ? ids : at::Tensor()};
+}
+
 /// The padded form that the reference feeds its encoder, for comparison.
 void keep_padded(pipeline::Context& context, const std::string& prefix, const at::Tensor& ids,
                  std::int64_t pad_id, std::int64_t length) {
@@ -24,8 +30,14 @@ void keep_padded(pipeline::Context& context, const std::string& prefix, const at
 }
 
 pipeline::TextEmbeddings to_value(const std::vector<std::optional<at::Tensor>>& embeds,
-                                  pipeline::Context& context) {
-  pipeline::TextEmbeddings embeddings{*embeds[0], embeds.size() > 1 ? *embeds[1] : at::Tensor()};
+                                  const pipeline::Tokens& tokens, pipeline::Context& context) {
+  pipeline::TextEmbeddings embeddings;
+  embeddings.prompt_embeds = *embeds[0];
+  embeddings.prompt_tokens = tokens.ids.size(1);
+  if (embeds.size() > 1) {
+    embeddings.negative_prompt_embeds = *embeds[1];
+    embeddings.negative_prompt_tokens = tokens.negative_ids.size(1);
+  }
   context.keep("prompt_embeds", embeddings.prompt_embeds);
   if (embeddings.negative_prompt_embeds.defined())
     context.keep("negative_prompt_embeds", embeddings.negative_prompt_embeds);
@@ -37,6 +49,7 @@ pipeline::TextEmbeddings to_value(const std::vector<std::optional<at::Tensor>>& 
 pipeline::Tokens Tokenize::run(const Job& job, pipeline::Context& context) const {
   const Request& request = job.request;
   const std::int64_t length = request.max_sequence_length;
+  if (job.longest_prompts) return longest_tokens(request);
   pipeline::Tokens tokens;
   tokens.ids = token_ids(*tokenizer, request.prompt, length);
   keep_padded(context, "", tokens.ids, tokenizer->pad_id(), length);
@@ -53,7 +66,7 @@ std::optional<pipeline::TextEmbeddings> EncodeText::known(const pipeline::Tokens
   if (!cache) return std::nullopt;
   const Embeds embeds = find(prompts_of(tokens, job, context));
   if (!std::ranges::all_of(embeds, &std::optional<at::Tensor>::has_value)) return std::nullopt;
-  return to_value(embeds, context);
+  return to_value(embeds, tokens, context);
 }
 
 pipeline::TextEmbeddings EncodeText::run(const pipeline::Tokens& tokens, const Job& job,
@@ -61,7 +74,7 @@ pipeline::TextEmbeddings EncodeText::run(const pipeline::Tokens& tokens, const J
   const auto prompts = prompts_of(tokens, job, context);
   Embeds embeds = find(prompts);
   encode_missing(embeds, prompts, context);
-  return to_value(embeds, context);
+  return to_value(embeds, tokens, context);
 }
 
 std::vector<PromptCache::Prompt> EncodeText::prompts_of(const pipeline::Tokens& tokens,

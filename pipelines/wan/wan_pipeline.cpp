@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
@@ -14,20 +17,59 @@ namespace {
 /// What the text-to-video checkpoints of Wan 2.1 were trained for.
 constexpr RequestDefaults kTrainedFor{832, 480, 81, 50, 5.0, 16};
 constexpr std::int64_t kTrainedTextLength = 512;
+/// Of the files on the hub, for plans without files.
+constexpr at::ScalarType kPublishedDtype = at::kFloat;
 
 io::JsonObject config_of(const std::filesystem::path& folder) {
   return io::JsonObject::read(folder / "config.json");
 }
 
-template <class Model, class Config>
-std::unique_ptr<memory::ModelComponent<Model>> open_component(const ModelFolder& folder,
-                                                              const std::string& name,
-                                                              const std::string& class_name) {
-  const auto path = folder.component(name, class_name);
-  auto model = std::make_shared<Model>(Config::from_json(config_of(path)));
-  return std::make_unique<memory::ModelComponent<Model>>(name, std::move(model),
-                                                         std::make_shared<io::Checkpoint>(path));
+/// The weights in a component's folder; null where a plan does without.
+std::shared_ptr<const io::Checkpoint> open_weights(const std::filesystem::path& folder,
+                                                   bool for_plan) {
+  const auto is_weights = [](const std::filesystem::directory_entry& entry) {
+    return entry.path().extension() == ".safetensors";
+  };
+  if (for_plan && std::none_of(std::filesystem::directory_iterator(folder), {}, is_weights))
+    return nullptr;
+  return std::make_shared<io::Checkpoint>(folder);
 }
+
+/// One component as its folder describes it.
+template <class Config>
+struct Part {
+  Config config;
+  std::shared_ptr<const io::Checkpoint> weights;
+
+  static Part read(const ModelFolder& folder, const std::string& name,
+                   const std::string& class_name, bool for_plan) {
+    const auto path = folder.component(name, class_name);
+    return {Config::from_json(config_of(path)), open_weights(path, for_plan)};
+  }
+
+  template <class Model>
+  std::unique_ptr<memory::ModelComponent<Model>> make(const std::string& name,
+                                                      bool for_plan) const {
+    std::shared_ptr<const memory::WeightSource> source;
+    if (for_plan)
+      source = std::make_shared<memory::PlannedWeights>(weights, kPublishedDtype);
+    else
+      source = std::make_shared<memory::FileWeights>(weights);
+    return std::make_unique<memory::ModelComponent<Model>>(name, std::make_shared<Model>(config),
+                                                           std::move(source));
+  }
+};
+
+/// What the folder of a checkpoint says.
+struct Parts {
+  std::filesystem::path folder;
+  RequestDefaults defaults;
+  std::shared_ptr<const io::Tokenizer> tokenizer;  ///< null where a plan found none
+  Part<models::UMT5Config> text_encoder;
+  Part<models::WanTransformer3DConfig> transformer;
+  Part<models::WanVaeConfig> vae;
+  std::shared_ptr<const models::SchedulerFactory> scheduler;
+};
 
 /// Wan 2.2 pipelines share the class name; these entries tell them apart.
 void refuse_other_wans(const ModelFolder& folder) {
@@ -55,60 +97,84 @@ std::string nearest_valid(std::int64_t number, std::int64_t step, std::int64_t o
 
 class WanPipeline final : public Pipeline {
  public:
-  WanPipeline(const ModelFolder& folder, const ModelChoices& choices);
+  WanPipeline(Parts parts, const ModelChoices& choices);
 
   const pipeline::Graph& graph() const override { return graph_; }
   std::vector<memory::Component*> components() const override {
     return {text_encoder_.get(), transformer_.get(), vae_.get()};
   }
-  RequestDefaults request_defaults() const override { return defaults_; }
+  RequestDefaults request_defaults() const override { return parts_.defaults; }
   void check(const Request& request) const override;
   pipeline::SavedFiles run(Job job, pipeline::Context& context) const override {
     return graph_.run(std::move(job), *result_, context);
   }
+  void make_frames(Job job, pipeline::Context& context) const override {
+    if (!parts_.tokenizer) job.longest_prompts = true;
+    graph_.run(std::move(job), *frames_, context);
+  }
+  std::unique_ptr<Pipeline> for_plan() const override;
 
  private:
-  void check_configs(const ModelFolder& folder) const;
-  void build_graph(const ModelChoices& choices);
-  std::shared_ptr<const PromptCache> open_cache(const ModelChoices& choices) const;
+  void check_configs() const;
+  void build_graph();
+  std::shared_ptr<const PromptCache> open_cache() const;
   void check_side(const char* field, std::int64_t pixels, std::int64_t patch) const;
   void check_positive(const Request& request) const;
 
-  RequestDefaults defaults_;
-  std::shared_ptr<const io::Tokenizer> tokenizer_;
+  Parts parts_;
+  ModelChoices choices_;
   std::unique_ptr<TextEncoder> text_encoder_;
   std::unique_ptr<Transformer> transformer_;
   std::unique_ptr<Vae> vae_;
-  std::shared_ptr<const models::SchedulerFactory> scheduler_;
   pipeline::Graph graph_;
+  std::optional<pipeline::Port<pipeline::Frames>> frames_;
   std::optional<pipeline::Port<pipeline::SavedFiles>> result_;
 };
 
-WanPipeline::WanPipeline(const ModelFolder& folder, const ModelChoices& choices)
-    : defaults_(folder.request_defaults(kTrainedFor)) {
-  refuse_other_wans(folder);
+std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder, bool for_plan) {
+  if (for_plan && !folder.components.contains("tokenizer")) return nullptr;
   // The tokenizer's class is a Python name (T5Tokenizer, T5TokenizerFast); its files decide.
-  tokenizer_ = io::Tokenizer::load(folder.component("tokenizer", ""));
-  text_encoder_ = open_component<models::UMT5EncoderModel, models::UMT5Config>(
-      folder, "text_encoder", "UMT5EncoderModel");
-  transformer_ = open_component<models::WanTransformer3DModel, models::WanTransformer3DConfig>(
-      folder, "transformer", "WanTransformer3DModel");
-  vae_ = open_component<models::AutoencoderKLWan, models::WanVaeConfig>(folder, "vae",
-                                                                        "AutoencoderKLWan");
-  scheduler_ =
-      models::SchedulerFactory::read(folder.component("scheduler", "") / "scheduler_config.json");
-  check_configs(folder);
-  build_graph(choices);
+  return io::Tokenizer::load(folder.component("tokenizer", ""));
+}
+
+Parts read_parts(const ModelFolder& folder, bool for_plan) {
+  refuse_other_wans(folder);
+  return {
+      folder.path,
+      folder.request_defaults(kTrainedFor),
+      open_tokenizer(folder, for_plan),
+      decltype(Parts::text_encoder)::read(folder, "text_encoder", "UMT5EncoderModel", for_plan),
+      decltype(Parts::transformer)::read(folder, "transformer", "WanTransformer3DModel", for_plan),
+      decltype(Parts::vae)::read(folder, "vae", "AutoencoderKLWan", for_plan),
+      models::SchedulerFactory::read(folder.component("scheduler", "") / "scheduler_config.json")};
+}
+
+WanPipeline::WanPipeline(Parts parts, const ModelChoices& choices)
+    : parts_(std::move(parts)),
+      choices_(choices),
+      text_encoder_(
+          parts_.text_encoder.make<models::UMT5EncoderModel>("text_encoder", choices.for_plan)),
+      transformer_(
+          parts_.transformer.make<models::WanTransformer3DModel>("transformer", choices.for_plan)),
+      vae_(parts_.vae.make<models::AutoencoderKLWan>("vae", choices.for_plan)) {
+  check_configs();
+  build_graph();
+}
+
+std::unique_ptr<Pipeline> WanPipeline::for_plan() const {
+  ModelChoices choices = choices_;
+  choices.for_plan = true;
+  return std::make_unique<WanPipeline>(parts_, choices);
 }
 
 /// Each config may be sound and yet not go with its neighbour.
-void WanPipeline::check_configs(const ModelFolder& folder) const {
-  const auto& text = text_encoder_->model().config();
-  const auto& transformer = transformer_->model().config();
-  const auto& vae = vae_->model().config();
+void WanPipeline::check_configs() const {
+  const auto& text = parts_.text_encoder.config;
+  const auto& transformer = parts_.transformer.config;
+  const auto& vae = parts_.vae.config;
   const auto differ = [&](const char* what, std::int64_t a, const char* other, std::int64_t b) {
     throw InputError(
-        fmt::format("{}: {} is {}, but {} is {}", folder.path.string(), what, a, other, b));
+        fmt::format("{}: {} is {}, but {} is {}", parts_.folder.string(), what, a, other, b));
   };
   if (transformer.text_dim != text.d_model)
     differ("text_dim of transformer", transformer.text_dim, "d_model of text_encoder",
@@ -117,29 +183,29 @@ void WanPipeline::check_configs(const ModelFolder& folder) const {
     differ("in_channels of transformer", transformer.in_channels, "z_dim of vae", vae.z_dim);
   if (transformer.out_channels != vae.z_dim)
     differ("out_channels of transformer", transformer.out_channels, "z_dim of vae", vae.z_dim);
-  if (tokenizer_->vocab_size() > text.vocab_size)
-    differ("the tokenizer's vocabulary", tokenizer_->vocab_size(), "vocab_size of text_encoder",
-           text.vocab_size);
+  if (parts_.tokenizer && parts_.tokenizer->vocab_size() > text.vocab_size)
+    differ("the tokenizer's vocabulary", parts_.tokenizer->vocab_size(),
+           "vocab_size of text_encoder", text.vocab_size);
 }
 
-void WanPipeline::build_graph(const ModelChoices& choices) {
-  const nn::Attention attention(choices.attn_type, choices.device.type());
-  const auto& vae = vae_->model().config();
+void WanPipeline::build_graph() {
+  const nn::Attention attention(choices_.attn_type, choices_.device.type());
+  const auto& vae = parts_.vae.config;
   const auto job = graph_.input<Job>();
-  const auto tokens = graph_.add(Tokenize{tokenizer_}, job);
+  const auto tokens = graph_.add(Tokenize{parts_.tokenizer}, job);
   const auto embeddings =
-      graph_.add(EncodeText{text_encoder_.get(), attention, open_cache(choices)}, tokens, job);
+      graph_.add(EncodeText{text_encoder_.get(), attention, open_cache()}, tokens, job);
   const auto noise =
       graph_.add(PrepareLatents{vae.z_dim, vae.temporal_factor(), vae.spatial_factor()}, job);
   const auto latents =
-      graph_.add(Denoise{transformer_.get(), scheduler_, attention}, noise, embeddings, job);
-  const auto frames = graph_.add(DecodeLatents{vae_.get()}, latents);
-  result_ = graph_.add(SaveFrames{}, frames, job);
+      graph_.add(Denoise{transformer_.get(), parts_.scheduler, attention}, noise, embeddings, job);
+  frames_ = graph_.add(DecodeLatents{vae_.get()}, latents);
+  result_ = graph_.add(SaveFrames{}, *frames_, job);
 }
 
-std::shared_ptr<const PromptCache> WanPipeline::open_cache(const ModelChoices& choices) const {
-  if (choices.prompt_cache.empty()) return nullptr;
-  return std::make_shared<PromptCache>(choices.prompt_cache, text_encoder_->checkpoint());
+std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
+  if (choices_.prompt_cache.empty() || choices_.for_plan) return nullptr;
+  return std::make_shared<PromptCache>(choices_.prompt_cache, *parts_.text_encoder.weights);
 }
 
 void WanPipeline::check_side(const char* field, std::int64_t pixels, std::int64_t patch) const {
@@ -186,7 +252,7 @@ class WanFamily final : public PipelineFamily {
  public:
   std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                  const ModelChoices& choices) const override {
-    return std::make_unique<WanPipeline>(folder, choices);
+    return std::make_unique<WanPipeline>(read_parts(folder, choices.for_plan), choices);
   }
 };
 CHITU_REGISTER(PipelineFamily, WanFamily, "WanPipeline");

@@ -13,7 +13,7 @@ TEST_CASE("a component comes back from its source with the same bits", "[memory]
   const testing::TemporaryFolder folder;
   write_toy_checkpoint(folder.path());
   auto model = std::make_shared<ToyModel>();
-  ModelComponent<ToyModel> component("vae", model, std::make_shared<io::Checkpoint>(folder.path()));
+  ModelComponent<ToyModel> component("vae", model, std::make_shared<FileWeights>(folder.path()));
   CHECK_FALSE(component.onloaded());
   component.onload({});
   const at::Tensor before = model->bias.tensor.clone();

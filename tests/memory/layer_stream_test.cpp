@@ -19,7 +19,7 @@ struct Toy {
   explicit Toy(at::ScalarType dtype = at::kFloat) { write_toy_checkpoint(folder.path(), dtype); }
   ModelComponent<ToyModel> open() const {
     return {"transformer", std::make_shared<ToyModel>(),
-            std::make_shared<io::Checkpoint>(folder.path())};
+            std::make_shared<FileWeights>(folder.path())};
   }
   testing::TemporaryFolder folder;
 };

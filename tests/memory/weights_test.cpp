@@ -22,16 +22,16 @@ Tensors toy_tensors() {
           {"encoder.unused", at::ones({7})}};
 }
 
-io::Checkpoint checkpoint_of(const testing::TemporaryFolder& folder, const Tensors& tensors) {
+FileWeights weights_of(const testing::TemporaryFolder& folder, const Tensors& tensors) {
   io::write_safetensors(folder / "model.safetensors", tensors);
-  return io::Checkpoint(folder.path());
+  return FileWeights(folder.path());
 }
 
 TEST_CASE("weights are cast to the chosen dtype, islands stay float32", "[memory]") {
   const testing::TemporaryFolder folder;
-  const auto checkpoint = checkpoint_of(folder, toy_tensors());
+  const auto source = weights_of(folder, toy_tensors());
   ToyModel model;
-  bind_weights(model, checkpoint, {c10::kCPU, at::kBFloat16});
+  bind_weights(model, source, {c10::kCPU, at::kBFloat16});
   CHECK(at::equal(model.first.weight.tensor,
                   (at::arange(6, at::kFloat).view({2, 3}) / 3).to(at::kBFloat16)));
   CHECK(at::equal(model.first.scale.tensor, at::ones({3}) / 3));
@@ -43,7 +43,7 @@ TEST_CASE("bound weights outlive their file", "[memory]") {
   ToyModel model;
   {
     const testing::TemporaryFolder folder;
-    bind_weights(model, checkpoint_of(folder, toy_tensors()), {});
+    bind_weights(model, weights_of(folder, toy_tensors()), {});
   }
   CHECK(at::equal(model.bias.tensor, at::arange(4, at::kFloat)));
 }
@@ -69,10 +69,10 @@ TEST_CASE("a checkpoint that does not fit is refused with file and tensor", "[me
     tensors[0].second = at::ones({4}, at::kLong);
     expected = file + ": tensor bias: expected a floating-point dtype, got Long";
   }
-  const auto checkpoint = checkpoint_of(folder, tensors);
+  const auto source = weights_of(folder, tensors);
   ToyModel model;
-  CHECK_THROWS_WITH(bind_weights(model, checkpoint, {}), expected);
-  CHECK_THROWS_AS(check_weights(model, checkpoint), InputError);
+  CHECK_THROWS_WITH(bind_weights(model, source, {}), expected);
+  CHECK_THROWS_AS(source.check(model), InputError);
   CHECK(model.bound_bytes() == 0);
 }
 

@@ -24,7 +24,7 @@ template <class Model, class Config>
 std::unique_ptr<Model> load(const std::string& folder, at::ScalarType dtype) {
   auto model = std::make_unique<Model>(
       Config::from_json(io::JsonObject::read(data(folder) + "/config.json")));
-  memory::bind_weights(*model, io::Checkpoint(data(folder)), {c10::kCPU, dtype});
+  memory::bind_weights(*model, memory::FileWeights(data(folder)), {c10::kCPU, dtype});
   return model;
 }
 

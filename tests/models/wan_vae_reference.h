@@ -13,7 +13,7 @@ struct VaeCase {
       : folder(std::string(CHITU_TEST_DATA) + "/vae/" + name),
         vae(WanVaeConfig::from_json(io::JsonObject::read(folder + "/config.json"))),
         reference(folder + "/reference.safetensors") {
-    memory::bind_weights(vae, io::Checkpoint(folder), {c10::kCPU, dtype});
+    memory::bind_weights(vae, memory::FileWeights(folder), {c10::kCPU, dtype});
   }
 
   at::Tensor latents() const { return reference.tensor("latents"); }

@@ -36,7 +36,7 @@ inline std::unique_ptr<memory::ModelComponent<OneWeight>> toy_component(
   std::filesystem::create_directories(path);
   io::write_safetensors(path / "model.safetensors", {{"weight", at::full({1}, value)}});
   return std::make_unique<memory::ModelComponent<OneWeight>>(
-      name, std::make_shared<OneWeight>(), std::make_shared<io::Checkpoint>(path));
+      name, std::make_shared<OneWeight>(), std::make_shared<memory::FileWeights>(path));
 }
 
 /// Adds its component's weight to the number.

@@ -52,7 +52,7 @@ int serve(const std::string& folder, const std::string& latents_file, const std:
   const c10::InferenceMode inference;
   models::AutoencoderKLWan vae(
       models::WanVaeConfig::from_json(io::JsonObject::read(folder + "/config.json")));
-  memory::bind_weights(vae, io::Checkpoint(folder),
+  memory::bind_weights(vae, memory::FileWeights(folder),
                        {c10::kCPU, dtype == "bfloat16" ? at::kBFloat16 : at::kFloat});
   const at::Tensor latents = io::SafetensorsFile(latents_file).tensor("latents");
   answer("ready");

@@ -53,7 +53,7 @@ class Hooks final : public at::PrivateUse1HooksInterface {
 }  // namespace
 }  // namespace sim
 
-c10::Device configure_sim(const SimOptions& options) {
+void register_sim() {
   static std::once_flag registered;
   std::call_once(registered, [] {
     static sim::Hooks hooks;
@@ -61,6 +61,10 @@ c10::Device configure_sim(const SimOptions& options) {
     c10::register_privateuse1_backend("sim");
     c10::SetAllocator(sim::kType, &sim::Memory::instance());
   });
+}
+
+c10::Device configure_sim(const SimOptions& options) {
+  register_sim();
   sim::Memory::instance().configure(options);
   return sim::kDevice;
 }

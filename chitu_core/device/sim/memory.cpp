@@ -8,6 +8,8 @@
 #include <cstring>
 #include <thread>
 
+#include "chitu_core/device/planning_books.h"
+
 namespace chitu::device::sim {
 namespace {
 
@@ -78,6 +80,7 @@ c10::DataPtr Memory::adopt(c10::DataPtr host, std::int64_t bytes) {
 
 c10::DataPtr Memory::allocate(std::size_t bytes) {
   const auto count = static_cast<std::int64_t>(bytes);
+  if (auto *books = Planning::Books::current()) return books->allocate(count, Planning::device());
   reserve(count);
   auto host = c10::GetCPUAllocator()->allocate(bytes);
   void *data = host.get();
@@ -89,6 +92,10 @@ void Memory::copy_data(void *to, const void *from, std::size_t bytes) const {
 }
 
 void Memory::transfer(std::int64_t bytes, bool to_device, const std::function<void()> &copy) {
+  if (auto *books = Planning::Books::current()) {
+    books->count_copy(bytes, to_device);
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     (to_device ? traffic_.h2d_copies : traffic_.d2h_copies) += 1;

@@ -6,20 +6,12 @@
 #include <c10/core/CPUAllocator.h>
 #include <torch/library.h>
 
-#include "chitu_core/device/sim/memory.h"
+#include "chitu_core/device/planning.h"
+#include "chitu_core/device/sim/boxed.h"
+#include "chitu_core/device/sim/planned_call.h"
+#include "chitu_core/device/sim/tensors.h"
 
 namespace chitu::device::sim {
-namespace {
-
-bool is_sim(const at::Tensor &tensor) {
-  return tensor.defined() && tensor.device().type() == kType;
-}
-
-/// Keeps a storage alive for as long as an alias of its bytes lives.
-c10::DataPtr shared_bytes(const c10::Storage &storage, c10::Device device) {
-  return {storage.mutable_data(), new c10::Storage(storage),
-          [](void *held) { delete static_cast<c10::Storage *>(held); }, device};
-}
 
 at::Tensor with_layout_of(const at::Tensor &tensor, c10::Storage storage, c10::DispatchKey key) {
   auto made = at::detail::make_tensor<c10::TensorImpl>(std::move(storage), c10::DispatchKeySet(key),
@@ -29,6 +21,14 @@ at::Tensor with_layout_of(const at::Tensor &tensor, c10::Storage storage, c10::D
   if (tensor.is_conj()) made._set_conj(true);
   if (tensor.is_neg()) made._set_neg(true);
   return made;
+}
+
+namespace {
+
+/// Keeps a storage alive for as long as an alias of its bytes lives.
+c10::DataPtr shared_bytes(const c10::Storage &storage, c10::Device device) {
+  return {storage.mutable_data(), new c10::Storage(storage),
+          [](void *held) { delete static_cast<c10::Storage *>(held); }, device};
 }
 
 /// The same bytes as a tensor of the CPU.
@@ -55,6 +55,8 @@ class Call {
     pairs_.emplace_back(on_cpu(tensor), tensor);
     return pairs_.back().first;
   }
+
+  c10::DeviceType stand_in() const { return c10::kCPU; }
 
   void check() const {
     TORCH_CHECK(pairs_.empty() || !foreign_,
@@ -102,56 +104,33 @@ class Call {
   std::optional<c10::Device> foreign_;
 };
 
-c10::IValue argument(Call &call, const c10::IValue &value) {
-  if (value.isTensor()) return call.argument(value.toTensor());
-  if (value.isTensorList()) {
-    c10::List<at::Tensor> list;
-    for (const at::Tensor &tensor : value.toTensorVector()) list.push_back(call.argument(tensor));
-    return list;
-  }
-  if (value.isOptionalTensorList()) {
-    c10::List<std::optional<at::Tensor>> list;
-    for (const std::optional<at::Tensor> tensor : value.toOptionalTensorList())
-      list.push_back(tensor ? std::optional(call.argument(*tensor)) : tensor);
-    return list;
-  }
-  if (value.isDevice() && value.toDevice().type() == kType) return c10::Device(c10::kCPU);
-  return value;
-}
-
-c10::IValue result(const Call &call, const c10::IValue &value) {
-  if (value.isTensor()) return call.result(value.toTensor());
-  if (!value.isTensorList()) return value;
-  c10::List<at::Tensor> list;
-  for (const at::Tensor &tensor : value.toTensorVector()) list.push_back(call.result(tensor));
-  return list;
-}
-
 void run_on_cpu(const c10::OperatorHandle &op, c10::DispatchKeySet, torch::jit::Stack *stack) {
+  if (planning()) return run_planned(op, stack);
   Call call(op);
-  const std::size_t arguments = op.schema().arguments().size();
-  for (std::size_t i = stack->size() - arguments; i < stack->size(); ++i)
-    (*stack)[i] = argument(call, (*stack)[i]);
+  replace_arguments(op, stack, call);
   call.check();
   op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
   call.follow_resizes();
-  const std::size_t results = op.schema().returns().size();
-  for (std::size_t i = stack->size() - results; i < stack->size(); ++i)
-    (*stack)[i] = result(call, (*stack)[i]);
+  replace_results(op, stack, call);
+}
+
+/// Plans have two devices, the planned one and its host.
+c10::Allocator *allocator_of(const std::optional<at::Device> &device) {
+  return device && device == Planning::host() ? planned_host() : &Memory::instance();
 }
 
 at::Tensor empty(at::IntArrayRef sizes, std::optional<at::ScalarType> dtype,
-                 std::optional<at::Layout>, std::optional<at::Device>, std::optional<bool>,
+                 std::optional<at::Layout>, std::optional<at::Device> device, std::optional<bool>,
                  std::optional<at::MemoryFormat> format) {
-  return at::detail::empty_generic(sizes, &Memory::instance(),
+  return at::detail::empty_generic(sizes, allocator_of(device),
                                    c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
                                    dtype.value_or(at::kFloat), format);
 }
 
 at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides,
                          std::optional<at::ScalarType> dtype, std::optional<at::Layout>,
-                         std::optional<at::Device>, std::optional<bool>) {
-  return at::detail::empty_strided_generic(sizes, strides, &Memory::instance(),
+                         std::optional<at::Device> device, std::optional<bool>) {
+  return at::detail::empty_strided_generic(sizes, strides, allocator_of(device),
                                            c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
                                            dtype.value_or(at::kFloat));
 }
@@ -161,7 +140,9 @@ at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool) {
     at::Tensor target = is_sim(to) ? on_cpu(to) : to;
     target.copy_(is_sim(from) ? on_cpu(from) : from);
   };
-  if (is_sim(from) == is_sim(to))
+  if (planning())
+    plan_copy(from, to);
+  else if (is_sim(from) == is_sim(to))
     copy();
   else
     Memory::instance().transfer(static_cast<std::int64_t>(to.nbytes()), is_sim(to), copy);

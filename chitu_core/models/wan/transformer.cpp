@@ -36,9 +36,9 @@ KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
 
 /// How many rows of a prompt [B, L, D] differ from those behind them: its tokens, and one of the
 /// zeros that pad it.
-std::int64_t unlike_rows(const at::Tensor& embeds) {
+std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int64_t>& tokens) {
   const std::int64_t rows = embeds.size(1);
-  if (embeds.is_meta()) return rows;
+  if (tokens) return std::min(*tokens + 1, rows);
   const at::Tensor used = embeds.ne(0).any(-1).any(0).to(at::kCPU);
   std::int64_t count = rows;
   while (count > 0 && !used[count - 1].item<bool>()) --count;
@@ -98,16 +98,16 @@ std::array<std::int64_t, 3> WanTransformer3DModel::grid(const at::Tensor& latent
 }
 
 WanDenoiseContext WanTransformer3DModel::prepare(const at::Tensor& latents,
-                                                 const std::vector<at::Tensor>& prompt_embeds,
+                                                 const std::vector<WanPrompt>& prompts,
                                                  bool keep_text_kv) const {
   WanDenoiseContext context{rotary_.table(grid(latents), latents.device()), {}, keep_text_kv};
-  for (const at::Tensor& embeds : prompt_embeds) {
+  for (const auto& [embeds, tokens] : prompts) {
     if (embeds.dim() != 3 || embeds.size(0) != latents.size(0) ||
         embeds.size(2) != config_.text_dim)
       throw ShapeError(fmt::format("the transformer takes prompt_embeds [{}, L, {}], got [{}]",
                                    latents.size(0), config_.text_dim,
                                    fmt::join(embeds.sizes(), ", ")));
-    const at::Tensor unlike = embeds.narrow(1, 0, unlike_rows(embeds));
+    const at::Tensor unlike = embeds.narrow(1, 0, unlike_rows(embeds, tokens));
     context.texts.push_back({condition_embedder_.text(unlike), embeds.size(1), {}});
   }
   return context;

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "chitu_core/memory/layer_observer.h"
@@ -26,6 +28,14 @@ struct WanTextContext {
   std::int64_t rows = 0;  ///< L, padding included; U or more
   /// One entry a block, of U rows, filled by the first pass when the context keeps them.
   std::vector<KeysValues> keys_values;
+};
+
+/// A prompt as the text encoder leaves it: [B, L, text_dim], zero behind its tokens.
+struct WanPrompt {
+  WanPrompt(at::Tensor all_rows, std::optional<std::int64_t> used_rows = {})  // NOLINT: implicit
+      : embeds(std::move(all_rows)), tokens(used_rows) {}
+  at::Tensor embeds;
+  std::optional<std::int64_t> tokens;  ///< rows that are tokens; empty = look at the values
 };
 
 /// [B, U, D] with its last row repeated: [B, rows, D].
@@ -61,11 +71,10 @@ class WanTransformer3DModel : public memory::Module {
 
   /// Makes what forward() needs besides the latents and the timestep.
   ///
-  /// latents        [B, C, F, H, W]; only its shape and device are read
-  /// prompt_embeds  one [B, L, text_dim] per prompt, zero rows after the last token
-  /// throws         ShapeError when a shape does not fit the config; InputError when the video has
-  ///                more tokens along an axis than rope_max_seq_len
-  WanDenoiseContext prepare(const at::Tensor& latents, const std::vector<at::Tensor>& prompt_embeds,
+  /// latents  [B, C, F, H, W]; only its shape and device are read
+  /// throws   ShapeError when a shape does not fit the config; InputError when the video has more
+  ///          tokens along an axis than rope_max_seq_len
+  WanDenoiseContext prepare(const at::Tensor& latents, const std::vector<WanPrompt>& prompts,
                             bool keep_text_kv = true) const;
 
   /// One prediction per prompt of the context. Work that does not depend on the prompt is done

@@ -1,0 +1,163 @@
+#include "chitu_core/device/planning.h"
+
+#include <c10/core/CPUAllocator.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/device/planning_books.h"
+#include "chitu_core/device/sim.h"
+
+namespace chitu::device {
+namespace {
+
+constexpr c10::DeviceIndex kDeviceIndex = 0;
+constexpr c10::DeviceIndex kHostIndex = 1;
+
+thread_local Planning::Books* current_books = nullptr;
+
+/// The CPU's allocator, which books what a planning thread takes.
+class CountingAllocator final : public c10::Allocator {
+ public:
+  explicit CountingAllocator(c10::Allocator* base) : base_(base) {}
+
+  c10::DataPtr allocate(std::size_t bytes) override {
+    c10::DataPtr data = base_->allocate(bytes);
+    Planning::Books* books = Planning::Books::current();
+    return books ? books->count_on_host(std::move(data), static_cast<std::int64_t>(bytes))
+                 : std::move(data);
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return base_->raw_deleter(); }
+  void copy_data(void* to, const void* from, std::size_t bytes) const override {
+    base_->copy_data(to, from, bytes);
+  }
+
+ private:
+  c10::Allocator* base_;
+};
+
+void count_host_memory() {
+  static std::once_flag done;
+  std::call_once(done, [] {
+    static CountingAllocator counting(c10::GetCPUAllocator());
+    c10::SetCPUAllocator(&counting, /*priority=*/1);
+  });
+}
+
+}  // namespace
+
+struct Planning::Books::Block {
+  std::shared_ptr<Books> books;
+  std::int64_t bytes;
+  bool on_host;
+};
+
+struct Planning::Books::HostBlock {
+  std::shared_ptr<Books> books;
+  std::int64_t bytes;
+  c10::DataPtr data;
+};
+
+Planning::Books* Planning::Books::current() noexcept { return current_books; }
+void Planning::Books::set_current(Books* books) noexcept { current_books = books; }
+
+void Planning::Books::reset_peaks() {
+  use_.peak_device = use_.device;
+  use_.peak_host = use_.host;
+}
+
+c10::DataPtr Planning::Books::allocate(std::int64_t bytes, c10::Device device) {
+  const bool on_host = device.index() == kHostIndex;
+  const std::int64_t granule = on_host ? 1 : device_.granule;
+  auto* block = new Block{shared_from_this(), (bytes + granule - 1) / granule * granule, on_host};
+  add(block);
+  return {nullptr, block, &release, device};
+}
+
+void Planning::Books::add(const Block* block) {
+  if (block->on_host) {
+    use_.host += block->bytes;
+    use_.peak_host = std::max(use_.peak_host, use_.host);
+    return;
+  }
+  use_.device += block->bytes;
+  use_.peak_device = std::max(use_.peak_device, use_.device);
+  if (watched_ == 0) return;
+  live_[block] = {block->bytes, fmt::format("{}", fmt::join(parts_, " / ")), operator_};
+  if (use_.device >= watched_ && held_.empty()) keep_held();
+}
+
+void Planning::Books::keep_held() {
+  for (const auto& [block, what] : live_) held_.push_back(what);
+  std::sort(held_.begin(), held_.end(), [](const PlannedBlock& a, const PlannedBlock& b) {
+    return std::tie(b.bytes, a.where, a.made_by) < std::tie(a.bytes, b.where, b.made_by);
+  });
+}
+
+void Planning::Books::release(void* block) {
+  const auto* owned = static_cast<Block*>(block);
+  (owned->on_host ? owned->books->use_.host : owned->books->use_.device) -= owned->bytes;
+  owned->books->live_.erase(owned);
+  delete owned;
+}
+
+c10::DataPtr Planning::Books::count_on_host(c10::DataPtr data, std::int64_t bytes) {
+  use_.host += bytes;
+  use_.peak_host = std::max(use_.peak_host, use_.host);
+  void* at = data.get();
+  const c10::Device device = data.device();
+  return {at, new HostBlock{shared_from_this(), bytes, std::move(data)}, &release_on_host, device};
+}
+
+void Planning::Books::release_on_host(void* block) {
+  const auto* owned = static_cast<HostBlock*>(block);
+  owned->books->use_.host -= owned->bytes;
+  delete owned;
+}
+
+Planning::Planning(const PlannedDevice& device) : books_(std::make_shared<Books>(device)) {
+  if (planning()) throw Error("a plan within a plan");
+  register_sim();
+  count_host_memory();
+  Books::set_current(books_.get());
+}
+
+Planning::~Planning() { Books::set_current(nullptr); }
+
+c10::Device Planning::device() { return c10::Device(c10::kPrivateUse1, kDeviceIndex); }
+c10::Device Planning::host() { return c10::Device(c10::kPrivateUse1, kHostIndex); }
+PlannedUse Planning::use() const { return books_->use(); }
+void Planning::reset_peaks() { books_->reset_peaks(); }
+void Planning::watch(std::int64_t bytes) { books_->watch(bytes); }
+std::vector<PlannedBlock> Planning::held() const { return books_->held(); }
+
+PlannedPart::PlannedPart(const std::string& name) : books_(Planning::Books::current()) {
+  if (books_) books_->begin_part(name);
+}
+
+PlannedPart::~PlannedPart() {
+  if (books_) books_->end_part();
+}
+
+bool planning() { return Planning::Books::current() != nullptr; }
+
+bool is_host(c10::Device device) { return device.is_cpu() || device == Planning::host(); }
+
+bool has_host_kernels(c10::Device device) {
+  if (is_host(device)) return true;
+  if (device.type() != c10::kPrivateUse1) return false;
+  const auto* books = Planning::Books::current();
+  return !books || books->device().host_kernels;
+}
+
+c10::Device host() { return planning() ? Planning::host() : c10::Device(c10::kCPU); }
+
+void plan_disk_read(std::int64_t bytes) {
+  if (auto* books = Planning::Books::current()) books->use().disk += bytes;
+}
+
+}  // namespace chitu::device

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <c10/core/Allocator.h>
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "chitu_core/device/planning.h"
+
+namespace chitu::device {
+
+/// The books of one plan: which thread keeps them is found by current(). Not for use from two
+/// threads.
+class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
+ public:
+  explicit Books(const PlannedDevice& device) : device_(device) {}
+
+  /// Those of the plan that this thread makes; null when it makes none.
+  static Books* current() noexcept;
+  static void set_current(Books* books) noexcept;
+
+  const PlannedDevice& device() const { return device_; }
+  PlannedUse& use() { return use_; }
+  void reset_peaks();
+  void watch(std::int64_t bytes) { watched_ = bytes; }
+  const std::vector<PlannedBlock>& held() const { return held_; }
+
+  /// A block of the device or its host: counted, without bytes.
+  c10::DataPtr allocate(std::int64_t bytes, c10::Device device);
+  void count_copy(std::int64_t bytes, bool to_device) {
+    (to_device ? use_.h2d : use_.d2h) += bytes;
+  }
+  /// The same data, counted as host memory until it is let go.
+  c10::DataPtr count_on_host(c10::DataPtr data, std::int64_t bytes);
+
+  void begin_part(const std::string& name) { parts_.push_back(name); }
+  void end_part() { parts_.pop_back(); }
+  void set_operator(const std::string& name) { operator_ = name; }
+
+ private:
+  struct Block;
+  struct HostBlock;
+  static void release(void* block);
+  static void release_on_host(void* block);
+  void add(const Block* block);
+  void keep_held();
+
+  PlannedDevice device_;
+  PlannedUse use_;
+  std::vector<std::string> parts_;
+  std::string operator_ = "weights";
+  std::int64_t watched_ = 0;                             ///< 0 = nothing is watched
+  std::unordered_map<const Block*, PlannedBlock> live_;  ///< kept while watching alone
+  std::vector<PlannedBlock> held_;
+};
+
+}  // namespace chitu::device

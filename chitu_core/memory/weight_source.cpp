@@ -1,0 +1,27 @@
+#include "chitu_core/memory/weight_source.h"
+
+#include <ATen/ATen.h>
+
+#include "chitu_core/device/planning.h"
+#include "chitu_core/memory/weights.h"
+
+namespace chitu::memory {
+
+void FileWeights::check(const Module& module) const { check_weights(module, *checkpoint_); }
+
+void PlannedWeights::check(const Module& module) const {
+  if (checkpoint_) check_weights(module, *checkpoint_);
+}
+
+void PlannedWeights::read_into(const std::string& name, const Parameter& parameter,
+                               at::Tensor&) const {
+  device::plan_disk_read(
+      checkpoint_ ? checkpoint_->info(name).size_bytes
+                  : parameter.numel() * static_cast<std::int64_t>(at::elementSize(stored_dtype_)));
+}
+
+at::Tensor PlannedWeights::table(const std::string&, const Parameter& parameter) const {
+  return at::empty(parameter.shape, at::TensorOptions().device(at::kMeta).dtype(stored_dtype_));
+}
+
+}  // namespace chitu::memory

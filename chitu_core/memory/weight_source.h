@@ -1,0 +1,65 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "chitu_core/io/checkpoint.h"
+#include "chitu_core/memory/module.h"
+
+namespace chitu::memory {
+
+/// Where a component's weights come from: the one truth about them, which never changes. What
+/// stands on a device is a copy that is dropped, never written back.
+class WeightSource {
+ public:
+  virtual ~WeightSource() = default;
+  /// Compares a module with what there is; reads no weights.
+  ///
+  /// throws  InputError naming file and tensor for what does not fit; see check_weights
+  virtual void check(const Module& module) const = 0;
+  /// Fills a contiguous tensor of the host, cast to its dtype.
+  virtual void read_into(const std::string& name, const Parameter& parameter,
+                         at::Tensor& destination) const = 0;
+  /// The weight where it lies, for a table of which a few rows alone are read.
+  virtual at::Tensor table(const std::string& name, const Parameter& parameter) const = 0;
+};
+
+/// The weights of a checkpoint's files.
+class FileWeights final : public WeightSource {
+ public:
+  explicit FileWeights(std::shared_ptr<const io::Checkpoint> checkpoint)
+      : checkpoint_(std::move(checkpoint)) {}
+  explicit FileWeights(const std::filesystem::path& folder)
+      : FileWeights(std::make_shared<io::Checkpoint>(folder)) {}
+  void check(const Module& module) const override;
+  void read_into(const std::string& name, const Parameter&, at::Tensor& to) const override {
+    checkpoint_->read_into(name, to);
+  }
+  at::Tensor table(const std::string& name, const Parameter&) const override {
+    return checkpoint_->tensor(name);
+  }
+
+ private:
+  std::shared_ptr<const io::Checkpoint> checkpoint_;
+};
+
+/// Weights of which a plan needs the sizes alone: those of the files, or, where there are none yet,
+/// of files in one dtype.
+class PlannedWeights final : public WeightSource {
+ public:
+  /// checkpoint  may be null
+  PlannedWeights(std::shared_ptr<const io::Checkpoint> checkpoint, at::ScalarType stored_dtype)
+      : checkpoint_(std::move(checkpoint)), stored_dtype_(stored_dtype) {}
+  void check(const Module& module) const override;
+  void read_into(const std::string& name, const Parameter& parameter, at::Tensor&) const override;
+  at::Tensor table(const std::string& name, const Parameter& parameter) const override;
+
+ private:
+  std::shared_ptr<const io::Checkpoint> checkpoint_;
+  at::ScalarType stored_dtype_;
+};
+
+}  // namespace chitu::memory

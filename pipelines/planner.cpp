@@ -1,0 +1,120 @@
+#include "pipelines/planner.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "chitu_core/pipeline/context.h"
+
+namespace chitu::pipelines {
+namespace {
+
+/// Steps after which every further one holds and moves what the one before it did: a scheduler's
+/// history is full, kept keys and values are there.
+constexpr std::int64_t kPlannedSteps = 4;
+
+device::PlannedUse moved_between(const device::PlannedUse& before, device::PlannedUse after) {
+  after.h2d -= before.h2d;
+  after.d2h -= before.d2h;
+  after.disk -= before.disk;
+  after.flops -= before.flops;
+  return after;
+}
+
+void add_steps(device::PlannedUse& use, const device::PlannedUse& step, std::int64_t count) {
+  use.h2d += count * step.h2d;
+  use.d2h += count * step.d2h;
+  use.disk += count * step.disk;
+  use.flops += static_cast<double>(count) * step.flops;
+}
+
+/// Reads the books at the borders of stages and steps.
+class BookReader final : public pipeline::Observer {
+ public:
+  BookReader(device::Planning& planning, Forecast& forecast)
+      : planning_(planning), forecast_(forecast) {}
+
+  void stage_begin(std::string_view) override {
+    planning_.reset_peaks();
+    before_stage_ = planning_.use();
+  }
+  void stage_end(std::string_view stage) override {
+    forecast_.stages.push_back({std::string(stage), moved_between(before_stage_, planning_.use())});
+  }
+  void step_begin(int, int) override { before_step_ = planning_.use(); }
+  void step_end(int, int) override {
+    forecast_.step = moved_between(before_step_, planning_.use());
+    step_stage_ = forecast_.stages.size();
+  }
+
+  /// Steps that were left out are like the last.
+  void add_left_out(std::int64_t steps) {
+    if (steps > 0) add_steps(forecast_.stages.at(step_stage_).use, forecast_.step, steps);
+  }
+
+ private:
+  device::Planning& planning_;
+  Forecast& forecast_;
+  device::PlannedUse before_stage_, before_step_;
+  std::size_t step_stage_ = 0;
+};
+
+/// The plan with what stands for its devices.
+memory::MemoryPlan on_planned_devices(memory::MemoryPlan plan) {
+  for (memory::ComponentPlan* component : {&plan.text_encoder, &plan.transformer, &plan.vae})
+    component->device =
+        component->device.is_cpu() ? device::Planning::host() : device::Planning::device();
+  return plan;
+}
+
+void sum_up(Forecast& forecast) {
+  for (const StageForecast& stage : forecast.stages) {
+    forecast.peak_device_bytes = std::max(forecast.peak_device_bytes, stage.use.peak_device);
+    forecast.peak_host_bytes = std::max(forecast.peak_host_bytes, stage.use.peak_host);
+    forecast.h2d_bytes += stage.use.h2d;
+    forecast.d2h_bytes += stage.use.d2h;
+    forecast.disk_bytes += stage.use.disk;
+    forecast.flops += stage.use.flops;
+  }
+}
+
+Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Request request,
+                     const memory::MemoryPlan& plan, bool longest_prompts) {
+  const c10::InferenceMode inference;
+  Forecast forecast;
+  forecast.plan = plan;
+  BookReader reader(planning, forecast);
+  pipeline::Context context{on_planned_devices(plan), {&reader}, {}, nullptr};
+  const std::int64_t steps = std::min(request.num_inference_steps, kPlannedSteps);
+  const std::int64_t left_out = request.num_inference_steps - steps;
+  request.num_inference_steps = steps;
+  pipeline.make_frames({std::move(request), {}, longest_prompts}, context);
+  for (memory::Component* component : pipeline.components()) component->offload();
+  reader.add_left_out(left_out);
+  sum_up(forecast);
+  return forecast;
+}
+
+}  // namespace
+
+Planner::Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device)
+    : pipeline_(std::move(pipeline)), device_(device) {}
+
+Forecast Planner::forecast(const Request& request, const memory::MemoryPlan& plan,
+                           bool longest_prompts) const {
+  device::Planning planning(device_);
+  return run_planned(*pipeline_, planning, request, plan, longest_prompts);
+}
+
+std::vector<device::PlannedBlock> Planner::held_at(std::int64_t device_bytes,
+                                                   const Request& request,
+                                                   const memory::MemoryPlan& plan,
+                                                   bool longest_prompts) const {
+  device::Planning planning(device_);
+  planning.watch(device_bytes);
+  run_planned(*pipeline_, planning, request, plan, longest_prompts);
+  return planning.held();
+}
+
+}  // namespace chitu::pipelines

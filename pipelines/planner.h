@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chitu_core/device/planning.h"
+#include "chitu_core/memory/plan.h"
+#include "pipelines/pipeline.h"
+#include "pipelines/request.h"
+
+namespace chitu::pipelines {
+
+/// What one stage of a planned run holds at most and moves.
+struct StageForecast {
+  std::string name;
+  device::PlannedUse use;  ///< peaks within the stage; moved and computed by it
+};
+
+/// What a request would take with a memory plan.
+struct Forecast {
+  memory::MemoryPlan plan;
+  std::int64_t peak_device_bytes = 0;  ///< 0 where the host is the device
+  std::int64_t peak_host_bytes = 0;    ///< of tensors, without the process itself
+  std::vector<StageForecast> stages;
+  device::PlannedUse step;  ///< moved and computed by one denoising step
+  std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;  ///< of the whole request
+  double flops = 0;
+};
+
+/// Runs a pipeline with neither weights nor arithmetic, and says what it would hold and move: exact
+/// shapes through the very code of a run.
+class Planner {
+ public:
+  /// pipeline  one made for plans (ModelChoices::for_plan)
+  Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device);
+
+  const Pipeline& pipeline() const { return *pipeline_; }
+
+  /// longest_prompts  whatever the prompts say, as if they filled the sequence
+  Forecast forecast(const Request& request, const memory::MemoryPlan& plan,
+                    bool longest_prompts = false) const;
+
+  /// What is held on the device when its use first comes to so many bytes.
+  std::vector<device::PlannedBlock> held_at(std::int64_t device_bytes, const Request& request,
+                                            const memory::MemoryPlan& plan,
+                                            bool longest_prompts = false) const;
+
+ private:
+  std::unique_ptr<Pipeline> pipeline_;
+  device::PlannedDevice device_;
+};
+
+}  // namespace chitu::pipelines

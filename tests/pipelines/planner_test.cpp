@@ -1,0 +1,88 @@
+#include "pipelines/planner.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
+#include "chitu_core/device/device.h"
+#include "chitu_core/device/sim.h"
+#include "pipelines/engine.h"
+#include "tests/pipelines/tiny_models.h"
+#include "tests/support/catch.h"
+
+namespace chitu::pipelines {
+namespace {
+
+/// Peaks of every stage as the simulated device counts them.
+struct Peaks final : pipeline::Observer {
+  explicit Peaks(c10::Device on) : device(on) {}
+  void stage_begin(std::string_view) override { device::reset_peak(device); }
+  void stage_end(std::string_view stage) override {
+    bytes.emplace_back(stage, device::memory_use(device).peak_bytes);
+  }
+  c10::Device device;
+  std::vector<std::pair<std::string, std::int64_t>> bytes;
+};
+
+/// Plans what the engine would run, runs it, and compares the two.
+void check_plan(const EngineOptions& options, const PartialRequest& partial) {
+  const ModelFolder folder = ModelFolder::open(options.ckpt_dir);
+  Engine engine(options);
+  const Request request = engine.complete(partial);
+  const c10::Device sim = engine.plan().transformer.device;
+  const Planner planner(Registry<PipelineFamily>::instance()
+                            .find(folder.class_name)
+                            ->open(folder, {.device = sim, .for_plan = true}),
+                        {});
+  const Forecast forecast = planner.forecast(request, engine.plan());
+
+  Peaks peaks(sim);
+  const device::SimTraffic before = device::sim_traffic();
+  Engine::RunOptions run;
+  run.observers = {&peaks};
+  engine.generate(request, {}, run);
+  const device::SimTraffic after = device::sim_traffic();
+  REQUIRE(forecast.stages.size() + 1 == peaks.bytes.size());  // nothing is saved in a plan
+  for (std::size_t i = 0; i < forecast.stages.size(); ++i) {
+    CAPTURE(peaks.bytes[i].first);
+    CHECK(forecast.stages[i].use.peak_device == peaks.bytes[i].second);
+  }
+  CHECK(forecast.h2d_bytes == after.h2d_bytes - before.h2d_bytes);
+  CHECK(forecast.d2h_bytes == after.d2h_bytes - before.d2h_bytes);
+}
+
+TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = "sim";
+  options.memory.low_mem_level = GENERATE(0, 1, 2, 3);
+  options.memory.vae_tile_latents = 8;
+  CAPTURE(options.memory.low_mem_level);
+  auto request = small_request();
+  SECTION("as it comes") {}
+  SECTION("larger") {
+    request.width = 144;
+    request.num_frames = 13;
+  }
+  SECTION("one frame without guidance") {
+    request.num_frames = 1;
+    request.guidance_scale = 1;
+  }
+  SECTION("many steps") { request.num_inference_steps = 9; }
+  SECTION("in 16 bit") { options.dtype = options.vae_dtype = "bfloat16"; }
+  SECTION("whole frames") { options.memory.vae_tiling = memory::VaeTiling::off; }
+  SECTION("blended tiles") {
+    options.memory.vae_tiling = memory::VaeTiling::blend;
+    request.width = 272;
+  }
+  SECTION("the text encoder on the CPU") { options.memory.text_encoder_on_cpu = true; }
+  try {
+    check_plan(options, request);
+  } catch (const std::exception& error) {
+    FAIL(explain(error));
+  }
+}
+
+}  // namespace
+}  // namespace chitu::pipelines
