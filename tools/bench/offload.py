@@ -5,7 +5,8 @@
 
 disk     group offload of diffusers with offload_to_disk_path, by blocks and by leaves, against low_mem_level=3
 casting  layerwise casting of diffusers (weights rest in float8_e4m3fn, compute in bfloat16) against low_mem_level=3
-tiling   tiled VAE decode of diffusers against vae_tiling=exact (equal up to rounding) and blend (diffusers' own way)
+tiling   tiled VAE decode of diffusers against vae_tiling=exact (equal up to rounding; tiles of 32 and of 16 latents)
+         and blend (diffusers' own way)
 
 Both sides have the same folder, dtype, threads, steps and seed. Every round runs one process of each way, in an order
 that moves on from round to round, and gives one ratio per quantity; tables show medians, and the smallest and largest
@@ -78,6 +79,7 @@ CASES = {
         theirs={"enable_tiling": {"vae_tiling": True}},
         ours={
             "vae_tiling=exact": ["infer.vae_tiling=exact"],
+            "vae_tiling=exact, 16": ["infer.vae_tiling=exact", "infer.vae_tile_size=16"],
             "vae_tiling=blend": ["infer.vae_tiling=blend"],
         },
     ),
