@@ -47,7 +47,9 @@ std::unique_ptr<Pipeline> open_pipeline(const EngineOptions& options, c10::Devic
     throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
                                  (folder.path / "model_index.json").string(), folder.class_name,
                                  join(families.names())));
-  return family->open(folder, {.attn_type = options.attn_type, .device = device});
+  return family->open(
+      folder,
+      {.attn_type = options.attn_type, .device = device, .prompt_cache = options.prompt_cache});
 }
 
 }  // namespace

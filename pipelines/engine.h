@@ -27,6 +27,7 @@ struct EngineOptions {
   std::string attn_type = "auto";  ///< an attention backend
   int threads = 0;                 ///< of the CPU, 0 = as many as libtorch takes
   memory::MemoryConfig memory;
+  std::filesystem::path prompt_cache;  ///< folder where prompt embeddings are kept; empty = none
   bool operator==(const EngineOptions&) const = default;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,6 +56,7 @@ struct ModelChoices {
   /// Sizes of weights alone, for a plan: where there are no weights or no tokenizer yet, the
   /// configs are enough.
   bool for_plan = false;
+  std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none; not for plans
 };
 
 /// Opens checkpoints whose model_index.json names one pipeline class; registered under that name.

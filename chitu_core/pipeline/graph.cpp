@@ -15,13 +15,13 @@ bool uses(const Graph::StageInfo& stage, const memory::Component* component) {
 
 }  // namespace
 
-void Graph::append(StageInfo info, std::string value_name, Call call) {
+void Graph::append(StageInfo info, std::string value_name, Calls calls) {
   for (const StageInfo& stage : stages_)
     if (stage.name == info.name) throw Error("graph: two stages are named " + info.name);
   for (const std::size_t slot : info.inputs) slots_[slot].last_reader = stages_.size();
   slots_.push_back({std::move(value_name), stages_.size(), npos});
   stages_.push_back(std::move(info));
-  calls_.push_back(std::move(call));
+  calls_.push_back(std::move(calls));
 }
 
 std::vector<Graph::Lifetime> Graph::lifetimes() const {
@@ -58,9 +58,19 @@ void Graph::offload_after(std::size_t stage, Context& context) const {
     const bool next_uses = stage + 1 < stages_.size() && uses(stages_[stage + 1], component);
     const auto& plan = context.plan.component(component->name());
     if (plan.residency == memory::Residency::resident || next_uses) continue;
+    if (!component->onloaded()) continue;
     component->offload();
     context.tell([&](Observer& observer) { observer.component_offloaded(component->name()); });
   }
+}
+
+std::any Graph::output_of(std::size_t stage, const std::vector<std::any>& values,
+                          Context& context) const {
+  const Calls& calls = calls_[stage];
+  if (calls.known)
+    if (std::any known = calls.known(values, context); known.has_value()) return known;
+  onload_for(stage, context);
+  return calls.run(values, context);
 }
 
 std::vector<bool> Graph::stages_for(std::size_t wanted) const {
@@ -85,10 +95,8 @@ std::any Graph::execute(std::vector<std::any> values, std::size_t wanted, Contex
     try {
       with_context("stage " + stage.name, [&] {
         context.tell([&](Observer& observer) { observer.stage_begin(stage.name); });
-        values[stage.output] = device::with_own_errors([&]() -> std::any {
-          onload_for(i, context);
-          return calls_[i](values, context);
-        });
+        values[stage.output] =
+            device::with_own_errors([&] { return output_of(i, values, context); });
         context.tell([&](Observer& observer) { observer.stage_end(stage.name); });
       });
     } catch (...) {

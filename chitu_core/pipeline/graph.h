@@ -27,8 +27,9 @@ struct Port {
 /// The stages of a pipeline in the order they run, and which value feeds which.
 ///
 /// The graph knows which component each stage uses and for how long each value is needed. It alone
-/// brings components to their device before a stage and lets them go after it, as the plan says,
-/// and it drops a value once its last reader has run.
+/// brings components to their device before a stage and lets them go after it, as the plan says
+/// (unless the stage knows its output without them), and it drops a value once its last reader has
+/// run.
 class Graph {
  public:
   /// What a stage is, for printing and planning.
@@ -75,16 +76,16 @@ class Graph {
       if (owner != this) throw Error("stage " + std::string(S::name) + ": a port of another graph");
     StageInfo info{std::string(S::name), {from.slot...}, slots_.size(), stage.components()};
     auto shared = std::make_shared<S>(std::move(stage));
-    append(std::move(info), std::string(S::Output::value_name),
-           [shared, slots = std::make_tuple(from...)](const std::vector<std::any>& values,
-                                                      Context& context) {
-             return std::apply(
-                 [&](const auto&... port) {
-                   return std::any(
-                       shared->run(std::any_cast<const In&>(values[port.slot])..., context));
-                 },
-                 slots);
-           });
+    Calls calls;
+    calls.run = [shared, from...](const std::vector<std::any>& values, Context& context) {
+      return std::any(shared->run(std::any_cast<const In&>(values[from.slot])..., context));
+    };
+    if constexpr (ForeknowingStage<S>)
+      calls.known = [shared, from...](const std::vector<std::any>& values, Context& context) {
+        auto known = shared->known(std::any_cast<const In&>(values[from.slot])..., context);
+        return known ? std::any(*std::move(known)) : std::any();
+      };
+    append(std::move(info), std::string(S::Output::value_name), std::move(calls));
     return {this, slots_.size() - 1};
   }
 
@@ -105,9 +106,15 @@ class Graph {
 
  private:
   using Call = std::function<std::any(const std::vector<std::any>&, Context&)>;
+  struct Calls {
+    Call run;
+    Call known;  ///< of a ForeknowingStage; gives an empty any where it does not know
+  };
 
-  void append(StageInfo info, std::string value_name, Call call);
+  void append(StageInfo info, std::string value_name, Calls calls);
   std::any execute(std::vector<std::any> values, std::size_t wanted, Context& context) const;
+  std::any output_of(std::size_t stage, const std::vector<std::any>& values,
+                     Context& context) const;
   std::vector<bool> stages_for(std::size_t wanted) const;
   void onload_for(std::size_t stage, Context& context) const;
   void offload_after(std::size_t stage, Context& context) const;
@@ -115,7 +122,7 @@ class Graph {
   std::size_t inputs_ = 0;
   std::vector<StageInfo> stages_;
   std::vector<SlotInfo> slots_;
-  std::vector<Call> calls_;
+  std::vector<Calls> calls_;
 };
 
 }  // namespace chitu::pipeline

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <vector>
@@ -24,6 +25,9 @@ struct RunsOn<S, std::tuple<In...>> {
   static constexpr bool value = requires(S stage, const In&... inputs, Context& context) {
     { stage.run(inputs..., context) } -> std::same_as<typename S::Output>;
   };
+  static constexpr bool foreknows = requires(const S stage, const In&... inputs, Context& context) {
+    { stage.known(inputs..., context) } -> std::same_as<std::optional<typename S::Output>>;
+  };
 };
 }  // namespace detail
 
@@ -43,5 +47,12 @@ concept Stage = requires(const S stage) {
   { stage.components() } -> std::same_as<std::vector<memory::Component*>>;
   requires Value<typename S::Output>;
 } && detail::RunsOn<S, typename S::Inputs>::value;
+
+/// A stage that may know its output without its components, from a cache say. The executor asks
+/// known() first; where it answers, no component is brought in and run() is not called.
+///
+///       std::optional<TextEmbeddings> known(const Tokens& tokens, Context& context) const;
+template <class S>
+concept ForeknowingStage = Stage<S> && detail::RunsOn<S, typename S::Inputs>::foreknows;
 
 }  // namespace chitu::pipeline

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "chitu_core/pipeline/stage.h"
 #include "chitu_core/pipeline/values.h"
 #include "pipelines/pipeline.h"
+#include "pipelines/prompt_cache.h"
 
 namespace chitu::pipelines::wan {
 
@@ -34,17 +36,29 @@ struct Tokenize {
 };
 
 /// Encodes both prompts in one stay of the text encoder. Rows after the last token are zero, up to
-/// max_sequence_length: the transformer was trained to see them.
+/// max_sequence_length: the transformer was trained to see them. Where the cache holds all prompts
+/// the text encoder is not brought in; else those are encoded that it lacks.
 struct EncodeText {
   using Inputs = std::tuple<pipeline::Tokens, Job>;
   using Output = pipeline::TextEmbeddings;
   static constexpr std::string_view name = "encode_text";
   TextEncoder* text_encoder;
   nn::Attention attention;
+  std::shared_ptr<const PromptCache> cache{};  ///< null = none
 
   std::vector<memory::Component*> components() const { return {text_encoder}; }
+  std::optional<pipeline::TextEmbeddings> known(const pipeline::Tokens& tokens, const Job& job,
+                                                pipeline::Context& context) const;
   pipeline::TextEmbeddings run(const pipeline::Tokens& tokens, const Job& job,
                                pipeline::Context& context) const;
+
+ private:
+  using Embeds = std::vector<std::optional<at::Tensor>>;
+  std::vector<PromptCache::Prompt> prompts_of(const pipeline::Tokens& tokens, const Job& job,
+                                              const pipeline::Context& context) const;
+  Embeds find(const std::vector<PromptCache::Prompt>& prompts) const;
+  void encode_missing(Embeds& embeds, const std::vector<PromptCache::Prompt>& prompts,
+                      pipeline::Context& context) const;
 };
 
 /// Draws the noise on the CPU in float32, so that a seed means the same on every device.

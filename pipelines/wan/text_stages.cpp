@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/io/prompt_clean.h"
 #include "chitu_core/pipeline/layer_watch.h"
@@ -28,6 +30,21 @@ void keep_padded(pipeline::Context& context, const std::string& prefix, const at
   context.keep(prefix + "attention_mask", at::constant_pad_nd(at::ones_like(ids), {0, padding}, 0));
 }
 
+pipeline::TextEmbeddings to_value(const std::vector<std::optional<at::Tensor>>& embeds,
+                                  const pipeline::Tokens& tokens, pipeline::Context& context) {
+  pipeline::TextEmbeddings embeddings;
+  embeddings.prompt_embeds = *embeds[0];
+  embeddings.prompt_tokens = tokens.ids.size(1);
+  if (embeds.size() > 1) {
+    embeddings.negative_prompt_embeds = *embeds[1];
+    embeddings.negative_prompt_tokens = tokens.negative_ids.size(1);
+  }
+  context.keep("prompt_embeds", embeddings.prompt_embeds);
+  if (embeddings.negative_prompt_embeds.defined())
+    context.keep("negative_prompt_embeds", embeddings.negative_prompt_embeds);
+  return embeddings;
+}
+
 }  // namespace
 
 pipeline::Tokens Tokenize::run(const Job& job, pipeline::Context& context) const {
@@ -44,26 +61,60 @@ pipeline::Tokens Tokenize::run(const Job& job, pipeline::Context& context) const
   return tokens;
 }
 
+std::optional<pipeline::TextEmbeddings> EncodeText::known(const pipeline::Tokens& tokens,
+                                                          const Job& job,
+                                                          pipeline::Context& context) const {
+  if (!cache) return std::nullopt;
+  const Embeds embeds = find(prompts_of(tokens, job, context));
+  if (!std::ranges::all_of(embeds, &std::optional<at::Tensor>::has_value)) return std::nullopt;
+  return to_value(embeds, tokens, context);
+}
+
 pipeline::TextEmbeddings EncodeText::run(const pipeline::Tokens& tokens, const Job& job,
                                          pipeline::Context& context) const {
-  const c10::Device device = context.plan.text_encoder.device;
-  std::vector<at::Tensor> prompts{device::move_to(tokens.ids, device)};
-  if (tokens.negative_ids.defined())
-    prompts.push_back(device::move_to(tokens.negative_ids, device));
-  pipeline::LayerWatch layers(context, *text_encoder, 1);
-  const auto embeds = text_encoder->model().prompt_embeds(prompts, job.request.max_sequence_length,
-                                                          attention, &layers);
-  pipeline::TextEmbeddings embeddings;
-  embeddings.prompt_embeds = embeds[0];
-  embeddings.prompt_tokens = tokens.ids.size(1);
-  if (embeds.size() > 1) {
-    embeddings.negative_prompt_embeds = embeds[1];
-    embeddings.negative_prompt_tokens = tokens.negative_ids.size(1);
+  const auto prompts = prompts_of(tokens, job, context);
+  Embeds embeds = find(prompts);
+  encode_missing(embeds, prompts, context);
+  return to_value(embeds, tokens, context);
+}
+
+std::vector<PromptCache::Prompt> EncodeText::prompts_of(const pipeline::Tokens& tokens,
+                                                        const Job& job,
+                                                        const pipeline::Context& context) const {
+  const memory::ComponentPlan& plan = context.plan.text_encoder;
+  std::vector<PromptCache::Prompt> prompts;
+  for (const at::Tensor& ids : {tokens.ids, tokens.negative_ids})
+    if (ids.defined())
+      prompts.push_back({ids, job.request.max_sequence_length, plan.dtype, plan.stored, plan.device,
+                         attention.name()});
+  return prompts;
+}
+
+EncodeText::Embeds EncodeText::find(const std::vector<PromptCache::Prompt>& prompts) const {
+  Embeds embeds(prompts.size());
+  if (cache)
+    std::ranges::transform(prompts, embeds.begin(),
+                           [&](const PromptCache::Prompt& prompt) { return cache->find(prompt); });
+  return embeds;
+}
+
+void EncodeText::encode_missing(Embeds& embeds, const std::vector<PromptCache::Prompt>& prompts,
+                                pipeline::Context& context) const {
+  std::vector<std::size_t> missing;
+  std::vector<at::Tensor> ids;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    if (embeds[i]) continue;
+    missing.push_back(i);
+    ids.push_back(device::move_to(prompts[i].ids, prompts[i].device));
   }
-  context.keep("prompt_embeds", embeddings.prompt_embeds);
-  if (embeddings.negative_prompt_embeds.defined())
-    context.keep("negative_prompt_embeds", embeddings.negative_prompt_embeds);
-  return embeddings;
+  if (ids.empty()) return;  // another run has stored them meanwhile
+  pipeline::LayerWatch layers(context, *text_encoder, 1);
+  const auto encoded =
+      text_encoder->model().prompt_embeds(ids, prompts[0].rows, attention, &layers);
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    embeds[missing[i]] = encoded[i];
+    if (cache) cache->store(prompts[missing[i]], encoded[i]);
+  }
 }
 
 }  // namespace chitu::pipelines::wan

@@ -118,6 +118,7 @@ class WanPipeline final : public Pipeline {
  private:
   void check_configs() const;
   void build_graph();
+  std::shared_ptr<const PromptCache> open_cache() const;
   void check_side(const char* field, std::int64_t pixels, std::int64_t patch) const;
   void check_positive(const Request& request) const;
 
@@ -193,13 +194,19 @@ void WanPipeline::build_graph() {
   const auto& vae = parts_.vae.config;
   const auto job = graph_.input<Job>();
   const auto tokens = graph_.add(Tokenize{parts_.tokenizer}, job);
-  const auto embeddings = graph_.add(EncodeText{text_encoder_.get(), attention}, tokens, job);
+  const auto embeddings =
+      graph_.add(EncodeText{text_encoder_.get(), attention, open_cache()}, tokens, job);
   const auto noise =
       graph_.add(PrepareLatents{vae.z_dim, vae.temporal_factor(), vae.spatial_factor()}, job);
   const auto latents =
       graph_.add(Denoise{transformer_.get(), parts_.scheduler, attention}, noise, embeddings, job);
   frames_ = graph_.add(DecodeLatents{vae_.get()}, latents);
   result_ = graph_.add(SaveFrames{}, *frames_, job);
+}
+
+std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
+  if (choices_.prompt_cache.empty() || choices_.for_plan) return nullptr;
+  return std::make_shared<PromptCache>(choices_.prompt_cache, *parts_.text_encoder.weights);
 }
 
 void WanPipeline::check_side(const char* field, std::int64_t pixels, std::int64_t patch) const {

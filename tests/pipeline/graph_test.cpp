@@ -45,6 +45,22 @@ TEST_CASE("a graph brings each component in before its stage and feeds the ports
   }
 }
 
+TEST_CASE("a stage that knows its output has no component brought in", "[pipeline]") {
+  const testing::TemporaryFolder folder;
+  const auto vae = toy_component(folder, "vae", 4);
+  Graph graph;
+  const auto number = graph.input<Number>();
+  const auto sum = graph.add(AddKnown{vae.get()}, number);
+  Recorder recorder;
+  Context context;
+  context.plan.vae.residency = memory::Residency::offloaded;
+  context.observers = {&recorder};
+  CHECK(graph.run(Number{3}, sum, context).value == 7);
+  CHECK(recorder.log == std::vector<std::string>{"begin add_known", "end add_known"});
+  CHECK(graph.run(Number{30}, sum, context).value == 34);
+  CHECK(recorder.log.size() == 6);  // onload and offload besides
+}
+
 TEST_CASE("an offloaded component leaves also when its stage throws", "[pipeline]") {
   const testing::TemporaryFolder folder;
   const auto vae = toy_component(folder, "vae", 4);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -53,6 +54,23 @@ struct Add {
   }
 };
 
+/// As Add, but of small numbers it knows the sum.
+struct AddKnown {
+  using Inputs = std::tuple<Number>;
+  using Output = Number;
+  static constexpr std::string_view name = "add_known";
+  memory::ModelComponent<OneWeight>* component;
+
+  std::vector<memory::Component*> components() const { return {component}; }
+  std::optional<Number> known(const Number& number, Context&) const {
+    if (number.value > 9) return std::nullopt;
+    return Number{number.value + 4};
+  }
+  Number run(const Number& number, Context& context) const {
+    return Add{component}.run(number, context);
+  }
+};
+
 struct Multiply {
   using Inputs = std::tuple<Number, Number>;
   using Output = Text;
@@ -64,6 +82,7 @@ struct Multiply {
   }
 };
 static_assert(Stage<Add> && Stage<Multiply>);
+static_assert(ForeknowingStage<AddKnown> && !ForeknowingStage<Add>);
 static_assert(!Stage<Number>);
 
 }  // namespace chitu::pipeline

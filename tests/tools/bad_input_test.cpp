@@ -68,6 +68,9 @@ TEST_CASE("wrong keys and values are refused with the nearest right ones", "[e2e
   bad.refused({"output.format=png"}, "holds one picture");
   bad.refused({"device=cuda", "device.index=99"}, "no such device here");
   bad.refused({"model=nosuch"}, "demo");
+  bad.refused({"infer.prompt_cache=''"}, "infer.prompt_cache='': expected a folder or null");
+  bad.refused({"infer.prompt_cache=/dev/null"},
+              "infer.prompt_cache=/dev/null: cannot write: Not a directory");
 }
 
 TEST_CASE("checkpoints that are missing or damaged are refused", "[e2e]") {

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""One generation through diffusers, with the time of its parts: the other side of vs_diffusers.py.
+"""One generation through diffusers, with the time of its parts: the other side of vs_diffusers.py and offload.py.
 
 Reads a request (JSON) on standard input and prints the marks (JSON) as its last line. Seconds count from the start of
-the process as the kernel recorded it, which is how chitu counts in its metrics.json.
+the process as the kernel recorded it, which is how chitu counts in its metrics.json. With --imports it imports what a
+generation needs and ends: the memory of that is the floor of every other run.
 """
 
 import json
@@ -25,6 +26,43 @@ def load_pipeline(request):
         request["model"], subfolder="vae", torch_dtype=getattr(torch, request["vae_dtype"])
     )
     return WanPipeline.from_pretrained(request["model"], vae=vae, torch_dtype=getattr(torch, request["dtype"]))
+
+
+def save_memory(pipe, saving):
+    """Turns on what diffusers has for little memory, as its documentation says to.
+
+    group_offload  block_level or leaf_level: weights of transformer and text encoder rest in files below `folder`
+    layerwise      dtype that the transformer's weights rest in, cast layer by layer to `compute_dtype`
+    vae_tiling     decodes in overlapping tiles
+    """
+    import torch
+    from diffusers.hooks import apply_group_offloading
+
+    if "group_offload" in saving:
+        for name in ("transformer", "text_encoder"):
+            apply_group_offloading(
+                getattr(pipe, name),
+                onload_device=torch.device("cpu"),
+                offload_device=torch.device("cpu"),
+                offload_type=saving["group_offload"],
+                num_blocks_per_group=1,
+                offload_to_disk_path=os.path.join(saving["folder"], name),
+            )
+    if "layerwise" in saving:
+        pipe.transformer.enable_layerwise_casting(
+            storage_dtype=getattr(torch, saving["layerwise"]), compute_dtype=getattr(torch, saving["compute_dtype"])
+        )
+    if saving.get("vae_tiling"):
+        pipe.vae.enable_tiling()
+
+
+def forget_peak():
+    """The most resident memory so far in bytes; the kernel counts anew from here on."""
+    with open("/proc/self/status") as status:
+        kibibytes = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+    with open("/proc/self/clear_refs", "w") as refs:
+        refs.write("5")
+    return kibibytes * 1024
 
 
 def generate(pipe, request, marks):
@@ -78,12 +116,21 @@ def write_video(frames, path, fps):
 
 
 def main():
-    request = json.load(sys.stdin)
     import torch
 
+    if sys.argv[1:] == ["--imports"]:
+        import av  # noqa: F401
+        from diffusers import AutoencoderKLWan, WanPipeline  # noqa: F401
+        from transformers import UMT5EncoderModel  # noqa: F401
+
+        return
+    request = json.load(sys.stdin)
     torch.set_num_threads(request["threads"])
     marks = {"step_ends": []}
-    frames = generate(load_pipeline(request), request, marks)
+    pipe = load_pipeline(request)
+    save_memory(pipe, request.get("save_memory", {}))
+    marks["loading_peak"] = forget_peak()
+    frames = generate(pipe, request, marks)
     write_video(frames, request["video"], request["fps"])
 
     import diffusers
@@ -96,6 +143,7 @@ def main():
                 "to_first_step": marks["to_first_step"],
                 "steps": [end - begin for begin, end in zip(begins, marks["step_ends"])],
                 "vae_decode": marks["vae_decode"],
+                "loading_peak": marks["loading_peak"],
                 "threads": torch.get_num_threads(),
                 "versions": {
                     "torch": torch.__version__,

@@ -15,7 +15,8 @@ denoise step   median over the steps of a run: two forward passes (guidance), th
 vae decode     latents to pixels
 whole process  until it has ended, the MP4 written
 cpu time       of the whole process, user and system, over all threads
-peak memory    the most resident memory, as the kernel counted it when the process ended
+peak memory    the most resident memory, as the kernel counted it. Both programs have it count anew on the way (chitu at
+               each stage), which the count at the end of the process follows: the largest of all counts is taken
 """
 
 import argparse
@@ -91,15 +92,14 @@ def make_request(options):
     }
 
 
-def make_profile(options):
+def make_profile(python, profile, like=DEMO):
     """The folder of the profile's model, made once."""
-    folder = os.path.join(ROOT, "build", "bench", options.profile)
+    folder = os.path.join(ROOT, "build", "bench", profile)
     if not os.path.isdir(folder):
         print(f"making {folder}", flush=True)
         os.makedirs(os.path.dirname(folder), exist_ok=True)
         script = os.path.join(HERE, "make_model.py")
-        command = [options.python, script, "--profile", options.profile, "--out", folder, "--like", options.model]
-        subprocess.run(command, check=True)
+        subprocess.run([python, script, "--profile", profile, "--out", folder, "--like", like], check=True)
     return folder
 
 
@@ -155,7 +155,13 @@ def run_diffusers(options, request, folder):
     command = [options.python, os.path.join(HERE, "diffusers_worker.py")]
     output, cost = measure_process(command, folder, options.threads, request)
     marks = json.loads(output.splitlines()[-1])
-    return {**marks, **cost, "denoise_step": statistics.median(marks["steps"])}
+    return {
+        **marks,
+        **cost,
+        "denoise_step": statistics.median(marks["steps"]),
+        "running_peak": cost["peak_memory"],
+        "peak_memory": max(marks["loading_peak"], cost["peak_memory"]),
+    }
 
 
 def run_chitu(options, request, folder):
@@ -173,14 +179,18 @@ def run_chitu(options, request, folder):
         f"infer.threads={request['threads']}",
         "device=cpu",
         "hydra.run.dir=run",
+        *request.get("overrides", ()),
     ]
     _, cost = measure_process(command, folder, options.threads)
     with open(os.path.join(folder, "run", "metrics.json"), encoding="utf-8") as file:
         metrics = json.load(file)
+    peak = max(cost["peak_memory"], metrics["memory"]["peak_host_bytes"])
     stages = {stage["name"]: stage["seconds"] for stage in metrics["stages"]}
     steps = [step["seconds"] for step in metrics["steps"]]
     return {
         **cost,
+        "peak_memory": peak,
+        "running_peak": peak,
         "to_first_step": metrics["seconds"]["to_first_step"],
         "steps": steps,
         "denoise_step": statistics.median(steps),
@@ -214,9 +224,9 @@ def describe(results):
     return f"whole process {ratio:.2f}x, other processes used {others:.1f} cores"
 
 
-def summarise(rounds):
+def summarise(rounds, rows=ROWS):
     table = {}
-    for key, *_ in ROWS:
+    for key, *_ in rows:
         ratios = [results["diffusers"][key] / results["chitu"][key] for results in rounds]
         table[key] = {
             "diffusers": statistics.median(results["diffusers"][key] for results in rounds),
@@ -228,9 +238,9 @@ def summarise(rounds):
     return table
 
 
-def print_table(table):
+def print_table(table, rows=ROWS):
     print(f"{'':15}{'diffusers':>14}{'chitu':>14}{'ratio':>9}   spread")
-    for key, label, unit, form in ROWS:
+    for key, label, unit, form in rows:
         row = table[key]
         theirs, ours = (form.format(row[side] * SCALES[unit]) + " " + unit for side in ("diffusers", "chitu"))
         spread = f"{row['ratio_min']:.2f} to {row['ratio_max']:.2f}"
@@ -247,7 +257,7 @@ def machine():
 def main():
     options = parse_options()
     if options.profile:
-        options.model = make_profile(options)
+        options.model = make_profile(options.python, options.profile, options.model)
     request = make_request(options)
     rounds = run_rounds(options, request)
     table = summarise(rounds)

@@ -123,8 +123,11 @@ pipelines::Engine take_engine(const pipelines::EngineOptions& options) {
 
 Settings read_settings(const config::Composition& composition) {
   auto settings = config::read<Settings>(composition.view());
-  if (wants_chdir(composition))
+  if (wants_chdir(composition)) {
     settings.model.ckpt_dir = fs::absolute(settings.model.ckpt_dir).string();
+    if (settings.infer.prompt_cache)
+      settings.infer.prompt_cache = fs::absolute(*settings.infer.prompt_cache).string();
+  }
   return settings;
 }
 

@@ -54,6 +54,8 @@ void InferSettings::bind(config::Binder& b) {
           "most memory on the device: 6 or 6GiB, 512MiB, 80%; on a CPU, of the process; null: all");
   b.field("text_encoder_device", text_encoder_device, one_of({"cpu"}),
           "cpu: compute the prompt there; null: on the device");
+  b.field("prompt_cache", prompt_cache,
+          "folder where encoded prompts are kept for later runs; null: nowhere");
 }
 
 void StateSettings::bind(config::Binder& b) {
@@ -183,6 +185,9 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.memory.offload_vae = infer.offload_vae;
   options.memory.offload_dit = infer.offload_dit;
   options.memory.text_encoder_on_cpu = infer.text_encoder_device == "cpu";
+  if (infer.prompt_cache == "")
+    throw InputError("infer.prompt_cache='': expected a folder or null");
+  options.prompt_cache = infer.prompt_cache.value_or("");
   return options;
 }
 

@@ -45,6 +45,7 @@ struct InferSettings {
   std::optional<std::int64_t> prefetch_blocks;
   std::optional<std::string> vram_limit;
   std::optional<std::string> text_encoder_device;
+  std::optional<std::string> prompt_cache;
   void bind(config::Binder& binder);
 };
 
