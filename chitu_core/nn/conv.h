@@ -61,6 +61,9 @@ class FeatureCache {
  public:
   /// Keeps nothing from now on: the next chunk is the last, so nothing would be read again.
   void stop_keeping() { keeping_ = false; }
+  bool keeping() const { return keeping_; }
+  /// For the pieces of a chunk: all but the last are kept whatever comes after the chunk.
+  void set_keeping(bool keeping) { keeping_ = keeping; }
   /// Bytes of all frames that are kept.
   std::int64_t bytes() const;
 
@@ -77,6 +80,8 @@ class CausalConv3d : public memory::Module {
  public:
   CausalConv3d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_frames,
                std::int64_t kernel);
+
+  std::int64_t in_channels() const { return weight_.shape[1]; }
 
   /// The input of one chunk with the frames before it. The caller fills `frames`, so that a norm
   /// can write its result where the convolution reads it.

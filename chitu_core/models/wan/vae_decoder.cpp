@@ -2,11 +2,18 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace chitu::models {
 namespace {
+
+/// Elements of an activation at full resolution up to which frames go together: 64 MiB in float32.
+/// Large enough that small pictures lose nothing, and a function of shapes alone.
+constexpr std::int64_t kPieceElements = 1 << 24;
 
 std::int64_t lowest_channels(const WanVaeConfig& config) {
   return config.base_dim * config.dim_mult.back();
@@ -38,6 +45,7 @@ WanDecoder3d::WanDecoder3d(const WanVaeConfig& config)
         std::make_unique<WanUpBlock>(channels, out, config.num_res_blocks + 1, upsampling));
     add_child("up_blocks." + std::to_string(index), *up_blocks_.back());
     channels = out / 2;
+    if (upsampling == WanUpsampling::spatial_temporal) temporal_blocks_ = index + 1;
   }
   add_child("norm_out", norm_out_);
   add_child("conv_out", conv_out_);
@@ -49,16 +57,59 @@ at::Tensor WanDecoder3d::low_resolution(const at::Tensor& x, nn::FeatureCache& c
 
 at::Tensor WanDecoder3d::high_resolution(at::Tensor hidden, nn::FeatureCache& cache,
                                          bool first_chunk, WanTileWindow* window) const {
+  hidden = run_blocks(std::move(hidden), 0, temporal_blocks_, cache, first_chunk, window);
+  const std::int64_t frames = hidden.size(1), most = piece_frames(hidden);
+  // From here on frames keep their number, so that few at a time do: the last block's activations
+  // are by far the largest.
+  const bool keeping = cache.keeping();
+  at::Tensor pictures;
+  for (std::int64_t start = 0; start < frames; start += most) {
+    const std::int64_t count = std::min(most, frames - start);
+    cache.set_keeping(keeping || start + count < frames);
+    std::optional<WanTileWindow> piece_window;
+    if (window) piece_window = *window;
+    at::Tensor piece = count == frames ? std::move(hidden) : hidden.narrow(1, start, count);
+    piece = run_blocks(std::move(piece), temporal_blocks_, up_blocks_.size(), cache, first_chunk,
+                       piece_window ? &*piece_window : nullptr);
+    piece = finish(std::move(piece), cache, piece_window ? &*piece_window : nullptr);
+    if (count == frames) return piece;
+    if (!pictures.defined()) {
+      std::vector<std::int64_t> sizes = piece.sizes().vec();
+      sizes[1] = frames;
+      pictures = at::empty(sizes, piece.options());
+    }
+    pictures.narrow(1, start, count).copy_(piece);
+  }
+  return pictures;
+}
+
+at::Tensor WanDecoder3d::run_blocks(at::Tensor hidden, std::size_t first, std::size_t end,
+                                    nn::FeatureCache& cache, bool first_chunk,
+                                    WanTileWindow* window) const {
   const std::vector<std::int64_t> halos = block_halos();
-  for (std::size_t index = 0; index < up_blocks_.size(); ++index) {
+  for (std::size_t index = first; index < end; ++index) {
     if (window) hidden = window->shrink_to(hidden, halos[index]);
     hidden = up_blocks_[index]->forward(std::move(hidden), cache, first_chunk, window);
   }
+  return hidden;
+}
+
+at::Tensor WanDecoder3d::finish(at::Tensor hidden, nn::FeatureCache& cache,
+                                WanTileWindow* window) const {
   auto input = conv_out_.window(hidden.sizes(), hidden.options(), cache);
   norm_out_.silu_into(hidden, input.frames);
   hidden.reset();
   const at::Tensor frames = conv_out_.forward(std::move(input), cache);
   return window ? window->shrink_to(frames, 0) : frames;
+}
+
+std::int64_t WanDecoder3d::piece_frames(const at::Tensor& hidden) const {
+  // Every block but the last doubles the sides.
+  const std::int64_t scale = std::int64_t{1} << (up_blocks_.size() - 1 - temporal_blocks_);
+  const std::int64_t frame =
+      hidden.size(2) * scale * hidden.size(3) * scale * conv_out_.in_channels();
+  const std::int64_t frames = std::max<std::int64_t>(1, kPieceElements / frame);
+  return frames > 1 ? frames / 2 * 2 : 1;  // the convolution over pairs of frames takes even ones
 }
 
 std::vector<std::int64_t> WanDecoder3d::block_halos() const {

@@ -39,9 +39,15 @@ class WanDecoder3d : public memory::Module {
   std::int64_t halo() const;
 
  private:
+  at::Tensor run_blocks(at::Tensor hidden, std::size_t first, std::size_t end,
+                        nn::FeatureCache& cache, bool first_chunk, WanTileWindow* window) const;
+  at::Tensor finish(at::Tensor hidden, nn::FeatureCache& cache, WanTileWindow* window) const;
+  std::int64_t piece_frames(const at::Tensor& hidden) const;
+
   nn::CausalConv3d conv_in_;
   WanMidBlock mid_block_;
   std::vector<std::unique_ptr<WanUpBlock>> up_blocks_;
+  std::size_t temporal_blocks_ = 0;  ///< up to the last that makes more frames
   WanRmsNorm norm_out_;
   nn::CausalConv3d conv_out_;
 };
