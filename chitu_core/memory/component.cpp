@@ -2,6 +2,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/errors.h"
+#include "chitu_core/device/planning.h"
 
 namespace chitu::memory {
 
@@ -11,9 +12,19 @@ Component::Component(std::string name, std::shared_ptr<Module> module,
   source_->check(*module_);
 }
 
+std::int64_t Component::stored_bytes() const {
+  std::int64_t bytes = 0;
+  std::as_const(*module_).visit_parameters(
+      [&](const std::string& name, const Parameter& parameter) {
+        bytes += source_->stored_bytes(name, parameter);
+      });
+  return bytes;
+}
+
 bool Component::onload(const WeightFormat& format) {
   if (onloaded_ && !stream_ && format == format_) return false;
   offload();
+  const device::PlannedPart part("weights of " + name_);
   with_context("onload " + name_,
                [&] { device::with_own_errors([&] { bind_weights(*module_, *source_, format); }); });
   format_ = format;
@@ -24,11 +35,13 @@ bool Component::onload_streamed(const WeightFormat& format, std::int64_t residen
   if (onloaded_ && stream_ && format == format_ && resident_layers == resident_layers_)
     return false;
   offload();
+  const device::PlannedPart part("weights of " + name_);
   const auto layers = module_->layers();
   const SpreadLayers resident{resident_layers, static_cast<std::int64_t>(layers.size())};
   with_context("onload " + name_, [&] {
     device::with_own_errors([&] {
       bind_outside_layers(*module_, *source_, format, resident);
+      const device::PlannedPart slots("slots of layers");
       try {
         stream_ = std::make_unique<LayerStream>(layers, *source_, format, resident);
       } catch (...) {

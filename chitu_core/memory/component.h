@@ -24,6 +24,8 @@ class Component {
 
   const std::string& name() const { return name_; }
   const Module& module() const { return *module_; }
+  /// What its weights take at rest, in the files.
+  std::int64_t stored_bytes() const;
 
   bool onloaded() const { return onloaded_; }
   /// Binds the weights. False when they are there in this format already.
