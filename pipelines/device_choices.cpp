@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <string_view>
 #include <utility>
 
@@ -11,9 +10,8 @@
 namespace chitu::pipelines {
 namespace {
 
-constexpr std::array kDtypes{std::pair<std::string_view, at::ScalarType>{"float32", at::kFloat},
-                             {"bfloat16", at::kBFloat16},
-                             {"float16", at::kHalf}};
+constexpr std::pair<std::string_view, at::ScalarType> kDtypes[] = {
+    {"float32", at::kFloat}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}};
 
 at::ScalarType parse_dtype(std::string_view key, std::string_view name, at::ScalarType if_auto) {
   if (name == "auto") return if_auto;
