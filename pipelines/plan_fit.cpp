@@ -13,14 +13,14 @@ using Fits = std::function<bool(std::int64_t)>;
 /// larger one does. Looks near `start` first, since planning takes longer the larger the size.
 std::int64_t largest(std::int64_t start, std::int64_t most, const Fits& fits) {
   std::int64_t low = 0, high = std::clamp<std::int64_t>(start, 1, most);
-  if (fits(high)) {
-    while (low = high, high < most && fits(high = std::min(most, high + high / 2 + 1))) {
-    }
-    if (low == most) return most;
-  } else {
-    while (high > 1 && !fits(low = high / 2)) high = low;
-    if (high == 1) return 0;
+  while (fits(high)) {
+    low = high;
+    if (high == most) return most;
+    high = std::min(most, high + high / 2 + 1);
   }
+  // From here on `low` fits, or is 0, and `high` does not.
+  for (std::int64_t next = high / 2; low == 0 && next > 0; next /= 2)
+    (fits(next) ? low : high) = next;
   while (high - low > 1) {
     const std::int64_t middle = low + (high - low) / 2;
     (fits(middle) ? low : high) = middle;

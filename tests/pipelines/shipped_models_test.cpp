@@ -3,7 +3,7 @@
 #include <string>
 
 #include "chitu_core/common/error.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/level_planner.h"
 #include "tests/support/catch.h"
 
 namespace chitu::pipelines {
@@ -37,6 +37,24 @@ TEST_CASE("the architectures that come without weights have the published sizes"
   CHECK(steps.most_width == 16384);
   CHECK(steps.first_frames == 1);
   CHECK(steps.frames == 4);
+}
+
+TEST_CASE("Wan 14B in bfloat16 at level 3 stays below 4.5 GiB at 480p and 7.5 GiB at 720p",
+          "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = asset("wan2.1-t2v-14b");
+  options.device = "cuda";
+  const LevelPlanner planner(options);
+  const auto peak_gib = [&](std::int64_t width, std::int64_t height) {
+    PartialRequest size;
+    size.width = width;
+    size.height = height;
+    const Request request = complete(planner.pipeline(), size);
+    REQUIRE(request.num_frames == 81);
+    return static_cast<double>(planner.plan(3, request, true).forecast.peak_bytes()) / (1 << 30);
+  };
+  CHECK(peak_gib(832, 480) < 4.5);
+  CHECK(peak_gib(1280, 720) < 7.5);
 }
 
 TEST_CASE("an architecture without weights cannot be run", "[pipelines]") {

@@ -61,8 +61,8 @@ TEST_CASE("no prompt is asked for: without one prompts are as long as they may b
   CHECK(longest.at("longest_prompts") == true);
   const auto given = planned({"prompt=cat"});
   CHECK(given.at("longest_prompts") == false);
-  const auto flops = [](const json& plan) {
-    return plan.at("levels")[0].at("flops_per_step").get<double>();
+  const auto flops = [](const json& report) {
+    return report.at("levels")[0].at("request").at("flops").get<double>();
   };
   CHECK(flops(longest) > flops(given));
 }
