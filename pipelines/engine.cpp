@@ -8,48 +8,21 @@
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
-#include "chitu_core/common/registry.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
 #include "chitu_core/pipeline/tensor_dump.h"
+#include "pipelines/device_choices.h"
 
 namespace chitu::pipelines {
 namespace {
 
 constexpr int kOutOfMemory = 3;  // exit code
 
-at::ScalarType parse_dtype(std::string_view key, std::string_view name, at::ScalarType if_auto) {
-  if (name == "auto") return if_auto;
-  if (name == "float32") return at::kFloat;
-  if (name == "bfloat16") return at::kBFloat16;
-  if (name == "float16") return at::kHalf;
-  throw InputError(fmt::format("{}={}: expected auto, float32, bfloat16 or float16", key, name));
-}
-
 memory::PlanRequest devices_of(const EngineOptions& options) {
-  memory::PlanRequest request;
-  request.device = options.device == "sim" ? device::configure_sim(options.sim)
-                                           : device::resolve(options.device);
-  // On a CPU, simulated devices included, float32 is both the reference's arithmetic and, at small
-  // sizes, the faster one.
-  const bool on_cpu = request.device.is_cpu() || options.device == "sim";
-  request.dtype = parse_dtype("infer.dtype", options.dtype, on_cpu ? at::kFloat : at::kBFloat16);
-  request.vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat);
-  return request;
-}
-
-std::unique_ptr<Pipeline> open_pipeline(const EngineOptions& options, c10::Device device) {
-  const auto folder = ModelFolder::open(options.ckpt_dir);
-  const auto& families = Registry<PipelineFamily>::instance();
-  const PipelineFamily* family = families.find(folder.class_name);
-  if (!family)
-    throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
-                                 (folder.path / "model_index.json").string(), folder.class_name,
-                                 join(families.names())));
-  return family->open(
-      folder,
-      {.attn_type = options.attn_type, .device = device, .prompt_cache = options.prompt_cache});
+  return choices_on(options.device == "sim" ? device::configure_sim(options.sim)
+                                            : device::resolve(options.device),
+                    options);
 }
 
 }  // namespace
@@ -136,7 +109,9 @@ Engine::Engine(const EngineOptions& options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   const auto devices = devices_of(options);
   auto plan = memory::make_plan(options.memory, devices);
-  auto pipeline = open_pipeline(options, devices.device);
+  auto pipeline = open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
+                                                   .device = devices.device,
+                                                   .prompt_cache = options.prompt_cache});
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
 }

@@ -1,6 +1,23 @@
 #include "pipelines/pipeline.h"
 
+#include <fmt/format.h>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
+
 namespace chitu::pipelines {
+
+std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
+                                        const ModelChoices& choices) {
+  const auto folder = ModelFolder::open(ckpt_dir);
+  const auto& families = Registry<PipelineFamily>::instance();
+  const PipelineFamily* family = families.find(folder.class_name);
+  if (!family)
+    throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
+                                 (folder.path / "model_index.json").string(), folder.class_name,
+                                 join(families.names())));
+  return family->open(folder, choices);
+}
 
 Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   const RequestDefaults defaults = pipeline.request_defaults();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -21,6 +22,13 @@ struct Job {
   bool longest_prompts = false;  ///< whatever they say, as if they filled the sequence: for plans
 };
 
+/// The sizes that a pipeline makes: multiples of a step up to the most; frames count from the
+/// first.
+struct SizeSteps {
+  std::int64_t width = 16, height = 16, most_width = 0, most_height = 0;
+  std::int64_t first_frames = 1, frames = 4, most_frames = 1;
+};
+
 /// One checkpoint, opened: its components, and the stages that turn a job into files.
 class Pipeline {
  public:
@@ -32,6 +40,7 @@ class Pipeline {
   /// throws  InputError naming the field of the request that this model cannot do, and the nearest
   ///         values that it can
   virtual void check(const Request& request) const = 0;
+  virtual SizeSteps size_steps() const = 0;
 
   virtual pipeline::SavedFiles run(Job job, pipeline::Context& context) const = 0;
   /// Runs the stages up to the frames. In a plan, needs a pipeline made for one.
@@ -39,6 +48,9 @@ class Pipeline {
 
   /// Layers of the transformer, which streaming brings in one by one.
   virtual std::int64_t transformer_layers() const = 0;
+
+  /// The share of the decoder's positions that exact tiles compute more than once; 0 without them.
+  virtual double recomputed_share(const Request& request, const memory::MemoryPlan& plan) const = 0;
 
   /// The same pipeline with weights of which the sizes alone are known.
   virtual std::unique_ptr<Pipeline> for_plan() const = 0;
@@ -58,6 +70,12 @@ struct ModelChoices {
   bool for_plan = false;
   std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none; not for plans
 };
+
+/// Opens a checkpoint with the family that its model_index.json names.
+///
+/// throws  InputError for a folder that is no checkpoint, or one of another family
+std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
+                                        const ModelChoices& choices);
 
 /// Opens checkpoints whose model_index.json names one pipeline class; registered under that name.
 class PipelineFamily {

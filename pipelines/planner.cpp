@@ -3,8 +3,11 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <limits>
+#include <stop_token>
 #include <utility>
 
+#include "chitu_core/common/error.h"
 #include "chitu_core/pipeline/context.h"
 
 namespace chitu::pipelines {
@@ -29,11 +32,24 @@ void add_steps(device::PlannedUse& use, const device::PlannedUse& step, std::int
   use.flops += static_cast<double>(count) * step.flops;
 }
 
+constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
+
+/// What a plan may hold where it computes; asks it to stop once it holds more.
+struct Limit {
+  std::int64_t most_bytes = kNoLimit;
+  std::stop_source stop;
+
+  void check(const memory::MemoryPlan& plan, const device::PlannedUse& use) {
+    const bool on_host = plan.transformer.device.is_cpu();
+    if ((on_host ? use.peak_host : use.peak_device) > most_bytes) stop.request_stop();
+  }
+};
+
 /// Reads the books at the borders of stages and steps.
 class BookReader final : public pipeline::Observer {
  public:
-  BookReader(device::Planning& planning, Forecast& forecast)
-      : planning_(planning), forecast_(forecast) {}
+  BookReader(device::Planning& planning, Forecast& forecast, Limit& limit)
+      : planning_(planning), forecast_(forecast), limit_(limit) {}
 
   void stage_begin(std::string_view) override {
     planning_.reset_peaks();
@@ -41,11 +57,13 @@ class BookReader final : public pipeline::Observer {
   }
   void stage_end(std::string_view stage) override {
     forecast_.stages.push_back({std::string(stage), moved_between(before_stage_, planning_.use())});
+    limit_.check(forecast_.plan, planning_.use());
   }
   void step_begin(int, int) override { before_step_ = planning_.use(); }
   void step_end(int, int) override {
     forecast_.step = moved_between(before_step_, planning_.use());
     step_stage_ = forecast_.stages.size();
+    limit_.check(forecast_.plan, planning_.use());
   }
 
   /// Steps that were left out are like the last.
@@ -56,6 +74,7 @@ class BookReader final : public pipeline::Observer {
  private:
   device::Planning& planning_;
   Forecast& forecast_;
+  Limit& limit_;
   device::PlannedUse before_stage_, before_step_;
   std::size_t step_stage_ = 0;
 };
@@ -80,17 +99,23 @@ void sum_up(Forecast& forecast) {
 }
 
 Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Request request,
-                     const memory::MemoryPlan& plan, bool longest_prompts) {
+                     const memory::MemoryPlan& plan, bool longest_prompts, Limit limit = {}) {
   const c10::InferenceMode inference;
   Forecast forecast;
   forecast.plan = plan;
-  BookReader reader(planning, forecast);
-  pipeline::Context context{on_planned_devices(plan), {&reader}, {}, nullptr};
+  BookReader reader(planning, forecast, limit);
+  pipeline::Context context{on_planned_devices(plan), {&reader}, limit.stop.get_token(), nullptr};
   const std::int64_t steps = std::min(request.num_inference_steps, kPlannedSteps);
   const std::int64_t left_out = request.num_inference_steps - steps;
   request.num_inference_steps = steps;
+  // Planned weights never meet real ones, also when planning is stopped.
+  const struct Forget {
+    const Pipeline& pipeline;
+    ~Forget() {
+      for (memory::Component* component : pipeline.components()) component->forget();
+    }
+  } forget{pipeline};
   pipeline.make_frames({std::move(request), {}, longest_prompts}, context);
-  for (memory::Component* component : pipeline.components()) component->forget();
   reader.add_left_out(left_out);
   sum_up(forecast);
   return forecast;
@@ -113,14 +138,24 @@ Forecast Planner::forecast(const Request& request, const memory::MemoryPlan& pla
   return run_planned(*pipeline_, planning, request, plan, longest_prompts);
 }
 
-std::vector<device::PlannedBlock> Planner::held_at(std::int64_t device_bytes,
-                                                   const Request& request,
-                                                   const memory::MemoryPlan& plan,
-                                                   bool longest_prompts) const {
+device::PlannedPeak Planner::held_at(std::int64_t bytes, const Request& request,
+                                     const memory::MemoryPlan& plan, bool longest_prompts) const {
   device::Planning planning(device_);
-  planning.watch(device_bytes);
+  planning.watch(bytes, plan.transformer.device.is_cpu());
   run_planned(*pipeline_, planning, request, plan, longest_prompts);
-  return planning.held();
+  return planning.peak();
+}
+
+bool Planner::stays_below(std::int64_t bytes, const Request& request,
+                          const memory::MemoryPlan& plan, bool longest_prompts) const {
+  device::Planning planning(device_);
+  try {
+    const Forecast forecast =
+        run_planned(*pipeline_, planning, request, plan, longest_prompts, {bytes, {}});
+    return forecast.peak_bytes() <= bytes;
+  } catch (const Interrupted&) {
+    return false;
+  }
 }
 
 }  // namespace chitu::pipelines

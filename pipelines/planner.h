@@ -27,6 +27,10 @@ struct Forecast {
   device::PlannedUse step;  ///< moved and computed by one denoising step
   std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;  ///< of the whole request
   double flops = 0;
+
+  bool host_computes() const { return plan.transformer.device.is_cpu(); }
+  /// Of where it computes.
+  std::int64_t peak_bytes() const { return host_computes() ? peak_host_bytes : peak_device_bytes; }
 };
 
 /// What a plan for this device has to know of it.
@@ -45,10 +49,15 @@ class Planner {
   Forecast forecast(const Request& request, const memory::MemoryPlan& plan,
                     bool longest_prompts = false) const;
 
-  /// What is held on the device when its use first comes to so many bytes.
-  std::vector<device::PlannedBlock> held_at(std::int64_t device_bytes, const Request& request,
-                                            const memory::MemoryPlan& plan,
-                                            bool longest_prompts = false) const;
+  /// What is held, and what is being done, when use first comes to so many bytes: use of the
+  /// device, or of the host where that computes.
+  device::PlannedPeak held_at(std::int64_t bytes, const Request& request,
+                              const memory::MemoryPlan& plan, bool longest_prompts = false) const;
+
+  /// Whether neither the device nor a host that computes ever holds more. Stops planning where it
+  /// does.
+  bool stays_below(std::int64_t bytes, const Request& request, const memory::MemoryPlan& plan,
+                   bool longest_prompts = false) const;
 
  private:
   std::unique_ptr<Pipeline> pipeline_;

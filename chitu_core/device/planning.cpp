@@ -74,26 +74,24 @@ c10::DataPtr Planning::Books::allocate(std::int64_t bytes, c10::Device device) {
   const bool on_host = device.index() == kHostIndex;
   const std::int64_t granule = on_host ? 1 : device_.granule;
   auto* block = new Block{shared_from_this(), (bytes + granule - 1) / granule * granule, on_host};
-  add(block);
+  add(block, block->bytes, on_host);
   return {nullptr, block, &release, device};
 }
 
-void Planning::Books::add(const Block* block) {
-  if (block->on_host) {
-    use_.host += block->bytes;
-    use_.peak_host = std::max(use_.peak_host, use_.host);
-    return;
-  }
-  use_.device += block->bytes;
-  use_.peak_device = std::max(use_.peak_device, use_.device);
-  if (watched_ == 0) return;
-  live_[block] = {block->bytes, fmt::format("{}", fmt::join(parts_, " / ")), operator_};
-  if (use_.device >= watched_ && held_.empty()) keep_held();
+void Planning::Books::add(const void* key, std::int64_t bytes, bool on_host) {
+  std::int64_t& use = on_host ? use_.host : use_.device;
+  std::int64_t& peak = on_host ? use_.peak_host : use_.peak_device;
+  use += bytes;
+  peak = std::max(peak, use);
+  if (watched_ == 0 || on_host != watches_host_) return;
+  live_[key] = {bytes, fmt::format("{}", fmt::join(parts_, " / ")), operator_};
+  if (use >= watched_ && peak_.held.empty()) keep_peak();
 }
 
-void Planning::Books::keep_held() {
-  for (const auto& [block, what] : live_) held_.push_back(what);
-  std::sort(held_.begin(), held_.end(), [](const PlannedBlock& a, const PlannedBlock& b) {
+void Planning::Books::keep_peak() {
+  peak_ = {fmt::format("{}", fmt::join(parts_, " / ")), operator_, {}};
+  for (const auto& [key, what] : live_) peak_.held.push_back(what);
+  std::sort(peak_.held.begin(), peak_.held.end(), [](const PlannedBlock& a, const PlannedBlock& b) {
     return std::tie(b.bytes, a.where, a.made_by) < std::tie(a.bytes, b.where, b.made_by);
   });
 }
@@ -106,16 +104,17 @@ void Planning::Books::release(void* block) {
 }
 
 c10::DataPtr Planning::Books::count_on_host(c10::DataPtr data, std::int64_t bytes) {
-  use_.host += bytes;
-  use_.peak_host = std::max(use_.peak_host, use_.host);
   void* at = data.get();
   const c10::Device device = data.device();
-  return {at, new HostBlock{shared_from_this(), bytes, std::move(data)}, &release_on_host, device};
+  auto* block = new HostBlock{shared_from_this(), bytes, std::move(data)};
+  add(block, bytes, true);
+  return {at, block, &release_on_host, device};
 }
 
 void Planning::Books::release_on_host(void* block) {
   const auto* owned = static_cast<HostBlock*>(block);
   owned->books->use_.host -= owned->bytes;
+  owned->books->live_.erase(owned);
   delete owned;
 }
 
@@ -132,8 +131,8 @@ c10::Device Planning::device() { return c10::Device(c10::kPrivateUse1, kDeviceIn
 c10::Device Planning::host() { return c10::Device(c10::kPrivateUse1, kHostIndex); }
 PlannedUse Planning::use() const { return books_->use(); }
 void Planning::reset_peaks() { books_->reset_peaks(); }
-void Planning::watch(std::int64_t bytes) { books_->watch(bytes); }
-std::vector<PlannedBlock> Planning::held() const { return books_->held(); }
+void Planning::watch(std::int64_t bytes, bool on_host) { books_->watch(bytes, on_host); }
+const PlannedPeak& Planning::peak() const { return books_->peak(); }
 
 PlannedPart::PlannedPart(const std::string& name) : books_(Planning::Books::current()) {
   if (books_) books_->begin_part(name);

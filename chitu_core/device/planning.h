@@ -28,7 +28,14 @@ struct PlannedUse {
 struct PlannedBlock {
   std::int64_t bytes;
   std::string where;    ///< the parts of the work, outermost first: "denoise / step 1 / blocks.3"
-  std::string made_by;  ///< an operator of libtorch, or "weights"
+  std::string made_by;  ///< an operator of libtorch
+};
+
+/// The moment when a watched use first came to its bytes.
+struct PlannedPeak {
+  std::string where;               ///< as PlannedBlock: what was being done
+  std::string made_by;             ///< the operator that asked for the bytes
+  std::vector<PlannedBlock> held;  ///< largest first; empty when it never came to that
 };
 
 /// While it lives, this thread plans: tensors on the simulated device have shapes and are counted,
@@ -51,11 +58,10 @@ class Planning {
   /// Peaks begin anew from what is held now.
   void reset_peaks();
 
-  /// From now on, keeps what is held whenever the device's use reaches so many bytes for the first
-  /// time: a second plan of the same work can say what makes up the peak of the first.
-  void watch(std::int64_t bytes);
-  /// What was held then, largest first; empty when it never came to that.
-  std::vector<PlannedBlock> held() const;
+  /// Keeps what is held when the use of the device, or else of the host, first comes to so many
+  /// bytes: a second plan of the same work can say what makes up the peak of the first.
+  void watch(std::int64_t bytes, bool on_host = false);
+  const PlannedPeak& peak() const;
 
   class Books;
 

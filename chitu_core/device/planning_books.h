@@ -23,8 +23,11 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
   const PlannedDevice& device() const { return device_; }
   PlannedUse& use() { return use_; }
   void reset_peaks();
-  void watch(std::int64_t bytes) { watched_ = bytes; }
-  const std::vector<PlannedBlock>& held() const { return held_; }
+  void watch(std::int64_t bytes, bool on_host) {
+    watched_ = bytes;
+    watches_host_ = on_host;
+  }
+  const PlannedPeak& peak() const { return peak_; }
 
   /// A block of the device or its host: counted, without bytes.
   c10::DataPtr allocate(std::int64_t bytes, c10::Device device);
@@ -43,16 +46,18 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
   struct HostBlock;
   static void release(void* block);
   static void release_on_host(void* block);
-  void add(const Block* block);
-  void keep_held();
+  /// Books a block, `key` being what it is released by.
+  void add(const void* key, std::int64_t bytes, bool on_host);
+  void keep_peak();
 
   PlannedDevice device_;
   PlannedUse use_;
   std::vector<std::string> parts_;
-  std::string operator_ = "weights";
-  std::int64_t watched_ = 0;                             ///< 0 = nothing is watched
-  std::unordered_map<const Block*, PlannedBlock> live_;  ///< kept while watching alone
-  std::vector<PlannedBlock> held_;
+  std::string operator_;
+  std::int64_t watched_ = 0;  ///< 0 = nothing is watched
+  bool watches_host_ = false;
+  std::unordered_map<const void*, PlannedBlock> live_;  ///< kept while watching alone
+  PlannedPeak peak_;
 };
 
 }  // namespace chitu::device

@@ -21,9 +21,29 @@ const WeightSource& Component::source_for(const WeightFormat& format) {
   return *on_host_;
 }
 
+std::int64_t Component::bytes_in(const WeightFormat& format) const {
+  if (onloaded_) throw Error("the dtypes of " + name_ + " are in use");
+  set_dtypes(*module_, format);
+  std::int64_t bytes = 0;
+  module_->visit_parameters([&](const std::string&, const Parameter& parameter) {
+    bytes += parameter.numel() * static_cast<std::int64_t>(at::elementSize(parameter.stored));
+  });
+  return bytes;
+}
+
+std::int64_t Component::stored_bytes() const {
+  std::int64_t bytes = 0;
+  std::as_const(*module_).visit_parameters(
+      [&](const std::string& name, const Parameter& parameter) {
+        bytes += source_->stored_bytes(name, parameter);
+      });
+  return bytes;
+}
+
 bool Component::onload(const WeightFormat& format) {
   if (onloaded_ && !stream_ && format == format_) return false;
   offload();
+  const device::PlannedPart part("weights of " + name_);
   with_context("onload " + name_, [&] {
     device::with_own_errors([&] { bind_weights(*module_, source_for(format), format); });
   });
@@ -34,12 +54,14 @@ bool Component::onload(const WeightFormat& format) {
 bool Component::onload_streamed(const WeightFormat& format, const StreamOptions& options) {
   if (onloaded_ && stream_ && format == format_ && options == stream_options_) return false;
   offload();
+  const device::PlannedPart part("weights of " + name_);
   const auto layers = module_->layers();
   const SpreadLayers resident{options.resident_layers, static_cast<std::int64_t>(layers.size())};
   with_context("onload " + name_, [&] {
     device::with_own_errors([&] {
       const WeightSource& source = source_for(format);
       bind_outside_layers(*module_, source, format, resident);
+      const device::PlannedPart slots("slots of layers");
       try {
         stream_ = std::make_unique<LayerStream>(layers, source, format.device, options);
       } catch (...) {

@@ -24,8 +24,12 @@ class Component {
 
   const std::string& name() const { return name_; }
   const Module& module() const { return *module_; }
+  /// What its weights take at rest, in the files.
+  std::int64_t stored_bytes() const;
 
   bool onloaded() const { return onloaded_; }
+  /// Bytes that all weights take in this format. Only while none is bound.
+  std::int64_t bytes_in(const WeightFormat& format) const;
   /// Binds the weights. False when they are there in this format already.
   bool onload(const WeightFormat& format);
   /// Binds what stands outside the layers, and the resident layers, spread evenly; begin_passes()

@@ -15,9 +15,14 @@ void PlannedWeights::check(const Module& module) const {
 
 void PlannedWeights::read_into(const std::string& name, const Parameter& parameter,
                                at::Tensor&) const {
-  device::plan_disk_read(
-      checkpoint_ ? checkpoint_->info(name).size_bytes
-                  : parameter.numel() * static_cast<std::int64_t>(at::elementSize(stored_dtype_)));
+  device::plan_disk_read(stored_bytes(name, parameter));
+}
+
+std::int64_t PlannedWeights::stored_bytes(const std::string& name,
+                                          const Parameter& parameter) const {
+  return checkpoint_
+             ? checkpoint_->info(name).size_bytes
+             : parameter.numel() * static_cast<std::int64_t>(at::elementSize(stored_dtype_));
 }
 
 void HostWeights::read_into(const std::string& name, const Parameter& parameter,

@@ -26,6 +26,8 @@ class WeightSource {
   /// Fills a contiguous tensor of the host, cast to its dtype.
   virtual void read_into(const std::string& name, const Parameter& parameter,
                          at::Tensor& destination) const = 0;
+  /// Bytes that the weight takes at rest.
+  virtual std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const = 0;
   /// The weight where it lies, for a table of which a few rows alone are read.
   virtual at::Tensor table(const std::string& name, const Parameter& parameter) const = 0;
 };
@@ -40,6 +42,9 @@ class FileWeights final : public WeightSource {
   void check(const Module& module) const override;
   void read_into(const std::string& name, const Parameter&, at::Tensor& to) const override {
     checkpoint_->read_into(name, to);
+  }
+  std::int64_t stored_bytes(const std::string& name, const Parameter&) const override {
+    return checkpoint_->info(name).size_bytes;
   }
   at::Tensor table(const std::string& name, const Parameter&) const override {
     return checkpoint_->tensor(name);
@@ -58,6 +63,7 @@ class PlannedWeights final : public WeightSource {
       : checkpoint_(std::move(checkpoint)), stored_dtype_(stored_dtype) {}
   void check(const Module& module) const override;
   void read_into(const std::string& name, const Parameter& parameter, at::Tensor&) const override;
+  std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const override;
   at::Tensor table(const std::string& name, const Parameter& parameter) const override;
 
  private:
@@ -73,6 +79,9 @@ class HostWeights final : public WeightSource {
   void check(const Module& module) const override { source_->check(module); }
   void read_into(const std::string& name, const Parameter& parameter,
                  at::Tensor& to) const override;
+  std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const override {
+    return source_->stored_bytes(name, parameter);
+  }
   at::Tensor table(const std::string& name, const Parameter& parameter) const override {
     return source_->table(name, parameter);
   }

@@ -32,8 +32,8 @@ class RmsNorm : public memory::Module {
  public:
   RmsNorm(std::int64_t width, double eps);
 
-  /// x [..., width]; returns the same shape and dtype.
-  at::Tensor forward(const at::Tensor& x) const;
+  /// x [..., width]; written over and returned.
+  at::Tensor forward_(at::Tensor x) const;
 
  private:
   memory::Parameter& weight_;

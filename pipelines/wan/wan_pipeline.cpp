@@ -8,6 +8,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/models/wan/vae_tiling.h"
 #include "pipelines/save_frames.h"
 #include "pipelines/wan/stages.h"
 
@@ -60,6 +61,19 @@ struct Part {
   }
 };
 
+/// The folders that come with chitu for plans hold configs alone.
+void refuse_without_weights(const ModelFolder& folder) {
+  for (const auto& [name, class_name] : folder.components) {
+    if (!std::filesystem::is_directory(folder.path / name)) continue;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path / name))
+      if (entry.path().filename().string().find(".safetensors") != std::string::npos) return;
+  }
+  throw InputError(fmt::format(
+      "model.ckpt_dir={}: holds no weights, enough for `chitu plan` alone; to run the model, set "
+      "model.ckpt_dir to a downloaded checkpoint",
+      folder.path.string()));
+}
+
 /// What the folder of a checkpoint says.
 struct Parts {
   std::filesystem::path folder;
@@ -105,6 +119,8 @@ class WanPipeline final : public Pipeline {
   }
   RequestDefaults request_defaults() const override { return parts_.defaults; }
   void check(const Request& request) const override;
+  SizeSteps size_steps() const override;
+  double recomputed_share(const Request& request, const memory::MemoryPlan& plan) const override;
   pipeline::SavedFiles run(Job job, pipeline::Context& context) const override {
     return graph_.run(std::move(job), *result_, context);
   }
@@ -119,7 +135,8 @@ class WanPipeline final : public Pipeline {
   void check_configs() const;
   void build_graph();
   std::shared_ptr<const PromptCache> open_cache() const;
-  void check_side(const char* field, std::int64_t pixels, std::int64_t patch) const;
+  void check_side(const char* field, std::int64_t pixels, std::int64_t step,
+                  std::int64_t most) const;
   void check_positive(const Request& request) const;
 
   Parts parts_;
@@ -133,13 +150,14 @@ class WanPipeline final : public Pipeline {
 };
 
 std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder, bool for_plan) {
-  if (for_plan && !folder.components.contains("tokenizer")) return nullptr;
+  if (for_plan && !std::filesystem::is_directory(folder.path / "tokenizer")) return nullptr;
   // The tokenizer's class is a Python name (T5Tokenizer, T5TokenizerFast); its files decide.
   return io::Tokenizer::load(folder.component("tokenizer", ""));
 }
 
 Parts read_parts(const ModelFolder& folder, bool for_plan) {
   refuse_other_wans(folder);
+  if (!for_plan) refuse_without_weights(folder);
   return {
       folder.path,
       folder.request_defaults(kTrainedFor),
@@ -209,12 +227,33 @@ std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
   return std::make_shared<PromptCache>(choices_.prompt_cache, *parts_.text_encoder.weights);
 }
 
-void WanPipeline::check_side(const char* field, std::int64_t pixels, std::int64_t patch) const {
-  const std::int64_t step = vae_->model().config().spatial_factor() * patch;
+SizeSteps WanPipeline::size_steps() const {
+  const auto& config = transformer_->model().config();
+  const auto& vae = vae_->model().config();
+  const auto [frames, rows, columns] = config.patch_size;
+  SizeSteps steps;
+  steps.width = vae.spatial_factor() * columns;
+  steps.height = vae.spatial_factor() * rows;
+  steps.most_width = config.rope_max_seq_len * steps.width;
+  steps.most_height = config.rope_max_seq_len * steps.height;
+  steps.first_frames = (frames - 1) * vae.temporal_factor() + 1;
+  steps.frames = frames * vae.temporal_factor();
+  steps.most_frames = steps.first_frames + (config.rope_max_seq_len - 1) * steps.frames;
+  return steps;
+}
+
+double WanPipeline::recomputed_share(const Request& request, const memory::MemoryPlan& plan) const {
+  if (plan.vae_tiling != memory::VaeTiling::exact) return 0;
+  const std::int64_t factor = vae_->model().config().spatial_factor();
+  return models::recomputed_share(vae_->model(), request.height / factor, request.width / factor,
+                                  plan.vae_tile_latents);
+}
+
+void WanPipeline::check_side(const char* field, std::int64_t pixels, std::int64_t step,
+                             std::int64_t most) const {
   if (pixels < step || pixels % step != 0)
     throw InputError(fmt::format("request.{}={}: expected a multiple of {}, the nearest being {}",
                                  field, pixels, step, nearest_valid(pixels, step, 0)));
-  const std::int64_t most = transformer_->model().config().rope_max_seq_len * step;
   if (pixels > most)
     throw InputError(fmt::format("request.{}={}: expected at most {}", field, pixels, most));
 }
@@ -234,8 +273,9 @@ void WanPipeline::check_positive(const Request& request) const {
 
 void WanPipeline::check(const Request& request) const {
   const auto& config = transformer_->model().config();
-  check_side("width", request.width, config.patch_size[2]);
-  check_side("height", request.height, config.patch_size[1]);
+  const SizeSteps steps = size_steps();
+  check_side("width", request.width, steps.width, steps.most_width);
+  check_side("height", request.height, steps.height, steps.most_height);
   const std::int64_t factor = vae_->model().config().temporal_factor();
   if (request.num_frames < 1 || (request.num_frames - 1) % factor != 0)
     throw InputError(

@@ -16,4 +16,5 @@ run("7 steps at 0.001" ${WORK}/build/consumer ${CMAKE_CURRENT_LIST_DIR} steps=7)
 # The installed command finds its configurations, its engine and the demo model.
 run("seed: 0" ${prefix}/bin/chitu config)
 run("encode_text" ${prefix}/bin/chitu graph)
+run("weights at rest" ${prefix}/bin/chitu plan)
 file(REMOVE_RECURSE ${WORK})

@@ -28,12 +28,24 @@ TEST_CASE("an RmsNorm rounds once, a T5RmsNorm twice", "[nn]") {
 
   RmsNorm once(64, 1e-6);
   fill(once, at::kBFloat16);
-  CHECK(at::equal(once.forward(x), (exact * weight).to(at::kBFloat16)));
+  CHECK(at::equal(once.forward_(x.clone()), (exact * weight).to(at::kBFloat16)));
 
   T5RmsNorm twice(64, 1e-6);
   fill(twice, at::kBFloat16);
   CHECK(at::equal(twice.forward(x), exact.to(at::kBFloat16) * weight));
-  CHECK_FALSE(at::equal(twice.forward(x), once.forward(x)));
+  CHECK_FALSE(at::equal(twice.forward(x), once.forward_(x.clone())));
+}
+
+TEST_CASE("an RmsNorm writes over what it is given, also in float32", "[nn]") {
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
+  RmsNorm norm(64, 1e-6);
+  fill(norm, dtype);
+  at::Tensor x = sample(dtype);
+  const at::Tensor wanted =
+      (normed(x.to(at::kFloat)) * at::linspace(0.3, 1.7, 64).to(dtype)).to(dtype);
+  const at::Tensor got = norm.forward_(x);
+  CHECK(got.is_same(x));
+  CHECK(at::allclose(got.to(at::kFloat), wanted.to(at::kFloat), 1.0 / 128, 1e-6));
 }
 
 TEST_CASE("a LayerNorm keeps its weights and its arithmetic in float32", "[nn]") {

@@ -15,13 +15,16 @@ TEST_CASE("subcommands, flags and their values are completed", "[tools]") {
   CHECK(complete_line("chitu config --inf") == Words{"--info"});
   CHECK(complete_line("chitu run --cfg ") == Words{"all", "hydra", "job"});
   CHECK(complete_line("chitu graph --format ") == Words{"dot", "json", "mermaid", "text"});
+  CHECK(complete_line("chitu plan --f") == Words{"--fit", "--format"});
+  CHECK(complete_line("chitu plan --format ") == Words{"csv", "json", "markdown", "table"});
   CHECK(complete_line("chitu graph --multi").empty());
 }
 
 TEST_CASE("groups, options, keys and values are completed", "[tools]") {
   CHECK(complete_line("chitu run infer.d") == Words{"infer.diffusion.", "infer.dtype="});
   CHECK(complete_line("chitu run ++output.f") == Words{"++output.format="});
-  CHECK(complete_line("chitu run model=") == Words{"model=demo"});
+  CHECK(complete_line("chitu run model=") ==
+        Words{"model=demo", "model=wan2.1-t2v-1.3b", "model=wan2.1-t2v-14b"});
   CHECK(complete_line("chitu run infer.dtype=b") == Words{"infer.dtype=bfloat16"});
   CHECK(complete_line("chitu run request.seed=") == Words{"request.seed=0"});
   CHECK(complete_line("chitu run hydra/launcher=") ==

@@ -15,7 +15,8 @@ constexpr unsigned kConfig = static_cast<unsigned>(Subcommand::config);
 constexpr unsigned kRun = static_cast<unsigned>(Subcommand::run);
 constexpr unsigned kGraph = static_cast<unsigned>(Subcommand::graph);
 constexpr unsigned kPrinting = kConfig | kRun;
-constexpr unsigned kAll = kConfig | kRun | kGraph;
+constexpr unsigned kPlan = static_cast<unsigned>(Subcommand::plan);
+constexpr unsigned kAll = kConfig | kRun | kGraph | kPlan;
 
 using Values = const std::vector<std::string>&;
 
@@ -65,6 +66,12 @@ const Flag kFlags[] = {
      [](CommandFlags& o, Values v) { o.format = v[0]; }},
     {"--format", "", "text|mermaid|dot|json", kGraph, "how to print the graph",
      [](CommandFlags& o, Values v) { o.format = v[0]; }},
+    {"--format", "", "table|json|csv|markdown", kPlan, "how to print the plan",
+     [](CommandFlags& o, Values v) { o.format = v[0]; }},
+    {"--fit", "", "SIZE", kPlan, "find the largest picture and the most frames that fit, as 16GiB",
+     [](CommandFlags& o, Values v) { o.fit = v[0]; }},
+    {"--explain", "", "", kPlan, "show what makes up each peak, and what would lower it",
+     [](CommandFlags& o, Values) { o.explain_peaks = true; }},
     {"--parse-override", "", "TEXT", kConfig, "show how an override is read",
      [](CommandFlags& o, Values v) { o.parse_override = v[0]; }},
     {"--file", "", "FILE", kConfig, "read one YAML file instead of composing",
@@ -159,7 +166,10 @@ CommandFlags parse_flags(const std::vector<std::string>& args, Subcommand subcom
     const Flag& flag = find_flag(name, subcommand);
     flag.set(options, take_values(flag, std::move(values), args, next));
   }
-  if (options.format.empty()) options.format = subcommand == Subcommand::graph ? "text" : "yaml";
+  if (options.format.empty()) {
+    const auto formats = flag_values("--format", subcommand);
+    options.format = formats ? formats->front() : "yaml";
+  }
   if (options.merge && !options.file) throw InputError("--merge needs --file");
   return options;
 }

@@ -8,7 +8,7 @@
 namespace chitu::tools {
 
 /// The subcommands that compose a configuration.
-enum class Subcommand : unsigned { config = 1, run = 2, graph = 4 };
+enum class Subcommand : unsigned { config = 1, run = 2, graph = 4, plan = 8 };
 
 /// The flags and overrides of one of them, taken apart. The names are Hydra's where Hydra has them.
 struct CommandFlags {
@@ -18,6 +18,8 @@ struct CommandFlags {
   std::string package;
   std::vector<std::pair<std::string, std::string>> texts;  ///< taken as they are
   std::vector<std::string> overrides;
+  std::optional<std::string> fit;
+  bool explain_peaks = false;
   bool resolve = false;
   bool multirun = false;
   bool origin = false;

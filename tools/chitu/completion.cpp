@@ -98,8 +98,10 @@ Words listed_values(const std::string& key) {
   return values;
 }
 
-const std::map<std::string, Subcommand> kComposing{
-    {"config", Subcommand::config}, {"run", Subcommand::run}, {"graph", Subcommand::graph}};
+const std::map<std::string, Subcommand> kComposing{{"config", Subcommand::config},
+                                                   {"run", Subcommand::run},
+                                                   {"graph", Subcommand::graph},
+                                                   {"plan", Subcommand::plan}};
 const Words kOther{"info", "tokenize"};
 
 Words starting_with(const Words& candidates, const std::string& word) {

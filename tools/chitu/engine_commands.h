@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "chitu_core/config/compose.h"
@@ -9,12 +10,15 @@ namespace chitu::tools {
 
 /// A subcommand that needs the engine, and what it was given.
 struct EngineCall {
-  std::string command{};              ///< run, check, graph, tokenize, info
-  config::Composition composition{};  ///< of run, check and graph
+  std::string command{};              ///< run, check, graph, plan, tokenize, info
+  config::Composition composition{};  ///< of run, check, graph and plan
   std::filesystem::path folder{};     ///< of run: where its files go
   bool own_folder = false;            ///< of run: a folder that is there already is not used
-  std::string format{};               ///< of graph: text, mermaid, dot, json
-  std::string ckpt_dir{};             ///< of tokenize
+  std::string
+      format{};  ///< of graph: text, mermaid, dot, json; of plan: table, json, csv, markdown
+  std::optional<std::string> fit{};  ///< of plan: the limit to find sizes for
+  bool explain = false;              ///< of plan: what makes up the peaks
+  std::string ckpt_dir{};            ///< of tokenize
 };
 
 }  // namespace chitu::tools

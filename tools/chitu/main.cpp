@@ -31,6 +31,7 @@ usage: chitu [SUBCOMMAND] [flags] [key=value ...]
 
   run        compose, generate, write outputs/<date>/<time>/ (the default)
   config     print the composed configuration
+  plan       memory, copies and arithmetic of every low_mem_level, without running
   graph      print the stages, their components and lifetimes
   tokenize   JSON texts on standard input to token ids
   info       devices, libraries, registered models, strategies and backends
@@ -143,6 +144,21 @@ int graph(const Arguments& arguments) {
   return run_in_engine(call);
 }
 
+int plan(const Arguments& arguments) {
+  const auto flags = chitu::tools::parse_flags(arguments, Subcommand::plan);
+  if (flags.help) {
+    std::cout << "chitu plan [flags] [override...]: prints what the request would take at every "
+                 "low_mem_level, without weights, GPU or prompt\n\nFlags\n"
+              << chitu::tools::flags_help(Subcommand::plan);
+    return 0;
+  }
+  const auto request = chitu::tools::compose_request(flags, Subcommand::plan);
+  EngineCall call{.command = "plan", .format = flags.format, .fit = flags.fit};
+  call.explain = flags.explain_peaks;
+  call.composition = with_hint(flags, [&] { return chitu::config::compose(request); });
+  return run_in_engine(call);
+}
+
 int tokenize(const Arguments& arguments) {
   CLI::App app("Turns a JSON array of texts on standard input into [{\"text\", \"ids\"}]",
                "chitu tokenize");
@@ -165,7 +181,8 @@ int config(const Arguments& arguments) {
 
 int dispatch(Arguments arguments) {
   const std::map<std::string, int (*)(const Arguments&)> commands{
-      {"run", run}, {"config", config}, {"graph", graph}, {"tokenize", tokenize}, {"info", info}};
+      {"run", run},   {"config", config},     {"graph", graph},
+      {"plan", plan}, {"tokenize", tokenize}, {"info", info}};
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
       arguments[0] == "help") {
     std::cout << kUsage;

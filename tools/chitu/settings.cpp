@@ -107,7 +107,8 @@ void DeviceSettings::bind(config::Binder& b) {
   b.field("name", name, one_of({"auto", "cpu", "cuda", "sim"}),
           "auto (an accelerator if there is one, else the CPU), cpu, cuda, sim");
   b.field("index", index, at_least(0), "which one, where there are several");
-  b.field("capacity", capacity, "of sim: most bytes on the device; null: as much as the host has");
+  b.field("capacity", capacity,
+          "of sim: most bytes on the device; of others: what chitu plan compares with");
   b.field("h2d_bandwidth", h2d_bandwidth,
           "of sim: bytes a second to the device; null: as fast as the host copies");
   b.field("d2h_bandwidth", d2h_bandwidth, "of sim: bytes a second from the device");

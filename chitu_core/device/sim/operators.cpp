@@ -6,7 +6,7 @@
 #include <c10/core/CPUAllocator.h>
 #include <torch/library.h>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/planning_books.h"
 #include "chitu_core/device/sim/boxed.h"
 #include "chitu_core/device/sim/planned_call.h"
 #include "chitu_core/device/sim/tensors.h"
@@ -119,9 +119,15 @@ c10::Allocator *allocator_of(const std::optional<at::Device> &device) {
   return device && device == Planning::host() ? planned_host() : &Memory::instance();
 }
 
+/// These calls do not pass run_on_cpu.
+void note_operator(const char *name) {
+  if (auto *books = Planning::Books::current()) books->set_operator(name);
+}
+
 at::Tensor empty(at::IntArrayRef sizes, std::optional<at::ScalarType> dtype,
                  std::optional<at::Layout>, std::optional<at::Device> device, std::optional<bool>,
                  std::optional<at::MemoryFormat> format) {
+  note_operator("aten::empty");
   return at::detail::empty_generic(sizes, allocator_of(device),
                                    c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
                                    dtype.value_or(at::kFloat), format);
@@ -130,6 +136,7 @@ at::Tensor empty(at::IntArrayRef sizes, std::optional<at::ScalarType> dtype,
 at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides,
                          std::optional<at::ScalarType> dtype, std::optional<at::Layout>,
                          std::optional<at::Device> device, std::optional<bool>) {
+  note_operator("aten::empty_strided");
   return at::detail::empty_strided_generic(sizes, strides, allocator_of(device),
                                            c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
                                            dtype.value_or(at::kFloat));

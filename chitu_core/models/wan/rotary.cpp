@@ -48,11 +48,11 @@ at::Tensor WanRotaryPosEmbed::table(const std::array<std::int64_t, 3>& grid,
   return at::cat(axes, -1).flatten(0, 2).to(at::kComplexFloat).to(device);
 }
 
-at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& table) {
-  at::Tensor turned = x.to(at::kFloat);
+void apply_rotary_(at::Tensor& x, const at::Tensor& table) {
+  const at::Tensor turned = x.to(at::kFloat);  // x itself where it is float32
   const at::Tensor pairs = at::view_as_complex(turned.unflatten(-1, {-1, 2}));
   pairs.mul_(table.unsqueeze(1));
-  return turned.to(x.scalar_type());
+  if (!turned.is_same(x)) x.copy_(turned);
 }
 
 }  // namespace chitu::models

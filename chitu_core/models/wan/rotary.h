@@ -34,10 +34,10 @@ class WanRotaryPosEmbed {
   std::int64_t max_positions_;
 };
 
-/// Turns adjacent channel pairs by the table, computed in float32.
+/// Turns adjacent channel pairs by the table, in place, computed in float32.
 ///
-/// x        [B, L, heads, head_dim], contiguous; float32 is changed in place, narrower dtypes are
-/// not table    [L, head_dim / 2] complex64 returns  shape and dtype of x
-at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& table);
+/// x      [B, L, heads, head_dim], contiguous
+/// table  [L, head_dim / 2] complex64
+void apply_rotary_(at::Tensor& x, const at::Tensor& table);
 
 }  // namespace chitu::models

@@ -32,23 +32,28 @@ at::Tensor WanAttention::join_heads(const at::Tensor& x) const {
 
 at::Tensor WanAttention::attend_to_itself(const at::Tensor& x, const at::Tensor& rotary,
                                           const nn::Attention& attention) const {
-  const auto turned = [&](const at::Tensor& normed) {
-    return apply_rotary(split_heads(normed), rotary).transpose(1, 2);
+  // Each of these is as large as the hidden states: made in place, and let go once used.
+  const auto turned = [&](const nn::Linear& map, const nn::RmsNorm& norm) {
+    at::Tensor heads = split_heads(norm.forward_(map.forward(x)));
+    apply_rotary_(heads, rotary);
+    return heads.transpose(1, 2);
   };
-  const at::Tensor q = turned(norm_q_.forward(to_q_.forward(x)));
-  const at::Tensor k = turned(norm_k_.forward(to_k_.forward(x)));
-  const at::Tensor v = split_heads(to_v_.forward(x)).transpose(1, 2);
-  return to_out_.forward(join_heads(attention(q, k, v)));
+  at::Tensor q = turned(to_q_, norm_q_);
+  at::Tensor k = turned(to_k_, norm_k_);
+  at::Tensor v = split_heads(to_v_.forward(x)).transpose(1, 2);
+  const at::Tensor attended = attention(q, k, v);
+  for (at::Tensor* used : {&q, &k, &v}) used->reset();
+  return to_out_.forward(join_heads(attended));
 }
 
 KeysValues WanAttention::keys_values(const at::Tensor& text) const {
-  return {split_heads(norm_k_.forward(to_k_.forward(text))).transpose(1, 2),
+  return {split_heads(norm_k_.forward_(to_k_.forward(text))).transpose(1, 2),
           split_heads(to_v_.forward(text)).transpose(1, 2)};
 }
 
 at::Tensor WanAttention::attend_to_text(const at::Tensor& x, const KeysValues& text,
                                         const nn::Attention& attention) const {
-  const at::Tensor q = split_heads(norm_q_.forward(to_q_.forward(x))).transpose(1, 2);
+  const at::Tensor q = split_heads(norm_q_.forward_(to_q_.forward(x))).transpose(1, 2);
   return to_out_.forward(join_heads(attention(
       q, text.keys, text.values, {.kind = nn::AttentionKind::cross, .bias = {}, .scale = {}})));
 }

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string_view>
+
+#include "chitu_core/memory/plan.h"
+#include "pipelines/engine.h"
+
+namespace chitu::pipelines {
+
+/// The dtypes that the options mean on a device, which need not be at hand.
+///
+/// throws  InputError for a name that is no dtype
+memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options);
+
+/// As a configuration writes it: "bfloat16".
+std::string_view dtype_name(at::ScalarType dtype);
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,124 @@
+#include "pipelines/level_planner.h"
+
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/InferenceMode.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "chitu_core/device/device.h"
+#include "chitu_core/memory/weights.h"
+#include "pipelines/device_choices.h"
+
+namespace chitu::pipelines {
+namespace {
+
+/// Bytes that libtorch's allocator for CUDA rounds every request up to.
+constexpr std::int64_t kCudaGranule = 512;
+
+std::int64_t host_bytes() {
+  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+}
+
+bool is_at_hand(const std::string& device) {
+  const auto names = device::available();
+  return std::find(names.begin(), names.end(), device) != names.end();
+}
+
+std::unique_ptr<Pipeline> open(const EngineOptions& options, c10::Device device) {
+  const c10::InferenceMode inference;
+  return open_pipeline(options.ckpt_dir,
+                       {.attn_type = options.attn_type, .device = device, .for_plan = true});
+}
+
+/// Of a streamed component nothing stays between its stages; of an offloaded one neither.
+std::int64_t resting_bytes(const memory::ComponentPlan& plan, std::int64_t onload_bytes) {
+  return plan.residency == memory::Residency::resident ? onload_bytes : 0;
+}
+
+PlannedComponent describe(const memory::Component& component, const memory::MemoryPlan& plan) {
+  PlannedComponent described;
+  described.name = component.name();
+  described.plan = plan.component(component.name());
+  described.parameters = component.module().parameter_count();
+  described.stored_bytes = component.stored_bytes();
+  described.onload_bytes = component.bytes_in(described.plan.format());
+  described.at_rest_bytes = resting_bytes(described.plan, described.onload_bytes);
+  return described;
+}
+
+}  // namespace
+
+std::int64_t LevelPlan::at_rest_bytes() const {
+  const c10::Device computes_on = forecast.plan.transformer.device;
+  std::int64_t bytes = 0;
+  for (const PlannedComponent& component : components)
+    if (component.plan.device == computes_on) bytes += component.at_rest_bytes;
+  return bytes;
+}
+
+LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
+  Device device = resolve_device(options);
+  const auto& limit = options.memory.vram_limit;
+  if (!limit) return device;
+  if (limit->bytes > 0)
+    device.capacity_bytes = limit->bytes;
+  else if (device.capacity_bytes)
+    device.capacity_bytes =
+        static_cast<std::int64_t>(limit->share * static_cast<double>(*device.capacity_bytes));
+  return device;
+}
+
+LevelPlanner::Device LevelPlanner::resolve_device(const EngineOptions& options) {
+  const auto& given = options.sim.capacity_bytes;
+  if (options.device == "sim") return {"sim", device::configure_sim(options.sim), {}, given};
+  Device device;
+  if (options.device.starts_with("cuda")) {
+    device.computes_on = c10::Device(options.device == "cuda" ? "cuda:0" : options.device);
+  } else {
+    device.computes_on = device::resolve(options.device);
+  }
+  device.name = device.computes_on.str();
+  device.capacity_bytes = given;
+  if (device.computes_on.is_cpu()) {
+    if (!given) device.capacity_bytes = host_bytes();
+    return device;
+  }
+  device.planned = {.host_kernels = false, .granule = kCudaGranule};
+  if (!given && is_at_hand(device.name))
+    device.capacity_bytes =
+        static_cast<std::int64_t>(at::getDeviceAllocator(device.computes_on.type())
+                                      ->getMemoryInfo(device.computes_on.index())
+                                      .second);
+  return device;
+}
+
+LevelPlanner::LevelPlanner(const EngineOptions& options)
+    : options_(options),
+      device_(resolve(options)),
+      choices_(choices_on(device_.computes_on, options)),
+      planner_(open(options, device_.computes_on), device_.planned),
+      process_bytes_(device::resident_bytes()) {}
+
+memory::MemoryPlan LevelPlanner::plan_of(int level) const {
+  memory::MemoryConfig config = options_.memory;
+  config.low_mem_level = level;
+  return memory::make_plan(config, choices_);
+}
+
+LevelPlan LevelPlanner::plan(int level, const Request& request, bool longest_prompts) const {
+  const memory::MemoryPlan plan = plan_of(level);
+  LevelPlan planned;
+  planned.forecast = planner_.forecast(request, plan, longest_prompts);
+  for (const memory::Component* component : pipeline().components())
+    planned.components.push_back(describe(*component, plan));
+  planned.recomputed_share = pipeline().recomputed_share(request, plan);
+  if (device_.capacity_bytes) {
+    const std::int64_t process = host_computes() ? process_bytes_ : 0;
+    planned.fits = planned.forecast.peak_bytes() + process <= *device_.capacity_bytes;
+  }
+  return planned;
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,168 @@
+#include "pipelines/plan_report.h"
+
+#include <nlohmann/json.hpp>
+
+#include "chitu_core/memory/levels.h"
+#include "pipelines/device_choices.h"
+#include "pipelines/metrics.h"
+
+namespace chitu::pipelines {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMostGroups = 12;
+
+template <class T>
+json or_null(const std::optional<T>& value) {
+  return value ? json(*value) : json();
+}
+
+json moved(const device::PlannedUse& use) {
+  return {{"h2d_bytes", use.h2d}, {"d2h_bytes", use.d2h}, {"disk_bytes", use.disk}};
+}
+
+json stages_json(const PlanReport& report, const Forecast& forecast) {
+  json stages = json::array();
+  for (const auto& [name, use] : forecast.stages) {
+    json stage = moved(use);
+    stage["name"] = name;
+    stage["peak_device_bytes"] = report.host_computes ? use.peak_host : use.peak_device;
+    stage["held_device_bytes"] = report.host_computes ? use.host : use.device;
+    stage["peak_host_tensor_bytes"] = use.peak_host;
+    stage["flops"] = use.flops;
+    stages.push_back(std::move(stage));
+  }
+  return stages;
+}
+
+json components_json(const LevelPlan& level) {
+  json components = json::array();
+  for (const PlannedComponent& component : level.components)
+    components.push_back({{"name", component.name},
+                          {"parameters", component.parameters},
+                          {"residency", memory::to_string(component.plan.residency)},
+                          {"dtype", dtype_name(component.plan.dtype)},
+                          {"stored_bytes", component.stored_bytes},
+                          {"onload_bytes", component.onload_bytes},
+                          {"at_rest_bytes", component.at_rest_bytes}});
+  return components;
+}
+
+json peak_json(const PeakExplanation& peak) {
+  json groups = json::array(), remedies = json::array();
+  std::int64_t rest = 0;
+  for (std::size_t i = 0; i < peak.groups.size(); ++i) {
+    const HeldGroup& group = peak.groups[i];
+    if (i < kMostGroups)
+      groups.push_back({{"what", group.what},
+                        {"where", group.where},
+                        {"count", group.count},
+                        {"bytes", group.bytes}});
+    else
+      rest += group.bytes;
+  }
+  for (const Remedy& remedy : peak.remedies)
+    remedies.push_back(
+        {{"change", remedy.change}, {"note", remedy.note}, {"peak_bytes", remedy.peak_bytes}});
+  return {{"where", peak.where},
+          {"made_by", peak.made_by},
+          {"held", groups},
+          {"rest_bytes", rest},
+          {"remedies", remedies}};
+}
+
+json largest_json(const LargestSizes& largest) {
+  json picture;
+  if (largest.picture)
+    picture = {{"width", largest.picture->width}, {"height", largest.picture->height}};
+  return {{"picture", picture}, {"num_frames", or_null(largest.frames)}};
+}
+
+json level_json(const PlanReport& report, const LevelReport& level) {
+  const Forecast& forecast = level.plan.forecast;
+  json text{{"low_mem_level", level.plan.level()},
+            {"strategies", forecast.plan.strategies},
+            {"fits", or_null(level.plan.fits)},
+            {"peak_device_bytes", forecast.peak_bytes()},
+            {"peak_host_bytes", report.peak_host_bytes(forecast)},
+            {"peak_host_tensor_bytes", forecast.peak_host_bytes},
+            {"weights_at_rest_bytes", level.plan.at_rest_bytes()},
+            {"components", components_json(level.plan)},
+            {"stages", stages_json(report, forecast)},
+            {"step", moved(forecast.step)},
+            {"request",
+             {{"h2d_bytes", forecast.h2d_bytes},
+              {"d2h_bytes", forecast.d2h_bytes},
+              {"disk_bytes", forecast.disk_bytes},
+              {"flops", forecast.flops}}},
+            {"flops_per_step", forecast.step.flops},
+            {"recomputed_share", level.plan.recomputed_share}};
+  if (level.largest) text["largest"] = largest_json(*level.largest);
+  if (level.peak) text["peak"] = peak_json(*level.peak);
+  return text;
+}
+
+/// What the numbers hold, and what they leave out.
+json modelled(const PlanReport& report) {
+  return {
+      {"tensors", "every one, weights and activations, with the shapes of a run"},
+      {"allocator_granule_bytes", report.planned.granule},
+      {"attention_workspace", "not counted; the output is, and with torch_sdpa_math the scores"},
+      {"convolution_workspace", "not counted"},
+      {"allocator_fragmentation", "not counted"},
+      {"device_context", "not counted"},
+      {"process_bytes", "the resident set of the planning process, before its first plan"},
+      {"flops", "multiplications and additions of matrix products, attention and convolutions"}};
+}
+
+}  // namespace
+
+PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
+                        const Request& request, bool longest_prompts,
+                        const PlanQuestions& questions) {
+  PlanReport report;
+  report.model = model;
+  report.device = planner.device_name();
+  report.host_computes = planner.host_computes();
+  report.capacity_bytes = planner.capacity_bytes();
+  report.fit_bytes = questions.fit_bytes;
+  report.process_bytes = planner.process_bytes();
+  report.planned = planner.device();
+  report.request = request;
+  report.longest_prompts = longest_prompts;
+  for (int level = 0; level < memory::kLevels; ++level)
+    report.levels.push_back({planner.plan(level, request, longest_prompts), {}, {}});
+  for (std::size_t i = 0; i < report.levels.size(); ++i) {
+    LevelReport& level = report.levels[i];
+    if (questions.fit_bytes)
+      level.largest = largest_sizes(planner, level.plan.level(), request, longest_prompts,
+                                    *questions.fit_bytes);
+    if (questions.explain_peaks)
+      level.peak = explain_peak(planner, level.plan,
+                                i + 1 < report.levels.size() ? &report.levels[i + 1].plan : nullptr,
+                                request, longest_prompts);
+  }
+  return report;
+}
+
+nlohmann::json to_json(const PlanReport& report) {
+  json levels = json::array();
+  for (const LevelReport& level : report.levels) levels.push_back(level_json(report, level));
+  const memory::MemoryPlan& plan = report.levels.front().plan.forecast.plan;
+  json text{{"model", report.model},
+            {"device", report.device},
+            {"device_is_host", report.host_computes},
+            {"capacity_bytes", or_null(report.capacity_bytes)},
+            {"dtype", dtype_name(plan.transformer.dtype)},
+            {"vae_dtype", dtype_name(plan.vae.dtype)},
+            {"request", to_json(report.request)},
+            {"longest_prompts", report.longest_prompts},
+            {"process_bytes", report.process_bytes},
+            {"modelled", modelled(report)},
+            {"levels", levels}};
+  if (report.fit_bytes) text["fit_bytes"] = *report.fit_bytes;
+  return text;
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipelines/level_planner.h"
+#include "pipelines/plan_fit.h"
+#include "pipelines/plan_peak.h"
+
+namespace chitu::pipelines {
+
+/// One level, and what was asked about it besides.
+struct LevelReport {
+  LevelPlan plan;
+  std::optional<LargestSizes> largest;  ///< for --fit
+  std::optional<PeakExplanation> peak;  ///< for --explain
+};
+
+/// What `chitu plan` says, whatever the format.
+struct PlanReport {
+  std::string model;   ///< the checkpoint's folder
+  std::string device;  ///< what it is planned for
+  bool host_computes = false;
+  std::optional<std::int64_t> capacity_bytes;
+  std::optional<std::int64_t> fit_bytes;  ///< the limit of --fit
+  std::int64_t process_bytes = 0;
+  device::PlannedDevice planned;
+  Request request;
+  bool longest_prompts = false;
+  std::vector<LevelReport> levels;
+
+  /// Planned tensors and the process itself.
+  std::int64_t peak_host_bytes(const Forecast& forecast) const {
+    return forecast.peak_host_bytes + process_bytes;
+  }
+};
+
+struct PlanQuestions {
+  std::optional<std::int64_t> fit_bytes;
+  bool explain_peaks = false;
+};
+
+/// Plans a request at every level.
+PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
+                        const Request& request, bool longest_prompts,
+                        const PlanQuestions& questions);
+
+/// Bytes are whole numbers under names that end in _bytes. Keys are only ever added.
+nlohmann::json to_json(const PlanReport& report);
+
+}  // namespace chitu::pipelines

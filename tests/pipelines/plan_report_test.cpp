@@ -1,0 +1,113 @@
+#include "pipelines/plan_report.h"
+
+#include <nlohmann/json.hpp>
+
+#include "chitu_core/common/error.h"
+#include "tests/pipelines/tiny_models.h"
+#include "tests/support/catch.h"
+
+namespace chitu::pipelines {
+namespace {
+
+EngineOptions tiny(const std::string& device) {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = device;
+  options.memory.vae_tile_latents = 8;
+  return options;
+}
+
+PlanReport report_of(const LevelPlanner& planner, const PlanQuestions& questions = {}) {
+  const Request request = complete(planner.pipeline(), small_request());
+  return report_plans(planner, "tiny", request, false, questions);
+}
+
+TEST_CASE("what is resident rests on the device, what is offloaded or streamed does not",
+          "[pipelines]") {
+  const LevelPlanner planner(tiny("cuda"));
+  const PlanReport report = report_of(planner);
+  REQUIRE(report.levels.size() == 4);
+  std::int64_t all = 0;
+  for (const PlannedComponent& component : report.levels[0].plan.components) {
+    CHECK(component.at_rest_bytes == component.onload_bytes);
+    all += component.onload_bytes;
+  }
+  CHECK(report.levels[0].plan.at_rest_bytes() == all);
+  const auto& text_encoder = report.levels[2].plan.components[0];
+  CHECK(text_encoder.name == "text_encoder");
+  CHECK(report.levels[2].plan.at_rest_bytes() == all - text_encoder.onload_bytes);
+  CHECK(report.levels[3].plan.at_rest_bytes() == 0);
+  CHECK(report.levels[3].plan.forecast.step.h2d > 0);
+  CHECK(report.levels[0].plan.forecast.step.disk == 0);
+}
+
+TEST_CASE("a text encoder on the CPU rests on no device", "[pipelines]") {
+  EngineOptions options = tiny("cuda");
+  options.memory.text_encoder_on_cpu = true;
+  const LevelPlanner planner(options);
+  const LevelPlan level = report_of(planner).levels[0].plan;
+  CHECK(level.at_rest_bytes() ==
+        level.components[1].onload_bytes + level.components[2].onload_bytes);
+}
+
+TEST_CASE("a plan is stopped where it holds more than it may, and not at the limit itself",
+          "[pipelines]") {
+  const LevelPlanner planner(tiny(GENERATE("cuda", "cpu")));
+  const Request request = complete(planner.pipeline(), small_request());
+  for (const int level : {0, 3}) {
+    const auto plan = planner.plan_of(level);
+    const std::int64_t peak = planner.planner().forecast(request, plan).peak_bytes();
+    CHECK(planner.planner().stays_below(peak, request, plan));
+    CHECK_FALSE(planner.planner().stays_below(peak - 1, request, plan));
+    CHECK_FALSE(planner.planner().stays_below(0, request, plan));
+    // Stopping leaves nothing behind.
+    CHECK(planner.planner().forecast(request, plan).peak_bytes() == peak);
+  }
+}
+
+TEST_CASE("every tensor of a peak is named, weights by their component", "[pipelines]") {
+  const LevelPlanner planner(tiny(GENERATE("cuda", "cpu")));
+  const PlanReport report = report_of(planner, {.fit_bytes = {}, .explain_peaks = true});
+  for (const LevelReport& level : report.levels) {
+    std::int64_t sum = 0;
+    bool weights = false;
+    for (const HeldGroup& group : level.peak->groups) {
+      sum += group.bytes;
+      weights |= group.what.starts_with("weights of ");
+      CHECK(group.count > 0);
+    }
+    CHECK(weights);
+    CHECK(sum == level.plan.forecast.peak_bytes());
+    for (const Remedy& remedy : level.peak->remedies)
+      CHECK(remedy.peak_bytes < level.plan.forecast.peak_bytes());
+  }
+  CHECK_FALSE(report.levels[0].peak->remedies.empty());
+}
+
+TEST_CASE("the keys of a plan's JSON", "[pipelines]") {
+  const LevelPlanner planner(tiny("cuda"));
+  const auto json = to_json(report_of(planner, {.fit_bytes = 1 << 30, .explain_peaks = true}));
+  for (const char* key : {"device", "dtype", "request", "modelled", "levels", "process_bytes"})
+    CHECK(json.contains(key));
+  for (const auto& level : json.at("levels")) {
+    for (const char* key :
+         {"low_mem_level", "strategies", "fits", "peak_device_bytes", "peak_host_bytes",
+          "weights_at_rest_bytes", "components", "stages", "step", "request", "flops_per_step",
+          "recomputed_share", "largest", "peak"})
+      CHECK(level.contains(key));
+    for (const auto& stage : level.at("stages"))
+      for (const char* key : {"name", "peak_device_bytes", "held_device_bytes", "h2d_bytes",
+                              "d2h_bytes", "disk_bytes", "flops"})
+        CHECK(stage.contains(key));
+  }
+}
+
+TEST_CASE("an unknown dtype or attention backend is refused by a plan as by a run", "[pipelines]") {
+  EngineOptions options = tiny("cuda");
+  SECTION("dtype") { options.dtype = "int8"; }
+  SECTION("attention") { options.attn_type = "nosuch"; }
+  CHECK_THROWS_AS(LevelPlanner(options), InputError);
+}
+
+}  // namespace
+}  // namespace chitu::pipelines

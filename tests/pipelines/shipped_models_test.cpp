@@ -1,0 +1,67 @@
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "chitu_core/common/error.h"
+#include "pipelines/level_planner.h"
+#include "tests/support/catch.h"
+
+namespace chitu::pipelines {
+namespace {
+
+std::filesystem::path asset(const std::string& name) {
+  return std::filesystem::path(CHITU_SOURCE_DIR) / "assets" / name;
+}
+
+TEST_CASE("the architectures that come without weights have the published sizes", "[pipelines]") {
+  const auto [name, transformer] =
+      GENERATE(std::pair("wan2.1-t2v-1.3b", std::int64_t{1'418'996'800}),
+               std::pair("wan2.1-t2v-14b", std::int64_t{14'288'491'584}));
+  CAPTURE(name);
+  const auto pipeline = open_pipeline(asset(name), {.for_plan = true});
+  std::map<std::string, std::int64_t> parameters, stored;
+  for (const memory::Component* component : pipeline->components()) {
+    parameters[component->name()] = component->module().parameter_count();
+    stored[component->name()] = component->stored_bytes();
+  }
+  CHECK(parameters["transformer"] == transformer);
+  CHECK(parameters["text_encoder"] == 5'680'910'336);
+  CHECK(parameters["vae"] == 73'295'603);  // of 126,892,531 those that decode
+  CHECK(stored["text_encoder"] == 22'723'641'344);
+
+  const RequestDefaults defaults = pipeline->request_defaults();
+  CHECK(defaults.width == 832);
+  CHECK(defaults.num_frames == 81);
+  const SizeSteps steps = pipeline->size_steps();
+  CHECK(steps.width == 16);
+  CHECK(steps.most_width == 16384);
+  CHECK(steps.first_frames == 1);
+  CHECK(steps.frames == 4);
+}
+
+TEST_CASE("Wan 14B in bfloat16 at level 3 stays below 4.5 GiB at 480p and 7.5 GiB at 720p",
+          "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = asset("wan2.1-t2v-14b");
+  options.device = "cuda";
+  const LevelPlanner planner(options);
+  const auto peak_gib = [&](std::int64_t width, std::int64_t height) {
+    PartialRequest size;
+    size.width = width;
+    size.height = height;
+    const Request request = complete(planner.pipeline(), size);
+    REQUIRE(request.num_frames == 81);
+    return static_cast<double>(planner.plan(3, request, true).forecast.peak_bytes()) / (1 << 30);
+  };
+  CHECK(peak_gib(832, 480) < 4.5);
+  CHECK(peak_gib(1280, 720) < 7.5);
+}
+
+TEST_CASE("an architecture without weights cannot be run", "[pipelines]") {
+  CHECK_THROWS_AS(open_pipeline(asset("wan2.1-t2v-1.3b"), {}), InputError);
+  CHECK_THROWS_WITH(open_pipeline(asset("wan2.1-t2v-1.3b"), {}),
+                    Catch::ContainsSubstring("holds no weights"));
+}
+
+}  // namespace
+}  // namespace chitu::pipelines

@@ -1,0 +1,197 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "chitu_core/common/files.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/tools/process.h"
+
+namespace chitu::testing {
+namespace {
+
+using Catch::ContainsSubstring;
+using nlohmann::json;
+
+std::string tiny_model() { return fmt::format("{}/pipelines/wan-unipc", CHITU_TEST_DATA); }
+
+/// `chitu plan` of a small request with the tiny model.
+Finished plan(const std::vector<std::string>& more) {
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments{
+      "plan",         "model.ckpt_dir=" + tiny_model(), "width=64", "height=32", "device=sim",
+      "num_frames=9", "num_inference_steps=3"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return chitu(arguments, folder.path());
+}
+
+json planned(std::vector<std::string> more) {
+  more.insert(more.begin(), {"--format", "json"});
+  const Finished run = plan(more);
+  INFO(run.err);
+  REQUIRE(run.exit_code == 0);
+  return json::parse(run.out);
+}
+
+TEST_CASE("a plan on the simulated device is what a run there holds, to the byte", "[e2e]") {
+  const std::string prompt = "prompt=a red circle";
+  const auto levels = planned({prompt}).at("levels");
+  REQUIRE(levels.size() == 4);
+  for (const int level : {0, 1, 2, 3}) {
+    CAPTURE(level);
+    const TemporaryFolder folder;
+    const auto run =
+        chitu({"run", "model.ckpt_dir=" + tiny_model(), prompt, "width=64", "height=32",
+               "num_frames=9", "num_inference_steps=3", "device=sim", "hydra.run.dir=run",
+               fmt::format("infer.diffusion.low_mem_level={}", level)},
+              folder.path());
+    REQUIRE(run.exit_code == 0);
+    const auto metrics = json::parse(read_file(folder / "run/metrics.json"));
+    const auto& stages = levels[static_cast<std::size_t>(level)].at("stages");
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      CHECK(stages[i].at("name") == metrics.at("stages")[i].at("name"));
+      CHECK(stages[i].at("peak_device_bytes") == metrics.at("stages")[i].at("peak_device_bytes"));
+    }
+  }
+}
+
+TEST_CASE("no prompt is asked for: without one prompts are as long as they may be", "[e2e]") {
+  const auto longest = planned({});
+  CHECK(longest.at("longest_prompts") == true);
+  const auto given = planned({"prompt=cat"});
+  CHECK(given.at("longest_prompts") == false);
+  const auto flops = [](const json& report) {
+    return report.at("levels")[0].at("request").at("flops").get<double>();
+  };
+  CHECK(flops(longest) > flops(given));
+}
+
+TEST_CASE("a plan for CUDA needs no GPU: bfloat16, and blocks of 512 bytes", "[e2e]") {
+  const auto report = planned({"device=cuda"});
+  CHECK(report.at("dtype") == "bfloat16");
+  CHECK(report.at("device") == "cuda:0");
+  CHECK(report.at("modelled").at("allocator_granule_bytes") == 512);
+  for (const auto& level : report.at("levels")) {
+    CHECK(level.at("peak_device_bytes").get<std::int64_t>() % 512 == 0);
+    CHECK(level.at("request").at("h2d_bytes") > 0);
+  }
+}
+
+TEST_CASE("on the CPU the host is the device", "[e2e]") {
+  const auto report = planned({"device=cpu"});
+  CHECK(report.at("device_is_host") == true);
+  CHECK(report.at("capacity_bytes") > 0);
+  for (const auto& level : report.at("levels")) {
+    CHECK(level.at("peak_device_bytes") == level.at("peak_host_tensor_bytes"));
+    CHECK(level.at("peak_host_bytes").get<std::int64_t>() ==
+          level.at("peak_host_tensor_bytes").get<std::int64_t>() +
+              report.at("process_bytes").get<std::int64_t>());
+    CHECK(level.at("request").at("h2d_bytes") == 0);
+    CHECK(level.at("request").at("disk_bytes") > 0);
+  }
+}
+
+TEST_CASE("a capacity says which levels fit", "[e2e]") {
+  const auto levels = planned({}).at("levels");
+  CHECK(levels[0].at("fits").is_null());
+  const auto most = levels[0].at("peak_device_bytes").get<std::int64_t>();
+  for (const auto& level : planned({fmt::format("device.capacity={}B", most - 1)}).at("levels"))
+    CHECK(level.at("fits") == (level.at("peak_device_bytes") < most));
+  for (const auto& level : planned({fmt::format("device.capacity={}B", most)}).at("levels"))
+    CHECK(level.at("fits") == true);
+}
+
+TEST_CASE("--fit finds sizes that fit, and the next ones do not", "[e2e]") {
+  const auto peak = [](const std::string& width, const std::string& frames) {
+    return planned({"width=" + width, "height=" + std::to_string(std::stoi(width) / 2),
+                    "num_frames=" + frames})
+        .at("levels")[1]
+        .at("peak_device_bytes")
+        .get<std::int64_t>();
+  };
+  const std::int64_t limit = peak("128", "9");
+  const auto level = planned({"--fit", fmt::format("{}B", limit)}).at("levels")[1];
+  const auto& largest = level.at("largest");
+  const int width = largest.at("picture").at("width"), frames = largest.at("num_frames");
+  CHECK(width >= 128);
+  CHECK(largest.at("picture").at("height") == width / 2);
+  CHECK(peak(std::to_string(width), "9") <= limit);
+  CHECK(peak(std::to_string(width + 32), "9") > limit);
+  CHECK(peak("64", std::to_string(frames)) <= limit);
+  CHECK(peak("64", std::to_string(frames + 4)) > limit);
+
+  const auto nothing = planned({"--fit", "1KiB"}).at("levels")[3].at("largest");
+  CHECK(nothing.at("picture").is_null());
+  CHECK(nothing.at("num_frames").is_null());
+  CHECK_THAT(plan({"--fit", "1KiB"}).out, ContainsSubstring("does not fit"));
+}
+
+TEST_CASE("--explain accounts for the whole peak", "[e2e]") {
+  const auto device = GENERATE("sim", "cpu");
+  for (const auto& level : planned({"--explain", std::string("device=") + device}).at("levels")) {
+    const auto& peak = level.at("peak");
+    std::int64_t sum = peak.at("rest_bytes");
+    for (const auto& group : peak.at("held")) sum += group.at("bytes").get<std::int64_t>();
+    CHECK(sum == level.at("peak_device_bytes"));
+    CHECK_FALSE(peak.at("where").get<std::string>().empty());
+    for (const auto& remedy : peak.at("remedies"))
+      CHECK(remedy.at("peak_bytes") < level.at("peak_device_bytes"));
+  }
+  const auto text = plan({"--explain"}).out;
+  CHECK_THAT(text, ContainsSubstring("weights of ") && ContainsSubstring("lower: "));
+}
+
+TEST_CASE("the formats say the same", "[e2e]") {
+  const auto bytes = planned({}).at("levels")[2].at("peak_device_bytes").get<std::int64_t>();
+  CHECK_THAT(plan({"--format", "csv"}).out, Catch::StartsWith("low_mem_level,peak_device_bytes,") &&
+                                                ContainsSubstring(fmt::format("\n2,{},", bytes)));
+  CHECK_THAT(plan({"--format", "markdown"}).out, ContainsSubstring("| `low_mem_level` | 0 | 1 |"));
+  CHECK_THAT(plan({}).out, ContainsSubstring("peak on the device"));
+}
+
+TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
+  const auto refused = [](const std::vector<std::string>& more, const std::string& expected) {
+    const Finished run = plan(more);
+    INFO(run.err);
+    CHECK(run.exit_code == 2);
+    CHECK(run.out.empty());
+    CHECK_THAT(run.err, Catch::StartsWith("error: ") && ContainsSubstring(expected));
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') <= 3);
+  };
+  refused({"--format", "xml"}, "expected one of table, json, csv, markdown");
+  refused({"--fit", "much"}, "--fit much: expected a size such as 16GiB");
+  refused({"--fit", "-3GiB"}, "--fit -3GiB: expected a size");
+  refused({"--fit", "0"}, "expected a size");
+  refused({"--fits", "3GiB"}, "did you mean --fit?");
+  refused({"request.widht=32"}, "width");
+  refused({"width=100"}, "16");
+  refused({"num_frames=8"}, "4k + 1 frames");
+  refused({"infer.dtype=int8"}, "float32");
+  refused({"model.ckpt_dir=nowhere"}, "nowhere: no such folder");
+}
+
+TEST_CASE("help lists the flags of a plan", "[e2e]") {
+  const auto help = plan({"--help"});
+  CHECK(help.exit_code == 0);
+  for (const char* flag : {"--format", "--fit", "--explain"})
+    CHECK_THAT(help.out, ContainsSubstring(flag));
+}
+
+TEST_CASE("models without weights are planned, and refused by a run", "[e2e]") {
+  const TemporaryFolder folder;
+  for (const char* model : {"model=wan2.1-t2v-1.3b", "model=wan2.1-t2v-14b"}) {
+    const auto planned = chitu({"plan", model, "device=cuda", "--format", "json"}, folder.path());
+    INFO(planned.err);
+    REQUIRE(planned.exit_code == 0);
+    CHECK(json::parse(planned.out).at("levels").size() == 4);
+    const auto run = chitu({"run", model, "prompt=cat"}, folder.path());
+    CHECK(run.exit_code == 2);
+    CHECK_THAT(run.err, ContainsSubstring("holds no weights") &&
+                            ContainsSubstring("set model.ckpt_dir to a downloaded checkpoint"));
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+  }
+}
+
+}  // namespace
+}  // namespace chitu::testing

@@ -1,0 +1,265 @@
+#include "tools/chitu/plan_text.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "chitu_core/common/bytes.h"
+#include "pipelines/device_choices.h"
+
+namespace chitu::tools {
+namespace {
+
+using pipelines::Forecast;
+using pipelines::LevelReport;
+using pipelines::PlanReport;
+
+constexpr std::size_t kShownGroups = 8;
+
+/// One quantity, a cell a level.
+struct Row {
+  std::string label;
+  std::vector<std::string> cells;
+};
+
+std::string flops_text(double flops) {
+  if (flops >= 1e15) return fmt::format("{:.2f} PFLOP", flops / 1e15);
+  if (flops >= 1e12) return fmt::format("{:.2f} TFLOP", flops / 1e12);
+  return fmt::format("{:.2f} GFLOP", flops / 1e9);
+}
+
+std::string largest_picture(const LevelReport& level) {
+  const auto& picture = level.largest->picture;
+  return picture ? fmt::format("{}x{}", picture->width, picture->height) : "does not fit";
+}
+
+std::string largest_frames(const LevelReport& level) {
+  return level.largest->frames ? fmt::format("{}", *level.largest->frames) : "does not fit";
+}
+
+std::string fits_text(const LevelReport& level) { return *level.plan.fits ? "yes" : "no"; }
+
+class Rows {
+ public:
+  explicit Rows(const PlanReport& report) : report_(report) {}
+
+  void add(std::string label, const std::function<std::string(const LevelReport&)>& cell) {
+    Row& row = rows_.emplace_back(Row{std::move(label), {}});
+    for (const LevelReport& level : report_.levels) row.cells.push_back(cell(level));
+  }
+  void bytes(std::string label, const std::function<std::int64_t(const Forecast&)>& of) {
+    add(std::move(label),
+        [&](const LevelReport& level) { return format_bytes(of(level.plan.forecast)); });
+  }
+  std::vector<Row> take() { return std::move(rows_); }
+
+ private:
+  const PlanReport& report_;
+  std::vector<Row> rows_;
+};
+
+void add_peaks(Rows& rows, const PlanReport& report) {
+  const bool on_host = report.host_computes;
+  rows.bytes(on_host ? "peak of tensors (the host computes)" : "peak on the device",
+             [](const Forecast& forecast) { return forecast.peak_bytes(); });
+  const auto& stages = report.levels.front().plan.forecast.stages;
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    rows.bytes(fmt::format("- {}", stages[i].name), [=](const Forecast& forecast) {
+      const auto& use = forecast.stages[i].use;
+      return on_host ? use.peak_host : use.peak_device;
+    });
+  rows.add("weights at rest there",
+           [](const LevelReport& level) { return format_bytes(level.plan.at_rest_bytes()); });
+  rows.bytes("peak on the host",
+             [&](const Forecast& forecast) { return report.peak_host_bytes(forecast); });
+  rows.bytes("- tensors", [](const Forecast& forecast) { return forecast.peak_host_bytes; });
+  rows.bytes("- the process itself", [&](const Forecast&) { return report.process_bytes; });
+}
+
+void add_traffic(Rows& rows, const PlanReport& report) {
+  if (!report.host_computes) {
+    rows.bytes("a step, host to device", [](const Forecast& f) { return f.step.h2d; });
+    rows.bytes("a step, device to host", [](const Forecast& f) { return f.step.d2h; });
+  }
+  rows.bytes("a step, from disk", [](const Forecast& f) { return f.step.disk; });
+  if (!report.host_computes) {
+    rows.bytes("the request, host to device", [](const Forecast& f) { return f.h2d_bytes; });
+    rows.bytes("the request, device to host", [](const Forecast& f) { return f.d2h_bytes; });
+  }
+  rows.bytes("the request, from disk", [](const Forecast& f) { return f.disk_bytes; });
+}
+
+std::vector<Row> rows_of(const PlanReport& report) {
+  Rows rows(report);
+  add_peaks(rows, report);
+  add_traffic(rows, report);
+  rows.add("a step, arithmetic",
+           [](const LevelReport& level) { return flops_text(level.plan.forecast.step.flops); });
+  rows.add("decoded more than once", [](const LevelReport& level) {
+    return fmt::format("{} %", std::lround(100 * level.plan.recomputed_share));
+  });
+  if (report.capacity_bytes)
+    rows.add("fits into " + format_bytes(*report.capacity_bytes), fits_text);
+  if (report.fit_bytes) {
+    const std::string limit = format_bytes(*report.fit_bytes);
+    const auto& request = report.request;
+    rows.add(fmt::format("largest picture in {}, {} frames", limit, request.num_frames),
+             largest_picture);
+    rows.add(fmt::format("most frames in {}, {}x{}", limit, request.width, request.height),
+             largest_frames);
+  }
+  return rows.take();
+}
+
+std::string title(const PlanReport& report) {
+  const auto& request = report.request;
+  const auto& plan = report.levels.front().plan.forecast.plan;
+  return fmt::format(
+      "{}: {}x{}, {} frames, {} steps{}, {}; {} on {}, VAE in {}",
+      std::filesystem::path(report.model).filename().string(), request.width, request.height,
+      request.num_frames, request.num_inference_steps, request.guided() ? " with guidance" : "",
+      report.longest_prompts ? fmt::format("prompts of {} tokens", request.max_sequence_length)
+                             : "the given prompts",
+      pipelines::dtype_name(plan.transformer.dtype), report.device,
+      pipelines::dtype_name(plan.vae.dtype));
+}
+
+std::string strategies_of(const LevelReport& level) {
+  const auto& names = level.plan.forecast.plan.strategies;
+  return names.empty() ? "everything resident" : fmt::format("{}", fmt::join(names, ", "));
+}
+
+/// What the numbers leave out, one sentence.
+std::string left_out(const PlanReport& report) {
+  const std::string rounded = report.planned.granule > 1
+                                  ? fmt::format("each rounded up to {} B", report.planned.granule)
+                                  : "to the byte";
+  return fmt::format(
+      "Counted are tensors, {}; not the scratch memory of attention and convolutions, nor what a "
+      "driver keeps for itself.",
+      rounded);
+}
+
+std::string explain_level(const PlanReport& report, const LevelReport& level) {
+  const auto& peak = *level.peak;
+  std::string text =
+      fmt::format("low_mem_level {}: {} {} in {}, reached by {}\n", level.plan.level(),
+                  format_bytes(level.plan.forecast.peak_bytes()),
+                  report.host_computes ? "on the host" : "on the device", peak.where, peak.made_by);
+  std::int64_t rest = 0;
+  for (std::size_t i = 0; i < peak.groups.size(); ++i) {
+    const auto& group = peak.groups[i];
+    if (i >= kShownGroups) {
+      rest += group.bytes;
+      continue;
+    }
+    text += fmt::format("  {:>10}  {}{}{}\n", format_bytes(group.bytes),
+                        group.count > 1 ? fmt::format("{} x ", group.count) : "", group.what,
+                        group.where.empty() ? "" : ", made in " + group.where);
+  }
+  if (rest > 0) text += fmt::format("  {:>10}  smaller ones\n", format_bytes(rest));
+  for (const auto& remedy : peak.remedies)
+    text += fmt::format("  lower: {} ({}): {}\n", remedy.change, remedy.note,
+                        format_bytes(remedy.peak_bytes));
+  return text;
+}
+
+}  // namespace
+
+std::string to_table(const PlanReport& report) {
+  std::vector<Row> rows = rows_of(report);
+  Row head{"low_mem_level", {}};
+  for (const LevelReport& level : report.levels)
+    head.cells.push_back(fmt::format("{}", level.plan.level()));
+  rows.insert(rows.begin(), std::move(head));
+  std::size_t widest = 0, column = 0;
+  for (const Row& row : rows) {
+    widest = std::max(widest, row.label.size());
+    for (const std::string& cell : row.cells) column = std::max(column, cell.size());
+  }
+  std::string text = fmt::format("{}\n\n", title(report));
+  for (const Row& row : rows) {
+    text += fmt::format("{:<{}}", row.label, widest);
+    for (const std::string& cell : row.cells) text += fmt::format("  {:>{}}", cell, column);
+    text += "\n";
+  }
+  text += "\n";
+  for (const LevelReport& level : report.levels)
+    text += fmt::format("level {}: {}\n", level.plan.level(), strategies_of(level));
+  text += fmt::format("{}\n", left_out(report));
+  for (const LevelReport& level : report.levels)
+    if (level.peak) text += fmt::format("\n{}", explain_level(report, level));
+  return text;
+}
+
+std::string to_markdown(const PlanReport& report) {
+  std::string text = title(report) + "\n\n| `low_mem_level` |";
+  std::string line = "| --- |";
+  for (const LevelReport& level : report.levels) {
+    text += fmt::format(" {} |", level.plan.level());
+    line += " ---: |";
+  }
+  text += fmt::format("\n{}\n", line);
+  for (const Row& row : rows_of(report))
+    text += fmt::format("| {} | {} |\n", row.label, fmt::join(row.cells, " | "));
+  text += fmt::format("\n{}\n", left_out(report));
+  for (const LevelReport& level : report.levels)
+    if (level.peak) text += fmt::format("\n```\n{}```\n", explain_level(report, level));
+  return text;
+}
+
+std::string to_csv(const PlanReport& report) {
+  std::vector<std::pair<std::string, std::function<std::string(const LevelReport&)>>> columns;
+  const auto number = [&](std::string name, std::function<std::int64_t(const Forecast&)> of) {
+    columns.emplace_back(std::move(name), [of](const LevelReport& level) {
+      return fmt::format("{}", of(level.plan.forecast));
+    });
+  };
+  number("low_mem_level", [](const Forecast& f) { return f.plan.low_mem_level; });
+  number("peak_device_bytes", [](const Forecast& f) { return f.peak_bytes(); });
+  number("peak_host_bytes", [&](const Forecast& f) { return report.peak_host_bytes(f); });
+  number("peak_host_tensor_bytes", [](const Forecast& f) { return f.peak_host_bytes; });
+  const auto& stages = report.levels.front().plan.forecast.stages;
+  for (std::size_t i = 0; i < stages.size(); ++i)
+    number(fmt::format("{}_peak_device_bytes", stages[i].name), [=](const Forecast& f) {
+      return f.host_computes() ? f.stages[i].use.peak_host : f.stages[i].use.peak_device;
+    });
+  columns.emplace_back("weights_at_rest_bytes", [](const LevelReport& level) {
+    return fmt::format("{}", level.plan.at_rest_bytes());
+  });
+  number("step_h2d_bytes", [](const Forecast& f) { return f.step.h2d; });
+  number("step_d2h_bytes", [](const Forecast& f) { return f.step.d2h; });
+  number("step_disk_bytes", [](const Forecast& f) { return f.step.disk; });
+  number("request_h2d_bytes", [](const Forecast& f) { return f.h2d_bytes; });
+  number("request_d2h_bytes", [](const Forecast& f) { return f.d2h_bytes; });
+  number("request_disk_bytes", [](const Forecast& f) { return f.disk_bytes; });
+  columns.emplace_back("flops_per_step", [](const LevelReport& level) {
+    return fmt::format("{:.0f}", level.plan.forecast.step.flops);
+  });
+  columns.emplace_back("recomputed_share", [](const LevelReport& level) {
+    return fmt::format("{:.4f}", level.plan.recomputed_share);
+  });
+  if (report.capacity_bytes) columns.emplace_back("fits", fits_text);
+  if (report.fit_bytes) {
+    columns.emplace_back("largest_picture", largest_picture);
+    columns.emplace_back("most_frames", largest_frames);
+  }
+  std::string text;
+  const auto add_line = [&](const auto& cell) {
+    std::vector<std::string> cells;
+    for (const auto& column : columns) cells.push_back(cell(column));
+    text += fmt::format("{}\n", fmt::join(cells, ","));
+  };
+  add_line([](const auto& column) { return column.first; });
+  for (const LevelReport& level : report.levels)
+    add_line([&](const auto& column) { return column.second(level); });
+  return text;
+}
+
+}  // namespace chitu::tools

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "pipelines/plan_report.h"
+
+namespace chitu::tools {
+
+/// A plan as people read it: a column a level.
+std::string to_table(const pipelines::PlanReport& report);
+std::string to_markdown(const pipelines::PlanReport& report);
+/// One line a level, the names in the first line, bytes as whole numbers.
+std::string to_csv(const pipelines::PlanReport& report);
+
+}  // namespace chitu::tools
