@@ -167,7 +167,9 @@ nlohmann::json to_json(const memory::MemoryPlan& plan) {
           {"transformer", component_json(plan.transformer)},
           {"vae", component_json(plan.vae)},
           {"vae_tiling", memory::to_string(plan.vae_tiling)},
-          {"vae_tile_latents", plan.vae_tile_latents}};
+          {"vae_tile_latents", plan.vae_tile_latents},
+          {"guidance_interleave", plan.guidance_interleave},
+          {"prefetch_blocks", plan.prefetch_blocks}};
 }
 
 }  // namespace chitu::pipelines

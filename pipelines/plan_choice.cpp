@@ -41,6 +41,15 @@ class Chooser {
     return best;
   }
 
+  /// A plan that does not fit, with the branches of guidance one after the other if that lowers it.
+  Forecast with_branches_apart(Forecast together, bool may_part) const {
+    if (!may_part || fits(together)) return together;
+    memory::MemoryPlan plan = together.plan;
+    plan.guidance_interleave = false;
+    Forecast apart = forecast(plan);
+    return needed(apart) < needed(together) ? apart : together;
+  }
+
   /// A streamed transformer with as many layers on the device as the budget takes.
   Forecast with_resident_layers(Forecast streamed) const {
     if (streamed.plan.transformer.residency != memory::Residency::streamed) return streamed;
@@ -103,8 +112,9 @@ PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& confi
   for (int level = first; level <= last; ++level) {
     memory::MemoryConfig at_level = config;
     at_level.low_mem_level = level;
-    Forecast forecast =
-        chooser.with_tiles(memory::make_plan(at_level, devices), !config.vae_tile_latents);
+    Forecast forecast = chooser.with_branches_apart(
+        chooser.with_tiles(memory::make_plan(at_level, devices), !config.vae_tile_latents),
+        !config.guidance_interleave && level == memory::kLevels - 1);
     if (!chooser.fits(forecast)) {
       choice.rejected.push_back({level, chooser.needed(forecast)});
       continue;

@@ -43,6 +43,8 @@ struct MemoryConfig {
   bool text_encoder_on_cpu = false;  ///< infer.text_encoder_device=cpu
   /// infer.sequential_load: true brings every component in for its stages alone.
   std::optional<bool> sequential_load;
+  std::optional<bool> guidance_interleave;         ///< infer.guidance_interleave
+  std::optional<std::int64_t> activation_chunk;    ///< infer.activation_chunk: tokens
   std::optional<std::int64_t> prefetch_blocks;     ///< infer.prefetch_blocks: layers fetched ahead
   ComponentStates text_encoder, transformer, vae;  ///< the group memory
   bool operator==(const MemoryConfig&) const = default;

@@ -46,7 +46,11 @@ struct MemoryPlan {
   std::int64_t vae_tile_latents = 32;  ///< side of an exact tile: 256 pixels, as diffusers has it
   /// Keep the cross-attention keys and values of a prompt, the same at every step, between steps.
   bool keep_text_kv = true;
-  std::int64_t prefetch_blocks = 1;  ///< layers that are fetched while an earlier one computes
+  /// Both guidance branches pass through a layer before it goes; else one after the other, each
+  /// with layers of its own passing by: half the hidden states for twice the copies.
+  bool guidance_interleave = true;
+  std::int64_t activation_chunk = 0;  ///< tokens at once in a feed-forward; 0 = by their shape
+  std::int64_t prefetch_blocks = 1;   ///< layers that are fetched while an earlier one computes
 
   const ComponentPlan& component(std::string_view name) const;
   StreamOptions stream_options(const ComponentPlan& component) const {

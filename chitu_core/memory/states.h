@@ -32,17 +32,17 @@ constexpr auto config_names(StateDtype) {
 
 /// One of a component's four states; what is empty is as the level says.
 struct WeightState {
-  std::optional<Place> device;
-  std::optional<StateDtype> dtype;
+  std::optional<Place> device{};
+  std::optional<StateDtype> dtype{};
   bool operator==(const WeightState&) const = default;
 };
 
 /// The four states of a component's weights, as DiffSynth-Studio names them.
 struct ComponentStates {
-  WeightState offload;      ///< at rest: no stage that uses it is near
-  WeightState onload;       ///< its stage runs
-  WeightState preparing;    ///< of a layer that was fetched ahead
-  WeightState computation;  ///< in the operator
+  WeightState offload{};      ///< at rest: no stage that uses it is near
+  WeightState onload{};       ///< its stage runs
+  WeightState preparing{};    ///< of a layer that was fetched ahead
+  WeightState computation{};  ///< in the operator
   bool operator==(const ComponentStates&) const = default;
 };
 

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "chitu_core/nn/row_chunks.h"
+
 namespace chitu::nn {
 namespace {
 
@@ -10,6 +12,17 @@ at::Tensor inverse_rms(const at::Tensor& x, double eps) {
   at::Tensor squares = x.to(at::kFloat);
   squares = squares.is_same(x) ? squares.pow(2) : squares.pow_(2);
   return squares.mean(-1, /*keepdim=*/true).add_(eps).rsqrt_();
+}
+
+/// norm(x) rounded to x's dtype, in runs of rows where x is large.
+template <class Norm>
+at::Tensor in_row_chunks(const at::Tensor& x, const Norm& norm) {
+  if (x.dim() < 3 || is_one_row_chunk(x)) return norm(x).to(x.scalar_type());
+  at::Tensor out = at::empty_like(x);
+  for_row_chunks(x, [&](std::int64_t start, std::int64_t count) {
+    out.narrow(1, start, count).copy_(norm(x.narrow(1, start, count)));
+  });
+  return out;
 }
 
 }  // namespace
@@ -21,14 +34,22 @@ LayerNorm::LayerNorm(std::int64_t width, double eps)
       eps_(eps) {}
 
 at::Tensor LayerNorm::forward(const at::Tensor& x) const {
-  return at::layer_norm(x.to(at::kFloat), {width_}, weight_.tensor, bias_.tensor, eps_)
-      .to(x.scalar_type());
+  return in_row_chunks(x, [&](const at::Tensor& rows) {
+    return at::layer_norm(rows.to(at::kFloat), {width_}, weight_.tensor, bias_.tensor, eps_);
+  });
 }
 
 RmsNorm::RmsNorm(std::int64_t width, double eps)
     : weight_(add_parameter("weight", {width})), eps_(eps) {}
 
 at::Tensor RmsNorm::forward_(at::Tensor x) const {
+  if (x.dim() < 3 || is_one_row_chunk(x)) return normalize_(x);
+  for_row_chunks(
+      x, [&](std::int64_t start, std::int64_t count) { normalize_(x.narrow(1, start, count)); });
+  return x;
+}
+
+at::Tensor RmsNorm::normalize_(at::Tensor x) const {
   const at::Tensor scale = inverse_rms(x, eps_);
   // A product of mixed dtypes is computed and returned in the wider one, float32.
   if (x.scalar_type() == at::kFloat && weight_.tensor.scalar_type() == at::kFloat)
@@ -45,9 +66,11 @@ at::Tensor T5RmsNorm::forward(const at::Tensor& x) const {
 
 at::Tensor modulated_layer_norm(const at::Tensor& x, const at::Tensor& scale,
                                 const at::Tensor& shift, double eps) {
-  // Not one expression: that would hold the float32 copy of x to its end.
-  at::Tensor normed = at::layer_norm(x.to(at::kFloat), {x.size(-1)}, {}, {}, eps);
-  return normed.mul_(scale).add_(shift).to(x.scalar_type());
+  return in_row_chunks(x, [&](const at::Tensor& rows) {
+    // Not one expression: that would hold the float32 copy of the rows to its end.
+    at::Tensor normed = at::layer_norm(rows.to(at::kFloat), {rows.size(-1)}, {}, {}, eps);
+    return normed.mul_(scale).add_(shift);
+  });
 }
 
 void add_gated_(at::Tensor& hidden, const at::Tensor& x, const at::Tensor& gate) {
@@ -55,7 +78,10 @@ void add_gated_(at::Tensor& hidden, const at::Tensor& x, const at::Tensor& gate)
     hidden.addcmul_(x, gate);
     return;
   }
-  hidden.copy_(x.mul(gate).add_(hidden));
+  for_row_chunks(hidden, [&](std::int64_t start, std::int64_t count) {
+    at::Tensor rows = hidden.narrow(1, start, count);
+    rows.copy_(x.narrow(1, start, count).mul(gate).add_(rows));
+  });
 }
 
 }  // namespace chitu::nn

@@ -36,6 +36,8 @@ class RmsNorm : public memory::Module {
   at::Tensor forward_(at::Tensor x) const;
 
  private:
+  at::Tensor normalize_(at::Tensor x) const;
+
   memory::Parameter& weight_;
   double eps_;
 };

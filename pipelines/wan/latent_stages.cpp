@@ -33,6 +33,15 @@ class Step {
   device::PlannedPart part_;
 };
 
+/// The context as it is, or one for each of its prompts.
+std::vector<models::WanDenoiseContext> separate(models::WanDenoiseContext context, bool together) {
+  if (together) return {std::move(context)};
+  std::vector<models::WanDenoiseContext> branches;
+  for (models::WanTextContext& text : context.texts)
+    branches.push_back({context.rotary, {std::move(text)}, context.keep_text_kv});
+  return branches;
+}
+
 std::string step_name(std::int64_t index, const char* what) {
   return fmt::format("step_{:03}.{}", index, what);
 }
@@ -61,15 +70,23 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
   keep_schedule(*walk, context);
 
   at::Tensor latents = start.latents;
-  auto denoising = model.prepare(latents, prompts_of(embeddings, context.plan.transformer.device),
-                                 context.plan.keep_text_kv);
-  pipeline::LayerWatch layers(context, *transformer, walk->step_count());
-  const models::WanForwardOptions options{.observer = &layers};
+  const auto& plan = context.plan;
+  // Branches that go together share one context.
+  auto branches = separate(
+      model.prepare(latents, prompts_of(embeddings, plan.transformer.device), plan.keep_text_kv),
+      plan.guidance_interleave);
+  const auto passes = walk->step_count() * static_cast<std::int64_t>(branches.size());
+  pipeline::LayerWatch layers(context, *transformer, passes);
+  const models::WanForwardOptions options{.ffn_chunk_tokens = plan.activation_chunk,
+                                          .observer = &layers};
   for (std::int64_t i = 0; i < walk->step_count(); ++i) {
     context.check_stop();
     const Step step(context, i, walk->step_count());
-    const auto predictions = model.forward(latents, walk->timesteps()[static_cast<std::size_t>(i)],
-                                           denoising, attention, options);
+    const double timestep = walk->timesteps()[static_cast<std::size_t>(i)];
+    std::vector<at::Tensor> predictions;
+    for (auto& branch : branches)
+      for (at::Tensor& prediction : model.forward(latents, timestep, branch, attention, options))
+        predictions.push_back(std::move(prediction));
     const at::Tensor velocity = guide(predictions, job.request.guidance_scale, i, context);
     latents = walk->step(velocity, i, latents);
     context.keep(step_name(i, "latents"), latents);

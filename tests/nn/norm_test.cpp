@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "chitu_core/nn/row_chunks.h"
 #include "tests/support/catch.h"
 
 namespace chitu::nn {
@@ -82,6 +83,23 @@ TEST_CASE("a gated residual is added in float32 and in place", "[nn]") {
     add_gated_(hidden, x, gate);
     CHECK(hidden.const_data_ptr() == storage);
     CHECK(at::allclose(hidden.to(at::kFloat), wanted.to(at::kFloat), 1e-6, 1e-6));
+  }
+}
+
+TEST_CASE("rows that are too many to go together have the bits of rows alone", "[nn]") {
+  const std::int64_t width = 1024, rows = kRowChunkElements / width + 100;
+  const at::Tensor x = at::randn({1, rows, width}).to(at::kBFloat16);
+  const at::Tensor scale = at::randn({1, 1, width}), shift = at::randn({1, 1, width});
+  const at::Tensor normed = modulated_layer_norm(x, scale, shift, 1e-6);
+  at::Tensor hidden = x.clone();
+  add_gated_(hidden, normed, scale);
+  for (const std::int64_t start : {std::int64_t{0}, rows / 2, rows - 50}) {
+    const at::Tensor part = x.narrow(1, start, 50);
+    const at::Tensor alone = modulated_layer_norm(part, scale, shift, 1e-6);
+    CHECK(at::equal(normed.narrow(1, start, 50), alone));
+    at::Tensor gated = part.clone();
+    add_gated_(gated, alone, scale);
+    CHECK(at::equal(hidden.narrow(1, start, 50), gated));
   }
 }
 

@@ -215,6 +215,83 @@ TEST_CASE("a run fits a device of exactly its peak, and not one that is smaller"
   CHECK(device::memory_use(device::resolve("sim")).allocated_bytes == 0);
 }
 
+TEST_CASE("memory settings without a change of dtype change no bit", "[pipelines]") {
+  const c10::InferenceMode inference;
+  const auto latents = [](const memory::MemoryConfig& config) {
+    EngineOptions options;
+    options.ckpt_dir = fixtures() / "wan-unipc";
+    options.device = "sim";
+    options.memory = config;
+    Engine engine(options);
+    return final_latents(engine, small_request());
+  };
+  memory::MemoryConfig config;
+  const at::Tensor plain = latents(config);
+  config.low_mem_level = GENERATE(0, 3);
+  SECTION("guidance branches one after the other") { config.guidance_interleave = false; }
+  SECTION("components one after the other") { config.sequential_load = true; }
+  SECTION("more layers ahead") { config.prefetch_blocks = 3; }
+  SECTION("layers streamed from host memory") {
+    config.transformer = {.offload = {memory::Place::cpu, {}}, .onload = {memory::Place::cpu, {}}};
+    config.text_encoder = config.transformer;
+  }
+  SECTION("components brought whole from host memory") {
+    config.transformer = {.offload = {memory::Place::cpu, {}},
+                          .onload = {memory::Place::device, {}}};
+    config.text_encoder = config.vae = config.transformer;
+  }
+  CHECK(at::equal(plain, latents(config)));
+}
+
+TEST_CASE("weights that wait in float8 give the same bits wherever they wait", "[pipelines]") {
+  const c10::InferenceMode inference;
+  const auto latents = [](memory::Place rest, memory::Place onload) {
+    const auto fp8 = memory::StateDtype::float8_e4m3fn;
+    EngineOptions options;
+    options.ckpt_dir = fixtures() / "wan-unipc";
+    options.device = "sim";
+    options.memory.transformer = {.offload = {rest, fp8}, .onload = {onload, {}}};
+    options.memory.text_encoder = options.memory.transformer;
+    Engine engine(options);
+    return final_latents(engine, small_request());
+  };
+  using enum memory::Place;
+  const at::Tensor rounded = latents(disk, disk);
+  CHECK(at::equal(rounded, latents(cpu, cpu)));
+  CHECK(at::equal(rounded, latents(cpu, device)));
+  CHECK(at::equal(rounded, latents(device, device)));
+  Engine exact = open_engine("wan-unipc");
+  const at::Tensor plain = final_latents(exact, small_request());
+  CHECK_FALSE(at::equal(rounded, plain));
+  CHECK(((rounded - plain).norm() / plain.norm()).item<double>() < 0.2);
+}
+
+TEST_CASE("states that contradict each other are refused by their keys", "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = "cpu";
+  auto& states = options.memory.transformer;
+  using enum memory::Place;
+  std::string expected;
+  SECTION("farther while its stage runs than at rest") {
+    states = {.offload = {device, {}}, .onload = {disk, {}}};
+    expected =
+        "memory.transformer.onload.device=disk: expected device or nearer, as "
+        "memory.transformer.offload.device says";
+  }
+  SECTION("two dtypes to wait in") {
+    states = {.offload = {{}, memory::StateDtype::float8_e4m3fn},
+              .onload = {{}, memory::StateDtype::float8_e5m2}};
+    expected = "memory.transformer.onload.dtype=float8_e5m2: expected float8_e4m3fn";
+  }
+  SECTION("computing in float8") {
+    states.computation.dtype = memory::StateDtype::float8_e4m3fn;
+    expected = "computation.dtype=float8_e4m3fn: expected float32, bfloat16 or float16";
+  }
+  CHECK_THROWS_WITH(Engine(options), ContainsSubstring(expected));
+  CHECK_THROWS_AS(Engine(options), InputError);
+}
+
 TEST_CASE("16-bit weights and arithmetic stay near float32", "[pipelines]") {
   Engine exact = open_engine("wan-unipc");
   const std::string dtype = GENERATE("bfloat16", "float16");

@@ -76,6 +76,14 @@ TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipel
     options.memory.vae_tiling = memory::VaeTiling::blend;
     request.width = 272;
   }
+  SECTION("one guidance branch after the other") { options.memory.guidance_interleave = false; }
+  SECTION("feed-forward in runs of tokens") { options.memory.activation_chunk = 16; }
+  SECTION("layers kept and fetched further ahead") { options.memory.prefetch_blocks = 2; }
+  SECTION("resting in host memory, in float8") {
+    const memory::WeightState rest{memory::Place::cpu, memory::StateDtype::float8_e4m3fn};
+    options.memory.transformer = {.offload = rest, .onload = rest};
+    options.memory.text_encoder = {.offload = rest, .onload = rest};
+  }
   SECTION("the text encoder on the CPU") { options.memory.text_encoder_on_cpu = true; }
   try {
     check_plan(options, request);

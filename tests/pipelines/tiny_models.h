@@ -10,7 +10,9 @@
 namespace chitu::pipelines {
 
 /// The committed tiny checkpoints and what diffusers made with them (tools/fixtures/pipeline.py).
-inline std::filesystem::path fixtures() { return std::string(CHITU_TEST_DATA) + "/pipelines"; }
+inline std::filesystem::path fixtures() {
+  return std::filesystem::path(CHITU_TEST_DATA) / "pipelines";
+}
 
 inline Engine open_engine(const std::string& model, const std::string& dtype = "float32") {
   EngineOptions options;

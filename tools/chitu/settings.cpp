@@ -50,6 +50,11 @@ void InferSettings::bind(config::Binder& b) {
           "bring each component in for its stages alone; null: as the level says");
   b.field("prefetch_blocks", prefetch_blocks, between(1, 64),
           "streamed layers fetched while an earlier one computes; null: 1");
+  b.field("guidance_interleave", guidance_interleave,
+          "both guidance branches pass a layer before it goes; false: one after the other; null: "
+          "true, unless only false fits");
+  b.field("activation_chunk", activation_chunk, between(16, 1 << 24),
+          "tokens at once in a feed-forward; another number may round otherwise; null: by shape");
   b.field("vram_limit", vram_limit,
           "most memory on the device: 6 or 6GiB, 512MiB, 80%; on a CPU, of the process; null: all");
   b.field("text_encoder_device", text_encoder_device, one_of({"cpu"}),
@@ -179,6 +184,8 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.memory.transformer = states_of(memory.transformer);
   options.memory.vae = states_of(memory.vae);
   options.memory.sequential_load = infer.sequential_load;
+  options.memory.guidance_interleave = infer.guidance_interleave;
+  options.memory.activation_chunk = infer.activation_chunk;
   options.memory.prefetch_blocks = infer.prefetch_blocks;
   options.memory.vae_tiling = infer.vae_tiling;
   options.memory.vae_tile_latents = infer.vae_tile_size;

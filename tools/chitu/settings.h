@@ -42,7 +42,8 @@ struct InferSettings {
   std::optional<memory::VaeTiling> vae_tiling;
   std::optional<std::int64_t> vae_tile_size;
   std::optional<bool> offload_text_encoder, offload_vae, offload_dit, sequential_load;
-  std::optional<std::int64_t> prefetch_blocks;
+  std::optional<std::int64_t> prefetch_blocks, activation_chunk;
+  std::optional<bool> guidance_interleave;
   std::optional<std::string> vram_limit;
   std::optional<std::string> text_encoder_device;
   std::optional<std::string> prompt_cache;

@@ -52,6 +52,12 @@ void part_ways(std::vector<at::Tensor>& hidden, std::size_t prompts) {
 
 }  // namespace
 
+std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim) {
+  constexpr std::int64_t kMostElements = 1 << 26, kRun = 256;
+  if (tokens * ffn_dim <= kMostElements) return tokens;
+  return std::max(kRun, kMostElements / ffn_dim / kRun * kRun);
+}
+
 at::Tensor repeat_last_row(const at::Tensor& unlike, std::int64_t rows) {
   return repeat_last(unlike, 1, rows);
 }
@@ -122,6 +128,10 @@ std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents
     throw ShapeError(fmt::format("the context was made for {} tokens, the latents have [{}]",
                                  context.rotary.size(0), fmt::join(tokens, ", ")));
   if (context.texts.empty()) throw ShapeError("the transformer needs the embeddings of a prompt");
+  const std::int64_t ffn_chunk =
+      options.ffn_chunk_tokens > 0
+          ? options.ffn_chunk_tokens
+          : default_ffn_chunk(tokens[0] * tokens[1] * tokens[2], config_.ffn_dim);
   const WanTimeContext time = condition_embedder_.time(timestep, latents.device());
 
   std::vector<at::Tensor> hidden{patch_embedding_.forward(latents)};
@@ -136,7 +146,7 @@ std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents
       block.cross_attention(
           hidden[prompt],
           text_keys_values(block, index, context.texts[prompt], context.keep_text_kv), attention);
-      block.feed_forward(hidden[prompt], modulation, options.ffn_chunk_tokens);
+      block.feed_forward(hidden[prompt], modulation, ffn_chunk);
     }
     if (options.observer) options.observer->after_layer(static_cast<std::int64_t>(index));
   }

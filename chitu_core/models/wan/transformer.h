@@ -53,10 +53,15 @@ struct WanDenoiseContext {
 };
 
 struct WanForwardOptions {
-  /// Most tokens in the feed-forward's wide middle at once; 0 = all.
+  /// Most tokens in the feed-forward's wide middle at once; 0 = as default_ffn_chunk says.
   std::int64_t ffn_chunk_tokens = 0;
   memory::LayerObserver* observer = nullptr;  ///< told about every block
 };
+
+/// Tokens that go through a feed-forward of this width together: all of them where its middle stays
+/// below 128 MiB in 16 bit, else as many as that holds, in whole runs of 256. A function of shapes
+/// alone, for another number may round otherwise.
+std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim);
 
 /// The text-to-video transformer of Wan 2.1: predicts the velocity of the latents.
 ///

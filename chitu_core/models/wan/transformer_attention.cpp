@@ -30,7 +30,7 @@ at::Tensor WanAttention::join_heads(const at::Tensor& x) const {
   return x.transpose(1, 2).flatten(2);
 }
 
-at::Tensor WanAttention::attend_to_itself(const at::Tensor& x, const at::Tensor& rotary,
+at::Tensor WanAttention::attend_to_itself(at::Tensor x, const at::Tensor& rotary,
                                           const nn::Attention& attention) const {
   // Each of these is as large as the hidden states: made in place, and let go once used.
   const auto turned = [&](const nn::Linear& map, const nn::RmsNorm& norm) {
@@ -41,6 +41,7 @@ at::Tensor WanAttention::attend_to_itself(const at::Tensor& x, const at::Tensor&
   at::Tensor q = turned(to_q_, norm_q_);
   at::Tensor k = turned(to_k_, norm_k_);
   at::Tensor v = split_heads(to_v_.forward(x)).transpose(1, 2);
+  x.reset();
   const at::Tensor attended = attention(q, k, v);
   for (at::Tensor* used : {&q, &k, &v}) used->reset();
   return to_out_.forward(join_heads(attended));

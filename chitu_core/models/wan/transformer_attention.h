@@ -24,7 +24,7 @@ class WanAttention : public memory::Module {
   WanAttention(std::int64_t width, std::int64_t heads, double eps);
 
   /// x [B, L, D], rotary [L, head_dim / 2] complex64; returns [B, L, D].
-  at::Tensor attend_to_itself(const at::Tensor& x, const at::Tensor& rotary,
+  at::Tensor attend_to_itself(at::Tensor x, const at::Tensor& rotary,
                               const nn::Attention& attention) const;
 
   /// text [B, L, D]: the keys and values that the prompt gives at every step.

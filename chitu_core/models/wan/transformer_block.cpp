@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace chitu::models {
 
@@ -39,9 +40,10 @@ WanBlockModulation WanTransformerBlock::modulation(const at::Tensor& timestep_pr
 void WanTransformerBlock::self_attention(at::Tensor& hidden, const WanBlockModulation& modulation,
                                          const at::Tensor& rotary,
                                          const nn::Attention& attention) const {
-  const at::Tensor x = nn::modulated_layer_norm(hidden, modulation.attention_scale,
-                                                modulation.attention_shift, eps_);
-  nn::add_gated_(hidden, attn1_.attend_to_itself(x, rotary, attention), modulation.attention_gate);
+  at::Tensor x = nn::modulated_layer_norm(hidden, modulation.attention_scale,
+                                          modulation.attention_shift, eps_);
+  nn::add_gated_(hidden, attn1_.attend_to_itself(std::move(x), rotary, attention),
+                 modulation.attention_gate);
 }
 
 void WanTransformerBlock::cross_attention(at::Tensor& hidden, const KeysValues& text,
