@@ -11,9 +11,9 @@
 namespace chitu::models {
 namespace {
 
-/// Elements of an activation at full resolution up to which frames go together: 64 MiB in float32.
+/// Elements of an activation at full resolution up to which frames go together: 256 MiB in float32.
 /// Large enough that small pictures lose nothing, and a function of shapes alone.
-constexpr std::int64_t kPieceElements = 1 << 24;
+constexpr std::int64_t kPieceElements = 1 << 26;
 
 std::int64_t lowest_channels(const WanVaeConfig& config) {
   return config.base_dim * config.dim_mult.back();
