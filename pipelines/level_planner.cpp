@@ -60,6 +60,8 @@ std::int64_t LevelPlan::at_rest_bytes() const {
 
 LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
   Device device = resolve_device(options);
+  if (options.profile && options.profile->memory_bytes && !options.sim.capacity_bytes)
+    device.capacity_bytes = options.profile->memory_bytes;
   const auto& limit = options.memory.vram_limit;
   if (!limit) return device;
   if (limit->bytes > 0)
@@ -114,6 +116,7 @@ LevelPlan LevelPlanner::plan(int level, const Request& request, bool longest_pro
   for (const memory::Component* component : pipeline().components())
     planned.components.push_back(describe(*component, plan));
   planned.recomputed_share = pipeline().recomputed_share(request, plan);
+  if (profile()) planned.least_time = least_time(planned.forecast, *profile());
   if (device_.capacity_bytes) {
     const std::int64_t process = host_computes() ? process_bytes_ : 0;
     planned.fits = planned.forecast.peak_bytes() + process <= *device_.capacity_bytes;
