@@ -95,6 +95,25 @@ TEST_CASE("a figure of a profile can be overridden, and a wrong one is refused",
   CHECK_THAT(unknown.err, ContainsSubstring("rtx4090"));
 }
 
+TEST_CASE("calibrate writes a profile that a plan takes, and no file twice", "[e2e]") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "device/profile");
+  const Finished run =
+      chitu({"calibrate", "device/profile/here.yaml", "--device", "cpu"}, folder.path());
+  INFO(run.err);
+  REQUIRE(run.exit_code == 0);
+  CHECK(run.out == "device/profile/here.yaml\n");
+  const json report =
+      planned({"--config-dir", folder.path().string(), "device/profile=here", "device=cpu"});
+  CHECK(report.at("profile").at("flops").at("float32") > 0);
+  CHECK(report.at("levels")[0].at("least_time").at("request_seconds") > 0);
+
+  const Finished again = chitu({"calibrate", "device/profile/here.yaml"}, folder.path());
+  CHECK(again.exit_code == 2);
+  CHECK_THAT(again.err, ContainsSubstring("--force"));
+  CHECK(chitu({"calibrate", "nowhere/here.yaml"}, folder.path()).exit_code == 2);
+}
+
 TEST_CASE("a run with low_mem_level auto and a profile says what it predicted", "[e2e]") {
   const TemporaryFolder folder;
   const Finished run =
