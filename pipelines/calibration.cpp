@@ -147,6 +147,7 @@ Calibration calibrate(const CalibrationOptions& options) {
                                : fmt::format("{}, as measured", device.str());
   found.where =
       fmt::format("{}, {} CPU threads, libtorch {}", device.str(), threads, TORCH_VERSION);
+  found.device = c10::DeviceTypeName(device.type(), /*lower_case=*/true);
   found.memory_bytes = device::memory_room(device).total_bytes;
   found.float32 = measure_products(device, at::kFloat, options.seconds_each);
   found.bfloat16 = try_products(device, at::kBFloat16, options.seconds_each);
@@ -159,7 +160,8 @@ Calibration calibrate(const CalibrationOptions& options) {
 
 std::string to_yaml(const Calibration& found) {
   return fmt::format("# Measured by `chitu calibrate` on {}.\n", found.where) +
-         fmt::format("name: {}\nmemory: {}B\nflops:\n", quoted(found.name), found.memory_bytes) +
+         fmt::format("name: {}\ndevice: {}\nmemory: {}B\nflops:\n", quoted(found.name),
+                     found.device, found.memory_bytes) +
          figure("  bfloat16", found.bfloat16) + figure("  float16", found.float16) +
          figure("  float8", {}) + figure("  tfloat32", found.tfloat32) +
          figure("  float32", found.float32) + figure("link_bandwidth", found.link) +

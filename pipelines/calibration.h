@@ -15,7 +15,8 @@ namespace chitu::pipelines {
 /// What a device was measured to do; empty = it cannot.
 struct Calibration {
   std::string name;
-  std::string where;  ///< the device as libtorch writes it, threads, versions
+  std::string device;  ///< without an index: "cuda"
+  std::string where;   ///< the device as libtorch writes it, threads, versions
   std::int64_t memory_bytes = 0;
   std::optional<Measured> bfloat16, float16, tfloat32, float32;
   Measured link, disk, memory;

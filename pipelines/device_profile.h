@@ -17,6 +17,7 @@ struct ArithmeticRates {
 /// What a device does at best: from its datasheet, or measured by `chitu calibrate`.
 struct DeviceProfile {
   std::string name;
+  std::string device;  ///< "cpu", "cuda": what plans take device "auto" for; empty = any
   std::optional<std::int64_t> memory_bytes;
   ArithmeticRates flops;
   /// Bytes a second: between host and device one way, from disk, and of the device's own memory.

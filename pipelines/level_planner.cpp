@@ -74,12 +74,15 @@ LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
 
 LevelPlanner::Device LevelPlanner::resolve_device(const EngineOptions& options) {
   const auto& given = options.sim.capacity_bytes;
+  const bool by_profile =
+      options.device == "auto" && options.profile && !options.profile->device.empty();
+  const std::string& wanted = by_profile ? options.profile->device : options.device;
   if (options.device == "sim") return {"sim", device::configure_sim(options.sim), {}, given};
   Device device;
-  if (options.device.starts_with("cuda")) {
-    device.computes_on = c10::Device(options.device == "cuda" ? "cuda:0" : options.device);
+  if (wanted.starts_with("cuda")) {
+    device.computes_on = c10::Device(wanted == "cuda" ? "cuda:0" : wanted);
   } else {
-    device.computes_on = device::resolve(options.device);
+    device.computes_on = device::resolve(wanted);
   }
   device.name = device.computes_on.str();
   device.capacity_bytes = given;

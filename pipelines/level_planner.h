@@ -37,7 +37,8 @@ struct LevelPlan {
 class LevelPlanner {
  public:
   /// options  as of an engine; `memory.low_mem_level` is not looked at, and keys that override
-  ///          entries of a plan do so at every level. Of device "cuda" this machine needs none.
+  ///          entries of a plan do so at every level. Of device "cuda" this machine needs none;
+  ///          "auto" is the device of the profile, if any
   /// throws   InputError as Engine does
   explicit LevelPlanner(const EngineOptions& options);
 

@@ -18,7 +18,7 @@ struct StageForecast {
   device::PlannedUse use{};   ///< peaks within the stage; moved and computed by it
   device::PlannedUse lead{};  ///< moved and computed until its component, or the first layer that
                               ///< is streamed of it, was there
-  std::string component{};        ///< that it uses; empty = none
+  std::string component{};    ///< that it uses; empty = none
   std::int64_t weight_bytes = 0;  ///< of the component, without tables of which rows are gathered
   std::int64_t passes = 1;        ///< over these weights at least: steps, or 1
 };

@@ -35,12 +35,13 @@ TEST_CASE("the CPU is measured in a moment", "[pipelines]") {
   CHECK(found.link.rate > 1e6);
   CHECK(found.memory.rate > found.disk.rate / 1e6);
   CHECK(found.memory_bytes > 0);
+  CHECK(found.device == "cpu");
 }
 
 TEST_CASE("each figure of a profile says how it was measured", "[pipelines]") {
   Calibration found;
   found.name = "Bob's CPU";
-  found.where = "cpu";
+  found.device = found.where = "cpu";
   found.memory_bytes = 1 << 30;
   found.float32 = Measured{1.23456e11, "product of 2x2 matrices"};
   found.link = {9e9, "copies"};
@@ -49,6 +50,7 @@ TEST_CASE("each figure of a profile says how it was measured", "[pipelines]") {
   CHECK(to_yaml(found) ==
         "# Measured by `chitu calibrate` on cpu.\n"
         "name: 'Bob''s CPU'\n"
+        "device: cpu\n"
         "memory: 1073741824B\n"
         "flops:\n"
         "  bfloat16: null  # cannot, or not measured\n"

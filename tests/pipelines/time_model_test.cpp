@@ -251,6 +251,16 @@ TEST_CASE("where times tie, and without a profile, the first level that fits is 
   CHECK_FALSE(said.contains("predicted_least_seconds"));
 }
 
+TEST_CASE("device auto is planned as the profile's device", "[pipelines]") {
+  EngineOptions options = tiny();
+  options.device = "auto";
+  options.profile = DeviceProfile();
+  options.profile->device = GENERATE("cuda", "cpu");
+  const LevelPlanner planner(options);
+  CHECK(planner.device_name() == (options.profile->device == "cpu" ? "cpu" : "cuda:0"));
+  CHECK(planner.host_computes() == (options.profile->device == "cpu"));
+}
+
 TEST_CASE("a profile's memory is what a plan compares with, unless a capacity is given",
           "[pipelines]") {
   EngineOptions options = tiny();

@@ -15,6 +15,7 @@ void RateSettings::bind(config::Binder& b) {
 
 void ProfileSettings::bind(config::Binder& b) {
   b.field("name", name, "as reports say it");
+  b.field("device", device, "what chitu plan takes device=auto for; null: what is here");
   b.field("memory", memory, "of the device; chitu plan compares with it");
   b.field("flops", flops, "multiplications and additions a second; null: not known");
   b.field("link_bandwidth", link_bandwidth, more_than(0),
@@ -26,6 +27,7 @@ void ProfileSettings::bind(config::Binder& b) {
 
 pipelines::DeviceProfile ProfileSettings::device_profile() const {
   return {.name = name,
+          .device = device.value_or(""),
           .memory_bytes = memory ? std::optional(memory->count) : std::nullopt,
           .flops = flops,
           .link_bandwidth = link_bandwidth,

@@ -16,6 +16,7 @@ struct RateSettings : pipelines::ArithmeticRates {
 /// The group `device/profile`.
 struct ProfileSettings {
   std::string name = "a device";
+  std::optional<std::string> device;
   std::optional<config::Bytes> memory;
   RateSettings flops;
   std::optional<double> link_bandwidth, disk_bandwidth, memory_bandwidth;
