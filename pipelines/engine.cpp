@@ -34,6 +34,7 @@ struct Engine::Impl {
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<Planner> planner{};  ///< made when first asked
   std::optional<PlanChoice> choice{};
+  std::optional<DeviceProfile> profile{};
 
   /// Whether a request decides what its plan is.
   bool chooses() const { return !config.low_mem_level || config.vram_limit; }
@@ -114,6 +115,7 @@ Engine::Engine(const EngineOptions& options) {
                                                    .prompt_cache = options.prompt_cache});
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
+  impl_->profile = options.profile;
 }
 
 Engine::~Engine() = default;
@@ -149,7 +151,7 @@ const memory::MemoryPlan& Engine::choose_plan(const Request& request) {
   impl_->pipeline->check(request);
   if (!impl_->chooses()) return impl_->plan;
   impl_->choice = pipelines::choose_plan(impl_->the_planner(), impl_->config, impl_->devices,
-                                         request, impl_->budget());
+                                         request, impl_->budget(), impl_->profile);
   impl_->take(impl_->choice->forecast.plan);
   return impl_->plan;
 }

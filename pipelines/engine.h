@@ -11,6 +11,7 @@
 #include "chitu_core/device/sim.h"
 #include "chitu_core/memory/memory_config.h"
 #include "chitu_core/pipeline/events.h"
+#include "pipelines/device_profile.h"
 #include "pipelines/pipeline.h"
 #include "pipelines/plan_choice.h"
 #include "pipelines/request.h"
@@ -27,7 +28,8 @@ struct EngineOptions {
   std::string attn_type = "auto";  ///< an attention backend
   int threads = 0;                 ///< of the CPU, 0 = as many as libtorch takes
   memory::MemoryConfig memory;
-  std::filesystem::path prompt_cache;  ///< folder where prompt embeddings are kept; empty = none
+  std::optional<DeviceProfile> profile;  ///< of the device; low_mem_level auto minds its times
+  std::filesystem::path prompt_cache;    ///< folder where prompt embeddings are kept; empty = none
   bool operator==(const EngineOptions&) const = default;
 };
 
@@ -69,7 +71,8 @@ class Engine {
   }
 
   /// With low_mem_level auto or a vram_limit: the plan for this request, from what is free now.
-  /// generate() does the same first. Else the plan of the options.
+  /// generate() does the same first. Else the plan of the options. With a profile, the plan of the
+  /// least predicted time.
   ///
   /// throws  OutOfMemoryError naming the least that would do
   const memory::MemoryPlan& choose_plan(const Request& request);

@@ -60,6 +60,8 @@ std::int64_t LevelPlan::at_rest_bytes() const {
 
 LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
   Device device = resolve_device(options);
+  if (options.profile && options.profile->memory_bytes && !options.sim.capacity_bytes)
+    device.capacity_bytes = options.profile->memory_bytes;
   const auto& limit = options.memory.vram_limit;
   if (!limit) return device;
   if (limit->bytes > 0)
@@ -72,12 +74,15 @@ LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
 
 LevelPlanner::Device LevelPlanner::resolve_device(const EngineOptions& options) {
   const auto& given = options.sim.capacity_bytes;
+  const bool by_profile =
+      options.device == "auto" && options.profile && !options.profile->device.empty();
+  const std::string& wanted = by_profile ? options.profile->device : options.device;
   if (options.device == "sim") return {"sim", device::configure_sim(options.sim), {}, given};
   Device device;
-  if (options.device.starts_with("cuda")) {
-    device.computes_on = c10::Device(options.device == "cuda" ? "cuda:0" : options.device);
+  if (wanted.starts_with("cuda")) {
+    device.computes_on = c10::Device(wanted == "cuda" ? "cuda:0" : wanted);
   } else {
-    device.computes_on = device::resolve(options.device);
+    device.computes_on = device::resolve(wanted);
   }
   device.name = device.computes_on.str();
   device.capacity_bytes = given;
@@ -114,6 +119,7 @@ LevelPlan LevelPlanner::plan(int level, const Request& request, bool longest_pro
   for (const memory::Component* component : pipeline().components())
     planned.components.push_back(describe(*component, plan));
   planned.recomputed_share = pipeline().recomputed_share(request, plan);
+  if (profile()) planned.least_time = least_time(planned.forecast, *profile());
   if (device_.capacity_bytes) {
     const std::int64_t process = host_computes() ? process_bytes_ : 0;
     planned.fits = planned.forecast.peak_bytes() + process <= *device_.capacity_bytes;

@@ -7,6 +7,7 @@
 
 #include "pipelines/engine.h"
 #include "pipelines/planner.h"
+#include "pipelines/time_model.h"
 
 namespace chitu::pipelines {
 
@@ -24,8 +25,9 @@ struct PlannedComponent {
 struct LevelPlan {
   Forecast forecast;
   std::vector<PlannedComponent> components;
-  double recomputed_share = 0;  ///< of the decoder's positions, by exact tiles
-  std::optional<bool> fits;     ///< empty when no capacity is known
+  double recomputed_share = 0;            ///< of the decoder's positions, by exact tiles
+  std::optional<bool> fits;               ///< empty when no capacity is known
+  std::optional<RequestTime> least_time;  ///< empty without a profile
 
   int level() const { return forecast.plan.low_mem_level; }
   std::int64_t at_rest_bytes() const;
@@ -35,7 +37,8 @@ struct LevelPlan {
 class LevelPlanner {
  public:
   /// options  as of an engine; `memory.low_mem_level` is not looked at, and keys that override
-  ///          entries of a plan do so at every level. Of device "cuda" this machine needs none.
+  ///          entries of a plan do so at every level. Of device "cuda" this machine needs none;
+  ///          "auto" is the device of the profile, if any
   /// throws   InputError as Engine does
   explicit LevelPlanner(const EngineOptions& options);
 
@@ -44,7 +47,8 @@ class LevelPlanner {
   const device::PlannedDevice& device() const { return device_.planned; }
   const std::string& device_name() const { return device_.name; }
   bool host_computes() const { return device_.computes_on.is_cpu(); }
-  /// Of the device, or of the host where that computes; empty when unknown.
+  const std::optional<DeviceProfile>& profile() const { return options_.profile; }
+  /// Of the device, or of the host where that computes; else the profile's; empty when unknown.
   std::optional<std::int64_t> capacity_bytes() const { return device_.capacity_bytes; }
   /// The process itself without tensors: its resident set before the first plan.
   std::int64_t process_bytes() const { return process_bytes_; }

@@ -154,10 +154,15 @@ nlohmann::json to_json(const PlanChoice& choice) {
   nlohmann::json rejected = nlohmann::json::array();
   for (const auto& [level, bytes] : choice.rejected)
     rejected.push_back({{"low_mem_level", level}, {"needed_bytes", bytes}});
-  return {{"budget", choice.budget.source},
-          {"budget_bytes", choice.budget.bytes},
-          {"needed_bytes", choice.needed_bytes},
-          {"rejected", rejected}};
+  nlohmann::json text{{"budget", choice.budget.source},
+                      {"budget_bytes", choice.budget.bytes},
+                      {"needed_bytes", choice.needed_bytes},
+                      {"rejected", rejected}};
+  for (const auto& [level, least_s] : choice.predicted) {
+    text["predicted"].push_back({{"low_mem_level", level}, {"least_seconds", least_s}});
+    if (level == choice.forecast.plan.low_mem_level) text["predicted_least_seconds"] = least_s;
+  }
+  return text;
 }
 
 nlohmann::json to_json(const memory::MemoryPlan& plan) {

@@ -3,18 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/memory/levels.h"
+#include "pipelines/time_model.h"
 
 namespace chitu::pipelines {
 namespace {
 
 /// Sides of exact tiles in latents, after the usual one.
 constexpr std::int64_t kSmallerTiles[] = {24, 16, 8};
+
+/// Least times are bounds: less of a gain than this says nothing about the run.
+constexpr double kGain = 0.99;
 
 class Chooser {
  public:
@@ -103,11 +108,12 @@ std::int64_t needed_bytes(const Forecast& forecast, const MemoryBudget& budget) 
 
 PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& config,
                        const memory::PlanRequest& devices, const Request& request,
-                       const MemoryBudget& budget) {
+                       const MemoryBudget& budget, const std::optional<DeviceProfile>& profile) {
   const Chooser chooser(planner, request, budget);
   PlanChoice choice;
   choice.budget = budget;
   const int first = config.low_mem_level.value_or(0);
+  double least_s = std::numeric_limits<double>::infinity();
   const int last = config.low_mem_level.value_or(memory::kLevels - 1);
   for (int level = first; level <= last; ++level) {
     memory::MemoryConfig at_level = config;
@@ -119,11 +125,19 @@ PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& confi
       choice.rejected.push_back({level, chooser.needed(forecast)});
       continue;
     }
-    choice.forecast = chooser.with_resident_layers(std::move(forecast));
-    choice.needed_bytes = chooser.needed(choice.forecast);
-    return choice;
+    forecast = chooser.with_resident_layers(std::move(forecast));
+    if (profile) {
+      const double predicted_s = least_time(forecast, *profile).total_s;
+      choice.predicted.push_back({level, predicted_s});
+      if (predicted_s >= kGain * least_s) continue;
+      least_s = predicted_s;
+    }
+    choice.needed_bytes = chooser.needed(forecast);
+    choice.forecast = std::move(forecast);
+    if (!profile) return choice;
   }
-  refuse(budget, choice.rejected);
+  if (choice.predicted.empty()) refuse(budget, choice.rejected);
+  return choice;
 }
 
 }  // namespace chitu::pipelines

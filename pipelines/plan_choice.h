@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "chitu_core/memory/memory_config.h"
 #include "chitu_core/memory/plan.h"
+#include "pipelines/device_profile.h"
 #include "pipelines/planner.h"
 
 namespace chitu::pipelines {
@@ -17,16 +19,22 @@ struct MemoryBudget {
   std::string source;           ///< "infer.vram_limit=6GiB", "free memory of sim:0"
 };
 
-/// The plan that was taken, and the faster ones that did not fit.
+/// The plan that was taken, and those that did not fit; with a profile, also the ones that did and
+/// what time was predicted for each.
 struct PlanChoice {
   struct Rejected {
     int low_mem_level;
     std::int64_t needed_bytes;
   };
+  struct Predicted {
+    int low_mem_level;
+    double least_s;  ///< of the whole request, as time_model.h says
+  };
   Forecast forecast;
   std::int64_t needed_bytes = 0;
   MemoryBudget budget;
   std::vector<Rejected> rejected;
+  std::vector<Predicted> predicted;  ///< levels that fit; empty without a profile
 };
 
 /// Most bytes that a forecast holds where it computes, with the process itself where that is the
@@ -37,9 +45,12 @@ std::int64_t needed_bytes(const Forecast& forecast, const MemoryBudget& budget);
 /// on. Tiles become smaller where they alone are too large and the configuration names no size;
 /// what is left of the budget keeps layers of a streamed transformer on the device.
 ///
+/// profile  of the device: of all levels that fit, takes the one of the least predicted time, the
+///          first of those that come within 1 %
 /// throws  OutOfMemoryError naming the smallest budget that would do, and what each level needs
 PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& config,
                        const memory::PlanRequest& devices, const Request& request,
-                       const MemoryBudget& budget);
+                       const MemoryBudget& budget,
+                       const std::optional<DeviceProfile>& profile = {});
 
 }  // namespace chitu::pipelines

@@ -24,9 +24,10 @@ json moved(const device::PlannedUse& use) {
 
 json stages_json(const PlanReport& report, const Forecast& forecast) {
   json stages = json::array();
-  for (const auto& [name, use] : forecast.stages) {
+  for (const StageForecast& forecast_stage : forecast.stages) {
+    const device::PlannedUse& use = forecast_stage.use;
     json stage = moved(use);
-    stage["name"] = name;
+    stage["name"] = forecast_stage.name;
     stage["peak_device_bytes"] = report.host_computes ? use.peak_host : use.peak_device;
     stage["held_device_bytes"] = report.host_computes ? use.host : use.device;
     stage["peak_host_tensor_bytes"] = use.peak_host;
@@ -79,6 +80,40 @@ json largest_json(const LargestSizes& largest) {
   return {{"picture", picture}, {"num_frames", or_null(largest.frames)}};
 }
 
+json time_json(const LeastTime& time) {
+  return {{"seconds", time.total_s},
+          {"bound_by", time.bound_by},
+          {"arithmetic_seconds", time.compute_s},
+          {"link_seconds", time.link_s},
+          {"disk_seconds", time.disk_s},
+          {"device_memory_seconds", time.memory_s},
+          {"lead_seconds", time.lead_s}};
+}
+
+json least_time_json(const RequestTime& time) {
+  json stages = json::array();
+  for (const auto& [name, stage_time] : time.stages) {
+    json stage = time_json(stage_time);
+    stage["name"] = name;
+    stages.push_back(std::move(stage));
+  }
+  return {{"step", time_json(time.step)}, {"stages", stages}, {"request_seconds", time.total_s}};
+}
+
+json profile_json(const DeviceProfile& profile) {
+  return {{"name", profile.name},
+          {"memory_bytes", or_null(profile.memory_bytes)},
+          {"flops",
+           {{"bfloat16", or_null(profile.flops.bfloat16)},
+            {"float16", or_null(profile.flops.float16)},
+            {"float8", or_null(profile.flops.float8)},
+            {"tfloat32", or_null(profile.flops.tfloat32)},
+            {"float32", or_null(profile.flops.float32)}}},
+          {"link_bandwidth", or_null(profile.link_bandwidth)},
+          {"disk_bandwidth", or_null(profile.disk_bandwidth)},
+          {"memory_bandwidth", or_null(profile.memory_bandwidth)}};
+}
+
 json level_json(const PlanReport& report, const LevelReport& level) {
   const Forecast& forecast = level.plan.forecast;
   json text{{"low_mem_level", level.plan.level()},
@@ -98,6 +133,7 @@ json level_json(const PlanReport& report, const LevelReport& level) {
               {"flops", forecast.flops}}},
             {"flops_per_step", forecast.step.flops},
             {"recomputed_share", level.plan.recomputed_share}};
+  if (level.plan.least_time) text["least_time"] = least_time_json(*level.plan.least_time);
   if (level.largest) text["largest"] = largest_json(*level.largest);
   if (level.peak) text["peak"] = peak_json(*level.peak);
   return text;
@@ -113,7 +149,10 @@ json modelled(const PlanReport& report) {
       {"allocator_fragmentation", "not counted"},
       {"device_context", "not counted"},
       {"process_bytes", "the resident set of the planning process, before its first plan"},
-      {"flops", "multiplications and additions of matrix products, attention and convolutions"}};
+      {"flops", "multiplications and additions of matrix products, attention and convolutions"},
+      {"least_time",
+       "a lower bound: arithmetic, copies and reads side by side at the full rates of the "
+       "profile"}};
 }
 
 }  // namespace
@@ -129,6 +168,7 @@ PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
   report.fit_bytes = questions.fit_bytes;
   report.process_bytes = planner.process_bytes();
   report.planned = planner.device();
+  report.profile = planner.profile();
   report.request = request;
   report.longest_prompts = longest_prompts;
   for (int level = 0; level < memory::kLevels; ++level)
@@ -161,6 +201,7 @@ nlohmann::json to_json(const PlanReport& report) {
             {"process_bytes", report.process_bytes},
             {"modelled", modelled(report)},
             {"levels", levels}};
+  if (report.profile) text["profile"] = profile_json(*report.profile);
   if (report.fit_bytes) text["fit_bytes"] = *report.fit_bytes;
   return text;
 }

@@ -27,6 +27,7 @@ struct PlanReport {
   std::optional<std::int64_t> fit_bytes;  ///< the limit of --fit
   std::int64_t process_bytes = 0;
   device::PlannedDevice planned;
+  std::optional<DeviceProfile> profile;  ///< whose rates the least times are for
   Request request;
   bool longest_prompts = false;
   std::vector<LevelReport> levels;

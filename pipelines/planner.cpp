@@ -51,13 +51,23 @@ class BookReader final : public pipeline::Observer {
   BookReader(device::Planning& planning, Forecast& forecast, Limit& limit)
       : planning_(planning), forecast_(forecast), limit_(limit) {}
 
-  void stage_begin(std::string_view) override {
+  void stage_begin(std::string_view stage) override {
     planning_.reset_peaks();
     before_stage_ = planning_.use();
+    stage_ = {.name = std::string(stage)};
+    layer_came_ = false;
   }
-  void stage_end(std::string_view stage) override {
-    forecast_.stages.push_back({std::string(stage), moved_between(before_stage_, planning_.use())});
+  void stage_end(std::string_view) override {
+    stage_.use = moved_between(before_stage_, planning_.use());
+    forecast_.stages.push_back(std::move(stage_));
     limit_.check(forecast_.plan, planning_.use());
+  }
+  void component_onloaded(std::string_view, std::int64_t) override {
+    stage_.lead = moved_between(before_stage_, planning_.use());
+  }
+  void layer_streamed(std::string_view, const memory::StreamEvent&) noexcept override {
+    if (!std::exchange(layer_came_, true))
+      stage_.lead = moved_between(before_stage_, planning_.use());
   }
   void step_begin(int, int) override { before_step_ = planning_.use(); }
   void step_end(int, int) override {
@@ -68,13 +78,17 @@ class BookReader final : public pipeline::Observer {
 
   /// Steps that were left out are like the last.
   void add_left_out(std::int64_t steps) {
-    if (steps > 0) add_steps(forecast_.stages.at(step_stage_).use, forecast_.step, steps);
+    StageForecast& stage = forecast_.stages.at(step_stage_);
+    forecast_.step_stage = stage.name;
+    if (steps > 0) add_steps(stage.use, forecast_.step, steps);
   }
 
  private:
   device::Planning& planning_;
   Forecast& forecast_;
   Limit& limit_;
+  StageForecast stage_;      ///< that runs now
+  bool layer_came_ = false;  ///< a streamed one, in this stage
   device::PlannedUse before_stage_, before_step_;
   std::size_t step_stage_ = 0;
 };
@@ -85,6 +99,30 @@ memory::MemoryPlan on_planned_devices(memory::MemoryPlan plan) {
     component->device =
         component->device.is_cpu() ? device::Planning::host() : device::Planning::device();
   return plan;
+}
+
+std::int64_t read_by_a_pass(const memory::Component& component,
+                            const memory::WeightFormat& format) {
+  std::int64_t bytes = component.bytes_in(format);
+  component.module().visit_parameters([&](const std::string&, const memory::Parameter& parameter) {
+    if (parameter.gathered)
+      bytes -= parameter.numel() * static_cast<std::int64_t>(at::elementSize(parameter.stored));
+  });
+  return bytes;
+}
+
+/// Which weights the stages use. Only while none is bound.
+void describe_weights(const Pipeline& pipeline, std::int64_t steps, Forecast& forecast) {
+  for (StageForecast& stage : forecast.stages) {
+    if (stage.name == forecast.step_stage) stage.passes = steps;
+    for (const auto& info : pipeline.graph().stages()) {
+      if (info.name != stage.name || info.components.empty()) continue;
+      const memory::Component& component = *info.components.front();
+      stage.component = component.name();
+      stage.weight_bytes =
+          read_by_a_pass(component, forecast.plan.component(component.name()).format());
+    }
+  }
 }
 
 void sum_up(Forecast& forecast) {
@@ -103,20 +141,24 @@ Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Reque
   const c10::InferenceMode inference;
   Forecast forecast;
   forecast.plan = plan;
+  const std::int64_t all_steps = request.num_inference_steps;
   BookReader reader(planning, forecast, limit);
   pipeline::Context context{on_planned_devices(plan), {&reader}, limit.stop.get_token(), nullptr};
   const std::int64_t steps = std::min(request.num_inference_steps, kPlannedSteps);
-  const std::int64_t left_out = request.num_inference_steps - steps;
+  const std::int64_t left_out = all_steps - steps;
   request.num_inference_steps = steps;
-  // Planned weights never meet real ones, also when planning is stopped.
-  const struct Forget {
-    const Pipeline& pipeline;
-    ~Forget() {
-      for (memory::Component* component : pipeline.components()) component->forget();
-    }
-  } forget{pipeline};
-  pipeline.make_frames({std::move(request), {}, longest_prompts}, context);
+  {
+    // Planned weights never meet real ones, also when planning is stopped.
+    const struct Forget {
+      const Pipeline& pipeline;
+      ~Forget() {
+        for (memory::Component* component : pipeline.components()) component->forget();
+      }
+    } forget{pipeline};
+    pipeline.make_frames({std::move(request), {}, longest_prompts}, context);
+  }
   reader.add_left_out(left_out);
+  describe_weights(pipeline, all_steps, forecast);
   sum_up(forecast);
   return forecast;
 }

@@ -14,8 +14,13 @@ namespace chitu::pipelines {
 
 /// What one stage of a planned run holds at most and moves.
 struct StageForecast {
-  std::string name;
-  device::PlannedUse use;  ///< peaks within the stage; moved and computed by it
+  std::string name{};
+  device::PlannedUse use{};   ///< peaks within the stage; moved and computed by it
+  device::PlannedUse lead{};  ///< moved and computed until its component, or the first layer that
+                              ///< is streamed of it, was there
+  std::string component{};    ///< that it uses; empty = none
+  std::int64_t weight_bytes = 0;  ///< of the component, without tables of which rows are gathered
+  std::int64_t passes = 1;        ///< over these weights at least: steps, or 1
 };
 
 /// What a request would take with a memory plan.
@@ -25,6 +30,7 @@ struct Forecast {
   std::int64_t peak_host_bytes = 0;    ///< of tensors, without the process itself
   std::vector<StageForecast> stages;
   device::PlannedUse step;  ///< moved and computed by one denoising step
+  std::string step_stage;   ///< the stage that takes the steps
   std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;  ///< of the whole request
   double flops = 0;
 

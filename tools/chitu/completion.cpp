@@ -102,7 +102,7 @@ const std::map<std::string, Subcommand> kComposing{{"config", Subcommand::config
                                                    {"run", Subcommand::run},
                                                    {"graph", Subcommand::graph},
                                                    {"plan", Subcommand::plan}};
-const Words kOther{"info", "tokenize"};
+const Words kOther{"calibrate", "info", "tokenize"};
 
 Words starting_with(const Words& candidates, const std::string& word) {
   Words found;

@@ -18,6 +18,7 @@
 #include "chitu_core/nn/attention.h"
 #include "chitu_core/pipeline/graph_text.h"
 #include "pipelines/engine.h"
+#include "tools/chitu/calibrate_command.h"
 #include "tools/chitu/plan_command.h"
 #include "tools/chitu/run_command.h"
 #include "tools/chitu/settings.h"
@@ -78,6 +79,7 @@ int chitu_engine_command(const chitu::tools::EngineCall& call) {
   if (call.command == "check") return check_command(call);
   if (call.command == "graph") return graph_command(call);
   if (call.command == "plan") return plan_command(call);
+  if (call.command == "calibrate") return calibrate_command(call.calibrate);
   if (call.command == "tokenize") return tokenize_command(call);
   return info_command();
 }

@@ -8,9 +8,17 @@
 
 namespace chitu::tools {
 
+/// What `chitu calibrate` was given.
+struct CalibrateCall {
+  std::filesystem::path file{};  ///< to write
+  bool force = false;            ///< also where there is one
+  std::string device = "auto";
+  std::filesystem::path disk{};  ///< the folder whose drive is measured; empty = the file's
+};
+
 /// A subcommand that needs the engine, and what it was given.
 struct EngineCall {
-  std::string command{};              ///< run, check, graph, plan, tokenize, info
+  std::string command{};              ///< run, check, graph, plan, calibrate, tokenize, info
   config::Composition composition{};  ///< of run, check, graph and plan
   std::filesystem::path folder{};     ///< of run: where its files go
   bool own_folder = false;            ///< of run: a folder that is there already is not used
@@ -19,6 +27,7 @@ struct EngineCall {
   std::optional<std::string> fit{};  ///< of plan: the limit to find sizes for
   bool explain = false;              ///< of plan: what makes up the peaks
   std::string ckpt_dir{};            ///< of tokenize
+  CalibrateCall calibrate{};
 };
 
 }  // namespace chitu::tools

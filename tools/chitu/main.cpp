@@ -32,6 +32,7 @@ usage: chitu [SUBCOMMAND] [flags] [key=value ...]
   run        compose, generate, write outputs/<date>/<time>/ (the default)
   config     print the composed configuration
   plan       memory, copies and arithmetic of every low_mem_level, without running
+  calibrate  measure this machine, for the least times that plan tells
   graph      print the stages, their components and lifetimes
   tokenize   JSON texts on standard input to token ids
   info       devices, libraries, registered models, strategies and backends
@@ -168,6 +169,21 @@ int tokenize(const Arguments& arguments) {
   return run_in_engine(call);
 }
 
+int calibrate(const Arguments& arguments) {
+  CLI::App app(
+      "Measures arithmetic, copies and the drive of this machine in less than a minute, and writes "
+      "them as a file of the group device/profile",
+      "chitu calibrate");
+  EngineCall call{.command = "calibrate"};
+  auto& given = call.calibrate;
+  app.add_option("file", given.file, "to write, as DIR/device/profile/mine.yaml")->required();
+  app.add_flag("--force", given.force, "write it even where there is one");
+  app.add_option("--device", given.device, "auto, cpu, or an accelerator as cuda:1");
+  app.add_option("--disk", given.disk, "the folder whose drive is measured, else the file's");
+  if (const auto code = parse(app, arguments)) return *code;
+  return run_in_engine(call);
+}
+
 int info(const Arguments& arguments) {
   CLI::App app("Prints devices, libraries and what is registered", "chitu info");
   if (const auto code = parse(app, arguments)) return *code;
@@ -181,8 +197,8 @@ int config(const Arguments& arguments) {
 
 int dispatch(Arguments arguments) {
   const std::map<std::string, int (*)(const Arguments&)> commands{
-      {"run", run},   {"config", config},     {"graph", graph},
-      {"plan", plan}, {"tokenize", tokenize}, {"info", info}};
+      {"run", run},           {"config", config}, {"graph", graph},        {"plan", plan},
+      {"tokenize", tokenize}, {"info", info},     {"calibrate", calibrate}};
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
       arguments[0] == "help") {
     std::cout << kUsage;

@@ -95,12 +95,36 @@ void add_traffic(Rows& rows, const PlanReport& report) {
   rows.bytes("the request, from disk", [](const Forecast& f) { return f.disk_bytes; });
 }
 
+std::string seconds_text(double seconds) {
+  if (seconds >= 3600) {
+    const long minutes = std::lround(seconds / 60);
+    return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
+  }
+  if (seconds >= 100) {
+    const long whole = std::lround(seconds);
+    return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  }
+  return seconds >= 1 ? fmt::format("{:.1f} s", seconds) : fmt::format("{:.2f} ms", seconds * 1e3);
+}
+
+void add_least_times(Rows& rows) {
+  rows.add("a step, at least", [](const LevelReport& level) {
+    return seconds_text(level.plan.least_time->step.total_s);
+  });
+  rows.add("- bound by", [](const LevelReport& level) {
+    return std::string(level.plan.least_time->step.bound_by);
+  });
+  rows.add("the request, at least",
+           [](const LevelReport& level) { return seconds_text(level.plan.least_time->total_s); });
+}
+
 std::vector<Row> rows_of(const PlanReport& report) {
   Rows rows(report);
   add_peaks(rows, report);
   add_traffic(rows, report);
   rows.add("a step, arithmetic",
            [](const LevelReport& level) { return flops_text(level.plan.forecast.step.flops); });
+  if (report.profile) add_least_times(rows);
   rows.add("decoded more than once", [](const LevelReport& level) {
     return fmt::format("{} %", std::lround(100 * level.plan.recomputed_share));
   });
@@ -144,6 +168,15 @@ std::string left_out(const PlanReport& report) {
       "Counted are tensors, {}; not the scratch memory of attention and convolutions, nor what a "
       "driver keeps for itself.",
       rounded);
+}
+
+/// What the times mean, one sentence; empty without any.
+std::string about_times(const PlanReport& report) {
+  if (!report.profile) return "";
+  return fmt::format(
+      "Times are lower bounds, for arithmetic, copies and reads side by side at the full rates of "
+      "{}; a run takes longer.\n",
+      report.profile->name);
 }
 
 std::string explain_level(const PlanReport& report, const LevelReport& level) {
@@ -192,7 +225,7 @@ std::string to_table(const PlanReport& report) {
   text += "\n";
   for (const LevelReport& level : report.levels)
     text += fmt::format("level {}: {}\n", level.plan.level(), strategies_of(level));
-  text += fmt::format("{}\n", left_out(report));
+  text += fmt::format("{}\n{}", left_out(report), about_times(report));
   for (const LevelReport& level : report.levels)
     if (level.peak) text += fmt::format("\n{}", explain_level(report, level));
   return text;
@@ -208,7 +241,7 @@ std::string to_markdown(const PlanReport& report) {
   text += fmt::format("\n{}\n", line);
   for (const Row& row : rows_of(report))
     text += fmt::format("| {} | {} |\n", row.label, fmt::join(row.cells, " | "));
-  text += fmt::format("\n{}\n", left_out(report));
+  text += fmt::format("\n{}\n{}", left_out(report), about_times(report));
   for (const LevelReport& level : report.levels)
     if (level.peak) text += fmt::format("\n```\n{}```\n", explain_level(report, level));
   return text;
@@ -242,6 +275,14 @@ std::string to_csv(const PlanReport& report) {
   columns.emplace_back("flops_per_step", [](const LevelReport& level) {
     return fmt::format("{:.0f}", level.plan.forecast.step.flops);
   });
+  if (report.profile) {
+    columns.emplace_back("step_least_seconds", [](const LevelReport& level) {
+      return fmt::format("{:.6g}", level.plan.least_time->step.total_s);
+    });
+    columns.emplace_back("request_least_seconds", [](const LevelReport& level) {
+      return fmt::format("{:.6g}", level.plan.least_time->total_s);
+    });
+  }
   columns.emplace_back("recomputed_share", [](const LevelReport& level) {
     return fmt::format("{:.4f}", level.plan.recomputed_share);
   });

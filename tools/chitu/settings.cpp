@@ -117,6 +117,7 @@ void DeviceSettings::bind(config::Binder& b) {
   b.field("h2d_bandwidth", h2d_bandwidth,
           "of sim: bytes a second to the device; null: as fast as the host copies");
   b.field("d2h_bandwidth", d2h_bandwidth, "of sim: bytes a second from the device");
+  b.field("profile", profile, "what it does at best, for least times; see device/profile");
 }
 
 void Settings::bind(config::Binder& b) {
@@ -174,6 +175,7 @@ pipelines::EngineOptions Settings::engine_options() const {
     return given ? std::optional(static_cast<double>(given->count)) : std::nullopt;
   };
   options.sim = {bytes(device.capacity), rate(device.h2d_bandwidth), rate(device.d2h_bandwidth)};
+  if (device.profile) options.profile = device.profile->device_profile();
   options.dtype = infer.dtype;
   options.vae_dtype = infer.vae_dtype;
   options.attn_type = infer.attn_type;

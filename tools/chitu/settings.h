@@ -8,6 +8,7 @@
 
 #include "chitu_core/config/binder.h"
 #include "pipelines/engine.h"
+#include "tools/chitu/profile_settings.h"
 
 namespace chitu::pipelines {
 
@@ -91,6 +92,7 @@ struct DeviceSettings {
   std::string name = "auto";
   std::optional<int> index;
   std::optional<config::Bytes> capacity, h2d_bandwidth, d2h_bandwidth;
+  std::optional<ProfileSettings> profile;
   void bind(config::Binder& binder);
 };
 

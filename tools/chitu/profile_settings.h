@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "chitu_core/config/binder.h"
+#include "pipelines/device_profile.h"
+
+namespace chitu::tools {
+
+/// The node `device.profile.flops`.
+struct RateSettings : pipelines::ArithmeticRates {
+  void bind(config::Binder& binder);
+};
+
+/// The group `device/profile`.
+struct ProfileSettings {
+  std::string name = "a device";
+  std::optional<std::string> device;
+  std::optional<config::Bytes> memory;
+  RateSettings flops;
+  std::optional<double> link_bandwidth, disk_bandwidth, memory_bandwidth;
+  void bind(config::Binder& binder);
+
+  pipelines::DeviceProfile device_profile() const;
+};
+
+}  // namespace chitu::tools
