@@ -46,7 +46,7 @@ class LevelPlanner {
   bool host_computes() const { return device_.computes_on.is_cpu(); }
   /// Of the device, or of the host where that computes; empty when unknown.
   std::optional<std::int64_t> capacity_bytes() const { return device_.capacity_bytes; }
-  /// The process itself without tensors: its resident set before the first plan.
+  /// The process itself without tensors: process_size() before the first plan.
   std::int64_t process_bytes() const { return process_bytes_; }
 
   memory::MemoryPlan plan_of(int level) const;
