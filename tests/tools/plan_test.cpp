@@ -159,7 +159,7 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
   const auto& least = all[3];
   CHECK(least.at("strategies").size() == 4);
   CHECK(least.at("transformer") == json{{"residency", "streamed"},
-                                        {"device", "sim"},
+                                        {"device", "sim:0"},
                                         {"dtype", "float32"},
                                         {"stored_dtype", "float32"},
                                         {"resident_layers", 0},
