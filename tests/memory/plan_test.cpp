@@ -72,10 +72,10 @@ TEST_CASE("strategies that are named come after the level's and before single en
 TEST_CASE("a strategy that is not there is refused with the nearest", "[memory]") {
   MemoryConfig config;
   config.strategies = {"vae_tilng"};
-  CHECK_THROWS_WITH(
-      make_plan(config, {}),
-      Catch::Matchers::StartsWith("infer.strategies: unknown strategy vae_tilng, expected any of ") &&
-          Catch::Matchers::EndsWith(", did you mean vae_tiling?"));
+  CHECK_THROWS_WITH(make_plan(config, {}),
+                    Catch::Matchers::StartsWith(
+                        "infer.strategies: unknown strategy vae_tilng, expected any of ") &&
+                        Catch::Matchers::EndsWith(", did you mean vae_tiling?"));
 }
 
 TEST_CASE("a tile size overrides the level's, and asks for tiles by itself", "[memory]") {

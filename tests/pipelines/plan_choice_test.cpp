@@ -188,7 +188,8 @@ TEST_CASE("a plan over the host's limit is refused with the least that would do"
     return "";
   };
   const std::string text = refusal(on_host(1000)), before = "the least that does is ";
-  CHECK_THAT(text, Catch::Matchers::StartsWith("infer.host_limit: ") && ContainsSubstring("level 3 needs "));
+  CHECK_THAT(text, Catch::Matchers::StartsWith("infer.host_limit: ") &&
+                       ContainsSubstring("level 3 needs "));
   const std::int64_t least = std::stoll(text.substr(text.find(before) + before.size()));
   const PlanChoice choice = choose(on_host(least));
   CHECK(choice.needed_host_bytes <= least);
