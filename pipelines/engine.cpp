@@ -13,6 +13,7 @@
 #include "chitu_core/memory/levels.h"
 #include "chitu_core/pipeline/tensor_dump.h"
 #include "pipelines/device_choices.h"
+#include "pipelines/process_size.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -35,9 +36,10 @@ struct Engine::Impl {
   std::unique_ptr<Planner> planner{};  ///< made when first asked
   std::optional<PlanChoice> choice{};
   std::optional<DeviceProfile> profile{};
+  std::int64_t process_bytes = 0;  ///< before any weights; known when plans are chosen
 
   /// Whether a request decides what its plan is.
-  bool chooses() const { return !config.low_mem_level || config.vram_limit; }
+  bool chooses() const { return !config.low_mem_level || config.vram_limit || config.host_limit; }
   const Planner& the_planner();
   std::int64_t weights_held() const;
   MemoryBudget budget() const;
@@ -64,17 +66,18 @@ MemoryBudget Engine::Impl::budget() const {
   const c10::Device device = devices.device;
   const device::MemoryRoom room = device::memory_room(device);
   MemoryBudget budget;
-  // On a CPU all that the process holds counts, and its libraries are there already.
-  if (device.is_cpu()) budget.base_bytes = device::resident_bytes() - weights_held();
-  const std::int64_t free = room.free_bytes + weights_held() + budget.base_bytes;
+  // On a CPU all that the process holds counts. What it holds now would count memory that the last
+  // request freed and the allocator kept.
+  if (device.is_cpu()) budget.base_bytes = process_bytes;
+  if (config.host_limit)
+    budget.host_bytes = config.host_limit->of(device::memory_room(c10::kCPU).total_bytes);
+  budget.host_base_bytes = process_bytes;
+  const std::int64_t held = device.is_cpu() ? device::resident_bytes() : weights_held();
+  const std::int64_t free = room.free_bytes + held;
   budget.bytes = free;
   budget.source = "free memory of " + device.str();
   if (!config.vram_limit) return budget;
-  const auto& limit = *config.vram_limit;
-  const std::int64_t bytes =
-      limit.bytes > 0
-          ? limit.bytes
-          : static_cast<std::int64_t>(limit.share * static_cast<double>(room.total_bytes));
+  const std::int64_t bytes = config.vram_limit->of(room.total_bytes);
   if (bytes > free) return budget;
   budget.bytes = bytes;
   budget.source = "infer.vram_limit";
@@ -116,6 +119,8 @@ Engine::Engine(const EngineOptions& options) {
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
   impl_->profile = options.profile;
+  if (impl_->chooses())
+    impl_->process_bytes = process_size(devices, planned_device(devices.device).host_kernels);
 }
 
 Engine::~Engine() = default;

@@ -70,9 +70,9 @@ class Engine {
     return generate(request, output, RunOptions{});
   }
 
-  /// With low_mem_level auto or a vram_limit: the plan for this request, from what is free now.
-  /// generate() does the same first. Else the plan of the options. With a profile, the plan of the
-  /// least predicted time.
+  /// With low_mem_level auto, a vram_limit or a host_limit: the plan for this request, from what is
+  /// free now. generate() does the same first. Else the plan of the options. With a profile, the
+  /// plan of the least predicted time.
   ///
   /// throws  OutOfMemoryError naming the least that would do
   const memory::MemoryPlan& choose_plan(const Request& request);

@@ -10,6 +10,7 @@
 #include "chitu_core/device/device.h"
 #include "chitu_core/memory/weights.h"
 #include "pipelines/device_choices.h"
+#include "pipelines/process_size.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -64,11 +65,8 @@ LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
     device.capacity_bytes = options.profile->memory_bytes;
   const auto& limit = options.memory.vram_limit;
   if (!limit) return device;
-  if (limit->bytes > 0)
-    device.capacity_bytes = limit->bytes;
-  else if (device.capacity_bytes)
-    device.capacity_bytes =
-        static_cast<std::int64_t>(limit->share * static_cast<double>(*device.capacity_bytes));
+  if (limit->bytes > 0 || device.capacity_bytes)
+    device.capacity_bytes = limit->of(device.capacity_bytes.value_or(0));
   return device;
 }
 
@@ -104,7 +102,7 @@ LevelPlanner::LevelPlanner(const EngineOptions& options)
       device_(resolve(options)),
       choices_(choices_on(device_.computes_on, options)),
       planner_(open(options, device_.computes_on), device_.planned),
-      process_bytes_(device::resident_bytes()) {}
+      process_bytes_(process_size(choices_, device_.planned.host_kernels)) {}
 
 memory::MemoryPlan LevelPlanner::plan_of(int level) const {
   memory::MemoryConfig config = options_.memory;
@@ -123,6 +121,11 @@ LevelPlan LevelPlanner::plan(int level, const Request& request, bool longest_pro
   if (device_.capacity_bytes) {
     const std::int64_t process = host_computes() ? process_bytes_ : 0;
     planned.fits = planned.forecast.peak_bytes() + process <= *device_.capacity_bytes;
+  }
+  if (const auto& limit = options_.memory.host_limit) {
+    const std::int64_t most = limit->of(device::memory_room(c10::kCPU).total_bytes);
+    const bool host_fits = planned.forecast.peak_host_bytes + process_bytes_ <= most;
+    planned.fits = planned.fits.value_or(true) && host_fits;
   }
   return planned;
 }

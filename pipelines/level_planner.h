@@ -50,7 +50,7 @@ class LevelPlanner {
   const std::optional<DeviceProfile>& profile() const { return options_.profile; }
   /// Of the device, or of the host where that computes; else the profile's; empty when unknown.
   std::optional<std::int64_t> capacity_bytes() const { return device_.capacity_bytes; }
-  /// The process itself without tensors: its resident set before the first plan.
+  /// The process itself without tensors: process_size() before the first plan.
   std::int64_t process_bytes() const { return process_bytes_; }
 
   memory::MemoryPlan plan_of(int level) const;

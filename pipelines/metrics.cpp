@@ -151,13 +151,18 @@ nlohmann::json to_json(const Request& request) {
 }
 
 nlohmann::json to_json(const PlanChoice& choice) {
-  nlohmann::json rejected = nlohmann::json::array();
-  for (const auto& [level, bytes] : choice.rejected)
-    rejected.push_back({{"low_mem_level", level}, {"needed_bytes", bytes}});
-  nlohmann::json text{{"budget", choice.budget.source},
-                      {"budget_bytes", choice.budget.bytes},
-                      {"needed_bytes", choice.needed_bytes},
-                      {"rejected", rejected}};
+  using nlohmann::json;
+  json rejected = json::array();
+  for (const auto& level : choice.rejected)
+    rejected.push_back({{"low_mem_level", level.low_mem_level},
+                        {"needed_bytes", level.needed_bytes},
+                        {"needed_host_bytes", level.needed_host_bytes}});
+  json text{{"budget", choice.budget.source},
+            {"budget_bytes", choice.budget.bytes},
+            {"needed_bytes", choice.needed_bytes},
+            {"needed_host_bytes", choice.needed_host_bytes},
+            {"rejected", rejected}};
+  if (choice.budget.host_bytes) text["host_budget_bytes"] = *choice.budget.host_bytes;
   for (const auto& [level, least_s] : choice.predicted) {
     text["predicted"].push_back({{"low_mem_level", level}, {"least_seconds", least_s}});
     if (level == choice.forecast.plan.low_mem_level) text["predicted_least_seconds"] = least_s;

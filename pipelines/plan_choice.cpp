@@ -27,7 +27,12 @@ class Chooser {
       : planner_(planner), request_(request), budget_(budget) {}
 
   std::int64_t needed(const Forecast& forecast) const { return needed_bytes(forecast, budget_); }
-  bool fits(const Forecast& forecast) const { return needed(forecast) <= budget_.bytes; }
+  bool fits(const Forecast& forecast) const {
+    return needed(forecast) <= budget_.bytes && fits_host(forecast);
+  }
+  bool fits_host(const Forecast& forecast) const {
+    return !budget_.host_bytes || needed_host_bytes(forecast, budget_) <= *budget_.host_bytes;
+  }
   Forecast forecast(const memory::MemoryPlan& plan) const {
     return planner_.forecast(request_, plan);
   }
@@ -84,14 +89,38 @@ class Chooser {
   const MemoryBudget& budget_;
 };
 
+/// The levels that the device has room for do not fit infer.host_limit.
+[[noreturn]] void refuse_host(const MemoryBudget& budget,
+                              const std::vector<PlanChoice::Rejected>& rejected) {
+  const PlanChoice::Rejected* least = nullptr;
+  std::vector<std::string> levels;
+  for (const auto& level : rejected) {
+    levels.push_back(fmt::format("level {} needs {}", level.low_mem_level,
+                                 format_bytes(level.needed_host_bytes)));
+    if (level.needed_bytes > budget.bytes) {
+      levels.back() += " and is over " + budget.source;
+      continue;
+    }
+    if (!least || level.needed_host_bytes < least->needed_host_bytes) least = &level;
+  }
+  throw OutOfMemoryError(
+      fmt::format("infer.host_limit: {} do not hold this request; the least that does is {}B ({}) "
+                  "at infer.diffusion.low_mem_level={}; {}",
+                  format_bytes(*budget.host_bytes), least->needed_host_bytes,
+                  format_bytes(least->needed_host_bytes), least->low_mem_level, join(levels)));
+}
+
 [[noreturn]] void refuse(const MemoryBudget& budget,
                          const std::vector<PlanChoice::Rejected>& rejected) {
+  for (const auto& level : rejected)
+    if (level.needed_bytes <= budget.bytes) refuse_host(budget, rejected);
   const auto least = std::min_element(
       rejected.begin(), rejected.end(),
       [](const auto& a, const auto& b) { return a.needed_bytes < b.needed_bytes; });
   std::vector<std::string> levels;
-  for (const auto& [level, bytes] : rejected)
-    levels.push_back(fmt::format("level {} needs {}", level, format_bytes(bytes)));
+  for (const auto& level : rejected)
+    levels.push_back(
+        fmt::format("level {} needs {}", level.low_mem_level, format_bytes(level.needed_bytes)));
   throw OutOfMemoryError(
       fmt::format("{}: {} do not hold this request; the least that does is {}B ({}) at "
                   "infer.diffusion.low_mem_level={}; {}",
@@ -104,6 +133,10 @@ class Chooser {
 std::int64_t needed_bytes(const Forecast& forecast, const MemoryBudget& budget) {
   const bool on_host = forecast.plan.transformer.device.is_cpu();
   return budget.base_bytes + (on_host ? forecast.peak_host_bytes : forecast.peak_device_bytes);
+}
+
+std::int64_t needed_host_bytes(const Forecast& forecast, const MemoryBudget& budget) {
+  return budget.host_base_bytes + forecast.peak_host_bytes;
 }
 
 PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& config,
@@ -122,7 +155,8 @@ PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& confi
         chooser.with_tiles(memory::make_plan(at_level, devices), !config.vae_tile_latents),
         !config.guidance_interleave && level == memory::kLevels - 1);
     if (!chooser.fits(forecast)) {
-      choice.rejected.push_back({level, chooser.needed(forecast)});
+      choice.rejected.push_back(
+          {level, chooser.needed(forecast), needed_host_bytes(forecast, budget)});
       continue;
     }
     forecast = chooser.with_resident_layers(std::move(forecast));
@@ -133,6 +167,7 @@ PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& confi
       least_s = predicted_s;
     }
     choice.needed_bytes = chooser.needed(forecast);
+    choice.needed_host_bytes = needed_host_bytes(forecast, budget);
     choice.forecast = std::move(forecast);
     if (!profile) return choice;
   }

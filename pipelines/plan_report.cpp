@@ -148,7 +148,8 @@ json modelled(const PlanReport& report) {
       {"convolution_workspace", "not counted"},
       {"allocator_fragmentation", "not counted"},
       {"device_context", "not counted"},
-      {"process_bytes", "the resident set of the planning process, before its first plan"},
+      {"process_bytes",
+       "the resident set of the planning process with its kernels loaded, before its first plan"},
       {"flops", "multiplications and additions of matrix products, attention and convolutions"},
       {"least_time",
        "a lower bound: arithmetic, copies and reads side by side at the full rates of the "

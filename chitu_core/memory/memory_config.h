@@ -3,7 +3,9 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "chitu_core/memory/states.h"
 
@@ -22,19 +24,24 @@ constexpr auto config_names(VaeTiling) {
                     std::pair{"blend", VaeTiling::blend}};
 }
 
-/// infer.vram_limit: so many bytes, or a share of what the device has.
+/// infer.vram_limit, infer.host_limit: so many bytes, or a share of what there is.
 struct MemoryLimit {
   std::int64_t bytes = 0;
   double share = 0;  ///< 0 to 1; used when bytes is 0
+  std::int64_t of(std::int64_t total_bytes) const {
+    return bytes > 0 ? bytes : static_cast<std::int64_t>(share * static_cast<double>(total_bytes));
+  }
   bool operator==(const MemoryLimit&) const = default;
 };
 
 /// What the user says about memory: the level, and keys that override single entries of its plan;
 /// empty = as the level says.
 struct MemoryConfig {
-  std::optional<int> low_mem_level = 0;  ///< infer.diffusion.low_mem_level, 0 to 3; empty = auto
-  std::optional<MemoryLimit> vram_limit;
-  std::optional<VaeTiling> vae_tiling;           ///< infer.vae_tiling
+  std::optional<int> low_mem_level = 0;   ///< infer.diffusion.low_mem_level, 0 to 3; empty = auto
+  std::optional<MemoryLimit> vram_limit;  ///< infer.vram_limit: of the device
+  std::optional<MemoryLimit> host_limit;  ///< infer.host_limit: of the process
+  std::vector<std::string> strategies;    ///< infer.strategies: after those of the level
+  std::optional<VaeTiling> vae_tiling;    ///< infer.vae_tiling
   std::optional<std::int64_t> vae_tile_latents;  ///< infer.vae_tile_size
   /// infer.offload_text_encoder: true lets it go after its stage, false keeps it.
   std::optional<bool> offload_text_encoder;

@@ -1,6 +1,7 @@
 #include "chitu_core/memory/plan.h"
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/memory/levels.h"
 #include "chitu_core/memory/strategy.h"
@@ -33,6 +34,21 @@ const ComponentPlan& MemoryPlan::component(std::string_view name) const {
 }
 
 namespace {
+
+/// The level's row first, so that what the user names has the last word on it.
+std::vector<std::string> strategies_of(int low_mem_level, const MemoryConfig& config) {
+  const auto& row = strategies_of_level(low_mem_level);
+  std::vector<std::string> names(row.begin(), row.end());
+  names.insert(names.end(), config.strategies.begin(), config.strategies.end());
+  return names;
+}
+
+const Strategy& find_strategy(const std::string& name) {
+  const auto& registry = Registry<Strategy>::instance();
+  if (const Strategy* strategy = registry.find(name)) return *strategy;
+  throw InputError("infer.strategies: unknown strategy " + name + ", expected any of " +
+                   join(registry.names()) + did_you_mean(name, registry.names()));
+}
 
 void offload(ComponentPlan& component, const std::optional<bool>& wanted) {
   if (!wanted) return;
@@ -78,9 +94,9 @@ MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
   plan.text_encoder = {Residency::resident, request.device, request.dtype};
   plan.transformer = {Residency::resident, request.device, request.dtype};
   plan.vae = {Residency::resident, request.device, request.vae_dtype};
-  for (const std::string_view name : strategies_of_level(plan.low_mem_level)) {
-    Registry<Strategy>::instance().at(name, "memory strategy").edit(plan, config);
-    plan.strategies.emplace_back(name);
+  for (const std::string& name : strategies_of(plan.low_mem_level, config)) {
+    find_strategy(name).edit(plan, config);
+    plan.strategies.push_back(name);
   }
   override_entries(plan, config);
   apply_states("text_encoder", config.text_encoder, plan.text_encoder);

@@ -66,10 +66,11 @@ struct PlanRequest {
   at::ScalarType vae_dtype = at::kFloat;
 };
 
-/// Applies the strategies of the level's row, then the keys that override single entries. Without a
-/// level, which is then chosen for each request, those of level 0.
+/// Applies the strategies of the level's row, then those that the configuration names, then the
+/// keys that override single entries. Without a level, which is then chosen for each request, those
+/// of level 0.
 ///
-/// throws  InputError when the level names a strategy that this build does not have
+/// throws  InputError for a strategy that this build does not have, with the nearest names
 MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request);
 
 }  // namespace chitu::memory

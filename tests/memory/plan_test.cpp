@@ -9,9 +9,19 @@
 namespace chitu::memory {
 namespace {
 
+/// As a user adds one.
+class SmallestTiles final : public Strategy {
+ public:
+  void edit(MemoryPlan& plan, const MemoryConfig&) const override {
+    plan.vae_tiling = VaeTiling::exact;
+    plan.vae_tile_latents = 8;
+  }
+};
+CHITU_REGISTER(Strategy, SmallestTiles, "smallest_tiles");
+
 TEST_CASE("the strategies of this build are registered", "[memory]") {
   CHECK(Registry<Strategy>::instance().names() ==
-        std::vector<std::string>{"text_encoder_offload", "text_encoder_streaming",
+        std::vector<std::string>{"smallest_tiles", "text_encoder_offload", "text_encoder_streaming",
                                  "transformer_streaming", "vae_offload", "vae_tiling"});
 }
 
@@ -41,6 +51,31 @@ TEST_CASE("each level adds to what the level below saves", "[memory]") {
   CHECK(least.text_encoder.residency == Residency::streamed);
   CHECK(least.transformer.residency == Residency::streamed);
   CHECK(least.vae.residency == Residency::offloaded);
+}
+
+TEST_CASE("strategies that are named come after the level's and before single entries",
+          "[memory]") {
+  MemoryConfig config;
+  config.low_mem_level = 1;
+  config.strategies = {"smallest_tiles", "text_encoder_offload"};
+  const MemoryPlan plan = make_plan(config, {});
+  CHECK(plan.strategies ==
+        std::vector<std::string>{"vae_tiling", "smallest_tiles", "text_encoder_offload"});
+  CHECK(plan.vae_tile_latents == 8);  // the level says 32
+  CHECK(plan.text_encoder.residency == Residency::offloaded);
+  config.vae_tile_latents = 16;
+  config.offload_text_encoder = false;
+  CHECK(make_plan(config, {}).vae_tile_latents == 16);
+  CHECK(make_plan(config, {}).text_encoder.residency == Residency::resident);
+}
+
+TEST_CASE("a strategy that is not there is refused with the nearest", "[memory]") {
+  MemoryConfig config;
+  config.strategies = {"vae_tilng"};
+  CHECK_THROWS_WITH(make_plan(config, {}),
+                    Catch::Matchers::StartsWith(
+                        "infer.strategies: unknown strategy vae_tilng, expected any of ") &&
+                        Catch::Matchers::EndsWith(", did you mean vae_tiling?"));
 }
 
 TEST_CASE("a tile size overrides the level's, and asks for tiles by itself", "[memory]") {

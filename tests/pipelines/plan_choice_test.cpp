@@ -155,6 +155,66 @@ TEST_CASE("one engine takes another plan for another request", "[pipelines]") {
   }
 }
 
+/// A budget of much device memory and so many bytes of the host's, 500 of them the process itself.
+MemoryBudget on_host(std::int64_t bytes) {
+  MemoryBudget budget;
+  budget.bytes = std::int64_t{1} << 40;
+  budget.source = "plenty";
+  budget.host_bytes = bytes;
+  budget.host_base_bytes = 500;
+  return budget;
+}
+
+TEST_CASE("a plan over the host's limit is refused with the least that would do", "[pipelines]") {
+  const c10::InferenceMode inference;
+  const c10::Device device =
+      GENERATE(false, true) ? device::configure_sim({}) : c10::Device(c10::kCPU);
+  CAPTURE(device.str());
+  const Planner planner(
+      open_pipeline(fixtures() / "wan-unipc", {.device = device, .for_plan = true}),
+      planned_device(device));
+  const Request request = complete(planner.pipeline(), small_request());
+  memory::MemoryConfig config;
+  config.low_mem_level = std::nullopt;
+  const auto choose = [&](const MemoryBudget& budget) {
+    return choose_plan(planner, config, {.device = device}, request, budget);
+  };
+  const auto refusal = [&](const MemoryBudget& budget) -> std::string {
+    try {
+      choose(budget);
+    } catch (const OutOfMemoryError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string text = refusal(on_host(1000)), before = "the least that does is ";
+  CHECK_THAT(text, Catch::Matchers::StartsWith("infer.host_limit: ") &&
+                       ContainsSubstring("level 3 needs "));
+  const std::int64_t least = std::stoll(text.substr(text.find(before) + before.size()));
+  const PlanChoice choice = choose(on_host(least));
+  CHECK(choice.needed_host_bytes <= least);
+  CHECK(choice.needed_host_bytes == choice.forecast.peak_host_bytes + 500);
+  CHECK_THAT(refusal(on_host(least - 1)), ContainsSubstring(before + std::to_string(least) + "B"));
+
+  MemoryBudget neither = on_host(1000);
+  neither.bytes = 1000;
+  CHECK_THAT(refusal(neither), Catch::Matchers::StartsWith("plenty: "));
+}
+
+TEST_CASE("infer.host_limit alone has an engine choose", "[pipelines]") {
+  EngineOptions options = on_sim();
+  options.memory.low_mem_level = 1;
+  options.memory.host_limit = memory::MemoryLimit{.bytes = std::int64_t{1} << 40};
+  Engine roomy(options);
+  roomy.choose_plan(roomy.complete(small_request()));
+  REQUIRE(roomy.choice());
+  CHECK(roomy.choice()->budget.host_bytes == std::int64_t{1} << 40);
+  CHECK(roomy.choice()->budget.host_base_bytes > 0);
+  options.memory.host_limit->bytes = 1 << 20;  // less than the process itself
+  Engine tight(options);
+  CHECK_THROWS_AS(tight.choose_plan(tight.complete(small_request())), OutOfMemoryError);
+}
+
 TEST_CASE("running out of memory names the levels that would fit", "[pipelines]") {
   EngineOptions options = on_sim(least_named(on_sim(1000)));
   options.memory.low_mem_level = 0;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/files.h"
@@ -150,6 +151,53 @@ TEST_CASE("the formats say the same", "[e2e]") {
   CHECK_THAT(plan({}).out, ContainsSubstring("peak on the device"));
 }
 
+TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
+  const auto all = planned({"--dry"});
+  REQUIRE(all.size() == 4);
+  CHECK(all[0].at("strategies").empty());
+  CHECK(all[0].at("vae").at("rests_on") == "device");
+  const auto& least = all[3];
+  CHECK(least.at("strategies").size() == 4);
+  CHECK(least.at("transformer") == json{{"residency", "streamed"},
+                                        {"device", "sim:0"},
+                                        {"dtype", "float32"},
+                                        {"stored_dtype", "float32"},
+                                        {"resident_layers", 0},
+                                        {"rests_on", "disk"}});
+  CHECK(least.at("vae_tiling") == "exact");
+  CHECK(least.at("vae_tile_latents") == 32);
+  CHECK(least.at("prefetch_blocks") == 1);
+
+  const auto one = planned({"--dry", "infer.diffusion.low_mem_level=1", "memory=fp8_e4m3",
+                            "infer.strategies=[text_encoder_streaming]", "infer.offload_vae=true"});
+  REQUIRE(one.size() == 1);
+  CHECK(one[0].at("low_mem_level") == 1);
+  CHECK(one[0].at("strategies") == json{"vae_tiling", "text_encoder_streaming"});
+  CHECK(one[0].at("transformer").at("stored_dtype") == "float8_e4m3fn");
+  CHECK(one[0].at("transformer").at("dtype") == "bfloat16");
+  CHECK(one[0].at("transformer").at("rests_on") == "cpu");
+  CHECK(one[0].at("vae").at("residency") == "offloaded");
+
+  CHECK_THAT(plan({"--dry", "infer.diffusion.low_mem_level=auto"}).out,
+             Catch::StartsWith("- low_mem_level: 0\n  strategies: []\n  text_encoder:\n") &&
+                 ContainsSubstring("\n- low_mem_level: 3\n"));
+}
+
+TEST_CASE("a limit on the host's memory says which levels fit, and refuses a run", "[e2e]") {
+  for (const auto& level : planned({"infer.host_limit=1MiB"}).at("levels"))
+    CHECK(level.at("fits") == false);
+  for (const auto& level : planned({"infer.host_limit=1000GiB"}).at("levels"))
+    CHECK(level.at("fits") == true);
+  const TemporaryFolder folder;
+  const auto run = chitu({"run", "model.ckpt_dir=" + tiny_model(), "prompt=cat", "width=64",
+                          "height=32", "device=sim", "infer.host_limit=1MiB", "hydra.run.dir=run"},
+                         folder.path());
+  CHECK(run.exit_code == 3);
+  CHECK_THAT(run.err, ContainsSubstring("infer.host_limit: 1.0 MiB do not hold this request") &&
+                          ContainsSubstring("the least that does is "));
+  CHECK_FALSE(std::filesystem::exists(folder / "run"));
+}
+
 TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
   const auto refused = [](const std::vector<std::string>& more, const std::string& expected) {
     const Finished run = plan(more);
@@ -164,6 +212,11 @@ TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
   refused({"--fit", "-3GiB"}, "--fit -3GiB: expected a size");
   refused({"--fit", "0"}, "expected a size");
   refused({"--fits", "3GiB"}, "did you mean --fit?");
+  refused({"--dry", "--format", "csv"}, "--format csv: --dry prints YAML, or json");
+  refused({"--dry", "--fit", "3GiB"}, "--dry plans no run");
+  refused({"infer.strategies=[vae_tilng]"}, "did you mean vae_tiling?");
+  refused({"infer.strategies=vae_tiling"}, "expected a list");
+  refused({"infer.host_limit=much"}, "infer.host_limit=much: expected an amount of memory");
   refused({"request.widht=32"}, "width");
   refused({"width=100"}, "16");
   refused({"num_frames=8"}, "4k + 1 frames");
@@ -174,7 +227,7 @@ TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
 TEST_CASE("help lists the flags of a plan", "[e2e]") {
   const auto help = plan({"--help"});
   CHECK(help.exit_code == 0);
-  for (const char* flag : {"--format", "--fit", "--explain"})
+  for (const char* flag : {"--format", "--fit", "--explain", "--dry"})
     CHECK_THAT(help.out, ContainsSubstring(flag));
 }
 

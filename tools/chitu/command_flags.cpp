@@ -72,6 +72,8 @@ const Flag kFlags[] = {
      [](CommandFlags& o, Values v) { o.fit = v[0]; }},
     {"--explain", "", "", kPlan, "show what makes up each peak, and what would lower it",
      [](CommandFlags& o, Values) { o.explain_peaks = true; }},
+    {"--dry", "", "", kPlan, "print the memory plans themselves, as YAML, and plan no run",
+     [](CommandFlags& o, Values) { o.dry = true; }},
     {"--parse-override", "", "TEXT", kConfig, "show how an override is read",
      [](CommandFlags& o, Values v) { o.parse_override = v[0]; }},
     {"--file", "", "FILE", kConfig, "read one YAML file instead of composing",

@@ -20,6 +20,7 @@ struct CommandFlags {
   std::vector<std::string> overrides;
   std::optional<std::string> fit;
   bool explain_peaks = false;
+  bool dry = false;
   bool resolve = false;
   bool multirun = false;
   bool origin = false;

@@ -26,6 +26,7 @@ struct EngineCall {
       format{};  ///< of graph: text, mermaid, dot, json; of plan: table, json, csv, markdown
   std::optional<std::string> fit{};  ///< of plan: the limit to find sizes for
   bool explain = false;              ///< of plan: what makes up the peaks
+  bool dry = false;                  ///< of plan: the memory plan itself
   std::string ckpt_dir{};            ///< of tokenize
   CalibrateCall calibrate{};
 };

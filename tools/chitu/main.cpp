@@ -156,6 +156,7 @@ int plan(const Arguments& arguments) {
   const auto request = chitu::tools::compose_request(flags, Subcommand::plan);
   EngineCall call{.command = "plan", .format = flags.format, .fit = flags.fit};
   call.explain = flags.explain_peaks;
+  call.dry = flags.dry;
   call.composition = with_hint(flags, [&] { return chitu::config::compose(request); });
   return run_in_engine(call);
 }

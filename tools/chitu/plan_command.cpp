@@ -5,7 +5,9 @@
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
+#include "chitu_core/memory/levels.h"
 #include "pipelines/plan_report.h"
+#include "tools/chitu/dry_plan.h"
 #include "tools/chitu/plan_text.h"
 #include "tools/chitu/settings.h"
 
@@ -28,6 +30,27 @@ std::optional<std::int64_t> parse_fit(const std::optional<std::string>& text) {
   return bytes;
 }
 
+/// The plans of the level that is given, or of all.
+std::vector<memory::MemoryPlan> plans_of(const pipelines::EngineOptions& options, bool of_level) {
+  const pipelines::LevelPlanner planner(options);
+  const int given = options.memory.low_mem_level.value_or(0);
+  std::vector<memory::MemoryPlan> plans;
+  for (int level = 0; level < memory::kLevels; ++level)
+    if (!of_level || level == given) plans.push_back(planner.plan_of(level));
+  return plans;
+}
+
+int print_dry(const EngineCall& call, const Settings& settings) {
+  if (call.fit || call.explain)
+    throw InputError("--dry plans no run, so there is nothing for --fit or --explain to look at");
+  if (call.format != "table" && call.format != "json")
+    throw InputError("--format " + call.format + ": --dry prints YAML, or json");
+  const auto& level = settings.infer.diffusion.low_mem_level;
+  const auto plans = plans_of(settings.engine_options(), level && level != "auto");
+  std::cout << (call.format == "json" ? to_json(plans) : to_yaml(plans));
+  return 0;
+}
+
 }  // namespace
 
 int plan_command(const EngineCall& call) {
@@ -35,6 +58,7 @@ int plan_command(const EngineCall& call) {
   const pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain};
   const bool no_prompt = fill_in_prompt(composition);
   const auto settings = config::read<Settings>(composition.view());
+  if (call.dry) return print_dry(call, settings);
   const pipelines::LevelPlanner planner(settings.engine_options());
   const auto request = pipelines::complete(planner.pipeline(), settings.request);
   const auto report =

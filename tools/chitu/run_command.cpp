@@ -203,9 +203,10 @@ class Run {
   void log_choice() const {
     const auto& choice = engine_.choice();
     if (!choice) return;
-    for (const auto& [level, bytes] : choice->rejected)
-      logger("memory")->info("low_mem_level {} needs {}, {} has {}", level, format_bytes(bytes),
-                             choice->budget.source, format_bytes(choice->budget.bytes));
+    for (const auto& [level, bytes, host_bytes] : choice->rejected)
+      logger("memory")->info("low_mem_level {} needs {} ({} has {}), {} of the host", level,
+                             format_bytes(bytes), choice->budget.source,
+                             format_bytes(choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
     logger("memory")->info(
         "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, tiles of {} "

@@ -28,7 +28,7 @@ void ModelSettings::bind(config::Binder& b) {
 void DiffusionSettings::bind(config::Binder& b) {
   b.field("low_mem_level", low_mem_level, one_of({"0", "1", "2", "3", "auto"}),
           "0 keeps everything on the device, 3 holds the least there, auto: the fastest that fits; "
-          "null: 0, or auto with infer.vram_limit");
+          "null: 0, or auto with infer.vram_limit or infer.host_limit");
 }
 
 void InferSettings::bind(config::Binder& b) {
@@ -57,6 +57,10 @@ void InferSettings::bind(config::Binder& b) {
           "tokens at once in a feed-forward; another number may round otherwise; null: by shape");
   b.field("vram_limit", vram_limit,
           "most memory on the device: 6 or 6GiB, 512MiB, 80%; on a CPU, of the process; null: all");
+  b.field("host_limit", host_limit,
+          "most memory of the process on the host, in the same forms; null: all");
+  b.field("strategies", strategies,
+          "memory strategies applied after those of the level, by name; null: none");
   b.field("text_encoder_device", text_encoder_device, one_of({"cpu"}),
           "cpu: compute the prompt there; null: on the device");
   b.field("prompt_cache", prompt_cache,
@@ -132,12 +136,12 @@ void Settings::bind(config::Binder& b) {
 
 namespace {
 
-/// infer.vram_limit as people write it.
-memory::MemoryLimit parse_limit(const std::string& text) {
+/// A limit as people write it.
+memory::MemoryLimit parse_limit(const std::string& key, const std::string& text) {
   const auto bad = [&] {
-    return InputError("infer.vram_limit=" + text +
-                      ": expected an amount of memory such as 6, 6GiB, 512MiB, or a share of the "
-                      "device's such as 80%");
+    return InputError(key + "=" + text +
+                      ": expected an amount of memory such as 6, 6GiB, 512MiB, or a share of "
+                      "what there is such as 80%");
   };
   if (text.ends_with('%')) {
     double percent = 0;
@@ -157,7 +161,7 @@ memory::ComponentStates states_of(const ComponentMemorySettings& settings) {
 
 std::optional<int> level_of(const InferSettings& infer) {
   const auto& level = infer.diffusion.low_mem_level;
-  if (!level) return infer.vram_limit ? std::nullopt : std::optional(0);
+  if (!level) return infer.vram_limit || infer.host_limit ? std::nullopt : std::optional(0);
   return *level == "auto" ? std::nullopt : std::optional(std::stoi(*level));
 }
 
@@ -181,7 +185,11 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.attn_type = infer.attn_type;
   options.threads = infer.threads.value_or(0);
   options.memory.low_mem_level = level_of(infer);
-  if (infer.vram_limit) options.memory.vram_limit = parse_limit(*infer.vram_limit);
+  if (infer.vram_limit)
+    options.memory.vram_limit = parse_limit("infer.vram_limit", *infer.vram_limit);
+  if (infer.host_limit)
+    options.memory.host_limit = parse_limit("infer.host_limit", *infer.host_limit);
+  options.memory.strategies = infer.strategies.value_or(std::vector<std::string>{});
   options.memory.text_encoder = states_of(memory.text_encoder);
   options.memory.transformer = states_of(memory.transformer);
   options.memory.vae = states_of(memory.vae);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "chitu_core/config/binder.h"
 #include "pipelines/engine.h"
@@ -45,7 +46,8 @@ struct InferSettings {
   std::optional<bool> offload_text_encoder, offload_vae, offload_dit, sequential_load;
   std::optional<std::int64_t> prefetch_blocks, activation_chunk;
   std::optional<bool> guidance_interleave;
-  std::optional<std::string> vram_limit;
+  std::optional<std::string> vram_limit, host_limit;
+  std::optional<std::vector<std::string>> strategies;
   std::optional<std::string> text_encoder_device;
   std::optional<std::string> prompt_cache;
   void bind(config::Binder& binder);

@@ -1,0 +1,46 @@
+#include "pipelines/process_size.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "chitu_core/device/device.h"
+
+namespace chitu::pipelines {
+namespace {
+
+/// What text encoders and transformers are made of: products, norms, activations, attention.
+void call_transformer_kernels(at::ScalarType dtype) {
+  const at::Tensor x = at::ones({64, 64}, at::TensorOptions(dtype));
+  const at::Tensor mixed = at::linear(x, x, x[0]);
+  const at::Tensor wide = mixed.to(at::kFloat);
+  at::layer_norm(wide, {64}).mul(wide.square().mean(-1, true).rsqrt()).to(dtype);
+  at::gelu(mixed, "tanh") + at::silu(mixed);
+  const at::Tensor heads = x.view({1, 2, 32, 64});
+  at::scaled_dot_product_attention(heads, heads, heads);
+  at::softmax(at::matmul(heads, heads.transpose(-1, -2)), -1);
+  at::index_select(x, 0, at::zeros({4}, at::kLong));
+  at::cat({x.sin(), x.cos()}, 1);
+}
+
+/// What a VAE is made of: convolutions over time and space, and upsampling.
+void call_vae_kernels(at::ScalarType dtype) {
+  const at::Tensor x = at::ones({1, 16, 3, 16, 16}, at::TensorOptions(dtype));
+  at::silu(at::conv3d(x, at::ones({16, 16, 3, 3, 3}, x.options())));
+  at::conv3d(x, at::ones({16, 16, 1, 1, 1}, x.options()));
+  const at::Tensor picture = x.select(2, 0).contiguous();
+  at::conv2d(picture, at::ones({16, 16, 3, 3}, x.options()));
+  at::upsample_nearest2d(picture, {32, 32});
+}
+
+}  // namespace
+
+std::int64_t process_size(const memory::PlanRequest& choices, bool host_kernels) {
+  if (host_kernels) {
+    const c10::InferenceMode inference;
+    call_transformer_kernels(choices.dtype);
+    call_vae_kernels(choices.vae_dtype);
+  }
+  return device::resident_bytes();
+}
+
+}  // namespace chitu::pipelines
