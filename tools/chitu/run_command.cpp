@@ -1,7 +1,6 @@
 #include "tools/chitu/run_command.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 #include <spdlog/logger.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
 #include "chitu_core/config/yaml_writer.h"
+#include "chitu_core/device/host_allocator.h"
 #include "chitu_core/io/hash.h"
 #include "pipelines/engine.h"
 #include "pipelines/metrics.h"
@@ -75,14 +75,6 @@ void check_output(const pipelines::Request& request, const OutputSettings& outpu
         fmt::format("output.format=png: holds one picture, but request.num_frames is {}; expected "
                     "mp4, gif or frames",
                     request.num_frames));
-}
-
-/// Lets the C library keep the memory of freed activations for the next ones. By default it gives
-/// larger blocks back at once, and the kernel clears the pages of every new one: 12 to 15 % of a
-/// step of 2304 tokens in bfloat16, for no less memory at the peak.
-void keep_freed_memory() {
-  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
 }
 
 bool wants_chdir(const config::Composition& composition) {
@@ -286,7 +278,7 @@ class Run {
 
 int run_command(const EngineCall& call) {
   start_logging(call.composition);
-  keep_freed_memory();
+  device::reuse_host_memory();
   const Interrupt interrupt;
   return Run(call, interrupt).execute();
 }
