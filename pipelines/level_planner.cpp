@@ -2,7 +2,6 @@
 
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/InferenceMode.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -14,13 +13,6 @@
 
 namespace chitu::pipelines {
 namespace {
-
-/// Bytes that libtorch's allocator for CUDA rounds every request up to.
-constexpr std::int64_t kCudaGranule = 512;
-
-std::int64_t host_bytes() {
-  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-}
 
 bool is_at_hand(const std::string& device) {
   const auto names = device::available();
@@ -85,10 +77,10 @@ LevelPlanner::Device LevelPlanner::resolve_device(const EngineOptions& options) 
   device.name = device.computes_on.str();
   device.capacity_bytes = given;
   if (device.computes_on.is_cpu()) {
-    if (!given) device.capacity_bytes = host_bytes();
+    if (!given) device.capacity_bytes = device::memory_room(c10::kCPU).total_bytes;
     return device;
   }
-  device.planned = {.host_kernels = false, .granule = kCudaGranule};
+  device.planned = planned_device(device.computes_on);
   if (!given && is_at_hand(device.name))
     device.capacity_bytes =
         static_cast<std::int64_t>(at::getDeviceAllocator(device.computes_on.type())
