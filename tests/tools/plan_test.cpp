@@ -131,7 +131,8 @@ TEST_CASE("--fit finds sizes that fit, and the next ones do not", "[e2e]") {
 
 TEST_CASE("--explain accounts for the whole peak", "[e2e]") {
   const auto device = GENERATE("sim", "cpu");
-  for (const auto& level : planned({"--explain", std::string("device=") + device}).at("levels")) {
+  const auto explained = planned({"--explain", std::string("device=") + device});
+  for (const auto& level : explained.at("levels")) {
     const auto& peak = level.at("peak");
     std::int64_t sum = peak.at("rest_bytes");
     for (const auto& group : peak.at("held")) sum += group.at("bytes").get<std::int64_t>();
@@ -185,10 +186,10 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
 }
 
 TEST_CASE("a limit on the host's memory says which levels fit, and refuses a run", "[e2e]") {
-  for (const auto& level : planned({"infer.host_limit=1MiB"}).at("levels"))
-    CHECK(level.at("fits") == false);
-  for (const auto& level : planned({"infer.host_limit=1000GiB"}).at("levels"))
-    CHECK(level.at("fits") == true);
+  const auto small = planned({"infer.host_limit=1MiB"});
+  for (const auto& level : small.at("levels")) CHECK(level.at("fits") == false);
+  const auto large = planned({"infer.host_limit=1000GiB"});
+  for (const auto& level : large.at("levels")) CHECK(level.at("fits") == true);
   const TemporaryFolder folder;
   const auto run = chitu({"run", "model.ckpt_dir=" + tiny_model(), "prompt=cat", "width=64",
                           "height=32", "device=sim", "infer.host_limit=1MiB", "hydra.run.dir=run"},
