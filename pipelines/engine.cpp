@@ -18,8 +18,6 @@
 namespace chitu::pipelines {
 namespace {
 
-constexpr int kOutOfMemory = 3;  // exit code
-
 memory::PlanRequest devices_of(const EngineOptions& options) {
   return choices_on(options.device == "sim" ? device::configure_sim(options.sim)
                                             : device::resolve(options.device),
@@ -35,6 +33,7 @@ struct Engine::Impl {
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<Planner> planner{};  ///< made when first asked
   std::optional<PlanChoice> choice{};
+  std::optional<Request> chosen_for{};  ///< whose plan was chosen and has not been run yet
   std::optional<DeviceProfile> profile{};
   std::int64_t process_bytes = 0;  ///< before any weights; known when plans are chosen
 
@@ -134,7 +133,8 @@ Request Engine::complete(const PartialRequest& partial) const {
 std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
                                                     const RunOptions& options) {
   const c10::InferenceMode inference;
-  choose_plan(request);
+  if (impl_->chosen_for != request) choose_plan(request);
+  impl_->chosen_for.reset();
   pipeline::TensorDump dump;
   pipeline::Context context{impl_->plan, options.observers, options.stop,
                             options.dump_tensors.empty() ? nullptr : &dump};
@@ -142,7 +142,7 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
     try {
       return impl_->pipeline->run({request, output}, context);
     } catch (const std::exception& error) {
-      if (exit_code(error) != kOutOfMemory || impl_->chooses()) throw;
+      if (exit_code(error) != exit_codes::kOutOfMemory || impl_->chooses()) throw;
       const std::string advice = impl_->what_would_fit(request);
       if (advice.empty()) throw;
       throw OutOfMemoryError(explain(error) + "\n" + advice);
@@ -158,6 +158,7 @@ const memory::MemoryPlan& Engine::choose_plan(const Request& request) {
   impl_->choice = pipelines::choose_plan(impl_->the_planner(), impl_->config, impl_->devices,
                                          request, impl_->budget(), impl_->profile);
   impl_->take(impl_->choice->forecast.plan);
+  impl_->chosen_for = request;
   return impl_->plan;
 }
 

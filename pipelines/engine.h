@@ -71,8 +71,8 @@ class Engine {
   }
 
   /// With low_mem_level auto, a vram_limit or a host_limit: the plan for this request, from what is
-  /// free now. generate() does the same first. Else the plan of the options. With a profile, the
-  /// plan of the least predicted time.
+  /// free now; a generate() of the same request that follows obeys it, any other chooses anew. Else
+  /// the plan of the options. With a profile, the plan of the least predicted time.
   ///
   /// throws  OutOfMemoryError naming the least that would do
   const memory::MemoryPlan& choose_plan(const Request& request);

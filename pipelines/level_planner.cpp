@@ -1,6 +1,5 @@
 #include "pipelines/level_planner.h"
 
-#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -82,10 +81,7 @@ LevelPlanner::Device LevelPlanner::resolve_device(const EngineOptions& options) 
   }
   device.planned = planned_device(device.computes_on);
   if (!given && is_at_hand(device.name))
-    device.capacity_bytes =
-        static_cast<std::int64_t>(at::getDeviceAllocator(device.computes_on.type())
-                                      ->getMemoryInfo(device.computes_on.index())
-                                      .second);
+    device.capacity_bytes = device::memory_room(device.computes_on).total_bytes;
   return device;
 }
 

@@ -21,6 +21,11 @@ constexpr std::int64_t kSmallerTiles[] = {24, 16, 8};
 /// Least times are bounds: less of a gain than this says nothing about the run.
 constexpr double kGain = 0.99;
 
+struct LevelNeed {
+  int low_mem_level;
+  std::int64_t bytes;
+};
+
 class Chooser {
  public:
   Chooser(const Planner& planner, const Request& request, const MemoryBudget& budget)
@@ -67,7 +72,7 @@ class Chooser {
     whole.transformer.residency = memory::Residency::offloaded;
     if (Forecast all = forecast(whole); fits(all)) return all;
     const std::int64_t layers = planner_.pipeline().transformer_layers();
-    // What one layer adds is found by adding one; the rest is checked, not trusted.
+    // Sought by halves: what a layer adds depends on where it lies in the order of allocations.
     std::int64_t low = 0, high = layers;  // low fits, high does not
     while (high - low > 1) {
       memory::MemoryPlan plan = streamed.plan;
@@ -89,50 +94,40 @@ class Chooser {
   const MemoryBudget& budget_;
 };
 
-/// The levels that the device has room for do not fit infer.host_limit.
-[[noreturn]] void refuse_host(const MemoryBudget& budget,
-                              const std::vector<PlanChoice::Rejected>& rejected) {
-  const PlanChoice::Rejected* least = nullptr;
-  std::vector<std::string> levels;
-  for (const auto& level : rejected) {
-    levels.push_back(fmt::format("level {} needs {}", level.low_mem_level,
-                                 format_bytes(level.needed_host_bytes)));
-    if (level.needed_bytes > budget.bytes) {
-      levels.back() += " and is over " + budget.source;
-      continue;
-    }
-    if (!least || level.needed_host_bytes < least->needed_host_bytes) least = &level;
-  }
-  throw OutOfMemoryError(
-      fmt::format("infer.host_limit: {} do not hold this request; the least that does is {}B ({}) "
-                  "at infer.diffusion.low_mem_level={}; {}",
-                  format_bytes(*budget.host_bytes), least->needed_host_bytes,
-                  format_bytes(least->needed_host_bytes), least->low_mem_level, join(levels)));
-}
-
-[[noreturn]] void refuse(const MemoryBudget& budget,
-                         const std::vector<PlanChoice::Rejected>& rejected) {
-  for (const auto& level : rejected)
-    if (level.needed_bytes <= budget.bytes) refuse_host(budget, rejected);
-  const auto least = std::min_element(
-      rejected.begin(), rejected.end(),
-      [](const auto& a, const auto& b) { return a.needed_bytes < b.needed_bytes; });
-  std::vector<std::string> levels;
-  for (const auto& level : rejected)
-    levels.push_back(
-        fmt::format("level {} needs {}", level.low_mem_level, format_bytes(level.needed_bytes)));
+/// One line: what was asked for, the level that needs least, and what each needs.
+[[noreturn]] void refuse(const std::string& source, std::int64_t bytes, const LevelNeed& least,
+                         const std::vector<std::string>& levels) {
   throw OutOfMemoryError(
       fmt::format("{}: {} do not hold this request; the least that does is {}B ({}) at "
                   "infer.diffusion.low_mem_level={}; {}",
-                  budget.source, format_bytes(budget.bytes), least->needed_bytes,
-                  format_bytes(least->needed_bytes), least->low_mem_level, join(levels)));
+                  source, format_bytes(bytes), least.bytes, format_bytes(least.bytes),
+                  least.low_mem_level, join(levels)));
+}
+
+/// No level fits: for want of host memory where the device has room for some, else of the device's.
+[[noreturn]] void refuse(const MemoryBudget& budget,
+                         const std::vector<PlanChoice::Rejected>& rejected) {
+  const auto has_room = [&](const PlanChoice::Rejected& level) {
+    return level.needed_bytes <= budget.bytes;
+  };
+  const bool for_host = std::any_of(rejected.begin(), rejected.end(), has_room);
+  std::optional<LevelNeed> least;
+  std::vector<std::string> levels;
+  for (const auto& level : rejected) {
+    const std::int64_t bytes = for_host ? level.needed_host_bytes : level.needed_bytes;
+    levels.push_back(fmt::format("level {} needs {}", level.low_mem_level, format_bytes(bytes)));
+    const bool counts = !for_host || has_room(level);
+    if (!counts) levels.back() += " and is over " + budget.source;
+    if (counts && (!least || bytes < least->bytes)) least = {level.low_mem_level, bytes};
+  }
+  if (for_host) refuse("infer.host_limit", *budget.host_bytes, *least, levels);
+  refuse(budget.source, budget.bytes, *least, levels);
 }
 
 }  // namespace
 
 std::int64_t needed_bytes(const Forecast& forecast, const MemoryBudget& budget) {
-  const bool on_host = forecast.plan.transformer.device.is_cpu();
-  return budget.base_bytes + (on_host ? forecast.peak_host_bytes : forecast.peak_device_bytes);
+  return budget.base_bytes + forecast.peak_bytes();
 }
 
 std::int64_t needed_host_bytes(const Forecast& forecast, const MemoryBudget& budget) {

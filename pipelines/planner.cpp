@@ -105,8 +105,7 @@ std::int64_t read_by_a_pass(const memory::Component& component,
                             const memory::WeightFormat& format) {
   std::int64_t bytes = component.bytes_in(format);
   component.module().visit_parameters([&](const std::string&, const memory::Parameter& parameter) {
-    if (parameter.gathered)
-      bytes -= parameter.numel() * static_cast<std::int64_t>(at::elementSize(parameter.stored));
+    if (parameter.gathered) bytes -= parameter.stored_bytes();
   });
   return bytes;
 }
@@ -168,7 +167,7 @@ Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Reque
 device::PlannedDevice planned_device(c10::Device device) {
   const bool on_cpu = device.is_cpu() || device.type() == c10::kPrivateUse1;
   // libtorch's caching allocator of accelerators rounds requests up to 512 bytes.
-  return {.host_kernels = on_cpu, .granule = on_cpu ? 1 : 512};
+  return {.host_kernels = on_cpu, .granule = on_cpu ? 1 : 512, .rounds_pinned = !on_cpu};
 }
 
 Planner::Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device)

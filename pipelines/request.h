@@ -33,6 +33,7 @@ struct Request {
   std::optional<double> flow_shift;        ///< of the scheduler; empty = as the checkpoint says
 
   bool guided() const { return guidance_scale > 1.0; }
+  bool operator==(const Request&) const = default;
 };
 
 /// A request as people write it: what is empty follows the checkpoint.

@@ -13,15 +13,15 @@ std::string explain(const std::exception& error) {
 }
 
 int exit_code(const std::exception& error) {
-  if (dynamic_cast<const InputError*>(&error)) return 2;
-  if (dynamic_cast<const OutOfMemoryError*>(&error)) return 3;
-  if (dynamic_cast<const Interrupted*>(&error)) return 130;
+  if (dynamic_cast<const InputError*>(&error)) return exit_codes::kInputError;
+  if (dynamic_cast<const OutOfMemoryError*>(&error)) return exit_codes::kOutOfMemory;
+  if (dynamic_cast<const Interrupted*>(&error)) return exit_codes::kInterrupted;
   try {
     std::rethrow_if_nested(error);
   } catch (const std::exception& cause) {
     return exit_code(cause);
   }
-  return 1;
+  return exit_codes::kFailed;
 }
 
 }  // namespace chitu

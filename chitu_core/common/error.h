@@ -9,6 +9,12 @@
 
 namespace chitu {
 
+/// What a process returns for what ended it.
+namespace exit_codes {
+inline constexpr int kFailed = 1, kInputError = 2, kOutOfMemory = 3;
+inline constexpr int kInterrupted = 130;  ///< as shells have it for Ctrl-C
+}  // namespace exit_codes
+
 /// Root of every error chitu throws on purpose. what() is one sentence the user can act on.
 class Error : public std::runtime_error {
  public:
@@ -54,8 +60,8 @@ decltype(auto) with_context(const std::string& doing, Work&& work) {
 /// The whole chain on one line, outermost first: "stage decode: layer 3: out of memory".
 std::string explain(const std::exception& error);
 
-/// What the command returns for an error: 2, 3 or 130 when the chain holds an InputError, an
-/// OutOfMemoryError or an Interrupted, else 1.
+/// The exit code for an error: that of the InputError, OutOfMemoryError or Interrupted that its
+/// chain holds, else kFailed.
 int exit_code(const std::exception& error);
 
 }  // namespace chitu

@@ -25,9 +25,8 @@ std::int64_t Component::bytes_in(const WeightFormat& format) const {
   if (onloaded_) throw Error("the dtypes of " + name_ + " are in use");
   set_dtypes(*module_, format);
   std::int64_t bytes = 0;
-  module_->visit_parameters([&](const std::string&, const Parameter& parameter) {
-    bytes += parameter.numel() * static_cast<std::int64_t>(at::elementSize(parameter.stored));
-  });
+  module_->visit_parameters(
+      [&](const std::string&, const Parameter& parameter) { bytes += parameter.stored_bytes(); });
   return bytes;
 }
 

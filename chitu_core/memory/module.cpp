@@ -18,6 +18,10 @@ std::int64_t Parameter::numel() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
+std::int64_t Parameter::stored_bytes() const {
+  return numel() * static_cast<std::int64_t>(at::elementSize(stored));
+}
+
 at::Tensor Parameter::for_use() const {
   return c10::isFloat8Type(tensor.scalar_type()) ? tensor.to(dtype) : tensor;
 }

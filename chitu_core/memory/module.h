@@ -40,6 +40,8 @@ struct Parameter {
   at::ScalarType stored = at::kFloat;  ///< what it waits in, once bound: `dtype`, or narrower
 
   std::int64_t numel() const;
+  /// Bytes that it waits in, once bound.
+  std::int64_t stored_bytes() const;
   /// The bound tensor in the dtype that it computes in: itself, or a copy for this use.
   at::Tensor for_use() const;
 };

@@ -40,13 +40,6 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Ten
   for (std::int64_t d = 2; d < x.dim(); ++d) to_channels_last.push_back(d);
   to_channels_last.push_back(1);
 
-  if (x.is_meta()) {  // libtorch's shape function for convolutions is written in Python
-    std::vector<std::int64_t> shape = x.sizes().vec();
-    for (std::size_t d = 0; d < padding.size(); ++d)
-      shape[d + 1] += 2 * padding[d] + 1 - weight.size(static_cast<std::int64_t>(d) + 2);
-    shape.back() = weight.size(0);
-    return at::empty(shape, x.options());
-  }
   const at::Tensor input = x.permute(to_channels_first);
   const std::vector<std::int64_t> ones(padding.size(), 1);
   // The default dispatch would send small clips to an im2col path that is several times slower.

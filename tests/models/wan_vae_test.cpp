@@ -4,6 +4,10 @@
 #include <set>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planning.h"
+#include "chitu_core/device/sim.h"
+#include "chitu_core/memory/weight_source.h"
+#include "chitu_core/memory/weights.h"
 #include "chitu_core/models/wan/vae.h"
 #include "tests/models/wan_vae_reference.h"
 #include "tests/support/catch.h"
@@ -182,13 +186,17 @@ TEST_CASE("the published autoencoder has 73,295,603 weights to decode with", "[m
     CHECK(names.count(name) == 1);
 }
 
-TEST_CASE("shapes come without weights on the meta device", "[models]") {
+TEST_CASE("a plan has the shapes without weights", "[models]") {
   WanVaeConfig config;
   config.latents_mean.assign(16, 0);
   config.latents_std.assign(16, 1);
   AutoencoderKLWan vae(config);
-  memory::bind_meta(vae, at::kBFloat16);
-  const at::Tensor frames = vae.decode(at::zeros({1, 16, 3, 60, 104}, at::kMeta));
+  device::register_sim();
+  const device::Planning planning({});
+  const c10::Device device = device::Planning::device();
+  memory::bind_weights(vae, memory::PlannedWeights(nullptr, at::kFloat), {device, at::kBFloat16});
+  const at::Tensor frames =
+      vae.decode(at::zeros({1, 16, 3, 60, 104}, at::TensorOptions().device(device)));
   CHECK(frames.sizes() == at::IntArrayRef{1, 3, 9, 480, 832});
 }
 

@@ -14,14 +14,6 @@ namespace {
 
 using Catch::ContainsSubstring;
 
-Engine open_on_sim(int level) {
-  EngineOptions options;
-  options.ckpt_dir = fixtures() / "wan-unipc";
-  options.device = "sim";
-  options.memory.low_mem_level = level;
-  return Engine(options);
-}
-
 /// What each stage of one run cost, and what the components brought in.
 struct Costs : pipeline::Observer {
   explicit Costs(Engine& engine) {

@@ -22,6 +22,14 @@ inline Engine open_engine(const std::string& model, const std::string& dtype = "
   return Engine(options);
 }
 
+inline Engine open_on_sim(int level) {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = "sim";
+  options.memory.low_mem_level = level;
+  return Engine(options);
+}
+
 /// A request that takes a fraction of a second.
 inline PartialRequest small_request() {
   PartialRequest request;

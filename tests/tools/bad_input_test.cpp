@@ -17,8 +17,7 @@ using Catch::ContainsSubstring;
 /// A copy of the tiny checkpoint to damage, and an empty folder to work in.
 struct BadInput {
   BadInput() {
-    fs::copy(std::string(CHITU_TEST_DATA) + "/pipelines/wan-unipc", model,
-             fs::copy_options::recursive);
+    fs::copy(tiny_model(), model, fs::copy_options::recursive);
     fs::create_directories(work);
   }
 
@@ -147,7 +146,7 @@ TEST_CASE("flags and subcommands that do not exist are refused", "[e2e]") {
 
 TEST_CASE("tokenize refuses what is no list of texts", "[e2e]") {
   const TemporaryFolder folder;
-  const std::string model = std::string(CHITU_TEST_DATA) + "/pipelines/wan-unipc";
+  const std::string model = tiny_model().string();
   CHECK(chitu({"tokenize", "--ckpt-dir", model}, folder.path(), "{").exit_code == 2);
   CHECK(chitu({"tokenize", "--ckpt-dir", "/nowhere"}, folder.path(), "[]").exit_code == 2);
 }

@@ -19,12 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-std::string tiny_model() { return fmt::format("{}/pipelines/wan-unipc", CHITU_TEST_DATA); }
-
 /// A generation of a fraction of a second, into the folder `run`.
 std::vector<std::string> small_run(const std::vector<std::string>& more) {
   std::vector<std::string> arguments{"run",
-                                     "model.ckpt_dir=" + tiny_model(),
+                                     of_tiny_model(),
                                      "--prompt",
                                      "a red circle, moving right",
                                      "device=cpu",
@@ -78,7 +76,7 @@ TEST_CASE("metrics.json says what was streamed", "[e2e]") {
   const auto streamed =
       nlohmann::json::parse(read_file(folder / "run/metrics.json")).at("streamed");
   const auto layers = [](const char* component) {
-    const auto config = read_file(tiny_model() + "/" + component + "/config.json");
+    const auto config = read_file(tiny_model() / component / "config.json");
     return nlohmann::json::parse(config).at("num_layers").get<int>();
   };
   // Both prompts pass a layer in one stay, and nothing is fetched that no pass needs.
@@ -200,23 +198,21 @@ TEST_CASE("an interrupted run stops within a step and says what it kept", "[e2e]
 
 TEST_CASE("the graph is printed without a prompt and without weights being read", "[e2e]") {
   const TemporaryFolder folder;
-  const auto text = chitu({"graph", "model.ckpt_dir=" + tiny_model()}, folder.path());
+  const auto text = chitu({"graph", of_tiny_model()}, folder.path());
   INFO(text.err);
   CHECK(text.exit_code == 0);
   for (const char* stage :
        {"tokenize", "encode_text", "prepare_latents", "denoise", "decode_latents", "save"})
     CHECK_THAT(text.out, ContainsSubstring(stage));
-  const auto mermaid =
-      chitu({"graph", "--format", "mermaid", "model.ckpt_dir=" + tiny_model()}, folder.path());
+  const auto mermaid = chitu({"graph", "--format", "mermaid", of_tiny_model()}, folder.path());
   CHECK_THAT(mermaid.out, ContainsSubstring("encode_text -->|TextEmbeddings| denoise"));
-  const auto json =
-      chitu({"graph", "--format", "json", "model.ckpt_dir=" + tiny_model()}, folder.path());
+  const auto json = chitu({"graph", "--format", "json", of_tiny_model()}, folder.path());
   CHECK(nlohmann::json::parse(json.out).at("stages").size() == 6);
 }
 
 TEST_CASE("tokenize answers a list of texts with their ids", "[e2e]") {
   const TemporaryFolder folder;
-  const auto run = chitu({"tokenize", "--ckpt-dir", tiny_model()}, folder.path(),
+  const auto run = chitu({"tokenize", "--ckpt-dir", tiny_model().string()}, folder.path(),
                          R"(["a cat", "", "two </s> dogs"])");
   INFO(run.err);
   REQUIRE(run.exit_code == 0);

@@ -15,38 +15,35 @@ namespace {
 using Catch::ContainsSubstring;
 using nlohmann::json;
 
-std::string tiny_model() { return fmt::format("{}/pipelines/wan-unipc", CHITU_TEST_DATA); }
+/// A small request on the simulated device.
+std::vector<std::string> small(const std::vector<std::string>& more) {
+  std::vector<std::string> arguments{"width=64", "height=32", "device=sim", "num_frames=9",
+                                     "num_inference_steps=3"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
 
-/// `chitu plan` of a small request with the tiny model.
+/// `chitu plan` of it.
 Finished plan(const std::vector<std::string>& more) {
   const TemporaryFolder folder;
-  std::vector<std::string> arguments{
-      "plan",         "model.ckpt_dir=" + tiny_model(), "width=64", "height=32", "device=sim",
-      "num_frames=9", "num_inference_steps=3"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
+  std::vector<std::string> arguments = small(more);
+  arguments.insert(arguments.begin(), {"plan", of_tiny_model()});
   return chitu(arguments, folder.path());
 }
 
-json planned(std::vector<std::string> more) {
-  more.insert(more.begin(), {"--format", "json"});
-  const Finished run = plan(more);
-  INFO(run.err);
-  REQUIRE(run.exit_code == 0);
-  return json::parse(run.out);
-}
+json plan_of(const std::vector<std::string>& more) { return planned(small(more)); }
 
 TEST_CASE("a plan on the simulated device is what a run there holds, to the byte", "[e2e]") {
   const std::string prompt = "prompt=a red circle";
-  const auto levels = planned({prompt}).at("levels");
+  const auto levels = plan_of({prompt}).at("levels");
   REQUIRE(levels.size() == 4);
   for (const int level : {0, 1, 2, 3}) {
     CAPTURE(level);
     const TemporaryFolder folder;
-    const auto run =
-        chitu({"run", "model.ckpt_dir=" + tiny_model(), prompt, "width=64", "height=32",
-               "num_frames=9", "num_inference_steps=3", "device=sim", "hydra.run.dir=run",
-               fmt::format("infer.diffusion.low_mem_level={}", level)},
-              folder.path());
+    const auto run = chitu({"run", of_tiny_model(), prompt, "width=64", "height=32", "num_frames=9",
+                            "num_inference_steps=3", "device=sim", "hydra.run.dir=run",
+                            fmt::format("infer.diffusion.low_mem_level={}", level)},
+                           folder.path());
     REQUIRE(run.exit_code == 0);
     const auto metrics = json::parse(read_file(folder / "run/metrics.json"));
     const auto& stages = levels[static_cast<std::size_t>(level)].at("stages");
@@ -58,9 +55,9 @@ TEST_CASE("a plan on the simulated device is what a run there holds, to the byte
 }
 
 TEST_CASE("no prompt is asked for: without one prompts are as long as they may be", "[e2e]") {
-  const auto longest = planned({});
+  const auto longest = plan_of({});
   CHECK(longest.at("longest_prompts") == true);
-  const auto given = planned({"prompt=cat"});
+  const auto given = plan_of({"prompt=cat"});
   CHECK(given.at("longest_prompts") == false);
   const auto flops = [](const json& report) {
     return report.at("levels")[0].at("request").at("flops").get<double>();
@@ -69,7 +66,7 @@ TEST_CASE("no prompt is asked for: without one prompts are as long as they may b
 }
 
 TEST_CASE("a plan for CUDA needs no GPU: bfloat16, and blocks of 512 bytes", "[e2e]") {
-  const auto report = planned({"device=cuda"});
+  const auto report = plan_of({"device=cuda"});
   CHECK(report.at("dtype") == "bfloat16");
   CHECK(report.at("device") == "cuda:0");
   CHECK(report.at("modelled").at("allocator_granule_bytes") == 512);
@@ -80,7 +77,7 @@ TEST_CASE("a plan for CUDA needs no GPU: bfloat16, and blocks of 512 bytes", "[e
 }
 
 TEST_CASE("on the CPU the host is the device", "[e2e]") {
-  const auto report = planned({"device=cpu"});
+  const auto report = plan_of({"device=cpu"});
   CHECK(report.at("device_is_host") == true);
   CHECK(report.at("capacity_bytes") > 0);
   for (const auto& level : report.at("levels")) {
@@ -94,26 +91,26 @@ TEST_CASE("on the CPU the host is the device", "[e2e]") {
 }
 
 TEST_CASE("a capacity says which levels fit", "[e2e]") {
-  const auto levels = planned({}).at("levels");
+  const auto levels = plan_of({}).at("levels");
   CHECK(levels[0].at("fits").is_null());
   const auto most = levels[0].at("peak_device_bytes").get<std::int64_t>();
-  const auto less = planned({fmt::format("device.capacity={}B", most - 1)});
+  const auto less = plan_of({fmt::format("device.capacity={}B", most - 1)});
   for (const auto& level : less.at("levels"))
     CHECK(level.at("fits") == (level.at("peak_device_bytes") < most));
-  const auto enough = planned({fmt::format("device.capacity={}B", most)});
+  const auto enough = plan_of({fmt::format("device.capacity={}B", most)});
   for (const auto& level : enough.at("levels")) CHECK(level.at("fits") == true);
 }
 
 TEST_CASE("--fit finds sizes that fit, and the next ones do not", "[e2e]") {
   const auto peak = [](const std::string& width, const std::string& frames) {
-    return planned({"width=" + width, "height=" + std::to_string(std::stoi(width) / 2),
+    return plan_of({"width=" + width, "height=" + std::to_string(std::stoi(width) / 2),
                     "num_frames=" + frames})
         .at("levels")[1]
         .at("peak_device_bytes")
         .get<std::int64_t>();
   };
   const std::int64_t limit = peak("128", "9");
-  const auto level = planned({"--fit", fmt::format("{}B", limit)}).at("levels")[1];
+  const auto level = plan_of({"--fit", fmt::format("{}B", limit)}).at("levels")[1];
   const auto& largest = level.at("largest");
   const int width = largest.at("picture").at("width"), frames = largest.at("num_frames");
   CHECK(width >= 128);
@@ -123,7 +120,7 @@ TEST_CASE("--fit finds sizes that fit, and the next ones do not", "[e2e]") {
   CHECK(peak("64", std::to_string(frames)) <= limit);
   CHECK(peak("64", std::to_string(frames + 4)) > limit);
 
-  const auto nothing = planned({"--fit", "1KiB"}).at("levels")[3].at("largest");
+  const auto nothing = plan_of({"--fit", "1KiB"}).at("levels")[3].at("largest");
   CHECK(nothing.at("picture").is_null());
   CHECK(nothing.at("num_frames").is_null());
   CHECK_THAT(plan({"--fit", "1KiB"}).out, ContainsSubstring("does not fit"));
@@ -131,7 +128,7 @@ TEST_CASE("--fit finds sizes that fit, and the next ones do not", "[e2e]") {
 
 TEST_CASE("--explain accounts for the whole peak", "[e2e]") {
   const auto device = GENERATE("sim", "cpu");
-  const auto explained = planned({"--explain", std::string("device=") + device});
+  const auto explained = plan_of({"--explain", std::string("device=") + device});
   for (const auto& level : explained.at("levels")) {
     const auto& peak = level.at("peak");
     std::int64_t sum = peak.at("rest_bytes");
@@ -146,7 +143,7 @@ TEST_CASE("--explain accounts for the whole peak", "[e2e]") {
 }
 
 TEST_CASE("the formats say the same", "[e2e]") {
-  const auto bytes = planned({}).at("levels")[2].at("peak_device_bytes").get<std::int64_t>();
+  const auto bytes = plan_of({}).at("levels")[2].at("peak_device_bytes").get<std::int64_t>();
   CHECK_THAT(plan({"--format", "csv"}).out, Catch::StartsWith("low_mem_level,peak_device_bytes,") &&
                                                 ContainsSubstring(fmt::format("\n2,{},", bytes)));
   CHECK_THAT(plan({"--format", "markdown"}).out, ContainsSubstring("| `low_mem_level` | 0 | 1 |"));
@@ -154,7 +151,7 @@ TEST_CASE("the formats say the same", "[e2e]") {
 }
 
 TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
-  const auto all = planned({"--dry"});
+  const auto all = plan_of({"--dry"});
   REQUIRE(all.size() == 4);
   CHECK(all[0].at("strategies").empty());
   CHECK(all[0].at("vae").at("rests_on") == "device");
@@ -170,7 +167,7 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
   CHECK(least.at("vae_tile_latents") == 32);
   CHECK(least.at("prefetch_blocks") == 1);
 
-  const auto one = planned({"--dry", "infer.diffusion.low_mem_level=1", "memory=fp8_e4m3",
+  const auto one = plan_of({"--dry", "infer.diffusion.low_mem_level=1", "memory=fp8_e4m3",
                             "infer.strategies=[text_encoder_streaming]", "infer.offload_vae=true"});
   REQUIRE(one.size() == 1);
   CHECK(one[0].at("low_mem_level") == 1);
@@ -186,13 +183,13 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
 }
 
 TEST_CASE("a limit on the host's memory says which levels fit, and refuses a run", "[e2e]") {
-  const auto small = planned({"infer.host_limit=1MiB"});
+  const auto small = plan_of({"infer.host_limit=1MiB"});
   for (const auto& level : small.at("levels")) CHECK(level.at("fits") == false);
-  const auto large = planned({"infer.host_limit=1000GiB"});
+  const auto large = plan_of({"infer.host_limit=1000GiB"});
   for (const auto& level : large.at("levels")) CHECK(level.at("fits") == true);
   const TemporaryFolder folder;
-  const auto run = chitu({"run", "model.ckpt_dir=" + tiny_model(), "prompt=cat", "width=64",
-                          "height=32", "device=sim", "infer.host_limit=1MiB", "hydra.run.dir=run"},
+  const auto run = chitu({"run", of_tiny_model(), "prompt=cat", "width=64", "height=32",
+                          "device=sim", "infer.host_limit=1MiB", "hydra.run.dir=run"},
                          folder.path());
   CHECK(run.exit_code == 3);
   CHECK_THAT(run.err, ContainsSubstring("infer.host_limit: 1.0 MiB do not hold this request") &&

@@ -5,9 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "chitu_core/common/files.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
 
 namespace chitu::testing {
 namespace fs = std::filesystem;
@@ -52,6 +55,19 @@ Finished chitu(const std::vector<std::string>& arguments, const fs::path& workin
   std::vector<std::string> all{chitu_command()};
   all.insert(all.end(), arguments.begin(), arguments.end());
   return Process(all, working_folder, stdin_text).finish();
+}
+
+fs::path tiny_model() { return fs::path(CHITU_TEST_DATA) / "pipelines/wan-unipc"; }
+
+std::string of_tiny_model() { return "model.ckpt_dir=" + tiny_model().string(); }
+
+nlohmann::json planned(std::vector<std::string> more) {
+  more.insert(more.begin(), {"plan", "--format", "json", of_tiny_model()});
+  const TemporaryFolder folder;
+  const Finished run = chitu(more, folder.path());
+  INFO(run.err);
+  REQUIRE(run.exit_code == 0);
+  return nlohmann::json::parse(run.out);
 }
 
 }  // namespace chitu::testing

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -33,5 +34,12 @@ Finished chitu(const std::vector<std::string>& arguments,
 
 /// The path of the command under test.
 std::string chitu_command();
+
+/// The folder of a checkpoint that runs in a fraction of a second, and the override that names it.
+std::filesystem::path tiny_model();
+std::string of_tiny_model();
+
+/// What `chitu plan` prints as JSON; the rest of its arguments are given.
+nlohmann::json planned(std::vector<std::string> more);
 
 }  // namespace chitu::testing

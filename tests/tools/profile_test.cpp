@@ -15,31 +15,30 @@ using Catch::ContainsSubstring;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-std::string tiny_model() {
-  return fmt::format("model.ckpt_dir={}/pipelines/wan-unipc", CHITU_TEST_DATA);
+/// A small request on a GPU.
+const std::vector<std::string> kSmall{"width=64", "height=32", "num_frames=9", "device=cuda"};
+
+std::vector<std::string> small(const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = kSmall;
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
 }
 
-Finished plan(std::vector<std::string> more) {
+Finished plan(const std::vector<std::string>& more) {
   const TemporaryFolder folder;
-  more.insert(more.begin(),
-              {"plan", tiny_model(), "width=64", "height=32", "num_frames=9", "device=cuda"});
-  return chitu(more, folder.path());
+  std::vector<std::string> arguments = small(more);
+  arguments.insert(arguments.begin(), {"plan", of_tiny_model()});
+  return chitu(arguments, folder.path());
 }
 
-json planned(std::vector<std::string> more) {
-  more.insert(more.end(), {"--format", "json"});
-  const Finished run = plan(more);
-  INFO(run.err);
-  REQUIRE(run.exit_code == 0);
-  return json::parse(run.out);
-}
+json plan_of(const std::vector<std::string>& more) { return planned(small(more)); }
 
 TEST_CASE("every profile that comes along has all figures, and a plan takes it", "[e2e]") {
   int profiles = 0;
   for (const auto& file : fs::directory_iterator(CHITU_SOURCE_DIR "/config/device/profile")) {
     const std::string name = file.path().stem().string();
     CAPTURE(name);
-    const json report = planned({"device/profile=" + name});
+    const json report = plan_of({"device/profile=" + name});
     const json& profile = report.at("profile");
     CHECK_THAT(profile.at("name").get<std::string>(), ContainsSubstring("NVIDIA"));
     CHECK(report.at("capacity_bytes") == profile.at("memory_bytes"));
@@ -56,7 +55,7 @@ TEST_CASE("every profile that comes along has all figures, and a plan takes it",
 }
 
 TEST_CASE("with a profile, every format tells least times and whose they are", "[e2e]") {
-  const json report = planned({"device/profile=rtx4090"});
+  const json report = plan_of({"device/profile=rtx4090"});
   for (const json& level : report.at("levels")) {
     const json& time = level.at("least_time");
     CHECK(time.at("step").at("seconds") > 0);
@@ -78,14 +77,14 @@ TEST_CASE("with a profile, every format tells least times and whose they are", "
 }
 
 TEST_CASE("without a profile nothing is said of time", "[e2e]") {
-  const json report = planned({});
+  const json report = plan_of({});
   CHECK_FALSE(report.contains("profile"));
   CHECK_FALSE(report.at("levels")[0].contains("least_time"));
   CHECK_THAT(plan({}).out, !ContainsSubstring("at least"));
 }
 
 TEST_CASE("a figure of a profile can be overridden, and a wrong one is refused", "[e2e]") {
-  const json report = planned({"device/profile=rtx4090", "device.profile.disk_bandwidth=1e9"});
+  const json report = plan_of({"device/profile=rtx4090", "device.profile.disk_bandwidth=1e9"});
   CHECK(report.at("profile").at("disk_bandwidth") == 1e9);
   const Finished wrong = plan({"device/profile=rtx4090", "device.profile.disk_bandwidth=-1"});
   CHECK(wrong.exit_code == 2);
@@ -104,7 +103,7 @@ TEST_CASE("calibrate writes a profile that a plan takes, and no file twice", "[e
   REQUIRE(run.exit_code == 0);
   CHECK(run.out == "device/profile/here.yaml\n");
   const json report =
-      planned({"--config-dir", folder.path().string(), "device/profile=here", "device=cpu"});
+      plan_of({"--config-dir", folder.path().string(), "device/profile=here", "device=cpu"});
   CHECK(report.at("profile").at("flops").at("float32") > 0);
   CHECK(report.at("levels")[0].at("least_time").at("request_seconds") > 0);
 
@@ -117,7 +116,7 @@ TEST_CASE("calibrate writes a profile that a plan takes, and no file twice", "[e
 TEST_CASE("a run with low_mem_level auto and a profile says what it predicted", "[e2e]") {
   const TemporaryFolder folder;
   const Finished run =
-      chitu({"run", tiny_model(), "prompt=cat", "width=32", "height=32", "num_frames=5",
+      chitu({"run", of_tiny_model(), "prompt=cat", "width=32", "height=32", "num_frames=5",
              "num_inference_steps=2", "device=sim", "infer.diffusion.low_mem_level=auto",
              "device/profile=rtx4090", "hydra.run.dir=out"},
             folder.path());

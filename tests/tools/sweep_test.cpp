@@ -21,7 +21,7 @@ Words sweep(const Words& more) {
               "--prompt",
               "a red circle, moving right",
               "device=cpu",
-              "model.ckpt_dir=" + std::string(CHITU_TEST_DATA) + "/pipelines/wan-unipc",
+              of_tiny_model(),
               "width=32",
               "height=32",
               "num_frames=5",

@@ -6,11 +6,12 @@
 
 #include <cstdlib>
 
+#include "chitu_core/common/error.h"
+
 namespace chitu::tools {
 namespace {
 
 constexpr int kWakeUp = SIGUSR1;  // ends the waiter when the run is over
-constexpr int kInterrupted = 130;
 
 sigset_t watched() {
   sigset_t signals;
@@ -24,7 +25,7 @@ void wait_for_signals(std::stop_source source) {
   while (true) {
     int number = 0;
     if (sigwait(&signals, &number) != 0 || number == kWakeUp) return;
-    if (source.stop_requested()) ::_exit(kInterrupted);
+    if (source.stop_requested()) ::_exit(exit_codes::kInterrupted);
     source.request_stop();
   }
 }

@@ -18,16 +18,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Status = JobResult::Status;
 
-constexpr int kInterrupted = 130;
-
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 void record(JobResult& result, int code, double seconds) {
-  result.status = code == 0              ? Status::done
-                  : code == kInterrupted ? Status::interrupted
-                                         : Status::failed;
+  result.status = code == 0                          ? Status::done
+                  : code == exit_codes::kInterrupted ? Status::interrupted
+                                                     : Status::failed;
   result.code = code;
   result.seconds = seconds;
 }

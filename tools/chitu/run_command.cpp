@@ -168,7 +168,7 @@ class Run {
                       where_stopped(), folder.path().string(), kLogName, kMetricsName));
     } catch (const std::exception& error) {
       logger("run")->error("{}", explain(error));
-      const bool keeps = exit_code(error) != 2;
+      const bool keeps = exit_code(error) != exit_codes::kInputError;
       if (keeps) keep_failure(folder);
       stop_log_file();
       if (!keeps) discard(folder);

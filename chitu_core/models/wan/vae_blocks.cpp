@@ -56,9 +56,7 @@ at::Tensor WanAttentionBlock::forward(const at::Tensor& x) const {
   const at::Tensor qkv = to_qkv_.forward(norm_.forward(x))
                              .view({x.size(0) * x.size(1), 1, x.size(2) * x.size(3), 3 * channels});
   const auto part = [&](std::int64_t index) { return qkv.narrow(-1, index * channels, channels); };
-  const at::Tensor attended =  // libtorch's shape function for attention is written in Python
-      x.is_meta() ? at::empty_like(part(0))
-                  : at::scaled_dot_product_attention(part(0), part(1), part(2));
+  const at::Tensor attended = at::scaled_dot_product_attention(part(0), part(1), part(2));
   return proj_.forward(attended.reshape(x.sizes())).add_(x);
 }
 
