@@ -179,7 +179,8 @@ nlohmann::json to_json(const memory::MemoryPlan& plan) {
           {"vae_tiling", memory::to_string(plan.vae_tiling)},
           {"vae_tile_latents", plan.vae_tile_latents},
           {"guidance_interleave", plan.guidance_interleave},
-          {"prefetch_blocks", plan.prefetch_blocks}};
+          {"prefetch_blocks", plan.prefetch_blocks},
+          {"pin_memory", plan.pin_memory}};
 }
 
 }  // namespace chitu::pipelines

@@ -11,8 +11,9 @@ namespace chitu::device {
 
 /// What a plan pretends to compute on.
 struct PlannedDevice {
-  bool host_kernels = true;  ///< computes with chitu's own kernels for the CPU, as sim does
-  std::int64_t granule = 1;  ///< bytes that its allocator rounds every request up to
+  bool host_kernels = true;    ///< computes with chitu's own kernels for the CPU, as sim does
+  std::int64_t granule = 1;    ///< bytes that its allocator rounds every request up to
+  bool rounds_pinned = false;  ///< requests for pinned memory become powers of two
 };
 
 /// What planned work would hold and move, in bytes; flops counts multiplications and additions of

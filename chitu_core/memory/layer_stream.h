@@ -1,13 +1,17 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Event.h>
+#include <c10/core/Stream.h>
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -34,6 +38,7 @@ struct SpreadLayers {
 struct StreamOptions {
   std::int64_t resident_layers = 0;  ///< stay on the device
   int slots = 2;                     ///< slabs, 2 or more: one computes while the others fill
+  bool pin_memory = true;            ///< slabs of the host are pinned
   bool operator==(const StreamOptions &) const = default;
 };
 
@@ -44,10 +49,13 @@ struct StreamOptions {
 /// `slots`, taken once and used for ever; a thread fills the next free one from
 /// the checkpoint and casts as bind_weights does, so that a streamed weight has
 /// the bits and the alignment of a resident one. Where the device is not the
-/// host, that thread fills slabs of the host and a second one copies these
-/// over, so that disk, copy and arithmetic go on side by side. The walk is
-/// cyclic: behind the last layer comes the first of the next pass. Layers that are resident are
-/// passed by. In a plan nothing is read and no thread runs.
+/// host, that thread fills slabs of the host, pinned ones where the device has
+/// such memory, and a second one has them copied over on a stream of the
+/// device's own, so that disk, copy and arithmetic go on side by side. Copies
+/// and arithmetic wait for each other by events in the device's queues: the
+/// thread that computes waits until a copy is queued, never until it is made.
+/// The walk is cyclic: behind the last layer comes the first of the next pass.
+/// Layers that are resident are passed by. In a plan nothing is read and no thread runs.
 class LayerStream final : public LayerObserver {
  public:
   using Layers = std::vector<std::pair<std::string, Module *>>;
@@ -73,7 +81,8 @@ class LayerStream final : public LayerObserver {
   void begin_passes(std::int64_t passes, StreamObserver *observer = nullptr);
   void end_passes() noexcept;
 
-  /// Waits for the layer's slab and binds its parameters into it.
+  /// Has the device's current stream wait for the layer's slab, and binds the layer's parameters
+  /// into it. On the host it is this call that waits.
   ///
   /// throws  Error when layers are walked out of order or more often than was
   /// said; what failed
@@ -101,29 +110,51 @@ class LayerStream final : public LayerObserver {
   struct Slot {
     at::Tensor slab;         ///< uint8
     std::int64_t turn = -1;  ///< which layer of the walk stands in it, counted over all passes
-    bool ready = false;
+    bool ready = false;      ///< filled, or on a device of its own: the copy is queued
+    /// There: the copy into it was made, and what computed with it is done.
+    std::optional<c10::Event> filled{}, free{};
   };
 
   /// Slabs that one thread fills in turn for whoever takes them.
   struct Stage {
     std::vector<Slot> slots{};
-    std::int64_t filled = 0;  ///< turns that are filled
+    std::int64_t filled = 0;   ///< turns that are filled, or on their way
+    std::int64_t emptied = 0;  ///< turns whose slabs are free again
 
     Slot &of(std::int64_t turn) { return slots[static_cast<std::size_t>(turn) % slots.size()]; }
+    bool has_room() const { return filled - emptied < static_cast<std::int64_t>(slots.size()); }
   };
-  using Work = std::function<void(const Layer &, std::int64_t turn, Slot &)>;
+
+  /// The model's wait for a layer, measured in the device's own queue.
+  struct Stall {
+    std::int64_t turn;
+    StreamEvent::Clock::time_point begin;
+    c10::Event from, to;
+  };
 
   void plan_layer(std::int64_t index, const std::string &name, Module &module);
-  void make_slabs(Stage &stage, c10::Device device, int count) const;
-  /// Fills the stage's slabs as they become free: those of turns before `taken`
-  /// are. With a source, a turn waits for its slab there, and frees it.
+  void make_slabs(const StreamOptions &options);
+  at::Tensor host_slabs(std::int64_t bytes, bool pinned);
   void start_threads();
-  void fill(Stage &stage, const std::int64_t &taken, Stage *source, const Work &work);
+  /// The life of a thread that fills a stage: turn after turn, as soon as there is room for it and
+  /// `is_fed` says so.
+  void work_off(Stage &stage, const std::function<bool()> &is_fed,
+                const std::function<void(std::int64_t)> &work);
+  void read_turn(Stage &stage, std::int64_t turn);
+  void copy_turn(std::int64_t turn);
   void read(const Layer &layer, const at::Tensor &slab) const;
   void copy_over(const Layer &layer, const at::Tensor &from, const at::Tensor &to) const;
   void bring_planned(const Layer &layer);
-  /// Tells the observer what was done for a turn until now. Call with the lock
-  /// held, so that end_passes() ends it.
+  void wait_for_device() noexcept;
+  c10::Stream compute_stream() const;
+  // With the lock held:
+  void hand_over(Stage &stage, std::int64_t turn);
+  void count_brought(const Layer &layer);
+  void wait_in_queue(std::int64_t turn, StreamEvent::Clock::time_point begin,
+                     std::optional<c10::Event> from, std::unique_lock<std::mutex> &lock);
+  /// Tells the observer of the stalls that are over.
+  void tell_stalls() noexcept;
+  /// Tells the observer what was done for a turn until now.
   void tell(StreamEvent::Kind kind, std::int64_t turn, StreamEvent::Clock::time_point begin);
   at::Tensor piece_of(const at::Tensor &slab, const Piece &piece) const;
   const Layer &layer_of(std::int64_t turn) const {
@@ -136,18 +167,20 @@ class LayerStream final : public LayerObserver {
   std::vector<bool> streamed_;  ///< of every layer of the module
   std::vector<Layer> layers_;   ///< those that are streamed
   std::int64_t slab_bytes_ = 0;
+  bool pinned_ = false;                       ///< the slabs of the host
+  std::optional<c10::Stream> copy_stream_{};  ///< where the device is not the host
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Stage on_host_;  ///< without slabs where the device is the host
-  Stage on_device_;
-  std::int64_t computing_ = 0;  ///< turn that computes next or now
+  Stage on_host_;               ///< without slabs where the device is the host
+  Stage on_device_;             ///< emptied: the turn that computes next or now
   std::int64_t last_turn_ = 0;  ///< turns that were announced
   int busy_ = 0;                ///< threads that are filling a slab
   bool stop_ = false;
   std::exception_ptr failure_;
   Traffic traffic_;
   StreamObserver *observer_ = nullptr;
+  std::deque<Stall> stalls_;  ///< that are not known to be over
   std::vector<std::thread> threads_;
 };
 

@@ -53,6 +53,7 @@ struct MemoryConfig {
   std::optional<bool> guidance_interleave;         ///< infer.guidance_interleave
   std::optional<std::int64_t> activation_chunk;    ///< infer.activation_chunk: tokens
   std::optional<std::int64_t> prefetch_blocks;     ///< infer.prefetch_blocks: layers fetched ahead
+  std::optional<bool> pin_memory;                  ///< infer.pin_memory
   ComponentStates text_encoder, transformer, vae;  ///< the group memory
   bool operator==(const MemoryConfig&) const = default;
 };

@@ -84,6 +84,7 @@ void override_entries(MemoryPlan& plan, const MemoryConfig& config) {
   if (config.guidance_interleave) plan.guidance_interleave = *config.guidance_interleave;
   if (config.activation_chunk) plan.activation_chunk = *config.activation_chunk;
   if (config.prefetch_blocks) plan.prefetch_blocks = *config.prefetch_blocks;
+  if (config.pin_memory) plan.pin_memory = *config.pin_memory;
 }
 
 }  // namespace

@@ -51,10 +51,11 @@ struct MemoryPlan {
   bool guidance_interleave = true;
   std::int64_t activation_chunk = 0;  ///< tokens at once in a feed-forward; 0 = by their shape
   std::int64_t prefetch_blocks = 1;   ///< layers that are fetched while an earlier one computes
+  bool pin_memory = true;             ///< pin the host memory that layers pass through
 
   const ComponentPlan& component(std::string_view name) const;
   StreamOptions stream_options(const ComponentPlan& component) const {
-    return {component.resident_layers, static_cast<int>(1 + prefetch_blocks)};
+    return {component.resident_layers, static_cast<int>(1 + prefetch_blocks), pin_memory};
   }
   bool operator==(const MemoryPlan&) const = default;
 };

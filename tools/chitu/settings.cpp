@@ -50,6 +50,8 @@ void InferSettings::bind(config::Binder& b) {
           "bring each component in for its stages alone; null: as the level says");
   b.field("prefetch_blocks", prefetch_blocks, between(1, 64),
           "streamed layers fetched while an earlier one computes; null: 1");
+  b.field("pin_memory", pin_memory,
+          "pin the host memory that streamed layers pass through; null: where the device can");
   b.field("guidance_interleave", guidance_interleave,
           "both guidance branches pass a layer before it goes; false: one after the other; null: "
           "true, unless only false fits");
@@ -197,6 +199,7 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.memory.guidance_interleave = infer.guidance_interleave;
   options.memory.activation_chunk = infer.activation_chunk;
   options.memory.prefetch_blocks = infer.prefetch_blocks;
+  options.memory.pin_memory = infer.pin_memory;
   options.memory.vae_tiling = infer.vae_tiling;
   options.memory.vae_tile_latents = infer.vae_tile_size;
   options.memory.offload_text_encoder = infer.offload_text_encoder;

@@ -7,6 +7,8 @@
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/device/sim/memory.h"
+#include "chitu_core/device/sim/pinned_memory.h"
+#include "chitu_core/device/sim/streams.h"
 
 namespace chitu::device {
 namespace sim {
@@ -14,7 +16,6 @@ namespace {
 
 const c10::Device kDevice(kType, 0);
 
-/// Work is done when a call returns, so streams and events have nothing to order.
 class Guard final : public c10::impl::DeviceGuardImplInterface {
  public:
   c10::DeviceType type() const override { return kType; }
@@ -22,23 +23,34 @@ class Guard final : public c10::impl::DeviceGuardImplInterface {
   c10::Device getDevice() const override { return kDevice; }
   void setDevice(c10::Device) const override {}
   void uncheckedSetDevice(c10::Device) const noexcept override {}
-  c10::Stream getStream(c10::Device) const override { return stream(); }
-  c10::Stream getDefaultStream(c10::Device) const override { return stream(); }
-  c10::Stream getStreamFromGlobalPool(c10::Device, bool) const override { return stream(); }
-  c10::Stream getNewStream(c10::Device, int) const override { return stream(); }
-  c10::Stream exchangeStream(c10::Stream) const override { return stream(); }
   c10::DeviceIndex deviceCount() const noexcept override { return 1; }
-  void record(void**, const c10::Stream&, c10::DeviceIndex, c10::EventFlag) const override {}
-  void block(void*, const c10::Stream&) const override {}
-  bool queryEvent(void*) const override { return true; }
-  void destroyEvent(void*, c10::DeviceIndex) const noexcept override {}
-  bool queryStream(const c10::Stream&) const override { return true; }
-  void synchronizeStream(const c10::Stream&) const override {}
-  void synchronizeEvent(void*) const override {}
-  void synchronizeDevice(c10::DeviceIndex) const override {}
 
- private:
-  static c10::Stream stream() { return c10::Stream(c10::Stream::DEFAULT, kDevice); }
+  c10::Stream getStream(c10::Device) const override { return streams::current(); }
+  c10::Stream getDefaultStream(c10::Device) const override { return streams::default_stream(); }
+  c10::Stream getStreamFromGlobalPool(c10::Device, bool) const override {
+    return streams::from_pool();
+  }
+  c10::Stream getNewStream(c10::Device, int) const override { return streams::from_pool(); }
+  c10::Stream exchangeStream(c10::Stream to) const override { return streams::exchange(to); }
+  bool queryStream(const c10::Stream& stream) const override { return streams::is_idle(stream); }
+  void synchronizeStream(const c10::Stream& stream) const override { streams::wait(stream); }
+  void synchronizeDevice(c10::DeviceIndex) const override { streams::wait_for_all(); }
+
+  void record(void** event, const c10::Stream& stream, c10::DeviceIndex,
+              c10::EventFlag) const override {
+    streams::record(event, stream);
+  }
+  void block(void* event, const c10::Stream& stream) const override {
+    streams::block(stream, event);
+  }
+  bool queryEvent(void* event) const override { return streams::has_come(event); }
+  void synchronizeEvent(void* event) const override { streams::wait_for(event); }
+  void destroyEvent(void* event, c10::DeviceIndex) const noexcept override {
+    streams::destroy(event);
+  }
+  double elapsedTime(void* from, void* to, c10::DeviceIndex) const override {
+    return streams::elapsed_ms(from, to);
+  }
 };
 C10_REGISTER_GUARD_IMPL(PrivateUse1, Guard);
 
@@ -49,6 +61,8 @@ class Hooks final : public at::PrivateUse1HooksInterface {
   bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
   void init() const override {}
   c10::DeviceIndex deviceCount() const override { return 1; }
+  c10::Allocator* getPinnedMemoryAllocator() const override { return &PinnedMemory::instance(); }
+  bool isPinnedPtr(const void* data) const override { return PinnedMemory::instance().holds(data); }
 };
 
 }  // namespace

@@ -91,17 +91,14 @@ void Memory::copy_data(void *to, const void *from, std::size_t bytes) const {
   std::memcpy(to, from, bytes);
 }
 
+void Memory::book_copy(std::int64_t bytes, bool to_device) {
+  const std::lock_guard lock(mutex_);
+  (to_device ? traffic_.h2d_copies : traffic_.d2h_copies) += 1;
+  (to_device ? traffic_.h2d_bytes : traffic_.d2h_bytes) += bytes;
+  TORCH_CHECK(!strikes(faults_.copy), "sim: a copy of ", bytes, " bytes failed");
+}
+
 void Memory::transfer(std::int64_t bytes, bool to_device, const std::function<void()> &copy) {
-  if (auto *books = Planning::Books::current()) {
-    books->count_copy(bytes, to_device);
-    return;
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    (to_device ? traffic_.h2d_copies : traffic_.d2h_copies) += 1;
-    (to_device ? traffic_.h2d_bytes : traffic_.d2h_bytes) += bytes;
-    TORCH_CHECK(!strikes(faults_.copy), "sim: a copy of ", bytes, " bytes failed");
-  }
   Lane &lane = to_device ? h2d_ : d2h_;
   if (!lane.bytes_per_second) return copy();
   const std::lock_guard turn(lane.busy);

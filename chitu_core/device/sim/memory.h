@@ -26,10 +26,11 @@ class Memory final : public c10::DeviceAllocator {
   /// throws  c10::OutOfMemoryError "sim: out of memory: asked ..., used ...,
   /// free ... of ..."
   c10::DataPtr adopt(c10::DataPtr host, std::int64_t bytes);
-  /// Books a copy between host and device, makes it, and takes as long as its
-  /// lane needs.
+  /// Books a copy between host and device that is about to be made.
   ///
   /// throws  c10::Error for an injected fault
+  void book_copy(std::int64_t bytes, bool to_device);
+  /// Makes it, and takes as long as its lane needs.
   void transfer(std::int64_t bytes, bool to_device, const std::function<void()> &copy);
 
   c10::DataPtr allocate(std::size_t bytes) override;

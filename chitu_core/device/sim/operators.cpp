@@ -8,7 +8,9 @@
 
 #include "chitu_core/device/planning_books.h"
 #include "chitu_core/device/sim/boxed.h"
+#include "chitu_core/device/sim/pinned_memory.h"
 #include "chitu_core/device/sim/planned_call.h"
+#include "chitu_core/device/sim/streams.h"
 #include "chitu_core/device/sim/tensors.h"
 
 namespace chitu::device::sim {
@@ -106,6 +108,7 @@ class Call {
 
 void run_on_cpu(const c10::OperatorHandle &op, c10::DispatchKeySet, torch::jit::Stack *stack) {
   if (planning()) return run_planned(op, stack);
+  streams::wait(streams::current());  // operators run here, behind what a side stream was given
   Call call(op);
   replace_arguments(op, stack, call);
   call.check();
@@ -142,17 +145,43 @@ at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides,
                                            dtype.value_or(at::kFloat));
 }
 
-at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool) {
-  const auto copy = [&] {
-    at::Tensor target = is_sim(to) ? on_cpu(to) : to;
-    target.copy_(is_sim(from) ? on_cpu(from) : from);
+/// A copy whose tensors live until it is made.
+std::function<void()> copy_of(const at::Tensor &from, const at::Tensor &to) {
+  return [source = is_sim(from) ? on_cpu(from) : from, target = is_sim(to) ? on_cpu(to) : to] {
+    const c10::InferenceMode inference;  // side streams have threads of their own
+    target.copy_(source);
   };
-  if (planning())
+}
+
+/// Between host and device: later, where a GPU would do so, else at once.
+void transfer(const at::Tensor &from, const at::Tensor &to, bool non_blocking) {
+  Memory &memory = Memory::instance();
+  const auto bytes = static_cast<std::int64_t>(to.nbytes());
+  const bool to_device = is_sim(to);
+  memory.book_copy(bytes, to_device);
+  const at::Tensor &on_host = to_device ? from : to;
+  const c10::Stream stream = streams::current();
+  auto copy = copy_of(from, to);
+  if (streams::is_side(stream)) {
+    streams::enqueue(stream, [&memory, bytes, to_device, copy = std::move(copy)] {
+      memory.transfer(bytes, to_device, copy);
+    });
+    if (!non_blocking || !PinnedMemory::instance().holds(on_host.const_data_ptr()))
+      streams::wait(stream);
+  } else {
+    memory.transfer(bytes, to_device, copy);
+  }
+}
+
+at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool non_blocking) {
+  if (planning()) {
     plan_copy(from, to);
-  else if (is_sim(from) == is_sim(to))
-    copy();
-  else
-    Memory::instance().transfer(static_cast<std::int64_t>(to.nbytes()), is_sim(to), copy);
+  } else if (is_sim(from) == is_sim(to)) {
+    streams::wait(streams::current());
+    copy_of(from, to)();
+  } else {
+    transfer(from, to, non_blocking);
+  }
   return to;
 }
 
