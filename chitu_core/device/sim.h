@@ -35,11 +35,12 @@ struct SimTraffic {
 };
 SimTraffic sim_traffic();
 
-/// Makes one call fail, for tests of what happens then: the allocation or the copy with this
-/// number, counted from 1 from now on; 0 = none.
+/// Makes one call fail, for tests of what happens then: the allocation, the copy or the pinning of
+/// host memory with this number, counted from 1 from now on; 0 = none.
 struct SimFaults {
   std::int64_t allocation = 0;
   std::int64_t copy = 0;
+  std::int64_t pinning = 0;
 };
 void inject_sim_faults(const SimFaults& faults);
 

@@ -133,11 +133,16 @@ at::Tensor LayerStream::piece_of(const at::Tensor &slab, const Piece &piece) con
       .view(piece.parameter->shape);
 }
 
-void LayerStream::begin_passes(std::int64_t passes, StreamObserver *observer) {
-  std::unique_lock lock(mutex_);
-  last_turn_ = 0;  // nothing new starts
+/// Starts nothing new, and waits until threads and device have done what was begun.
+void LayerStream::settle(std::unique_lock<std::mutex> &lock) noexcept {
+  last_turn_ = 0;
   changed_.wait(lock, [&] { return busy_ == 0; });
   wait_for_device();
+}
+
+void LayerStream::begin_passes(std::int64_t passes, StreamObserver *observer) {
+  std::unique_lock lock(mutex_);
+  settle(lock);
   for (Stage *stage : {&on_host_, &on_device_}) {
     for (Slot &slot : stage->slots) slot.ready = false;
     stage->filled = stage->emptied = 0;
@@ -150,8 +155,8 @@ void LayerStream::begin_passes(std::int64_t passes, StreamObserver *observer) {
 }
 
 void LayerStream::end_passes() noexcept {
-  const std::lock_guard lock(mutex_);
-  wait_for_device();
+  std::unique_lock lock(mutex_);
+  settle(lock);
   tell_stalls();
   observer_ = nullptr;
 }
@@ -264,7 +269,6 @@ void LayerStream::read_turn(Stage &stage, std::int64_t turn) {
   read(layer_of(turn), slot.slab);
   const std::lock_guard lock(mutex_);
   tell(StreamEvent::Kind::disk_read, turn, begin);
-  if (&stage == &on_device_) count_brought(layer_of(turn));
   hand_over(stage, turn);
 }
 
@@ -288,7 +292,6 @@ void LayerStream::copy_turn(std::int64_t turn) {
   to.filled->synchronize();
   const std::lock_guard lock(mutex_);
   tell(StreamEvent::Kind::host_to_device, turn, begin);
-  count_brought(layer);
   from.ready = false;
   ++on_host_.emptied;
 }
@@ -299,6 +302,7 @@ void LayerStream::hand_over(Stage &stage, std::int64_t turn) {
   slot.turn = turn;
   slot.ready = true;
   ++stage.filled;
+  if (&stage == &on_device_) count_brought(layer_of(turn));
   changed_.notify_all();
 }
 

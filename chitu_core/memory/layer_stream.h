@@ -59,7 +59,7 @@ struct StreamOptions {
 class LayerStream final : public LayerObserver {
  public:
   using Layers = std::vector<std::pair<std::string, Module *>>;
-  /// What has gone over to the device since the stream began.
+  /// What has gone over to the device, or is on its way, since the stream began.
   struct Traffic {
     std::int64_t layers = 0;
     std::int64_t bytes = 0;
@@ -148,6 +148,7 @@ class LayerStream final : public LayerObserver {
   void wait_for_device() noexcept;
   c10::Stream compute_stream() const;
   // With the lock held:
+  void settle(std::unique_lock<std::mutex> &lock) noexcept;
   void hand_over(Stage &stage, std::int64_t turn);
   void count_brought(const Layer &layer);
   void wait_in_queue(std::int64_t turn, StreamEvent::Clock::time_point begin,

@@ -1,12 +1,14 @@
 #include "chitu_core/memory/layer_stream.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/device/sim.h"
 #include "chitu_core/memory/component.h"
 #include "tests/memory/toy_module.h"
 #include "tests/support/catch.h"
@@ -24,32 +26,41 @@ struct Toy {
   testing::TemporaryFolder folder;
 };
 
+/// The host, where slabs are filled at once, and a device to which they are copied.
+c10::Device host_or_sim() {
+  return GENERATE(0, 1) == 0 ? c10::Device(c10::kCPU) : device::configure_sim({});
+}
+
+at::Tensor on_cpu(const at::Tensor& tensor) { return tensor.to(at::kCPU); }
+
 TEST_CASE("a streamed layer has the bits and the alignment of a resident one", "[memory]") {
   const auto [stored, computed] =
       GENERATE(std::pair(at::kFloat, at::kFloat), std::pair(at::kFloat, at::kBFloat16),
                std::pair(at::kBFloat16, at::kFloat), std::pair(at::kHalf, at::kHalf));
+  const c10::Device device = host_or_sim();
+  const c10::InferenceMode inference;
   const Toy toy(stored);
   auto resident = toy.open();
   resident.onload({c10::kCPU, computed});
   auto streamed = toy.open();
-  streamed.onload_streamed({c10::kCPU, computed});
+  streamed.onload_streamed({device, computed});
   const ToyModel& expected = resident.model();
   const ToyModel& model = streamed.model();
-  CHECK(at::equal(model.bias.tensor, expected.bias.tensor));
+  CHECK(at::equal(on_cpu(model.bias.tensor), expected.bias.tensor));
 
   LayerObserver* observer = streamed.begin_passes(3);
   for (int pass = 0; pass < 3; ++pass) {
     observer->before_layer(0);
     CHECK_FALSE(model.second.weight.tensor.defined());
-    CHECK(at::equal(model.first.weight.tensor, expected.first.weight.tensor));
-    CHECK(at::equal(model.first.scale.tensor, expected.first.scale.tensor));
+    CHECK(at::equal(on_cpu(model.first.weight.tensor), expected.first.weight.tensor));
+    CHECK(at::equal(on_cpu(model.first.scale.tensor), expected.first.scale.tensor));
     CHECK(model.first.scale.tensor.scalar_type() == at::kFloat);
     for (const at::Tensor& tensor : {model.first.weight.tensor, model.first.scale.tensor})
       CHECK(reinterpret_cast<std::uintptr_t>(tensor.data_ptr()) % 64 == 0);
     observer->after_layer(0);
     CHECK_FALSE(model.first.weight.tensor.defined());
     observer->before_layer(1);
-    CHECK(at::equal(model.second.weight.tensor, expected.second.weight.tensor));
+    CHECK(at::equal(on_cpu(model.second.weight.tensor), expected.second.weight.tensor));
     observer->after_layer(1);
   }
   // Nothing is fetched beyond the passes that were announced.
@@ -59,9 +70,11 @@ TEST_CASE("a streamed layer has the bits and the alignment of a resident one", "
 }
 
 TEST_CASE("a walk that was broken off can begin anew", "[memory]") {
+  const c10::Device device = host_or_sim();
+  const c10::InferenceMode inference;
   const Toy toy;
   auto streamed = toy.open();
-  streamed.onload_streamed({});
+  streamed.onload_streamed({device});
   for (int round = 0; round < 50; ++round) {
     LayerObserver* observer = streamed.begin_passes(4);
     for (int layer = 0; layer < round % 4; ++layer) {
@@ -82,12 +95,14 @@ TEST_CASE("a walk that was broken off can begin anew", "[memory]") {
 
 TEST_CASE("a read that fails is told to the layer that needs it, and the next walk works",
           "[memory]") {
+  const c10::Device device = host_or_sim();
+  const c10::InferenceMode inference;
   const Toy toy;
   const auto file = toy.folder / "model.safetensors";
   const auto size = std::filesystem::file_size(file);
   auto streamed = toy.open();
   const std::string bytes = read_file(file);
-  streamed.onload_streamed({});
+  streamed.onload_streamed({device});
   std::filesystem::resize_file(file, size - 30);
   LayerObserver* observer = streamed.begin_passes(1);
   CHECK_THROWS_WITH(
@@ -105,6 +120,54 @@ TEST_CASE("a read that fails is told to the layer that needs it, and the next wa
     observer->before_layer(layer);
     observer->after_layer(layer);
   }
+}
+
+/// One pass over the toy's layers: the weights of both, on the CPU.
+std::vector<at::Tensor> walk(ModelComponent<ToyModel>& streamed) {
+  std::vector<at::Tensor> weights;
+  LayerObserver* observer = streamed.begin_passes(1);
+  for (int layer = 0; layer < 2; ++layer) {
+    observer->before_layer(layer);
+    auto& linear = layer == 0 ? streamed.model().first : streamed.model().second;
+    weights.push_back(on_cpu(linear.weight.tensor));
+    observer->after_layer(layer);
+  }
+  return weights;
+}
+
+TEST_CASE("a copy that fails is told to the layer that needs it, and the next walk works",
+          "[memory]") {
+  const c10::Device device = device::configure_sim({});
+  const c10::InferenceMode inference;
+  const Toy toy;
+  auto streamed = toy.open();
+  streamed.onload_streamed({device});
+  device::inject_sim_faults({.copy = 2});
+  CHECK_THROWS_WITH(walk(streamed), Catch::ContainsSubstring("copy"));
+  device::inject_sim_faults({});
+  const auto weights = walk(streamed);
+  auto resident = toy.open();
+  resident.onload({c10::kCPU, at::kFloat});
+  CHECK(at::equal(weights[0], resident.model().first.weight.tensor));
+  CHECK(at::equal(weights[1], resident.model().second.weight.tensor));
+}
+
+TEST_CASE("layers pass through pageable memory where none can be pinned, or none shall be",
+          "[memory]") {
+  const c10::Device device = device::configure_sim({});
+  const c10::InferenceMode inference;
+  const Toy toy;
+  auto pinned = toy.open();
+  pinned.onload_streamed({device});
+  const auto expected = walk(pinned);
+  const bool wanted = GENERATE(true, false);
+  device::inject_sim_faults({.pinning = 1});
+  auto pageable = toy.open();
+  pageable.onload_streamed({device}, {.pin_memory = wanted});
+  device::inject_sim_faults({});
+  const auto weights = walk(pageable);
+  CHECK(at::equal(weights[0], expected[0]));
+  CHECK(at::equal(weights[1], expected[1]));
 }
 
 }  // namespace

@@ -98,6 +98,11 @@ void Memory::book_copy(std::int64_t bytes, bool to_device) {
   TORCH_CHECK(!strikes(faults_.copy), "sim: a copy of ", bytes, " bytes failed");
 }
 
+void Memory::book_pinning(std::int64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  TORCH_CHECK(!strikes(faults_.pinning), "sim: pinning ", bytes, " bytes failed");
+}
+
 void Memory::transfer(std::int64_t bytes, bool to_device, const std::function<void()> &copy) {
   Lane &lane = to_device ? h2d_ : d2h_;
   if (!lane.bytes_per_second) return copy();

@@ -30,7 +30,9 @@ class Memory final : public c10::DeviceAllocator {
   ///
   /// throws  c10::Error for an injected fault
   void book_copy(std::int64_t bytes, bool to_device);
-  /// Makes it, and takes as long as its lane needs.
+  /// throws  c10::Error for an injected fault
+  void book_pinning(std::int64_t bytes);
+  /// Makes a copy that was booked, and takes as long as its lane needs.
   void transfer(std::int64_t bytes, bool to_device, const std::function<void()> &copy);
 
   c10::DataPtr allocate(std::size_t bytes) override;

@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "chitu_core/device/sim/memory.h"
+
 namespace chitu::device::sim {
 namespace {
 
@@ -21,6 +23,7 @@ PinnedMemory& PinnedMemory::instance() {
 }
 
 c10::DataPtr PinnedMemory::allocate(std::size_t bytes) {
+  Memory::instance().book_pinning(static_cast<std::int64_t>(bytes));
   auto* block = new Block{c10::GetCPUAllocator()->allocate(bytes)};
   void* data = block->host.get();
   const std::lock_guard lock(mutex_);
