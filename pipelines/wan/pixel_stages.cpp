@@ -2,6 +2,7 @@
 
 #include "chitu_core/device/planning.h"
 #include "chitu_core/device/traffic.h"
+#include "chitu_core/models/wan/vae_blended_tiles.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 #include "pipelines/wan/stages.h"
 
@@ -9,48 +10,60 @@ namespace chitu::pipelines::wan {
 
 namespace {
 
-/// Takes decoded chunks as they come. As pictures they need a quarter of what they need as float32,
-/// so only a dump keeps them as they are.
-class Frames {
+/// Takes decoded parts to the host as they come. As pictures they need a quarter of what they need
+/// as float32, so only a dump keeps them as they are.
+class Pictures final : public models::FrameSink {
  public:
-  explicit Frames(pipeline::Context& context) : context_(context) {}
-
-  void add(const at::Tensor& decoded) {
-    pictures_.push_back(device::move_to(models::frames_to_uint8(decoded), device::host()));
-    if (context_.dump) decoded_.push_back(decoded.to(at::kCPU, at::kFloat));
-    context_.check_stop();
+  /// shape  [1, 3, F, H, W] of the clip
+  Pictures(pipeline::Context& context, const std::vector<std::int64_t>& shape)
+      : context_(context),
+        pictures_(at::empty({shape[2], shape[3], shape[4], 3},
+                            at::TensorOptions().dtype(at::kByte).device(device::host()))) {
+    if (context.dump) decoded_ = at::empty(shape, at::kFloat);
   }
 
-  pipeline::Frames take() {
-    if (context_.dump) context_.keep("decoded", at::cat(decoded_, 2));
-    pipeline::Frames frames{at::cat(pictures_)};
-    context_.keep("frames", frames.frames);
-    return frames;
+  void take(const models::DecodedPart& part) override {
+    part.place_in(pictures_, 0)
+        .copy_(device::move_to(models::frames_to_uint8(part.frames), device::host()));
+    if (context_.dump) part.place_in(decoded_, 2).copy_(part.frames.to(at::kCPU, at::kFloat));
+  }
+
+  void check_stop() override { context_.check_stop(); }
+
+  pipeline::Frames finish() const {
+    if (context_.dump) context_.keep("decoded", decoded_);
+    context_.keep("frames", pictures_);
+    return {pictures_};
   }
 
  private:
   pipeline::Context& context_;
-  std::vector<at::Tensor> pictures_, decoded_;
+  at::Tensor pictures_;  ///< [F, H, W, 3] uint8 on the host
+  at::Tensor decoded_;   ///< [1, 3, F, H, W] float32 on the host, for a dump
 };
+
+void decode(const models::AutoencoderKLWan& vae, const at::Tensor& latents,
+            const memory::MemoryPlan& plan, models::FrameSink& sink) {
+  switch (plan.vae_tiling) {
+    case memory::VaeTiling::off:
+      return vae.decode(latents, sink);
+    case memory::VaeTiling::exact:
+      return models::decode_exact_tiles(vae, latents, plan.vae_tile_latents, sink);
+    case memory::VaeTiling::blend:
+      return models::decode_blended_tiles(vae, latents, {}, sink);
+  }
+}
 
 }  // namespace
 
 pipeline::Frames DecodeLatents::run(const pipeline::Latents& input,
                                     pipeline::Context& context) const {
+  const models::AutoencoderKLWan& model = vae->model();
   const at::Tensor latents = device::move_to(input.latents, context.plan.vae.device);
-  Frames frames(context);
-  const auto& plan = context.plan;
-  if (plan.vae_tiling != memory::VaeTiling::off) {
-    if (context.dump) context.keep("vae_input", vae->model().denormalize(latents));
-    frames.add(plan.vae_tiling == memory::VaeTiling::exact
-                   ? models::decode_exact_tiles(vae->model(), latents, plan.vae_tile_latents)
-                   : models::decode_blended_tiles(vae->model(), latents, {}));
-    return frames.take();
-  }
-  models::WanVaeDecoding decoding(vae->model(), latents);
-  context.keep("vae_input", decoding.vae_input());
-  while (const auto chunk = decoding.next_chunk()) frames.add(*chunk);
-  return frames.take();
+  if (context.dump) context.keep("vae_input", model.denormalize(latents));
+  Pictures pictures(context, model.frames_shape(latents));
+  decode(model, latents, context.plan, pictures);
+  return pictures.finish();
 }
 
 }  // namespace chitu::pipelines::wan

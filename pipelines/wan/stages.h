@@ -95,7 +95,8 @@ struct Denoise {
   static void keep_schedule(const models::Scheduler& walk, pipeline::Context& context);
 };
 
-/// Turns latents into pictures, chunk by chunk, or in tiles where the plan says so.
+/// Turns latents into pictures, chunk by chunk, or in tiles where the plan says so. What is decoded
+/// goes to the host at once.
 struct DecodeLatents {
   using Inputs = std::tuple<pipeline::Latents>;
   using Output = pipeline::Frames;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string>
 
 #include "chitu_core/models/wan/vae.h"
@@ -10,9 +12,9 @@ namespace chitu::models {
 /// One case of tests/data/vae: a tiny autoencoder and what diffusers decodes with it.
 struct VaeCase {
   explicit VaeCase(const std::string& name, at::ScalarType dtype = at::kFloat)
-      : folder(std::string(CHITU_TEST_DATA) + "/vae/" + name),
-        vae(WanVaeConfig::from_json(io::JsonObject::read(folder + "/config.json"))),
-        reference(folder + "/reference.safetensors") {
+      : folder(fmt::format("{}/vae/{}", CHITU_TEST_DATA, name)),
+        vae(WanVaeConfig::from_json(io::JsonObject::read(fmt::format("{}/config.json", folder)))),
+        reference(fmt::format("{}/reference.safetensors", folder)) {
     memory::bind_weights(vae, memory::FileWeights(folder), {c10::kCPU, dtype});
   }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/models/wan/vae_blended_tiles.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 #include "tests/models/wan_vae_reference.h"
 #include "tests/support/catch.h"

@@ -6,6 +6,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/device/sim.h"
 #include "chitu_core/io/safetensors.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
@@ -320,6 +321,31 @@ TEST_CASE("a run stops within a step of being asked to", "[pipelines]") {
   CHECK_THROWS_AS(engine.generate(engine.complete(small_request()), {}, options), Interrupted);
   CHECK(recorder.steps == 1);
   CHECK(recorder.stages.back() == "denoise");
+}
+
+TEST_CASE("a decode in tiles stops before its next chunk", "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = "sim";
+  options.memory.vae_tiling = GENERATE(memory::VaeTiling::exact, memory::VaeTiling::blend);
+  Engine engine(options);
+  struct StopAtDecode final : pipeline::Observer {
+    void stage_begin(std::string_view stage) override {
+      if (stage != "decode_latents") return;
+      source.request_stop();
+      d2h_bytes = device::sim_traffic().d2h_bytes;
+    }
+    std::stop_source source;
+    std::int64_t d2h_bytes = 0;
+  } stop;
+  Engine::RunOptions run;
+  run.observers = {&stop};
+  run.stop = stop.source.get_token();
+  auto request = small_request();
+  request.width = 272;
+  CHECK_THROWS_AS(engine.generate(engine.complete(request), {}, run), Interrupted);
+  CHECK(device::sim_traffic().d2h_bytes == stop.d2h_bytes);  // no picture came of it
+  engine.generate(engine.complete(request), {}, {});
 }
 
 TEST_CASE("what a model cannot do is refused with the nearest that it can", "[pipelines]") {

@@ -25,17 +25,23 @@ struct Peaks final : pipeline::Observer {
   std::vector<std::pair<std::string, std::int64_t>> bytes;
 };
 
-/// Plans what the engine would run, runs it, and compares the two.
-void check_plan(const EngineOptions& options, const PartialRequest& partial) {
+/// Plans what the engine would run.
+Forecast forecast_for(const EngineOptions& options, const Engine& engine, const Request& request) {
   const ModelFolder folder = ModelFolder::open(options.ckpt_dir);
-  Engine engine(options);
-  const Request request = engine.complete(partial);
   const c10::Device sim = engine.plan().transformer.device;
   const Planner planner(Registry<PipelineFamily>::instance()
                             .find(folder.class_name)
                             ->open(folder, {.device = sim, .for_plan = true}),
                         {});
-  const Forecast forecast = planner.forecast(request, engine.plan());
+  return planner.forecast(request, engine.plan());
+}
+
+/// Plans what the engine would run, runs it, and compares the two.
+void check_plan(const EngineOptions& options, const PartialRequest& partial) {
+  Engine engine(options);
+  const Request request = engine.complete(partial);
+  const c10::Device sim = engine.plan().transformer.device;
+  const Forecast forecast = forecast_for(options, engine, request);
 
   Peaks peaks(sim);
   const device::SimTraffic before = device::sim_traffic();
@@ -90,6 +96,29 @@ TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipel
   } catch (const std::exception& error) {
     FAIL(explain(error));
   }
+}
+
+TEST_CASE("of a longer clip, tiled decoding holds latents on the device, pictures on the host",
+          "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = "sim";
+  options.memory.vae_tiling = memory::VaeTiling::exact;
+  options.memory.vae_tile_latents = 8;
+  const Engine engine(options);
+  auto request = small_request();
+  request.width = request.height = 256;
+  const auto decode_of = [&](int frames) {
+    request.num_frames = frames;
+    const Forecast forecast = forecast_for(options, engine, engine.complete(request));
+    REQUIRE(forecast.stages.back().name == "decode_latents");
+    return forecast.stages.back().use;
+  };
+  const auto shorter = decode_of(81), longer = decode_of(121);
+  // Latents have 16 channels, what the low-resolution part makes of them kHidden, in float32.
+  constexpr std::int64_t kHidden = 8, kLatentFrames = 10;
+  CHECK(longer.peak_device - shorter.peak_device == kLatentFrames * 32 * 32 * (16 + kHidden) * 4);
+  CHECK(longer.peak_host - shorter.peak_host == 40 * 256 * 256 * 3);
 }
 
 }  // namespace

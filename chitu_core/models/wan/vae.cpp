@@ -14,6 +14,12 @@ namespace {
 /// Elements of a chunk's largest activation up to which chunks grow: 8 MiB in float32.
 constexpr std::int64_t kChunkElements = 1 << 21;
 
+void check_latents(const at::Tensor& latents, std::int64_t z_dim) {
+  if (latents.dim() != 5 || latents.size(1) != z_dim || latents.numel() == 0)
+    throw ShapeError(fmt::format("vae: expected latents [B, {}, T, h, w], got [{}]", z_dim,
+                                 fmt::join(latents.sizes(), ", ")));
+}
+
 }  // namespace
 
 AutoencoderKLWan::AutoencoderKLWan(const WanVaeConfig& config)
@@ -23,9 +29,7 @@ AutoencoderKLWan::AutoencoderKLWan(const WanVaeConfig& config)
 }
 
 at::Tensor AutoencoderKLWan::denormalize(const at::Tensor& latents) const {
-  if (latents.dim() != 5 || latents.size(1) != config_.z_dim || latents.numel() == 0)
-    throw ShapeError(fmt::format("vae: expected latents [B, {}, T, h, w], got [{}]", config_.z_dim,
-                                 fmt::join(latents.sizes(), ", ")));
+  check_latents(latents, config_.z_dim);
   const auto per_channel = [&](const std::vector<double>& values) {
     return at::tensor(values, at::kDouble)
         .to(at::kFloat)
@@ -42,20 +46,27 @@ at::Tensor AutoencoderKLWan::decoder_input(const at::Tensor& vae_input) const {
       vae_input.permute({0, 2, 3, 4, 1}).contiguous().to(post_quant_conv_.dtype()));
 }
 
-at::Tensor AutoencoderKLWan::decode(const at::Tensor& latents) const {
+std::vector<std::int64_t> AutoencoderKLWan::frames_shape(const at::Tensor& latents) const {
+  check_latents(latents, config_.z_dim);
+  return {latents.size(0), 3, 1 + (latents.size(2) - 1) * config_.temporal_factor(),
+          latents.size(3) * config_.spatial_factor(), latents.size(4) * config_.spatial_factor()};
+}
+
+void AutoencoderKLWan::decode(const at::Tensor& latents, FrameSink& sink) const {
   WanVaeDecoding decoding(*this, latents);
-  const auto shape = decoding.output_shape();
-  at::Tensor frames;
-  std::int64_t written = 0;
+  std::int64_t frame = 0;
+  sink.check_stop();
   while (const auto chunk = decoding.next_chunk()) {
-    if (chunk->size(2) == shape[2]) return *chunk;
-    if (!frames.defined())
-      frames = at::empty({shape[0], shape[2], shape[3], shape[4], shape[1]}, chunk->options())
-                   .permute({0, 4, 1, 2, 3});
-    frames.narrow(2, written, chunk->size(2)).copy_(*chunk);
-    written += chunk->size(2);
+    sink.take({*chunk, frame});
+    frame += chunk->size(2);
+    sink.check_stop();
   }
-  return frames;
+}
+
+at::Tensor AutoencoderKLWan::decode(const at::Tensor& latents) const {
+  WholeClip clip(frames_shape(latents));
+  decode(latents, clip);
+  return clip.frames();
 }
 
 std::int64_t AutoencoderKLWan::chunk_frames(std::int64_t height, std::int64_t width) const {
@@ -66,13 +77,7 @@ std::int64_t AutoencoderKLWan::chunk_frames(std::int64_t height, std::int64_t wi
 }
 
 WanVaeDecoding::WanVaeDecoding(const AutoencoderKLWan& vae, const at::Tensor& latents)
-    : vae_(vae), vae_input_(vae.denormalize(latents)), latents_(vae.decoder_input(vae_input_)) {}
-
-std::vector<std::int64_t> WanVaeDecoding::output_shape() const {
-  const WanVaeConfig& config = vae_.config();
-  return {latents_.size(0), 3, 1 + (latents_.size(1) - 1) * config.temporal_factor(),
-          latents_.size(2) * config.spatial_factor(), latents_.size(3) * config.spatial_factor()};
-}
+    : vae_(vae), latents_(vae.decoder_input(vae.denormalize(latents))) {}
 
 std::optional<at::Tensor> WanVaeDecoding::next_chunk() {
   const std::int64_t left = latents_.size(1) - next_frame_;

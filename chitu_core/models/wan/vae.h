@@ -10,6 +10,7 @@
 #include "chitu_core/memory/module.h"
 #include "chitu_core/models/wan/vae_config.h"
 #include "chitu_core/models/wan/vae_decoder.h"
+#include "chitu_core/models/wan/vae_sink.h"
 #include "chitu_core/nn/conv.h"
 
 namespace chitu::models {
@@ -33,8 +34,18 @@ class AutoencoderKLWan : public memory::Module {
   /// throws   ShapeError when latents have another number of dimensions or channels, or no frames
   at::Tensor denormalize(const at::Tensor& latents) const;
 
-  /// Decodes a whole clip. Frames come in chunks and are put together; to have them as they come,
-  /// use WanVaeDecoding.
+  /// [B, 3, F, H, W] of the clip that decode() makes of these latents.
+  ///
+  /// throws  ShapeError as denormalize does
+  std::vector<std::int64_t> frames_shape(const at::Tensor& latents) const;
+
+  /// Decodes a clip and hands every chunk of frames to the sink as soon as it is done. To ask for
+  /// them instead, use WanVaeDecoding.
+  ///
+  /// Parameters and errors as below; what the sink throws ends the decode.
+  void decode(const at::Tensor& latents, FrameSink& sink) const;
+
+  /// Decodes a whole clip.
   ///
   /// latents  [B, z_dim, T, h, w] as the transformer makes them, on the weights' device
   /// returns  [B, 3, 1 + (T - 1) * temporal_factor, h * spatial_factor, w * spatial_factor] in
@@ -67,10 +78,6 @@ class WanVaeDecoding {
   /// AutoencoderKLWan::decode.
   WanVaeDecoding(const AutoencoderKLWan& vae, const at::Tensor& latents);
 
-  /// What the decoder sees: AutoencoderKLWan::denormalize of the latents, float32.
-  const at::Tensor& vae_input() const { return vae_input_; }
-  /// [B, 3, F, H, W] of the whole clip.
-  std::vector<std::int64_t> output_shape() const;
   /// Bytes that wait between chunks in caches.
   std::int64_t cache_bytes() const { return low_cache_.bytes() + high_cache_.bytes(); }
 
@@ -79,7 +86,6 @@ class WanVaeDecoding {
 
  private:
   const AutoencoderKLWan& vae_;
-  at::Tensor vae_input_;
   at::Tensor latents_;  ///< [B, T, h, w, z] in the weights' dtype, after post_quant_conv
   std::int64_t next_frame_ = 0;
   nn::FeatureCache low_cache_;
