@@ -179,6 +179,7 @@ nlohmann::json to_json(const memory::MemoryPlan& plan) {
           {"vae_tiling", memory::to_string(plan.vae_tiling)},
           {"vae_tile_latents", plan.vae_tile_latents},
           {"guidance_interleave", plan.guidance_interleave},
+          {"offload_activations", plan.offload_activations},
           {"prefetch_blocks", plan.prefetch_blocks}};
 }
 

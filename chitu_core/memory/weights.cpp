@@ -76,15 +76,11 @@ constexpr std::int64_t kStagingBytes = 64 << 20;
 void bring_over(const std::string& name, const Parameter& parameter, const WeightSource& source,
                 const at::Tensor& bound) {
   const auto options = at::TensorOptions().dtype(parameter.stored);
-  const auto copy = [](const at::Tensor& from, const at::Tensor& to) {
-    to.copy_(from);
-    device::count_copy(c10::kCPU, to.device(), static_cast<std::int64_t>(to.nbytes()));
-  };
   const auto bytes = static_cast<std::int64_t>(bound.nbytes());
   if (bytes <= kStagingBytes || bound.dim() == 0) {
     at::Tensor host = at::empty(parameter.shape, options);
     source.read_into(name, parameter, host);
-    return copy(host, bound);
+    return device::copy_into(bound, host);
   }
   const std::int64_t rows = bound.size(0);
   std::vector<std::int64_t> shape = parameter.shape;
@@ -93,7 +89,7 @@ void bring_over(const std::string& name, const Parameter& parameter, const Weigh
   for (std::int64_t first = 0; first < rows; first += buffer.size(0)) {
     at::Tensor part = buffer.narrow(0, 0, std::min(buffer.size(0), rows - first));
     source.read_rows(name, parameter, first, part);
-    copy(part, bound.narrow(0, first, part.size(0)));
+    device::copy_into(bound.narrow(0, first, part.size(0)), part);
   }
 }
 

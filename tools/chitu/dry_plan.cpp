@@ -48,6 +48,8 @@ Node plan_node(const memory::MemoryPlan& plan) {
   entries.set("vae_tiling", text(memory::to_string(plan.vae_tiling)));
   entries.set("vae_tile_latents", Node(plan.vae_tile_latents));
   entries.set("keep_text_kv", Node(plan.keep_text_kv));
+  entries.set("guidance_interleave", Node(plan.guidance_interleave));
+  entries.set("offload_activations", Node(plan.offload_activations));
   entries.set("prefetch_blocks", Node(plan.prefetch_blocks));
   return Node(std::move(entries));
 }

@@ -77,6 +77,12 @@ void check_output(const pipelines::Request& request, const OutputSettings& outpu
                     request.num_frames));
 }
 
+const char* guidance_text(const memory::MemoryPlan& plan) {
+  if (!plan.guidance_interleave) return "guidance branches one after the other";
+  return plan.offload_activations ? "the guidance branch that waits on the host"
+                                  : "guidance branches together";
+}
+
 bool wants_chdir(const config::Composition& composition) {
   const auto view = composition.hydra().find("job.chdir");
   return view && view->node().kind() == config::Kind::boolean && view->node().as_bool();
@@ -202,10 +208,10 @@ class Run {
     const auto& plan = choice->forecast.plan;
     logger("memory")->info(
         "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, tiles of {} "
-        "latents",
+        "latents, {}",
         plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(choice->budget.bytes),
         memory::to_string(plan.transformer.residency), plan.transformer.resident_layers,
-        plan.vae_tile_latents);
+        plan.vae_tile_latents, guidance_text(plan));
   }
 
   void finish(const RunFolder& folder, const std::string& status,
