@@ -5,6 +5,7 @@
 #include "chitu_core/memory/levels.h"
 #include "pipelines/device_choices.h"
 #include "pipelines/metrics.h"
+#include "pipelines/plan_json.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -118,6 +119,7 @@ json level_json(const PlanReport& report, const LevelReport& level) {
   const Forecast& forecast = level.plan.forecast;
   json text{{"low_mem_level", level.plan.level()},
             {"strategies", forecast.plan.strategies},
+            {"plan", to_json(forecast.plan)},
             {"fits", or_null(level.plan.fits)},
             {"peak_device_bytes", forecast.peak_bytes()},
             {"peak_host_bytes", report.peak_host_bytes(forecast)},

@@ -17,6 +17,7 @@
 #include "chitu_core/io/hash.h"
 #include "pipelines/engine.h"
 #include "pipelines/metrics.h"
+#include "pipelines/plan_json.h"
 #include "pipelines/profile.h"
 #include "pipelines/save_frames.h"
 #include "tools/chitu/interrupt.h"
