@@ -93,9 +93,10 @@ json time_json(const LeastTime& time) {
 
 json least_time_json(const RequestTime& time) {
   json stages = json::array();
-  for (const auto& [name, stage_time] : time.stages) {
+  for (const auto& [name, stage_time, arithmetic_counted] : time.stages) {
     json stage = time_json(stage_time);
     stage["name"] = name;
+    stage["arithmetic_counted"] = arithmetic_counted;
     stages.push_back(std::move(stage));
   }
   return {{"step", time_json(time.step)}, {"stages", stages}, {"request_seconds", time.total_s}};

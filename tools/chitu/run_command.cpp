@@ -207,6 +207,12 @@ class Run {
                              format_bytes(bytes), choice->budget.source,
                              format_bytes(choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
+    const auto profile = settings_.engine_options().profile;
+    if (profile && !choice->predicted.empty() && !profile->describes(plan.transformer.device))
+      logger("memory")->warn(
+          "device/profile is that of {} ({}), the run is on {}: predicted times, by which "
+          "low_mem_level auto goes, are not of this device",
+          profile->name, profile->device, plan.transformer.device.str());
     logger("memory")->info(
         "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, tiles of {} "
         "latents, {}",
