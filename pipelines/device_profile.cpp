@@ -26,4 +26,9 @@ std::optional<double> DeviceProfile::rate_of(at::ScalarType dtype) const {
   return known ? known : fastest;
 }
 
+bool DeviceProfile::describes(c10::Device computes_on) const {
+  return device.empty() || computes_on.type() == c10::kPrivateUse1 ||
+         computes_on.str().starts_with(device);
+}
+
 }  // namespace chitu::pipelines

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
@@ -27,6 +28,9 @@ struct DeviceProfile {
   /// libtorch's convolutions take where there is one; of a dtype that the profile does not know,
   /// the fastest that it does. Empty when it knows none.
   std::optional<double> rate_of(at::ScalarType dtype) const;
+  /// Whether these are figures of such a device. Of the simulated one they may be of any that it
+  /// stands for.
+  bool describes(c10::Device computes_on) const;
   bool operator==(const DeviceProfile&) const = default;
 };
 

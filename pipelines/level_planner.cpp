@@ -24,6 +24,11 @@ std::unique_ptr<Pipeline> open(const EngineOptions& options, c10::Device device)
                        {.attn_type = options.attn_type, .device = device, .for_plan = true});
 }
 
+memory::MemoryConfig at_level(memory::MemoryConfig config, int level) {
+  config.low_mem_level = level;
+  return config;
+}
+
 /// Of a streamed component nothing stays between its stages; of an offloaded one neither.
 std::int64_t resting_bytes(const memory::ComponentPlan& plan, std::int64_t onload_bytes) {
   return plan.residency == memory::Residency::resident ? onload_bytes : 0;
@@ -93,9 +98,12 @@ LevelPlanner::LevelPlanner(const EngineOptions& options)
       process_bytes_(process_size(choices_, device_.planned.host_kernels)) {}
 
 memory::MemoryPlan LevelPlanner::plan_of(int level) const {
-  memory::MemoryConfig config = options_.memory;
-  config.low_mem_level = level;
-  return memory::make_plan(config, choices_);
+  return memory::make_plan(at_level(options_.memory, level), choices_);
+}
+
+memory::MemoryPlan LevelPlanner::plan_of(int level, const EngineOptions& options) {
+  return memory::make_plan(at_level(options.memory, level),
+                           choices_on(resolve(options).computes_on, options));
 }
 
 LevelPlan LevelPlanner::plan(int level, const Request& request, bool longest_prompts) const {

@@ -54,6 +54,10 @@ class LevelPlanner {
   std::int64_t process_bytes() const { return process_bytes_; }
 
   memory::MemoryPlan plan_of(int level) const;
+  /// As plan_of, without opening the checkpoint, which no memory plan depends on.
+  ///
+  /// throws  InputError for a device, a dtype or a strategy that there is not
+  static memory::MemoryPlan plan_of(int level, const EngineOptions& options);
   LevelPlan plan(int level, const Request& request, bool longest_prompts) const;
 
  private:

@@ -28,13 +28,6 @@ double process_start_after_boot() {
   return std::stod(field) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-nlohmann::json component_json(const memory::ComponentPlan& plan) {
-  return {{"residency", memory::to_string(plan.residency)},
-          {"device", plan.device.str()},
-          {"dtype", c10::toString(plan.dtype)},
-          {"resident_layers", plan.resident_layers}};
-}
-
 }  // namespace
 
 double seconds_since_start() {
@@ -168,19 +161,6 @@ nlohmann::json to_json(const PlanChoice& choice) {
     if (level == choice.forecast.plan.low_mem_level) text["predicted_least_seconds"] = least_s;
   }
   return text;
-}
-
-nlohmann::json to_json(const memory::MemoryPlan& plan) {
-  return {{"low_mem_level", plan.low_mem_level},
-          {"strategies", plan.strategies},
-          {"text_encoder", component_json(plan.text_encoder)},
-          {"transformer", component_json(plan.transformer)},
-          {"vae", component_json(plan.vae)},
-          {"vae_tiling", memory::to_string(plan.vae_tiling)},
-          {"vae_tile_latents", plan.vae_tile_latents},
-          {"guidance_interleave", plan.guidance_interleave},
-          {"prefetch_blocks", plan.prefetch_blocks},
-          {"pin_memory", plan.pin_memory}};
 }
 
 }  // namespace chitu::pipelines

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "chitu_core/device/traffic.h"
-#include "chitu_core/memory/plan.h"
 #include "chitu_core/pipeline/events.h"
 #include "pipelines/plan_choice.h"
 #include "pipelines/request.h"
@@ -66,9 +65,8 @@ class Metrics final : public pipeline::Observer {
   Streaming streaming_;  ///< of the stage
 };
 
-/// The request and the plan as they stand in metrics.json.
+/// The request and the choice of its plan as they stand in metrics.json.
 nlohmann::json to_json(const Request& request);
-nlohmann::json to_json(const memory::MemoryPlan& plan);
 nlohmann::json to_json(const PlanChoice& choice);
 
 }  // namespace chitu::pipelines

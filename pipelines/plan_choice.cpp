@@ -56,13 +56,21 @@ class Chooser {
     return best;
   }
 
-  /// A plan that does not fit, with the branches of guidance one after the other if that lowers it.
-  Forecast with_branches_apart(Forecast together, bool may_part) const {
-    if (!may_part || fits(together)) return together;
-    memory::MemoryPlan plan = together.plan;
-    plan.guidance_interleave = false;
-    Forecast apart = forecast(plan);
-    return needed(apart) < needed(together) ? apart : together;
+  /// A plan that does not fit, with fewer hidden states at a time if that lowers it: the branches
+  /// of guidance one after the other, or, where even these do not fit, together with the waiting
+  /// one on the host, which spares the device the first one's prediction.
+  Forecast with_fewer_activations(Forecast together, const memory::MemoryConfig& config) const {
+    if (!request_.guided() || fits(together)) return together;
+    Forecast least = together;
+    const auto lower_by = [&](bool memory::MemoryPlan::*entry, bool value) {
+      memory::MemoryPlan plan = together.plan;
+      plan.*entry = value;
+      if (Forecast lower = forecast(plan); needed(lower) < needed(least)) least = std::move(lower);
+    };
+    if (!config.guidance_interleave) lower_by(&memory::MemoryPlan::guidance_interleave, false);
+    if (!config.offload_activations && needed(least) > budget_.bytes && !least.host_computes())
+      lower_by(&memory::MemoryPlan::offload_activations, true);
+    return least;
   }
 
   /// A streamed transformer with as many layers on the device as the budget takes.
@@ -146,9 +154,10 @@ PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& confi
   for (int level = first; level <= last; ++level) {
     memory::MemoryConfig at_level = config;
     at_level.low_mem_level = level;
-    Forecast forecast = chooser.with_branches_apart(
-        chooser.with_tiles(memory::make_plan(at_level, devices), !config.vae_tile_latents),
-        !config.guidance_interleave && level == memory::kLevels - 1);
+    Forecast forecast =
+        chooser.with_tiles(memory::make_plan(at_level, devices), !config.vae_tile_latents);
+    if (level == memory::kLevels - 1)
+      forecast = chooser.with_fewer_activations(std::move(forecast), config);
     if (!chooser.fits(forecast)) {
       choice.rejected.push_back(
           {level, chooser.needed(forecast), needed_host_bytes(forecast, budget)});

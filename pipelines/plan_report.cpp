@@ -5,6 +5,7 @@
 #include "chitu_core/memory/levels.h"
 #include "pipelines/device_choices.h"
 #include "pipelines/metrics.h"
+#include "pipelines/plan_json.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -92,9 +93,10 @@ json time_json(const LeastTime& time) {
 
 json least_time_json(const RequestTime& time) {
   json stages = json::array();
-  for (const auto& [name, stage_time] : time.stages) {
+  for (const auto& [name, stage_time, arithmetic_counted] : time.stages) {
     json stage = time_json(stage_time);
     stage["name"] = name;
+    stage["arithmetic_counted"] = arithmetic_counted;
     stages.push_back(std::move(stage));
   }
   return {{"step", time_json(time.step)}, {"stages", stages}, {"request_seconds", time.total_s}};
@@ -118,6 +120,7 @@ json level_json(const PlanReport& report, const LevelReport& level) {
   const Forecast& forecast = level.plan.forecast;
   json text{{"low_mem_level", level.plan.level()},
             {"strategies", forecast.plan.strategies},
+            {"plan", to_json(forecast.plan)},
             {"fits", or_null(level.plan.fits)},
             {"peak_device_bytes", forecast.peak_bytes()},
             {"peak_host_bytes", report.peak_host_bytes(forecast)},

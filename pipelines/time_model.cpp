@@ -24,17 +24,25 @@ double disk_seconds(const device::PlannedUse& use, const DeviceProfile& profile)
 }
 
 double memory_seconds(const Work& work, const DeviceProfile& profile) {
+  if (!work.computes_there) return 0;
   const auto bytes = std::max<std::int64_t>(0, work.weight_bytes - kMostCached);
   return seconds(static_cast<double>(work.passes * bytes), profile.memory_bandwidth);
 }
 
+/// A text encoder may compute on the CPU beside another device.
+bool computes_there(const memory::ComponentPlan& component, const memory::MemoryPlan& plan,
+                    const DeviceProfile& profile) {
+  return component.device == plan.transformer.device ||
+         (component.device.is_cpu() && profile.device == "cpu");
+}
+
 /// The work of a stage or of a step, which differ in what is moved and how often weights are read.
-Work work_of(const Forecast& forecast, const StageForecast& stage) {
+Work work_of(const Forecast& forecast, const StageForecast& stage, const DeviceProfile& profile) {
   Work work{.use = stage.use, .lead = stage.lead};
   if (stage.component.empty()) return work;
   const memory::ComponentPlan& component = forecast.plan.component(stage.component);
   work.dtype = component.dtype;
-  work.computes_there = component.device == forecast.plan.transformer.device;
+  work.computes_there = computes_there(component, forecast.plan, profile);
   work.weight_bytes = stage.weight_bytes;
   work.passes = stage.passes;
   return work;
@@ -65,8 +73,8 @@ LeastTime least_time(const Work& work, const DeviceProfile& profile) {
 RequestTime least_time(const Forecast& forecast, const DeviceProfile& profile) {
   RequestTime time;
   for (const StageForecast& stage : forecast.stages) {
-    const Work work = work_of(forecast, stage);
-    time.stages.push_back({stage.name, least_time(work, profile)});
+    const Work work = work_of(forecast, stage, profile);
+    time.stages.push_back({stage.name, least_time(work, profile), work.computes_there});
     time.total_s += time.stages.back().time.total_s;
     if (stage.name != forecast.step_stage) continue;
     Work step = work;

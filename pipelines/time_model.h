@@ -18,8 +18,9 @@ struct Work {
   device::PlannedUse use;             ///< moved and computed
   device::PlannedUse lead;            ///< the part of it that is done before the rest can compute
   at::ScalarType dtype = at::kFloat;  ///< computed in
-  bool computes_there = true;         ///< on the profile's device; else its arithmetic counts as 0
-  std::int64_t weight_bytes = 0;      ///< read from the device's memory by every pass
+  /// On what the profile describes; else its arithmetic and its reading of weights count as 0.
+  bool computes_there = true;
+  std::int64_t weight_bytes = 0;  ///< read from the device's memory by every pass
   std::int64_t passes = 0;
 };
 
@@ -46,6 +47,8 @@ struct RequestTime {
   struct Stage {
     std::string name;
     LeastTime time;
+    /// False for a text encoder on the CPU beside the profile of a GPU, which knows no rate for it.
+    bool arithmetic_counted = true;
   };
   LeastTime step;  ///< a denoising step amid others
   std::vector<Stage> stages;

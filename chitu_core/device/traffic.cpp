@@ -32,4 +32,10 @@ at::Tensor move_to(const at::Tensor& tensor, c10::Device device) {
   return tensor.to(device);
 }
 
+void copy_into(const at::Tensor& destination, const at::Tensor& source) {
+  destination.copy_(source);
+  count_copy(source.device(), destination.device(),
+             static_cast<std::int64_t>(destination.nbytes()));
+}
+
 }  // namespace chitu::device

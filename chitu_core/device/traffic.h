@@ -25,4 +25,7 @@ void count_copy(c10::Device from, c10::Device to, std::int64_t bytes);
 /// tensor.to(device), booked.
 at::Tensor move_to(const at::Tensor& tensor, c10::Device device);
 
+/// destination.copy_(source), booked.
+void copy_into(const at::Tensor& destination, const at::Tensor& source);
+
 }  // namespace chitu::device

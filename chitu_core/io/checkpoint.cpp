@@ -112,6 +112,11 @@ void Checkpoint::read_into(const std::string& name, at::Tensor& destination) con
   file_of(name).read_into(name, destination);
 }
 
+void Checkpoint::read_rows(const std::string& name, std::int64_t first_row,
+                           at::Tensor& destination) const {
+  file_of(name).read_rows(name, first_row, destination);
+}
+
 void Checkpoint::drop_pages(const std::string& name) const { file_of(name).drop_pages(name); }
 
 }  // namespace chitu::io

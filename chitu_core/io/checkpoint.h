@@ -39,6 +39,8 @@ class Checkpoint {
   /// As SafetensorsFile::tensor: a read-only CPU view of the mapped file.
   at::Tensor tensor(const std::string& name) const;
   void read_into(const std::string& name, at::Tensor& destination) const;
+  /// As SafetensorsFile::read_rows.
+  void read_rows(const std::string& name, std::int64_t first_row, at::Tensor& destination) const;
   void drop_pages(const std::string& name) const;
 
  private:

@@ -122,27 +122,47 @@ std::int64_t read_bytes() { return bytes_read; }
 
 void SafetensorsFile::read_into(const std::string& name, at::Tensor& destination) const {
   const TensorInfo& found = info(name);
+  if (destination.numel() != found.numel())
+    throw Error("tensor \"" + name + "\": read into a tensor of another shape");
+  read_elements(found, 0, destination);
+}
+
+void SafetensorsFile::read_rows(const std::string& name, std::int64_t first_row,
+                                at::Tensor& destination) const {
+  const TensorInfo& found = info(name);
+  std::vector<std::int64_t> shape = destination.sizes().vec();
+  const std::int64_t rows = shape.empty() || found.shape.empty() ? 0 : found.shape[0];
+  const bool has_them = rows > 0 && first_row >= 0 && shape[0] <= rows - first_row;
+  if (has_them) shape[0] = rows;
+  if (!has_them || shape != found.shape)
+    throw Error("tensor \"" + name + "\": rows read into a tensor of another shape");
+  read_elements(found, first_row * (found.numel() / rows), destination);
+}
+
+void SafetensorsFile::read_elements(const TensorInfo& tensor, std::int64_t first,
+                                    at::Tensor& destination) const {
   ++reads;
-  const auto read = [&](std::int64_t offset, at::Tensor into) {
+  const auto element = static_cast<std::int64_t>(c10::elementSize(tensor.dtype));
+  const auto read = [&](std::int64_t start, at::Tensor into) {
     const auto bytes = static_cast<std::int64_t>(into.nbytes());
-    const char* reason =
-        mapping_->read(found.offset_bytes + offset, static_cast<char*>(into.data_ptr()), bytes);
+    const char* reason = mapping_->read(tensor.offset_bytes + start * element,
+                                        static_cast<char*>(into.data_ptr()), bytes);
     if (failing_read > 0 && --failing_read == 0) reason = std::strerror(EIO);
-    if (reason) throw Error(path_.string() + ": tensor \"" + name + "\": cannot read: " + reason);
+    if (reason)
+      throw Error(path_.string() + ": tensor \"" + tensor.name + "\": cannot read: " + reason);
     bytes_read += bytes;
   };
-  if (destination.numel() != found.numel() || !destination.is_contiguous())
-    throw Error("tensor \"" + name + "\": read into a tensor of another shape");
-  if (destination.scalar_type() == found.dtype) return read(0, destination);
+  if (!destination.is_contiguous())
+    throw Error("tensor \"" + tensor.name + "\": read into a tensor that is not contiguous");
+  if (destination.scalar_type() == tensor.dtype) return read(first, destination);
 
   const at::Tensor flat = destination.view({-1});
-  const auto element = static_cast<std::int64_t>(c10::elementSize(found.dtype));
   const at::Tensor buffer =
-      at::empty({std::min(found.numel(), kReadBytes / element)}, at::TensorOptions(found.dtype));
-  for (std::int64_t start = 0; start < found.numel(); start += buffer.numel()) {
-    const std::int64_t count = std::min(buffer.numel(), found.numel() - start);
+      at::empty({std::min(flat.numel(), kReadBytes / element)}, at::TensorOptions(tensor.dtype));
+  for (std::int64_t start = 0; start < flat.numel(); start += buffer.numel()) {
+    const std::int64_t count = std::min(buffer.numel(), flat.numel() - start);
     const at::Tensor piece = buffer.narrow(0, 0, count);
-    read(start * element, piece);
+    read(first + start, piece);
     flat.narrow(0, start, count).copy_(piece);
   }
 }

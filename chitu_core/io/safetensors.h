@@ -55,6 +55,9 @@ class SafetensorsFile {
   /// Throws Error "<file>: tensor "<name>": cannot read: <reason>" when the disk fails or the file
   /// has become shorter.
   void read_into(const std::string& name, at::Tensor& destination) const;
+  /// Likewise rows of the first dimension, from `first_row` on: as many as the destination has.
+  /// Throws Error also when the tensor has no such rows.
+  void read_rows(const std::string& name, std::int64_t first_row, at::Tensor& destination) const;
 
   /// Gives a tensor's pages back to the system, so that reading a whole checkpoint through small
   /// copies stays small in memory. Views stay valid: the next use reads the file again.
@@ -63,6 +66,9 @@ class SafetensorsFile {
  private:
   class Mapping;
 
+  /// Fills the destination with the elements from `first` on.
+  void read_elements(const TensorInfo& tensor, std::int64_t first, at::Tensor& destination) const;
+
   std::filesystem::path path_;
   std::shared_ptr<const Mapping> mapping_;
   std::vector<TensorInfo> tensors_;
@@ -70,10 +76,10 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Makes one read_into() fail as a broken disk would, for tests of what happens then: the one with
-/// this number, counted from 1 from now on; 0 = none.
+/// Makes one read_into() or read_rows() fail as a broken disk would, for tests of what happens
+/// then: the one with this number, counted from 1 from now on; 0 = none.
 void inject_read_fault(std::int64_t number);
-/// How many read_into() there have been in this process.
+/// How many of them there have been in this process.
 std::int64_t read_count();
 /// Bytes that they have taken from files. Views of the mapping are not among them: the system reads
 /// their pages when and as it likes.

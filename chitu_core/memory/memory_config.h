@@ -51,6 +51,7 @@ struct MemoryConfig {
   /// infer.sequential_load: true brings every component in for its stages alone.
   std::optional<bool> sequential_load;
   std::optional<bool> guidance_interleave;         ///< infer.guidance_interleave
+  std::optional<bool> offload_activations;         ///< infer.offload_activations
   std::optional<std::int64_t> activation_chunk;    ///< infer.activation_chunk: tokens
   std::optional<std::int64_t> prefetch_blocks;     ///< infer.prefetch_blocks: layers fetched ahead
   std::optional<bool> pin_memory;                  ///< infer.pin_memory

@@ -82,6 +82,7 @@ void override_entries(MemoryPlan& plan, const MemoryConfig& config) {
     for (ComponentPlan* component : {&plan.text_encoder, &plan.transformer, &plan.vae})
       load_for_stages(*component, *config.sequential_load);
   if (config.guidance_interleave) plan.guidance_interleave = *config.guidance_interleave;
+  if (config.offload_activations) plan.offload_activations = *config.offload_activations;
   if (config.activation_chunk) plan.activation_chunk = *config.activation_chunk;
   if (config.prefetch_blocks) plan.prefetch_blocks = *config.prefetch_blocks;
   if (config.pin_memory) plan.pin_memory = *config.pin_memory;

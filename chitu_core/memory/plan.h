@@ -49,6 +49,9 @@ struct MemoryPlan {
   /// Both guidance branches pass through a layer before it goes; else one after the other, each
   /// with layers of its own passing by: half the hidden states for twice the copies.
   bool guidance_interleave = true;
+  /// Of branches that pass together, the hidden states of those that do not compute rest in host
+  /// memory: one branch's hidden states on the device for two copies of them per layer.
+  bool offload_activations = false;
   std::int64_t activation_chunk = 0;  ///< tokens at once in a feed-forward; 0 = by their shape
   std::int64_t prefetch_blocks = 1;   ///< layers that are fetched while an earlier one computes
   bool pin_memory = true;             ///< pin the host memory that layers pass through

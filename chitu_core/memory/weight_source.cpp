@@ -18,6 +18,11 @@ void PlannedWeights::read_into(const std::string& name, const Parameter& paramet
   device::plan_disk_read(stored_bytes(name, parameter));
 }
 
+void PlannedWeights::read_rows(const std::string& name, const Parameter& parameter, std::int64_t,
+                               at::Tensor& to) const {
+  device::plan_disk_read(stored_bytes(name, parameter) / parameter.shape.front() * to.size(0));
+}
+
 std::int64_t PlannedWeights::stored_bytes(const std::string& name,
                                           const Parameter& parameter) const {
   return checkpoint_
@@ -25,21 +30,26 @@ std::int64_t PlannedWeights::stored_bytes(const std::string& name,
              : parameter.numel() * static_cast<std::int64_t>(at::elementSize(stored_dtype_));
 }
 
-void HostWeights::read_into(const std::string& name, const Parameter& parameter,
-                            at::Tensor& to) const {
-  at::Tensor kept;
+at::Tensor HostWeights::kept(const std::string& name, const Parameter& parameter) const {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = kept_.find(name); found != kept_.end()) kept = found->second;
+    if (const auto found = kept_.find(name); found != kept_.end()) return found->second;
   }
-  if (!kept.defined()) {
-    kept = at::empty(parameter.shape,
-                     at::TensorOptions().dtype(parameter.stored).device(device::host()));
-    source_->read_into(name, parameter, kept);
-    const std::lock_guard lock(mutex_);
-    kept_[name] = kept;
-  }
-  to.copy_(kept);
+  at::Tensor weight = at::empty(parameter.shape,
+                                at::TensorOptions().dtype(parameter.stored).device(device::host()));
+  source_->read_into(name, parameter, weight);
+  const std::lock_guard lock(mutex_);
+  return kept_[name] = weight;
+}
+
+void HostWeights::read_into(const std::string& name, const Parameter& parameter,
+                            at::Tensor& to) const {
+  to.copy_(kept(name, parameter));
+}
+
+void HostWeights::read_rows(const std::string& name, const Parameter& parameter,
+                            std::int64_t first_row, at::Tensor& to) const {
+  to.copy_(kept(name, parameter).narrow(0, first_row, to.size(0)));
 }
 
 at::Tensor PlannedWeights::table(const std::string&, const Parameter& parameter) const {

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,10 @@ class WeightSource {
   /// Fills a contiguous tensor of the host, cast to its dtype.
   virtual void read_into(const std::string& name, const Parameter& parameter,
                          at::Tensor& destination) const = 0;
+  /// Likewise rows of the weight's first dimension, from `first_row` on: as many as the destination
+  /// has, all of which the weight has.
+  virtual void read_rows(const std::string& name, const Parameter& parameter,
+                         std::int64_t first_row, at::Tensor& destination) const = 0;
   /// Bytes that the weight takes at rest.
   virtual std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const = 0;
   /// The weight where it lies, for a table of which a few rows alone are read.
@@ -42,6 +47,10 @@ class FileWeights final : public WeightSource {
   void check(const Module& module) const override;
   void read_into(const std::string& name, const Parameter&, at::Tensor& to) const override {
     checkpoint_->read_into(name, to);
+  }
+  void read_rows(const std::string& name, const Parameter&, std::int64_t first_row,
+                 at::Tensor& to) const override {
+    checkpoint_->read_rows(name, first_row, to);
   }
   std::int64_t stored_bytes(const std::string& name, const Parameter&) const override {
     return checkpoint_->info(name).size_bytes;
@@ -63,6 +72,8 @@ class PlannedWeights final : public WeightSource {
       : checkpoint_(std::move(checkpoint)), stored_dtype_(stored_dtype) {}
   void check(const Module& module) const override;
   void read_into(const std::string& name, const Parameter& parameter, at::Tensor&) const override;
+  void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,
+                 at::Tensor& to) const override;
   std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const override;
   at::Tensor table(const std::string& name, const Parameter& parameter) const override;
 
@@ -79,6 +90,8 @@ class HostWeights final : public WeightSource {
   void check(const Module& module) const override { source_->check(module); }
   void read_into(const std::string& name, const Parameter& parameter,
                  at::Tensor& to) const override;
+  void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,
+                 at::Tensor& to) const override;
   std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const override {
     return source_->stored_bytes(name, parameter);
   }
@@ -87,6 +100,8 @@ class HostWeights final : public WeightSource {
   }
 
  private:
+  at::Tensor kept(const std::string& name, const Parameter& parameter) const;
+
   std::shared_ptr<const WeightSource> source_;
   mutable std::mutex mutex_;
   mutable std::unordered_map<std::string, at::Tensor> kept_;

@@ -68,6 +68,31 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
 
 namespace {
 
+/// Most bytes of a weight that are staged on the host at once, unless one row alone has more.
+constexpr std::int64_t kStagingBytes = 64 << 20;
+
+/// Fills a weight that lies elsewhere, or otherwise, than a source can fill it, through a buffer of
+/// the host: all of it at once, or run by run of its rows where it is large.
+void bring_over(const std::string& name, const Parameter& parameter, const WeightSource& source,
+                const at::Tensor& bound) {
+  const auto options = at::TensorOptions().dtype(parameter.stored);
+  const auto bytes = static_cast<std::int64_t>(bound.nbytes());
+  if (bytes <= kStagingBytes || bound.dim() == 0) {
+    at::Tensor host = at::empty(parameter.shape, options);
+    source.read_into(name, parameter, host);
+    return device::copy_into(bound, host);
+  }
+  const std::int64_t rows = bound.size(0);
+  std::vector<std::int64_t> shape = parameter.shape;
+  shape.front() = std::max<std::int64_t>(1, kStagingBytes / (bytes / rows));
+  const at::Tensor buffer = at::empty(shape, options);
+  for (std::int64_t first = 0; first < rows; first += buffer.size(0)) {
+    at::Tensor part = buffer.narrow(0, 0, std::min(buffer.size(0), rows - first));
+    source.read_rows(name, parameter, first, part);
+    device::copy_into(bound.narrow(0, first, part.size(0)), part);
+  }
+}
+
 /// A copy of our own, never a view of the file: the file may change or vanish while we run, and an
 /// allocator's alignment is the same at every memory level.
 at::Tensor copy_of(const std::string& name, const Parameter& parameter, const WeightSource& source,
@@ -79,10 +104,7 @@ at::Tensor copy_of(const std::string& name, const Parameter& parameter, const We
     source.read_into(name, parameter, bound);
     return bound;
   }
-  at::Tensor host = at::empty(parameter.shape, options);
-  source.read_into(name, parameter, host);
-  bound.copy_(host);
-  device::count_copy(c10::kCPU, device, static_cast<std::int64_t>(bound.nbytes()));
+  bring_over(name, parameter, source, bound);
   return bound;
 }
 

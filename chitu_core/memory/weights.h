@@ -31,9 +31,9 @@ struct WeightFormat {
 ///         Module::unused_prefixes() does not name. All such faults are listed, ten at most.
 void check_weights(const Module& module, const io::Checkpoint& checkpoint);
 
-/// Binds every parameter to a copy of its tensor on the device, cast one tensor at a time, so the
-/// most that is ever held beside the result is a single tensor; pages of the file that were read
-/// are given back at once. All or nothing: when it throws, nothing stays bound.
+/// Binds every parameter to a copy of its tensor on the device, cast one tensor at a time. What is
+/// held beside the result is at most 64 MiB of the host: larger weights go over in runs of rows.
+/// All or nothing: when it throws, nothing stays bound.
 ///
 /// throws  InputError as check_weights does
 void bind_weights(Module& module, const WeightSource& source, const WeightFormat& format);

@@ -78,6 +78,7 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
   const auto passes = walk->step_count() * static_cast<std::int64_t>(branches.size());
   pipeline::LayerWatch layers(context, *transformer, passes);
   const models::WanForwardOptions options{.ffn_chunk_tokens = plan.activation_chunk,
+                                          .offload_activations = plan.offload_activations,
                                           .observer = &layers};
   for (std::int64_t i = 0; i < walk->step_count(); ++i) {
     context.check_stop();

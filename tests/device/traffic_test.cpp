@@ -27,6 +27,9 @@ TEST_CASE("on the simulated device a copy is counted once", "[device]") {
   CHECK(traffic(sim).h2d_bytes - before.h2d_bytes == 16);
   CHECK(at::equal(move_to(there, c10::kCPU), at::ones({4})));
   CHECK(traffic(sim).d2h_bytes - before.d2h_bytes == 16);
+  copy_into(there, at::zeros({4}));
+  CHECK(traffic(sim).h2d_bytes - before.h2d_bytes == 32);
+  CHECK(at::equal(there.to(at::kCPU), at::zeros({4})));
 }
 
 }  // namespace

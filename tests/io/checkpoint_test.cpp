@@ -53,6 +53,9 @@ TEST_CASE("shards read as one checkpoint", "[io]") {
   CHECK(checkpoint.contains("b"));
   checkpoint.drop_pages("b");
   CHECK(checkpoint.tensor("b").sum().item<float>() == 4.0f);
+  at::Tensor last = at::empty({1}, at::kBFloat16);
+  checkpoint.read_rows("c", 2, last);
+  CHECK(last.item<float>() == 3.0f);
   CHECK_THROWS_WITH(checkpoint.info("d.weight"),
                     folder.path().string() + ": no tensor \"d.weight\"");
 }

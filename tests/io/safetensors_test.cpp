@@ -60,6 +60,28 @@ TEST_CASE("every dtype survives writing and reading bit for bit", "[io]") {
   }
 }
 
+TEST_CASE("rows of a tensor are read with the bits that all of it has", "[io]") {
+  const ScratchFolder folder("rows");
+  const auto path = folder / "x.safetensors";
+  const at::Tensor weight = at::randn({4, 600000});  // a cast of two rows takes two reads
+  write_safetensors(path, {{"before", at::ones({3})}, {"w", weight}, {"scalar", at::ones({})}});
+  const SafetensorsFile file(path);
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    at::Tensor rows = at::empty({2, 600000}, dtype);
+    file.read_rows("w", 1, rows);
+    CHECK(at::equal(rows, weight.narrow(0, 1, 2).to(dtype)));
+    at::Tensor all = at::empty({4, 600000}, dtype);
+    file.read_rows("w", 0, all);
+    CHECK(at::equal(all, weight.to(dtype)));
+  }
+  at::Tensor rows = at::empty({2, 600000}), narrow = at::empty({2, 6}), scalar = at::empty({});
+  const auto refusal = Catch::ContainsSubstring("rows read into a tensor of another shape");
+  CHECK_THROWS_WITH(file.read_rows("w", 3, rows), refusal);
+  CHECK_THROWS_WITH(file.read_rows("w", -1, rows), refusal);
+  CHECK_THROWS_WITH(file.read_rows("w", 0, narrow), refusal);
+  CHECK_THROWS_WITH(file.read_rows("scalar", 0, scalar), refusal);
+}
+
 TEST_CASE("a tensor is a view of the file and outlives the object that opened it", "[io]") {
   const ScratchFolder folder("view");
   write_safetensors(folder / "x.safetensors", {{"w", at::arange(100000, at::kFloat)}});

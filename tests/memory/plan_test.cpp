@@ -21,8 +21,9 @@ CHITU_REGISTER(Strategy, SmallestTiles, "smallest_tiles");
 
 TEST_CASE("the strategies of this build are registered", "[memory]") {
   CHECK(Registry<Strategy>::instance().names() ==
-        std::vector<std::string>{"smallest_tiles", "text_encoder_offload", "text_encoder_streaming",
-                                 "transformer_streaming", "vae_offload", "vae_tiling"});
+        std::vector<std::string>{"activation_offload", "smallest_tiles", "text_encoder_offload",
+                                 "text_encoder_streaming", "transformer_streaming", "vae_offload",
+                                 "vae_tiling"});
 }
 
 TEST_CASE("level 0 keeps every component on the device in the chosen dtypes", "[memory]") {
@@ -67,6 +68,20 @@ TEST_CASE("strategies that are named come after the level's and before single en
   config.offload_text_encoder = false;
   CHECK(make_plan(config, {}).vae_tile_latents == 16);
   CHECK(make_plan(config, {}).text_encoder.residency == Residency::resident);
+}
+
+TEST_CASE("activations rest on the host by a strategy or a key, at no level by itself",
+          "[memory]") {
+  MemoryConfig config;
+  config.low_mem_level = 3;
+  CHECK_FALSE(make_plan(config, {}).offload_activations);
+  config.strategies = {"activation_offload"};
+  CHECK(make_plan(config, {}).offload_activations);
+  config.offload_activations = false;
+  CHECK_FALSE(make_plan(config, {}).offload_activations);
+  config.strategies.clear();
+  config.offload_activations = true;
+  CHECK(make_plan(config, {}).offload_activations);
 }
 
 TEST_CASE("a strategy that is not there is refused with the nearest", "[memory]") {

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planning.h"
+#include "chitu_core/device/sim.h"
 #include "chitu_core/io/safetensors.h"
 #include "tests/memory/toy_module.h"
 #include "tests/support/catch.h"
@@ -74,6 +76,58 @@ TEST_CASE("a checkpoint that does not fit is refused with file and tensor", "[me
   CHECK_THROWS_WITH(bind_weights(model, source, {}), expected);
   CHECK_THROWS_AS(source.check(model), InputError);
   CHECK(model.bound_bytes() == 0);
+}
+
+/// One weight of 72 MiB in float32.
+class LargeModel : public Module {
+ public:
+  explicit LargeModel(at::MemoryFormat layout) : weight(add_parameter("w", {18, 1024, 32, 32})) {
+    weight.memory_format = layout;
+  }
+  Parameter& weight;
+};
+constexpr std::int64_t kLargeBytes = 72 << 20, kStagedBytes = 64 << 20;
+
+TEST_CASE("a large weight goes over in runs of rows, with the same bits", "[memory]") {
+  const testing::TemporaryFolder folder;
+  const at::Tensor stored = at::randn({18, 1024, 32, 32}).to(at::kBFloat16);
+  const auto source = weights_of(folder, {{"w", stored}});
+  const auto layout = GENERATE(at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast);
+  LargeModel model(layout);
+  const c10::Device sim = device::configure_sim({});
+  const auto before = device::sim_traffic();
+  const std::int64_t read_before = io::read_bytes();
+  SECTION("from the file") { bind_weights(model, source, {sim, at::kFloat}); }
+  SECTION("from host memory") {
+    const HostWeights on_host(std::make_shared<FileWeights>(folder.path()));
+    bind_weights(model, on_host, {sim, at::kFloat});
+  }
+  CHECK(device::sim_traffic().h2d_bytes - before.h2d_bytes == kLargeBytes);
+  CHECK(device::sim_traffic().h2d_copies - before.h2d_copies == 2);
+  CHECK(io::read_bytes() - read_before == kLargeBytes / 2);
+  CHECK(model.weight.tensor.is_contiguous(layout));
+  CHECK(at::equal(model.weight.tensor.to(at::kCPU), stored.to(at::kFloat)));
+}
+
+TEST_CASE("a plan stages large weights as a run does", "[memory]") {
+  LargeModel model(at::MemoryFormat::Contiguous);
+  const auto source = std::make_shared<PlannedWeights>(nullptr, at::kBFloat16);
+  std::int64_t rests_on_host = 0;
+  const device::Planning planning({});
+  const WeightFormat format{device::Planning::device(), at::kFloat};
+  std::optional<HostWeights> on_host;
+  SECTION("from the file") { bind_weights(model, *source, format); }
+  SECTION("from host memory") {
+    rests_on_host = kLargeBytes;
+    bind_weights(model, on_host.emplace(source), format);
+  }
+  const device::PlannedUse use = planning.use();
+  model.unbind();
+  CHECK(use.peak_host == rests_on_host + kStagedBytes);
+  CHECK(use.host == rests_on_host);
+  CHECK(use.device == kLargeBytes);
+  CHECK(use.h2d == kLargeBytes);
+  CHECK(use.disk == kLargeBytes / 2);
 }
 
 }  // namespace

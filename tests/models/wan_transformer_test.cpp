@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/sim.h"
 #include "chitu_core/models/wan/transformer.h"
 #include "tests/models/attention_spy.h"
 #include "tests/models/reference.h"
@@ -143,6 +144,25 @@ TEST_CASE("a prediction has the same bits alone and beside another prompt", "[mo
       CHECK(at::equal(model->forward(in.latents, 500, alone, nn::Attention()).at(0), together[i]));
     }
   }
+}
+
+TEST_CASE("hidden states that wait on the host change no bit", "[models]") {
+  const Inputs in;
+  const c10::Device sim = device::configure_sim({});
+  auto model = transformer();
+  model->visit_parameters([&](const std::string&, memory::Parameter& parameter) {
+    parameter.tensor = parameter.tensor.to(sim);
+  });
+  const at::Tensor latents = in.latents.to(sim);
+  const std::vector<WanPrompt> prompts{in.prompt.to(sim), in.negative.to(sim), in.prompt.to(sim)};
+  auto context = model->prepare(latents, prompts);
+  const auto here = model->forward(latents, 500, context, nn::Attention());
+  const auto before = device::sim_traffic();
+  const auto there =
+      model->forward(latents, 500, context, nn::Attention(), {.offload_activations = true});
+  CHECK(device::sim_traffic().d2h_bytes > before.d2h_bytes);
+  REQUIRE(there.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(at::equal(here[i], there[i]));
 }
 
 TEST_CASE("kept keys and values of the prompt change no bit", "[models]") {

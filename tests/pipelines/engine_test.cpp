@@ -230,6 +230,7 @@ TEST_CASE("memory settings without a change of dtype change no bit", "[pipelines
   const at::Tensor plain = latents(config);
   config.low_mem_level = GENERATE(0, 3);
   SECTION("guidance branches one after the other") { config.guidance_interleave = false; }
+  SECTION("the waiting guidance branch on the host") { config.offload_activations = true; }
   SECTION("components one after the other") { config.sequential_load = true; }
   SECTION("more layers ahead") { config.prefetch_blocks = 3; }
   SECTION("layers streamed from host memory") {

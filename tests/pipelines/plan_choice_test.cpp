@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <filesystem>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
@@ -131,6 +134,41 @@ TEST_CASE("tiles become smaller where they alone are too large", "[pipelines]") 
   options.memory.vram_limit->bytes = least_named(options, wide);
   Engine tight(options);
   CHECK(tight.choose_plan(tight.complete(wide)).vae_tile_latents < 32);
+}
+
+TEST_CASE("the waiting guidance branch rests on the host where nothing else fits", "[pipelines]") {
+  const c10::InferenceMode inference;
+  const memory::PlanRequest devices{.device = c10::Device("cuda:0"), .dtype = at::kBFloat16};
+  const auto model = std::filesystem::path(CHITU_SOURCE_DIR) / "assets" / "wan2.1-t2v-14b";
+  const Planner planner(open_pipeline(model, {.device = devices.device, .for_plan = true}),
+                        planned_device(devices.device));
+  auto partial = small_request();
+  partial.width = 832;
+  partial.height = 480;
+  const Request request = complete(planner.pipeline(), partial);
+  memory::MemoryConfig config;
+  config.low_mem_level = 3;
+  const auto peak = [&](bool interleave, bool offload) {
+    memory::MemoryPlan plan = memory::make_plan(config, devices);
+    plan.guidance_interleave = interleave;
+    plan.offload_activations = offload;
+    return planner.forecast(request, plan).peak_device_bytes;
+  };
+  const auto choose = [&](std::int64_t bytes) {
+    MemoryBudget budget;
+    budget.bytes = bytes;
+    budget.source = "the device";
+    return choose_plan(planner, config, devices, request, budget).forecast.plan;
+  };
+  const std::int64_t apart = peak(false, false), offloaded = peak(true, true);
+  REQUIRE(offloaded < apart);
+  CHECK_FALSE(choose(apart).guidance_interleave);
+  CHECK_FALSE(choose(apart).offload_activations);
+  CHECK(choose(offloaded).guidance_interleave);
+  CHECK(choose(offloaded).offload_activations);
+  config.offload_activations = false;
+  CHECK_THROWS_WITH(choose(offloaded),
+                    ContainsSubstring(fmt::format("the least that does is {}B", apart)));
 }
 
 TEST_CASE("one engine takes another plan for another request", "[pipelines]") {

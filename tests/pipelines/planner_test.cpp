@@ -3,7 +3,10 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <nlohmann/json.hpp>
+
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/sim.h"
@@ -83,6 +86,7 @@ TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipel
     request.width = 272;
   }
   SECTION("one guidance branch after the other") { options.memory.guidance_interleave = false; }
+  SECTION("the waiting guidance branch on the host") { options.memory.offload_activations = true; }
   SECTION("feed-forward in runs of tokens") { options.memory.activation_chunk = 16; }
   SECTION("layers kept and fetched further ahead") { options.memory.prefetch_blocks = 2; }
   SECTION("resting in host memory, in float8") {
@@ -119,6 +123,58 @@ TEST_CASE("of a longer clip, tiled decoding holds latents on the device, picture
   constexpr std::int64_t kHidden = 8, kLatentFrames = 10;
   CHECK(longer.peak_device - shorter.peak_device == kLatentFrames * 32 * 32 * (16 + kHidden) * 4);
   CHECK(longer.peak_host - shorter.peak_host == 40 * 256 * 256 * 3);
+}
+
+/// Bytes of one branch's hidden states in float32, and the layers that they pass.
+struct HiddenStates {
+  std::int64_t bytes, layers;
+};
+
+HiddenStates hidden_states(const std::filesystem::path& model, const Request& request) {
+  const auto config = nlohmann::json::parse(read_file(model / "transformer" / "config.json"));
+  const std::vector<std::int64_t> patch = config.at("patch_size");
+  const std::int64_t frames = ((request.num_frames - 1) / 4 + 1) / patch[0];
+  const std::int64_t tokens =
+      frames * (request.height / 8 / patch[1]) * (request.width / 8 / patch[2]);
+  const std::int64_t width = config.at("num_attention_heads").get<std::int64_t>() *
+                             config.at("attention_head_dim").get<std::int64_t>();
+  return {4 * tokens * width, config.at("num_layers")};
+}
+
+TEST_CASE("a guidance branch that waits on the host takes its hidden states off the device",
+          "[pipelines]") {
+  const auto model = fixtures() / "wan-unipc";
+  const c10::Device sim = device::configure_sim({});
+  const Planner planner(open_pipeline(model, {.device = sim, .for_plan = true}), {});
+  PartialRequest partial = small_request();
+  partial.width = 144;
+  partial.num_frames = 13;
+  const auto forecast = [&](bool offload, bool interleave = true) {
+    memory::MemoryConfig config;
+    config.low_mem_level = 3;
+    config.guidance_interleave = interleave;
+    config.offload_activations = offload;
+    return planner.forecast(complete(planner.pipeline(), partial),
+                            memory::make_plan(config, {.device = sim}));
+  };
+  const auto denoising = [](const Forecast& planned) { return planned.stages.at(3).use; };
+  const Forecast together = forecast(false), offloaded = forecast(true);
+  REQUIRE(together.stages[3].name == "denoise");
+
+  const Request request = complete(planner.pipeline(), partial);
+  const auto [bytes, layers] = hidden_states(model, request);
+  CHECK(denoising(together).peak_device - denoising(offloaded).peak_device == bytes);
+  CHECK(denoising(offloaded).peak_host <= denoising(together).peak_host + 2 * bytes);
+  // A layer has the branches change places once: it begins with the one that the last ended with.
+  // One copy each way is left: apart they come to be on the host, and back to the model's head.
+  const std::int64_t copied = request.num_inference_steps * (layers + 1) * bytes;
+  CHECK(offloaded.h2d_bytes - together.h2d_bytes == copied);
+  CHECK(offloaded.d2h_bytes - together.d2h_bytes == copied);
+
+  CHECK(forecast(true, false).h2d_bytes == forecast(false, false).h2d_bytes);
+  partial.guidance_scale = 1;
+  CHECK(forecast(true).h2d_bytes == forecast(false).h2d_bytes);
+  CHECK(denoising(forecast(true)).peak_device == denoising(forecast(false)).peak_device);
 }
 
 }  // namespace

@@ -105,7 +105,21 @@ TEST_CASE("what a profile does not know takes no time", "[pipelines]") {
 TEST_CASE("arithmetic elsewhere takes no time of this device", "[pipelines]") {
   Work work = bfloat16_work(1000, 50, 20);
   work.computes_there = false;
-  CHECK(least_time(work, round_profile()).total_s == 5);
+  work.passes = 3;
+  work.weight_bytes = std::int64_t{1} << 40;
+  DeviceProfile profile = round_profile();
+  profile.memory_bandwidth = 1;
+  CHECK(least_time(work, profile).total_s == 5);
+}
+
+TEST_CASE("a profile describes the devices of its kind, and whatever sim stands for",
+          "[pipelines]") {
+  DeviceProfile profile;
+  CHECK(profile.describes(c10::kCPU));
+  profile.device = "cuda";
+  CHECK(profile.describes(c10::Device("cuda:1")));
+  CHECK(profile.describes(c10::Device(c10::kPrivateUse1, 0)));
+  CHECK_FALSE(profile.describes(c10::kCPU));
 }
 
 TEST_CASE("weights beyond any cache are read by every pass", "[pipelines]") {
@@ -202,6 +216,29 @@ TEST_CASE("weights that wait in float8 compute at the rate of bfloat16", "[pipel
   const Request request = complete(planner.pipeline(), small_request());
   const LevelPlan plan = planner.plan(0, request, false);
   CHECK_THAT(plan.least_time->step.compute_s, WithinRel(plan.forecast.step.flops / 1e6, kClose));
+}
+
+TEST_CASE("a text encoder on the CPU takes time where the profile has a CPU's rates",
+          "[pipelines]") {
+  EngineOptions options = tiny();
+  options.memory.text_encoder_on_cpu = true;
+  options.profile = slow("arithmetic");
+  const auto encoding = [&](const std::string& device) {
+    options.profile->device = device;
+    const LevelPlanner planner(options);
+    const Request request = complete(planner.pipeline(), small_request());
+    const RequestTime time = *planner.plan(0, request, false).least_time;
+    for (const auto& stage : time.stages)
+      if (stage.name != "encode_text") CHECK(stage.arithmetic_counted);
+    return time.stages.at(1);
+  };
+  CHECK(encoding("cuda").name == "encode_text");
+  CHECK_FALSE(encoding("cuda").arithmetic_counted);
+  CHECK(encoding("cuda").time.compute_s == 0);
+  CHECK(encoding("cpu").arithmetic_counted);
+  CHECK(encoding("cpu").time.compute_s > 0);
+  options.memory.text_encoder_on_cpu = false;
+  CHECK(encoding("cuda").arithmetic_counted);
 }
 
 EngineOptions choosing(const DeviceProfile& profile) {

@@ -46,6 +46,7 @@ TEST_CASE("a plan on the simulated device is what a run there holds, to the byte
                            folder.path());
     REQUIRE(run.exit_code == 0);
     const auto metrics = json::parse(read_file(folder / "run/metrics.json"));
+    CHECK(metrics.at("plan") == levels[static_cast<std::size_t>(level)].at("plan"));
     const auto& stages = levels[static_cast<std::size_t>(level)].at("stages");
     for (std::size_t i = 0; i < stages.size(); ++i) {
       CHECK(stages[i].at("name") == metrics.at("stages")[i].at("name"));
@@ -166,6 +167,10 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
   CHECK(least.at("vae_tiling") == "exact");
   CHECK(least.at("vae_tile_latents") == 32);
   CHECK(least.at("prefetch_blocks") == 1);
+  CHECK(least.at("guidance_interleave") == true);
+  CHECK(least.at("offload_activations") == false);
+  const auto levels = planned({}).at("levels");
+  for (std::size_t level = 0; level < 4; ++level) CHECK(all[level] == levels[level].at("plan"));
 
   const auto one = plan_of({"--dry", "infer.diffusion.low_mem_level=1", "memory=fp8_e4m3",
                             "infer.strategies=[text_encoder_streaming]", "infer.offload_vae=true"});
@@ -213,6 +218,7 @@ TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
   refused({"--fits", "3GiB"}, "did you mean --fit?");
   refused({"--dry", "--format", "csv"}, "--format csv: --dry prints YAML, or json");
   refused({"--dry", "--fit", "3GiB"}, "--dry plans no run");
+  refused({"--dry", "model.ckpt_dir=nowhere"}, "nowhere: no such folder");
   refused({"infer.strategies=[vae_tilng]"}, "did you mean vae_tiling?");
   refused({"infer.strategies=vae_tiling"}, "expected a list");
   refused({"infer.host_limit=much"}, "infer.host_limit=much: expected an amount of memory");

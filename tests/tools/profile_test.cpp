@@ -76,6 +76,20 @@ TEST_CASE("with a profile, every format tells least times and whose they are", "
              ContainsSubstring(",step_least_seconds,request_least_seconds,"));
 }
 
+TEST_CASE("a plan says whose arithmetic its times leave out", "[e2e]") {
+  const char* phrase = "The arithmetic of encode_text is left out: it is done on the CPU";
+  for (const char* format : {"table", "markdown"}) {
+    CHECK_THAT(
+        plan({"device/profile=rtx4090", "infer.text_encoder_device=cpu", "--format", format}).out,
+        ContainsSubstring(phrase));
+    CHECK_THAT(plan({"device/profile=rtx4090", "--format", format}).out,
+               !ContainsSubstring(phrase));
+  }
+  const json report = plan_of({"device/profile=rtx4090", "infer.text_encoder_device=cpu"});
+  for (const json& stage : report.at("levels")[0].at("least_time").at("stages"))
+    CHECK(stage.at("arithmetic_counted") == (stage.at("name") != "encode_text"));
+}
+
 TEST_CASE("without a profile nothing is said of time", "[e2e]") {
   const json report = plan_of({});
   CHECK_FALSE(report.contains("profile"));
@@ -113,18 +127,25 @@ TEST_CASE("calibrate writes a profile that a plan takes, and no file twice", "[e
   CHECK(chitu({"calibrate", "nowhere/here.yaml"}, folder.path()).exit_code == 2);
 }
 
-TEST_CASE("a run with low_mem_level auto and a profile says what it predicted", "[e2e]") {
+TEST_CASE(
+    "a run with low_mem_level auto and a profile says what it predicted, and warns where it "
+    "is of another device",
+    "[e2e]") {
   const TemporaryFolder folder;
+  const bool other = GENERATE(false, true);
   const Finished run =
       chitu({"run", of_tiny_model(), "prompt=cat", "width=32", "height=32", "num_frames=5",
-             "num_inference_steps=2", "device=sim", "infer.diffusion.low_mem_level=auto",
-             "device/profile=rtx4090", "hydra.run.dir=out"},
+             "num_inference_steps=2", other ? "device=cpu" : "device=sim",
+             "infer.diffusion.low_mem_level=auto", "device/profile=rtx4090", "hydra.run.dir=out"},
             folder.path());
   INFO(run.err);
   REQUIRE(run.exit_code == 0);
   const json choice = json::parse(read_file(folder / "out/metrics.json")).at("plan").at("choice");
   CHECK(choice.at("predicted_least_seconds") > 0);
   CHECK(choice.at("predicted").size() == 4);
+  const std::string log = read_file(folder / "out/run.log");
+  CHECK((log.find("device/profile is that of NVIDIA GeForce RTX 4090 (cuda), the run is on cpu") !=
+         std::string::npos) == other);
 }
 
 }  // namespace

@@ -32,11 +32,12 @@ std::optional<std::int64_t> parse_fit(const std::optional<std::string>& text) {
 
 /// The plans of the level that is given, or of all.
 std::vector<memory::MemoryPlan> plans_of(const pipelines::EngineOptions& options, bool of_level) {
-  const pipelines::LevelPlanner planner(options);
+  pipelines::ModelFolder::open(options.ckpt_dir);  // says when it is no checkpoint
   const int given = options.memory.low_mem_level.value_or(0);
   std::vector<memory::MemoryPlan> plans;
   for (int level = 0; level < memory::kLevels; ++level)
-    if (!of_level || level == given) plans.push_back(planner.plan_of(level));
+    if (!of_level || level == given)
+      plans.push_back(pipelines::LevelPlanner::plan_of(level, options));
   return plans;
 }
 

@@ -170,13 +170,20 @@ std::string left_out(const PlanReport& report) {
       rounded);
 }
 
-/// What the times mean, one sentence; empty without any.
+/// What the times mean, and leave out; empty without any.
 std::string about_times(const PlanReport& report) {
   if (!report.profile) return "";
-  return fmt::format(
+  std::string text = fmt::format(
       "Times are lower bounds, for arithmetic, copies and reads side by side at the full rates of "
       "{}; a run takes longer.\n",
       report.profile->name);
+  for (const auto& stage : report.levels.front().plan.least_time->stages)
+    if (!stage.arithmetic_counted)
+      text += fmt::format(
+          "The arithmetic of {} is left out: it is done on the CPU, for which this profile has no "
+          "rate.\n",
+          stage.name);
+  return text;
 }
 
 std::string explain_level(const PlanReport& report, const LevelReport& level) {

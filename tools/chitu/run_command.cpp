@@ -17,6 +17,7 @@
 #include "chitu_core/io/hash.h"
 #include "pipelines/engine.h"
 #include "pipelines/metrics.h"
+#include "pipelines/plan_json.h"
 #include "pipelines/profile.h"
 #include "pipelines/save_frames.h"
 #include "tools/chitu/interrupt.h"
@@ -75,6 +76,12 @@ void check_output(const pipelines::Request& request, const OutputSettings& outpu
         fmt::format("output.format=png: holds one picture, but request.num_frames is {}; expected "
                     "mp4, gif or frames",
                     request.num_frames));
+}
+
+const char* guidance_text(const memory::MemoryPlan& plan) {
+  if (!plan.guidance_interleave) return "guidance branches one after the other";
+  return plan.offload_activations ? "the guidance branch that waits on the host"
+                                  : "guidance branches together";
 }
 
 bool wants_chdir(const config::Composition& composition) {
@@ -200,12 +207,18 @@ class Run {
                              format_bytes(bytes), choice->budget.source,
                              format_bytes(choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
+    const auto profile = settings_.engine_options().profile;
+    if (profile && !choice->predicted.empty() && !profile->describes(plan.transformer.device))
+      logger("memory")->warn(
+          "device/profile is that of {} ({}), the run is on {}: predicted times, by which "
+          "low_mem_level auto goes, are not of this device",
+          profile->name, profile->device, plan.transformer.device.str());
     logger("memory")->info(
         "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, tiles of {} "
-        "latents",
+        "latents, {}",
         plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(choice->budget.bytes),
         memory::to_string(plan.transformer.residency), plan.transformer.resident_layers,
-        plan.vae_tile_latents);
+        plan.vae_tile_latents, guidance_text(plan));
   }
 
   void finish(const RunFolder& folder, const std::string& status,

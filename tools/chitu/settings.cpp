@@ -55,6 +55,10 @@ void InferSettings::bind(config::Binder& b) {
   b.field("guidance_interleave", guidance_interleave,
           "both guidance branches pass a layer before it goes; false: one after the other; null: "
           "true, unless only false fits");
+  b.field(
+      "offload_activations", offload_activations,
+      "of branches that pass together, those that wait rest in host memory (no effect on a CPU); "
+      "null: false, unless only true fits");
   b.field("activation_chunk", activation_chunk, between(16, 1 << 24),
           "tokens at once in a feed-forward; another number may round otherwise; null: by shape");
   b.field("vram_limit", vram_limit,
@@ -197,6 +201,7 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.memory.vae = states_of(memory.vae);
   options.memory.sequential_load = infer.sequential_load;
   options.memory.guidance_interleave = infer.guidance_interleave;
+  options.memory.offload_activations = infer.offload_activations;
   options.memory.activation_chunk = infer.activation_chunk;
   options.memory.prefetch_blocks = infer.prefetch_blocks;
   options.memory.pin_memory = infer.pin_memory;

@@ -45,7 +45,7 @@ struct InferSettings {
   std::optional<std::int64_t> vae_tile_size;
   std::optional<bool> offload_text_encoder, offload_vae, offload_dit, sequential_load;
   std::optional<std::int64_t> prefetch_blocks, activation_chunk;
-  std::optional<bool> guidance_interleave, pin_memory;
+  std::optional<bool> guidance_interleave, offload_activations, pin_memory;
   std::optional<std::string> vram_limit, host_limit;
   std::optional<std::vector<std::string>> strategies;
   std::optional<std::string> text_encoder_device;

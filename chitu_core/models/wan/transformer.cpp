@@ -5,8 +5,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planning.h"
+#include "chitu_core/device/traffic.h"
 
 namespace chitu::models {
 namespace {
@@ -45,10 +48,62 @@ std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int6
   return std::min(count + 1, rows);
 }
 
-/// Gives every prompt hidden states of its own. Until the first cross-attention they are one.
-void part_ways(std::vector<at::Tensor>& hidden, std::size_t prompts) {
-  while (hidden.size() < prompts) hidden.push_back(hidden.front().clone());
-}
+/// The hidden states of the prompts on their way through the layers. Until the first
+/// cross-attention they are one. Offloaded, one tensor of the device holds those of each prompt in
+/// its turn.
+class HiddenStates {
+ public:
+  HiddenStates(at::Tensor shared, std::size_t prompts, bool offload)
+      : on_device_{std::move(shared)},
+        prompts_(prompts),
+        offload_(offload && prompts > 1 && !device::is_host(on_device_.front().device())) {}
+
+  at::Tensor& shared() { return on_device_.front(); }
+
+  void part_ways() {
+    if (!offload_) {
+      while (on_device_.size() < prompts_) on_device_.push_back(shared().clone());
+      return;
+    }
+    for (std::size_t prompt = 0; prompt < prompts_; ++prompt)
+      resting_.push_back(at::empty(shared().sizes(), shared().options().device(device::host())));
+    for (std::size_t prompt = 1; prompt < prompts_; ++prompt)
+      device::copy_into(resting_[prompt], shared());
+  }
+
+  /// The prompts in the order that moves least: from the one that is on the device.
+  std::vector<std::size_t> order() const {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < prompts_; ++i) order.push_back((here_ + i) % prompts_);
+    return order;
+  }
+
+  /// The prompt's states, to work on until another's are asked for.
+  at::Tensor& of(std::size_t prompt) {
+    if (!offload_) return on_device_[prompt];
+    if (prompt != here_) device::copy_into(resting_[here_], shared());
+    bring(prompt);
+    return shared();
+  }
+
+  /// The prompt's states for the last time; nobody asks for those that were taken before.
+  at::Tensor take(std::size_t prompt) {
+    if (!offload_) return std::move(on_device_[prompt]);
+    bring(prompt);
+    return shared();
+  }
+
+ private:
+  void bring(std::size_t prompt) {
+    if (prompt != here_) device::copy_into(shared(), resting_[prompt]);
+    here_ = prompt;
+  }
+
+  std::vector<at::Tensor> on_device_;
+  std::vector<at::Tensor> resting_;  ///< of every prompt while it is not here; empty = none rests
+  std::size_t prompts_, here_ = 0;
+  bool offload_;
+};
 
 }  // namespace
 
@@ -134,24 +189,30 @@ std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents
           : default_ffn_chunk(tokens[0] * tokens[1] * tokens[2], config_.ffn_dim);
   const WanTimeContext time = condition_embedder_.time(timestep, latents.device());
 
-  std::vector<at::Tensor> hidden{patch_embedding_.forward(latents)};
+  HiddenStates hidden(patch_embedding_.forward(latents), context.texts.size(),
+                      options.offload_activations);
   for (std::size_t index = 0; index < blocks_.size(); ++index) {
     if (options.observer) options.observer->before_layer(static_cast<std::int64_t>(index));
     const WanTransformerBlock& block = *blocks_[index];
     const WanBlockModulation modulation = block.modulation(time.timestep_proj);
-    for (at::Tensor& states : hidden)
-      block.self_attention(states, modulation, context.rotary, attention);
-    part_ways(hidden, context.texts.size());
-    for (std::size_t prompt = 0; prompt < hidden.size(); ++prompt) {
+    if (index == 0) {
+      block.self_attention(hidden.shared(), modulation, context.rotary, attention);
+      hidden.part_ways();
+    }
+    for (const std::size_t prompt : hidden.order()) {
+      at::Tensor& states = hidden.of(prompt);
+      if (index > 0) block.self_attention(states, modulation, context.rotary, attention);
       block.cross_attention(
-          hidden[prompt],
-          text_keys_values(block, index, context.texts[prompt], context.keep_text_kv), attention);
-      block.feed_forward(hidden[prompt], modulation, ffn_chunk);
+          states, text_keys_values(block, index, context.texts[prompt], context.keep_text_kv),
+          attention);
+      block.feed_forward(states, modulation, ffn_chunk);
     }
     if (options.observer) options.observer->after_layer(static_cast<std::int64_t>(index));
   }
-  for (at::Tensor& states : hidden) states = unpatchify(head(states, time.temb), tokens);
-  return hidden;
+  std::vector<at::Tensor> predictions(context.texts.size());
+  for (const std::size_t prompt : hidden.order())
+    predictions[prompt] = unpatchify(head(hidden.take(prompt), time.temb), tokens);
+  return predictions;
 }
 
 at::Tensor WanTransformer3DModel::head(const at::Tensor& hidden, const at::Tensor& temb) const {

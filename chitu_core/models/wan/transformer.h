@@ -55,6 +55,9 @@ struct WanDenoiseContext {
 struct WanForwardOptions {
   /// Most tokens in the feed-forward's wide middle at once; 0 = as default_ffn_chunk says.
   std::int64_t ffn_chunk_tokens = 0;
+  /// The hidden states of prompts that do not compute rest on the host: the device holds those of
+  /// one at a time. No bit differs; means nothing with one prompt, or where the host computes.
+  bool offload_activations = false;
   memory::LayerObserver* observer = nullptr;  ///< told about every block
 };
 
