@@ -169,7 +169,7 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
   CHECK(least.at("prefetch_blocks") == 1);
   CHECK(least.at("guidance_interleave") == true);
   CHECK(least.at("offload_activations") == false);
-  const auto levels = planned({}).at("levels");
+  const auto levels = plan_of({}).at("levels");
   for (std::size_t level = 0; level < 4; ++level) CHECK(all[level] == levels[level].at("plan"));
 
   const auto one = plan_of({"--dry", "infer.diffusion.low_mem_level=1", "memory=fp8_e4m3",
