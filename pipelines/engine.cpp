@@ -44,6 +44,7 @@ struct Engine::Impl {
   MemoryBudget budget() const;
   void take(const memory::MemoryPlan& plan);
   std::string what_would_fit(const Request& request);
+  std::string what_auto_takes(const Request& request, std::int64_t total_bytes);
 };
 
 const Planner& Engine::Impl::the_planner() {
@@ -103,8 +104,26 @@ std::string Engine::Impl::what_would_fit(const Request& request) {
       levels.push_back(fmt::format("infer.diffusion.low_mem_level={} needs {}", level,
                                    format_bytes(forecast.peak_device_bytes)));
   }
-  if (levels.empty()) return "no level holds this request here; see chitu plan";
+  if (levels.empty()) return what_auto_takes(request, total);
   return "what would fit: " + join(levels);
+}
+
+/// Where no level holds the request as it comes: auto also makes tiles smaller and holds less of
+/// guidance at a time.
+std::string Engine::Impl::what_auto_takes(const Request& request, std::int64_t total_bytes) {
+  memory::MemoryConfig any_level = config;
+  any_level.low_mem_level.reset();
+  MemoryBudget budget;
+  budget.bytes = total_bytes;
+  try {
+    const PlanChoice taken =
+        pipelines::choose_plan(the_planner(), any_level, devices, request, budget, profile);
+    return fmt::format(
+        "what would fit: infer.diffusion.low_mem_level=auto, which takes level {} and needs {}",
+        taken.forecast.plan.low_mem_level, format_bytes(taken.needed_bytes));
+  } catch (const OutOfMemoryError&) {
+    return "no level holds this request here; see chitu plan";
+  }
 }
 
 Engine::Engine(const EngineOptions& options) {

@@ -56,6 +56,14 @@ class Pipeline {
   virtual std::unique_ptr<Pipeline> for_plan() const = 0;
 };
 
+/// Checks that every weight of a pipeline is managed, and by one component.
+///
+/// throws  Error naming the component that no memory plan knows, that shares its name or a
+/// parameter
+///         with another, that no stage uses, or that a stage uses though the pipeline does not list
+///         it: nobody would let go of its weights
+void check_components(const Pipeline& pipeline);
+
 /// Fills in what is empty and checks the whole.
 ///
 /// throws  InputError as Pipeline::check
@@ -73,7 +81,8 @@ struct ModelChoices {
 
 /// Opens a checkpoint with the family that its model_index.json names.
 ///
-/// throws  InputError for a folder that is no checkpoint, or one of another family
+/// throws  InputError for a folder that is no checkpoint, or one of another family; Error as
+///         check_components does
 std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
                                         const ModelChoices& choices);
 

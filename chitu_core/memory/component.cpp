@@ -3,12 +3,14 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/errors.h"
 #include "chitu_core/device/planning.h"
+#include "chitu_core/memory/ownership.h"
 
 namespace chitu::memory {
 
 Component::Component(std::string name, std::shared_ptr<Module> module,
                      std::shared_ptr<const WeightSource> source)
     : name_(std::move(name)), module_(std::move(module)), source_(std::move(source)) {
+  with_context("component " + name_, [&] { check_ownership(*module_); });
   source_->check(*module_);
 }
 

@@ -18,7 +18,9 @@ namespace chitu::memory {
 /// Only the executor of the graph calls onload and offload; stages and models never do.
 class Component {
  public:
-  /// throws  InputError when the source does not fit the module; reads no weights
+  /// Reads no weights.
+  ///
+  /// throws  InputError when the source does not fit the module; Error as check_ownership does
   Component(std::string name, std::shared_ptr<Module> module,
             std::shared_ptr<const WeightSource> source);
 

@@ -253,8 +253,19 @@ TEST_CASE("infer.host_limit alone has an engine choose", "[pipelines]") {
   CHECK_THROWS_AS(tight.choose_plan(tight.complete(small_request())), OutOfMemoryError);
 }
 
-TEST_CASE("running out of memory names the levels that would fit", "[pipelines]") {
-  EngineOptions options = on_sim(least_named(on_sim(1000)));
+TEST_CASE("running out of memory names the levels that would fit, or what auto would take",
+          "[pipelines]") {
+  EngineOptions options = on_sim();
+  options.memory.low_mem_level = 3;
+  const std::int64_t plain = run(options).peak, least = least_named(on_sim(1000));
+  REQUIRE(least < plain);
+  const auto [capacity, advice] =
+      GENERATE_COPY(std::pair(plain, "what would fit: infer.diffusion.low_mem_level=3 needs "),
+                    std::pair(least,
+                              "what would fit: infer.diffusion.low_mem_level=auto, which "
+                              "takes level 3 and needs "),
+                    std::pair(least - 1, "no level holds this request here; see chitu plan"));
+  options = on_sim(capacity);
   options.memory.low_mem_level = 0;
   Engine engine(options);
   try {
@@ -262,8 +273,7 @@ TEST_CASE("running out of memory names the levels that would fit", "[pipelines]"
     FAIL("expected to run out of memory");
   } catch (const std::exception& error) {
     CHECK(exit_code(error) == 3);
-    CHECK_THAT(explain(error),
-               ContainsSubstring("what would fit: infer.diffusion.low_mem_level=3 needs "));
+    CHECK_THAT(explain(error), ContainsSubstring(advice));
   }
 }
 
