@@ -20,11 +20,7 @@
 namespace chitu::memory {
 namespace {
 
-constexpr std::int64_t kAlignment = 64;  // that of libtorch's own allocations
-
-std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
+constexpr int kHostBuffers = 2;  // one is read into while the other is copied from
 
 }  // namespace
 
@@ -35,10 +31,14 @@ LayerStream::LayerStream(Layers layers, const WeightSource &source, c10::Device 
   for (const auto &[name, module] : layers) {
     const auto index = static_cast<std::int64_t>(streamed_.size());
     streamed_.push_back(!resident(index));
-    if (streamed_.back()) plan_layer(index, name + ".", *module);
+    if (streamed_.back()) layers_.emplace_back(name, index, *module);
   }
   if (layers_.empty()) return;
-  make_slabs(options);
+  for (const LayerLayout &layer : layers_) {
+    slab_bytes_ = std::max(slab_bytes_, layer.bytes());
+    for (const LayerChunk &chunk : layer.chunks()) chunks_.push_back({&layer, &chunk});
+  }
+  make_slots(options);
   if (!planned_) start_threads();
 }
 
@@ -46,7 +46,7 @@ void LayerStream::start_threads() {
   if (on_host_.slots.empty()) {
     threads_.emplace_back([this] {
       work_off(
-          on_device_, [] { return true; }, [this](auto turn) { read_turn(on_device_, turn); });
+          on_device_, [] { return true; }, [this](auto turn) { read_layer(turn); });
     });
     return;
   }
@@ -56,16 +56,14 @@ void LayerStream::start_threads() {
     // The memory may be that of a tensor which queued work still reads.
     slot.free.emplace(device_.type()).record(compute_stream());
   }
-  const auto is_read = [this] {
-    const Slot &slot = on_host_.of(on_device_.filled);
-    return slot.ready && slot.turn == on_device_.filled;
-  };
+  for (Slot &slot : on_host_.slots) slot.free.emplace(device_.type());
+  const auto is_read = [this] { return on_host_.of(on_host_.emptied).ready; };
   threads_.emplace_back([this] {
     work_off(
-        on_host_, [] { return true; }, [this](auto turn) { read_turn(on_host_, turn); });
+        on_host_, [] { return true; }, [this](auto turn) { read_chunk(turn); });
   });
   threads_.emplace_back(
-      [=, this] { work_off(on_device_, is_read, [this](auto turn) { copy_turn(turn); }); });
+      [=, this] { work_off(on_device_, is_read, [this](auto turn) { copy_layer(turn); }); });
 }
 
 LayerStream::~LayerStream() {
@@ -76,8 +74,8 @@ LayerStream::~LayerStream() {
   changed_.notify_all();
   for (std::thread &thread : threads_) thread.join();
   wait_for_device();
-  for (const Layer &layer : layers_)
-    for (const Piece &piece : layer.pieces) piece.parameter->tensor.reset();
+  for (const LayerLayout &layer : layers_)
+    for (const LayerPiece &piece : layer.pieces()) piece.parameter->tensor.reset();
 }
 
 /// What was queued may still use the slabs.
@@ -90,22 +88,24 @@ void LayerStream::wait_for_device() noexcept {
   }
 }
 
-void LayerStream::make_slabs(const StreamOptions &options) {
+void LayerStream::make_slots(const StreamOptions &options) {
   const auto bytes = at::TensorOptions().dtype(at::kByte);
   for (int i = 0; i < options.slots; ++i)
-    on_device_.slots.emplace_back().slab = at::empty({slab_bytes_}, bytes.device(device_));
+    on_device_.slots.emplace_back().bytes = at::empty({slab_bytes_}, bytes.device(device_));
   if (device::is_host(device_)) return;
-  const at::Tensor all = host_slabs(options.slots * slab_bytes_, options.pin_memory);
-  for (int i = 0; i < options.slots; ++i)
-    on_host_.slots.emplace_back().slab = all.narrow(0, i * slab_bytes_, slab_bytes_);
+  std::int64_t buffer = 0;
+  for (const Chunk &chunk : chunks_) buffer = std::max(buffer, chunk.part->end - chunk.part->base);
+  const at::Tensor all = host_memory(kHostBuffers * buffer, options.pin_memory);
+  for (int i = 0; i < kHostBuffers; ++i)
+    on_host_.slots.emplace_back().bytes = all.narrow(0, i * buffer, buffer);
 }
 
-at::Tensor LayerStream::host_slabs(std::int64_t bytes, bool pinned) {
+at::Tensor LayerStream::host_memory(std::int64_t bytes, bool pinned) {
   if (pinned) {
     try {
-      const at::Tensor slabs = device::pinned_memory(bytes, device_);
+      const at::Tensor memory = device::pinned_memory(bytes, device_);
       pinned_ = true;
-      return slabs;
+      return memory;
     } catch (const c10::Error &error) {
       logger("memory")->warn(
           "cannot pin {} of host memory, so layers go to {} through pageable memory, which is "
@@ -116,26 +116,10 @@ at::Tensor LayerStream::host_slabs(std::int64_t bytes, bool pinned) {
   return at::empty({bytes}, at::TensorOptions().dtype(at::kByte).device(device::host()));
 }
 
-void LayerStream::plan_layer(std::int64_t index, const std::string &name, Module &module) {
-  Layer &layer = layers_.emplace_back(Layer{index});
-  module.visit_parameters([&](const std::string &parameter_name, Parameter &parameter) {
-    if (parameter.memory_format != at::MemoryFormat::Contiguous)
-      throw Error("cannot stream " + name + parameter_name + ": its weights are not contiguous");
-    layer.pieces.push_back({name + parameter_name, &parameter, layer.bytes});
-    layer.bytes += aligned(parameter.stored_bytes());
-  });
-  slab_bytes_ = std::max(slab_bytes_, layer.bytes);
-}
-
-at::Tensor LayerStream::piece_of(const at::Tensor &slab, const Piece &piece) const {
-  return slab.narrow(0, piece.offset_bytes, piece.parameter->stored_bytes())
-      .view(piece.parameter->stored)
-      .view(piece.parameter->shape);
-}
-
 /// Starts nothing new, and waits until threads and device have done what was begun.
 void LayerStream::settle(std::unique_lock<std::mutex> &lock) noexcept {
-  last_turn_ = 0;
+  on_host_.announced = on_device_.announced = 0;
+  changed_.notify_all();
   changed_.wait(lock, [&] { return busy_ == 0; });
   wait_for_device();
 }
@@ -150,7 +134,8 @@ void LayerStream::begin_passes(std::int64_t passes, StreamObserver *observer) {
   failure_ = nullptr;
   stalls_.clear();
   observer_ = observer;
-  last_turn_ = passes * static_cast<std::int64_t>(layers_.size());
+  on_device_.announced = passes * std::ssize(layers_);
+  on_host_.announced = passes * std::ssize(chunks_);
   changed_.notify_all();
 }
 
@@ -161,11 +146,10 @@ void LayerStream::end_passes() noexcept {
   observer_ = nullptr;
 }
 
-void LayerStream::tell(StreamEvent::Kind kind, std::int64_t turn,
+void LayerStream::tell(StreamEvent::Kind kind, const LayerLayout &layer, std::int64_t bytes,
                        StreamEvent::Clock::time_point begin) {
-  if (!observer_) return;
-  const Layer &layer = layer_of(turn);
-  observer_->streamed({kind, layer.index, layer.bytes, begin, StreamEvent::Clock::now()});
+  if (observer_)
+    observer_->streamed({kind, layer.index(), bytes, begin, StreamEvent::Clock::now()});
 }
 
 void LayerStream::tell_stalls() noexcept {
@@ -174,9 +158,9 @@ void LayerStream::tell_stalls() noexcept {
       const Stall &stall = stalls_.front();
       const auto lasted = std::chrono::duration_cast<StreamEvent::Clock::duration>(
           std::chrono::duration<double, std::milli>(stall.from.elapsedTime(stall.to)));
-      const Layer &layer = layer_of(stall.turn);
-      observer_->streamed(
-          {StreamEvent::Kind::wait, layer.index, layer.bytes, stall.begin, stall.begin + lasted});
+      const LayerLayout &layer = layer_of(stall.turn);
+      observer_->streamed({StreamEvent::Kind::wait, layer.index(), layer.bytes(), stall.begin,
+                           stall.begin + lasted});
     }
   } catch (const std::exception &error) {  // of the device; its next call will say so itself
     stalls_.clear();
@@ -188,11 +172,12 @@ void LayerStream::before_layer(std::int64_t index) {
   if (!streamed_.at(static_cast<std::size_t>(index))) return;
   std::unique_lock lock(mutex_);
   const std::int64_t turn = on_device_.emptied;
-  if (turn >= last_turn_ || layer_of(turn).index != index)
+  const LayerLayout &layer = layer_of(turn);
+  if (turn >= on_device_.announced || layer.index() != index)
     throw Error(fmt::format("layer {} was not announced to the stream of weights", index));
   Slot &slot = on_device_.of(turn);
   const auto begin = StreamEvent::Clock::now();
-  if (planned_) bring_planned(layer_of(turn));
+  if (planned_) bring_planned(layer);
   std::optional<c10::Event> from;
   if (copy_stream_ && observer_)
     from.emplace(device_.type(), c10::EventFlag::BACKEND_DEFAULT).record(compute_stream());
@@ -201,9 +186,8 @@ void LayerStream::before_layer(std::int64_t index) {
   if (copy_stream_)
     wait_in_queue(turn, begin, std::move(from), lock);
   else
-    tell(StreamEvent::Kind::wait, turn, begin);
-  for (const Piece &piece : layer_of(turn).pieces)
-    piece.parameter->tensor = piece_of(slot.slab, piece);
+    tell(StreamEvent::Kind::wait, layer, layer.bytes(), begin);
+  for (const LayerPiece &piece : layer.pieces()) piece.parameter->tensor = piece.in(slot.bytes);
 }
 
 /// The device's own wait for a copy that is queued, and how long it will have been.
@@ -227,7 +211,7 @@ void LayerStream::after_layer(std::int64_t index) {
   const std::int64_t turn = on_device_.emptied;
   Slot &slot = on_device_.of(turn);
   if (slot.free) slot.free->record(compute_stream());  // the slab is written over next
-  for (const Piece &piece : layer_of(turn).pieces) piece.parameter->tensor.reset();
+  for (const LayerPiece &piece : layer_of(turn).pieces()) piece.parameter->tensor.reset();
   slot.ready = false;
   ++on_device_.emptied;
   changed_.notify_all();
@@ -241,7 +225,7 @@ void LayerStream::work_off(Stage &stage, const std::function<bool()> &is_fed,
                            const std::function<void(std::int64_t)> &work) {
   const c10::InferenceMode inference;
   const auto can_go = [&] {
-    return stage.filled < last_turn_ && stage.has_room() && !failure_ && is_fed();
+    return stage.filled < stage.announced && stage.has_room() && !failure_ && is_fed();
   };
   std::unique_lock lock(mutex_);
   while (true) {
@@ -263,26 +247,47 @@ void LayerStream::work_off(Stage &stage, const std::function<bool()> &is_fed,
   }
 }
 
-void LayerStream::read_turn(Stage &stage, std::int64_t turn) {
+void LayerStream::read_layer(std::int64_t turn) {
   const auto begin = StreamEvent::Clock::now();
-  Slot &slot = stage.of(turn);
-  read(layer_of(turn), slot.slab);
+  const LayerLayout &layer = layer_of(turn);
+  const at::Tensor &slab = on_device_.of(turn).bytes;
+  for (const LayerChunk &chunk : layer.chunks())
+    layer.read(chunk, source_, slab.narrow(0, chunk.base, chunk.end - chunk.base));
   const std::lock_guard lock(mutex_);
-  tell(StreamEvent::Kind::disk_read, turn, begin);
-  hand_over(stage, turn);
+  tell(StreamEvent::Kind::disk_read, layer, layer.bytes(), begin);
+  hand_over(on_device_, turn);
 }
 
-void LayerStream::copy_turn(std::int64_t turn) {
-  Slot &from = on_host_.of(turn), &to = on_device_.of(turn);
-  const Layer &layer = layer_of(turn);
+void LayerStream::read_chunk(std::int64_t turn) {
+  Slot &slot = on_host_.of(turn);
+  slot.free->synchronize();  // until the chunk before it has left
+  const auto begin = StreamEvent::Clock::now();
+  const Chunk &chunk = chunk_of(turn);
+  chunk.layer->read(*chunk.part, source_, slot.bytes);
+  const std::lock_guard lock(mutex_);
+  tell(StreamEvent::Kind::disk_read, *chunk.layer, chunk.part->end - chunk.part->begin, begin);
+  hand_over(on_host_, turn);
+}
+
+/// Queues the copies of a layer behind what computes with its slot, as soon as its chunks are read.
+void LayerStream::copy_layer(std::int64_t turn) {
+  Slot &to = on_device_.of(turn);
+  const LayerLayout &layer = layer_of(turn);
   c10::Event started(device_.type());
-  {
-    const c10::StreamGuard on_lane(*copy_stream_);
-    to.free->block(*copy_stream_);
-    started.record(*copy_stream_);
-    copy_over(layer, from.slab, to.slab);
-    to.filled->record(*copy_stream_);
+  const c10::StreamGuard on_lane(*copy_stream_);
+  to.free->block(*copy_stream_);
+  started.record(*copy_stream_);
+  for (const LayerChunk &chunk : layer.chunks()) {
+    if (!wait_for_chunk(turn)) return;
+    Slot &from = on_host_.of(on_host_.emptied);  // which this thread alone counts up
+    copy_chunk(chunk, from.bytes, to.bytes);
+    from.free->record(*copy_stream_);
+    const std::lock_guard lock(mutex_);
+    from.ready = false;
+    ++on_host_.emptied;
+    changed_.notify_all();
   }
+  to.filled->record(*copy_stream_);
   {
     const std::lock_guard lock(mutex_);
     hand_over(on_device_, turn);
@@ -291,12 +296,19 @@ void LayerStream::copy_turn(std::int64_t turn) {
   const auto begin = StreamEvent::Clock::now();
   to.filled->synchronize();
   const std::lock_guard lock(mutex_);
-  tell(StreamEvent::Kind::host_to_device, turn, begin);
-  from.ready = false;
-  ++on_host_.emptied;
+  tell(StreamEvent::Kind::host_to_device, layer, layer.bytes(), begin);
 }
 
-/// Whoever waits for the turn's slab may have it.
+/// False when the turn is no longer wanted.
+bool LayerStream::wait_for_chunk(std::int64_t turn) {
+  std::unique_lock lock(mutex_);
+  const auto given_up = [&] { return stop_ || failure_ || turn >= on_device_.announced; };
+  const Slot &slot = on_host_.of(on_host_.emptied);
+  changed_.wait(lock, [&] { return slot.ready || given_up(); });
+  return !given_up();
+}
+
+/// Whoever waits for the turn's slot may have it.
 void LayerStream::hand_over(Stage &stage, std::int64_t turn) {
   Slot &slot = stage.of(turn);
   slot.turn = turn;
@@ -306,33 +318,30 @@ void LayerStream::hand_over(Stage &stage, std::int64_t turn) {
   changed_.notify_all();
 }
 
-void LayerStream::count_brought(const Layer &layer) {
+void LayerStream::count_brought(const LayerLayout &layer) {
   ++traffic_.layers;
-  traffic_.bytes += layer.bytes;
+  traffic_.bytes += layer.bytes();
 }
 
-void LayerStream::read(const Layer &layer, const at::Tensor &slab) const {
-  for (const Piece &piece : layer.pieces) {
-    at::Tensor destination = piece_of(slab, piece);
-    source_.read_into(piece.name, *piece.parameter, destination);
-  }
-}
-
-void LayerStream::copy_over(const Layer &layer, const at::Tensor &from,
-                            const at::Tensor &to) const {
-  to.narrow(0, 0, layer.bytes).copy_(from.narrow(0, 0, layer.bytes), pinned_);
-  device::count_copy(c10::kCPU, device_, layer.bytes);
+void LayerStream::copy_chunk(const LayerChunk &chunk, const at::Tensor &from,
+                             const at::Tensor &slab) const {
+  const std::int64_t bytes = chunk.end - chunk.begin;
+  slab.narrow(0, chunk.begin, bytes)
+      .copy_(from.narrow(0, chunk.begin - chunk.base, bytes), pinned_);
+  device::count_copy(c10::kCPU, device_, bytes);
 }
 
 /// What the threads would have done by now.
-void LayerStream::bring_planned(const Layer &layer) {
-  const at::Tensor &slab = on_device_.of(on_device_.emptied).slab;
-  if (on_host_.slots.empty()) {
-    read(layer, slab);
-  } else {
-    const at::Tensor &host = on_host_.of(on_device_.emptied).slab;
-    read(layer, host);
-    copy_over(layer, host, slab);
+void LayerStream::bring_planned(const LayerLayout &layer) {
+  const at::Tensor &slab = on_device_.of(on_device_.emptied).bytes;
+  for (const LayerChunk &chunk : layer.chunks()) {
+    if (on_host_.slots.empty()) {
+      layer.read(chunk, source_, slab.narrow(0, chunk.base, chunk.end - chunk.base));
+    } else {
+      const at::Tensor &buffer = on_host_.slots.front().bytes;
+      layer.read(chunk, source_, buffer);
+      copy_chunk(chunk, buffer, slab);
+    }
   }
   count_brought(layer);
 }

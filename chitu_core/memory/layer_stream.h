@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "chitu_core/memory/layer_layout.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
 #include "chitu_core/memory/stream_observer.h"
@@ -49,13 +50,14 @@ struct StreamOptions {
 /// `slots`, taken once and used for ever; a thread fills the next free one from
 /// the checkpoint and casts as bind_weights does, so that a streamed weight has
 /// the bits and the alignment of a resident one. Where the device is not the
-/// host, that thread fills slabs of the host, pinned ones where the device has
-/// such memory, and a second one has them copied over on a stream of the
-/// device's own, so that disk, copy and arithmetic go on side by side. Copies
-/// and arithmetic wait for each other by events in the device's queues: the
-/// thread that computes waits until a copy is queued, never until it is made.
-/// The walk is cyclic: behind the last layer comes the first of the next pass.
-/// Layers that are resident are passed by. In a plan nothing is read and no thread runs.
+/// host, that thread fills two buffers of the host in turn, each with a chunk of a
+/// layer, pinned where the device has such memory, and a second one has them
+/// copied over on a stream of the device's own, so that disk, copy and arithmetic
+/// go on side by side. Copies and arithmetic wait for each other by events in the
+/// device's queues: the thread that computes waits until a copy is queued, never
+/// until it is made. The walk is cyclic: behind the last layer comes the first of
+/// the next pass. Layers that are resident are passed by. In a plan nothing is
+/// read and no thread runs.
 class LayerStream final : public LayerObserver {
  public:
   using Layers = std::vector<std::pair<std::string, Module *>>;
@@ -96,30 +98,21 @@ class LayerStream final : public LayerObserver {
   int slots() const { return static_cast<int>(on_device_.slots.size()); }
 
  private:
-  /// One weight of a layer and its place in the slab.
-  struct Piece {
-    std::string name;
-    Parameter *parameter;
-    std::int64_t offset_bytes;
-  };
-  struct Layer {
-    std::int64_t index;  ///< among all layers of the module
-    std::vector<Piece> pieces{};
-    std::int64_t bytes = 0;
-  };
   struct Slot {
-    at::Tensor slab;         ///< uint8
-    std::int64_t turn = -1;  ///< which layer of the walk stands in it, counted over all passes
-    bool ready = false;      ///< filled, or on a device of its own: the copy is queued
-    /// There: the copy into it was made, and what computed with it is done.
+    at::Tensor bytes;        ///< uint8
+    std::int64_t turn = -1;  ///< whose bytes stand in it
+    bool ready = false;      ///< filled, or on a device of its own: the copies are queued
+    /// Of such a device: the copies into it were made; what reads it is done.
     std::optional<c10::Event> filled{}, free{};
   };
 
-  /// Slabs that one thread fills in turn for whoever takes them.
+  /// Slots that one thread fills in turn for whoever takes them: layers on the device, chunks of
+  /// them on the host.
   struct Stage {
     std::vector<Slot> slots{};
-    std::int64_t filled = 0;   ///< turns that are filled, or on their way
-    std::int64_t emptied = 0;  ///< turns whose slabs are free again
+    std::int64_t announced = 0;  ///< turns in all
+    std::int64_t filled = 0;     ///< turns that are filled, or on their way
+    std::int64_t emptied = 0;    ///< turns whose slots are free again
 
     Slot &of(std::int64_t turn) { return slots[static_cast<std::size_t>(turn) % slots.size()]; }
     bool has_room() const { return filled - emptied < static_cast<std::int64_t>(slots.size()); }
@@ -132,51 +125,59 @@ class LayerStream final : public LayerObserver {
     c10::Event from, to;
   };
 
-  void plan_layer(std::int64_t index, const std::string &name, Module &module);
-  void make_slabs(const StreamOptions &options);
-  at::Tensor host_slabs(std::int64_t bytes, bool pinned);
+  struct Chunk {
+    const LayerLayout *layer;
+    const LayerChunk *part;
+  };
+
+  void make_slots(const StreamOptions &options);
+  at::Tensor host_memory(std::int64_t bytes, bool pinned);
   void start_threads();
   /// The life of a thread that fills a stage: turn after turn, as soon as there is room for it and
   /// `is_fed` says so.
   void work_off(Stage &stage, const std::function<bool()> &is_fed,
                 const std::function<void(std::int64_t)> &work);
-  void read_turn(Stage &stage, std::int64_t turn);
-  void copy_turn(std::int64_t turn);
-  void read(const Layer &layer, const at::Tensor &slab) const;
-  void copy_over(const Layer &layer, const at::Tensor &from, const at::Tensor &to) const;
-  void bring_planned(const Layer &layer);
+  void read_layer(std::int64_t turn);
+  void read_chunk(std::int64_t turn);
+  void copy_layer(std::int64_t turn);
+  bool wait_for_chunk(std::int64_t turn);
+  void copy_chunk(const LayerChunk &chunk, const at::Tensor &from, const at::Tensor &slab) const;
+  void bring_planned(const LayerLayout &layer);
   void wait_for_device() noexcept;
   c10::Stream compute_stream() const;
   // With the lock held:
   void settle(std::unique_lock<std::mutex> &lock) noexcept;
   void hand_over(Stage &stage, std::int64_t turn);
-  void count_brought(const Layer &layer);
+  void count_brought(const LayerLayout &layer);
   void wait_in_queue(std::int64_t turn, StreamEvent::Clock::time_point begin,
                      std::optional<c10::Event> from, std::unique_lock<std::mutex> &lock);
   /// Tells the observer of the stalls that are over.
   void tell_stalls() noexcept;
-  /// Tells the observer what was done for a turn until now.
-  void tell(StreamEvent::Kind kind, std::int64_t turn, StreamEvent::Clock::time_point begin);
-  at::Tensor piece_of(const at::Tensor &slab, const Piece &piece) const;
-  const Layer &layer_of(std::int64_t turn) const {
+  /// Tells the observer what was done until now with so many bytes of a layer.
+  void tell(StreamEvent::Kind kind, const LayerLayout &layer, std::int64_t bytes,
+            StreamEvent::Clock::time_point begin);
+  const LayerLayout &layer_of(std::int64_t turn) const {
     return layers_[static_cast<std::size_t>(turn) % layers_.size()];
+  }
+  const Chunk &chunk_of(std::int64_t turn) const {
+    return chunks_[static_cast<std::size_t>(turn) % chunks_.size()];
   }
 
   const WeightSource &source_;
   c10::Device device_;
   const bool planned_;
-  std::vector<bool> streamed_;  ///< of every layer of the module
-  std::vector<Layer> layers_;   ///< those that are streamed
+  std::vector<bool> streamed_;       ///< of every layer of the module
+  std::vector<LayerLayout> layers_;  ///< those that are streamed
+  std::vector<Chunk> chunks_;        ///< all of theirs, in order
   std::int64_t slab_bytes_ = 0;
-  bool pinned_ = false;                       ///< the slabs of the host
+  bool pinned_ = false;                       ///< the memory of the host
   std::optional<c10::Stream> copy_stream_{};  ///< where the device is not the host
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Stage on_host_;               ///< without slabs where the device is the host
-  Stage on_device_;             ///< emptied: the turn that computes next or now
-  std::int64_t last_turn_ = 0;  ///< turns that were announced
-  int busy_ = 0;                ///< threads that are filling a slab
+  Stage on_host_;    ///< of chunks; without slots where the device is the host
+  Stage on_device_;  ///< of layers; emptied: the turn that computes next or now
+  int busy_ = 0;     ///< threads that are filling a slot
   bool stop_ = false;
   std::exception_ptr failure_;
   Traffic traffic_;

@@ -1,0 +1,85 @@
+#include "chitu_core/memory/layer_layout.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "chitu_core/common/error.h"
+
+namespace chitu::memory {
+namespace {
+
+constexpr std::int64_t kAlignment = 64;  // that of libtorch's own allocations
+
+std::int64_t aligned(std::int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+std::int64_t rows_of(const Parameter &parameter) {
+  return parameter.shape.empty() ? 1 : parameter.shape.front();
+}
+
+at::Tensor weights_in(const at::Tensor &bytes, const Parameter &parameter, std::int64_t rows) {
+  std::vector<std::int64_t> shape = parameter.shape;
+  if (!shape.empty()) shape.front() = rows;
+  return bytes.view(parameter.stored).view(shape);
+}
+
+}  // namespace
+
+at::Tensor LayerPiece::in(const at::Tensor &slab) const {
+  return weights_in(slab.narrow(0, offset_bytes, parameter->stored_bytes()), *parameter,
+                    rows_of(*parameter));
+}
+
+LayerLayout::LayerLayout(const std::string &name, std::int64_t index, Module &module,
+                         std::int64_t chunk_bytes)
+    : index_(index), chunk_bytes_(chunk_bytes), chunks_(1) {
+  module.visit_parameters([&](const std::string &parameter_name, Parameter &parameter) {
+    const std::string full_name = name + "." + parameter_name;
+    if (parameter.memory_format != at::MemoryFormat::Contiguous)
+      throw Error("cannot stream " + full_name + ": its weights are not contiguous");
+    pieces_.push_back({full_name, &parameter, bytes_});
+    cut(pieces_.size() - 1);
+    bytes_ += aligned(parameter.stored_bytes());
+  });
+  chunks_.back().end = bytes_;
+}
+
+/// Adds a piece's rows to the last chunk, and to new ones as it becomes full.
+void LayerLayout::cut(std::size_t piece) {
+  const Parameter &parameter = *pieces_[piece].parameter;
+  if (parameter.numel() == 0) return;
+  const std::int64_t rows = rows_of(parameter), row_bytes = parameter.stored_bytes() / rows;
+  for (std::int64_t first = 0; first < rows;) {
+    const std::int64_t offset = pieces_[piece].offset_bytes + first * row_bytes;
+    // Room is left for the gap that may lie before the next piece.
+    const std::int64_t room = chunks_.back().base + chunk_bytes_ - kAlignment - offset;
+    std::int64_t fit = std::min(rows - first, std::max<std::int64_t>(0, room) / row_bytes);
+    if (fit == 0 && !chunks_.back().runs.empty()) {
+      chunks_.back().end = offset;
+      chunks_.push_back({{}, offset / kAlignment * kAlignment, offset, offset});
+      continue;
+    }
+    fit = std::max<std::int64_t>(1, fit);
+    chunks_.back().runs.push_back({piece, first, fit, offset});
+    first += fit;
+  }
+}
+
+void LayerLayout::read(const LayerChunk &chunk, const WeightSource &source,
+                       const at::Tensor &buffer) const {
+  for (const LayerRun &run : chunk.runs) {
+    const LayerPiece &piece = pieces_[run.piece];
+    const std::int64_t rows = rows_of(*piece.parameter);
+    const std::int64_t bytes = piece.parameter->stored_bytes() / rows * run.rows;
+    at::Tensor to = weights_in(buffer.narrow(0, run.offset_bytes - chunk.base, bytes),
+                               *piece.parameter, run.rows);
+    if (run.rows == rows)
+      source.read_into(piece.name, *piece.parameter, to);
+    else
+      source.read_rows(piece.name, *piece.parameter, run.first_row, to);
+  }
+}
+
+}  // namespace chitu::memory
