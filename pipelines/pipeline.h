@@ -58,10 +58,9 @@ class Pipeline {
 
 /// Checks that every weight of a pipeline is managed, and by one component.
 ///
-/// throws  Error naming the component that no memory plan knows, that shares its name or a
-/// parameter
-///         with another, that no stage uses, or that a stage uses though the pipeline does not list
-///         it: nobody would let go of its weights
+/// throws  Error naming the component that no memory plan knows, that no stage uses, that shares
+///         its name or a parameter with another, or that a stage uses though the pipeline does not
+///         list it: nobody would let go of its weights
 void check_components(const Pipeline& pipeline);
 
 /// Fills in what is empty and checks the whole.
