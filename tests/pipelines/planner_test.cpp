@@ -3,13 +3,16 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/sim.h"
+#include "chitu_core/memory/levels.h"
 #include "pipelines/engine.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
@@ -100,6 +103,43 @@ TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipel
   } catch (const std::exception& error) {
     FAIL(explain(error));
   }
+}
+
+TEST_CASE("each level lowers the peak of the stage that it is for, and raises none",
+          "[pipelines]") {
+  const auto [width, height, frames] =
+      GENERATE(std::tuple(32, 32, 1), std::tuple(64, 64, 9), std::tuple(272, 256, 9),
+               std::tuple(832, 480, 81), std::tuple(1280, 720, 17));
+  CAPTURE(width, height, frames);
+  const auto model = GENERATE("wan-unipc", "demo");
+  const c10::Device sim = device::configure_sim({});
+  const auto folder = model == std::string("demo")
+                          ? std::filesystem::path(CHITU_SOURCE_DIR) / "assets/demo-t2v"
+                          : fixtures() / model;
+  const Planner planner(open_pipeline(folder, {.device = sim, .for_plan = true}), {});
+  PartialRequest partial = small_request();
+  partial.width = width;
+  partial.height = height;
+  partial.num_frames = frames;
+  const Request request = complete(planner.pipeline(), partial);
+  std::vector<std::map<std::string, std::int64_t>> peaks;
+  for (int level = 0; level < memory::kLevels; ++level) {
+    memory::MemoryConfig config;
+    config.low_mem_level = level;
+    const auto forecast = planner.forecast(request, memory::make_plan(config, {.device = sim}));
+    auto& of_level = peaks.emplace_back();
+    for (const StageForecast& stage : forecast.stages) of_level[stage.name] = stage.use.peak_device;
+  }
+  for (std::size_t level = 1; level < peaks.size(); ++level)
+    for (const auto& [stage, bytes] : peaks[level]) {
+      CAPTURE(level, stage);
+      CHECK(bytes <= peaks[level - 1].at(stage));
+    }
+  const bool tiled = width > 256 || height > 256;
+  CHECK((peaks[1].at("decode_latents") < peaks[0].at("decode_latents")) == tiled);
+  CHECK(peaks[2].at("denoise") < peaks[1].at("denoise"));
+  CHECK(peaks[3].at("denoise") < peaks[2].at("denoise"));
+  CHECK(peaks[3].at("encode_text") < peaks[2].at("encode_text"));
 }
 
 TEST_CASE("of a longer clip, tiled decoding holds latents on the device, pictures on the host",

@@ -17,11 +17,21 @@ struct Tile {
   std::int64_t top, left, height, width;
 };
 
+/// Where the parts of an extent begin, and its end: as few as may be, as alike as can be, since the
+/// largest decides how much memory all of them take.
+std::vector<std::int64_t> cut(std::int64_t extent, std::int64_t most) {
+  const std::int64_t count = (extent + most - 1) / most;
+  std::vector<std::int64_t> cuts;
+  for (std::int64_t i = 0; i <= count; ++i) cuts.push_back(i * extent / count);
+  return cuts;
+}
+
 std::vector<Tile> tiles_of(std::int64_t height, std::int64_t width, std::int64_t side) {
+  const auto tops = cut(height, side), lefts = cut(width, side);
   std::vector<Tile> tiles;
-  for (std::int64_t top = 0; top < height; top += side)
-    for (std::int64_t left = 0; left < width; left += side)
-      tiles.push_back({top, left, std::min(side, height - top), std::min(side, width - left)});
+  for (std::size_t i = 0; i + 1 < tops.size(); ++i)
+    for (std::size_t j = 0; j + 1 < lefts.size(); ++j)
+      tiles.push_back({tops[i], lefts[j], tops[i + 1] - tops[i], lefts[j + 1] - lefts[j]});
   return tiles;
 }
 
@@ -76,6 +86,10 @@ void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
   if (tile_latents < kSmallestVaeTile)
     throw InputError(fmt::format("vae tiles: expected {} latents or more a side, got {}",
                                  kSmallestVaeTile, tile_latents));
+  // One tile would hold all that a decode of the whole holds, and the low-resolution part besides.
+  const auto shape = vae.frames_shape(latents);
+  const std::int64_t tile_pixels = tile_latents * vae.config().spatial_factor();
+  if (shape[3] <= tile_pixels && shape[4] <= tile_pixels) return vae.decode(latents, sink);
   const at::Tensor hidden = all_hidden(vae, latents, sink);
   for (const Tile& tile : tiles_of(hidden.size(2), hidden.size(3), tile_latents))
     decode_tile(vae, hidden, tile, sink);

@@ -19,7 +19,8 @@ constexpr std::int64_t kSmallestVaeTile = 8;
 /// clip only the low-resolution part's output is held. The sink gets every chunk of a tile.
 ///
 /// latents       as AutoencoderKLWan::decode
-/// tile_latents  side of a tile without its halo
+/// tile_latents  most latents a side of a tile without its halo; where one tile does, the whole is
+///               decoded as it is
 /// throws        InputError when tile_latents is below kSmallestVaeTile; ShapeError as decode; what
 ///               the sink throws
 void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
