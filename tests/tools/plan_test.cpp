@@ -196,6 +196,7 @@ TEST_CASE("a limit on the host's memory says which levels fit, and refuses a run
   const auto run = chitu({"run", of_tiny_model(), "prompt=cat", "width=64", "height=32",
                           "device=sim", "infer.host_limit=1MiB", "hydra.run.dir=run"},
                          folder.path());
+  INFO(run.err);
   CHECK(run.exit_code == 3);
   CHECK_THAT(run.err, ContainsSubstring("infer.host_limit: 1.0 MiB do not hold this request") &&
                           ContainsSubstring("the least that does is "));
