@@ -159,4 +159,17 @@ void plan_disk_read(std::int64_t bytes) {
   if (auto* books = Planning::Books::current()) books->use().disk += bytes;
 }
 
+void plan_repeated(std::int64_t times, const std::function<void()>& work) {
+  PlannedUse& use = Planning::Books::current()->use();
+  const PlannedUse before = use;
+  work();
+  const auto repeat = [&](auto PlannedUse::*moved) {
+    use.*moved += static_cast<decltype(use.*moved + 0)>(times - 1) * (use.*moved - before.*moved);
+  };
+  repeat(&PlannedUse::h2d);
+  repeat(&PlannedUse::d2h);
+  repeat(&PlannedUse::disk);
+  repeat(&PlannedUse::flops);
+}
+
 }  // namespace chitu::device

@@ -3,6 +3,7 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -94,5 +95,9 @@ c10::Device host();
 
 /// Counts reading a file, when this thread plans.
 void plan_disk_read(std::int64_t bytes);
+
+/// Does a part of planned work once, and counts what it moves and computes so many times: for work
+/// that is done anew and anew, holds the same each time, and leaves nothing behind.
+void plan_repeated(std::int64_t times, const std::function<void()>& work);
 
 }  // namespace chitu::device

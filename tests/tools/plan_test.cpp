@@ -15,27 +15,13 @@ namespace {
 using Catch::ContainsSubstring;
 using nlohmann::json;
 
-/// A small request on the simulated device.
-std::vector<std::string> small(const std::vector<std::string>& more) {
-  std::vector<std::string> arguments{"width=64", "height=32", "device=sim", "num_frames=9",
-                                     "num_inference_steps=3"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
-
-/// `chitu plan` of it.
-Finished plan(const std::vector<std::string>& more) {
-  const TemporaryFolder folder;
-  std::vector<std::string> arguments = small(more);
-  arguments.insert(arguments.begin(), {"plan", of_tiny_model()});
-  return chitu(arguments, folder.path());
-}
-
-json plan_of(const std::vector<std::string>& more) { return planned(small(more)); }
+/// Of a small request on the simulated device.
+const Plans kPlans({"width=64", "height=32", "device=sim", "num_frames=9",
+                    "num_inference_steps=3"});
 
 TEST_CASE("a plan on the simulated device is what a run there holds, to the byte", "[e2e]") {
   const std::string prompt = "prompt=a red circle";
-  const auto levels = plan_of({prompt}).at("levels");
+  const auto levels = kPlans.json({prompt}).at("levels");
   REQUIRE(levels.size() == 4);
   for (const int level : {0, 1, 2, 3}) {
     CAPTURE(level);
@@ -56,9 +42,9 @@ TEST_CASE("a plan on the simulated device is what a run there holds, to the byte
 }
 
 TEST_CASE("no prompt is asked for: without one prompts are as long as they may be", "[e2e]") {
-  const auto longest = plan_of({});
+  const auto longest = kPlans.json({});
   CHECK(longest.at("longest_prompts") == true);
-  const auto given = plan_of({"prompt=cat"});
+  const auto given = kPlans.json({"prompt=cat"});
   CHECK(given.at("longest_prompts") == false);
   const auto flops = [](const json& report) {
     return report.at("levels")[0].at("request").at("flops").get<double>();
@@ -67,7 +53,7 @@ TEST_CASE("no prompt is asked for: without one prompts are as long as they may b
 }
 
 TEST_CASE("a plan for CUDA needs no GPU: bfloat16, and blocks of 512 bytes", "[e2e]") {
-  const auto report = plan_of({"device=cuda"});
+  const auto report = kPlans.json({"device=cuda"});
   CHECK(report.at("dtype") == "bfloat16");
   CHECK(report.at("device") == "cuda:0");
   CHECK(report.at("modelled").at("allocator_granule_bytes") == 512);
@@ -78,7 +64,7 @@ TEST_CASE("a plan for CUDA needs no GPU: bfloat16, and blocks of 512 bytes", "[e
 }
 
 TEST_CASE("on the CPU the host is the device", "[e2e]") {
-  const auto report = plan_of({"device=cpu"});
+  const auto report = kPlans.json({"device=cpu"});
   CHECK(report.at("device_is_host") == true);
   CHECK(report.at("capacity_bytes") > 0);
   for (const auto& level : report.at("levels")) {
@@ -92,26 +78,27 @@ TEST_CASE("on the CPU the host is the device", "[e2e]") {
 }
 
 TEST_CASE("a capacity says which levels fit", "[e2e]") {
-  const auto levels = plan_of({}).at("levels");
+  const auto levels = kPlans.json({}).at("levels");
   CHECK(levels[0].at("fits").is_null());
   const auto most = levels[0].at("peak_device_bytes").get<std::int64_t>();
-  const auto less = plan_of({fmt::format("device.capacity={}B", most - 1)});
+  const auto less = kPlans.json({fmt::format("device.capacity={}B", most - 1)});
   for (const auto& level : less.at("levels"))
     CHECK(level.at("fits") == (level.at("peak_device_bytes") < most));
-  const auto enough = plan_of({fmt::format("device.capacity={}B", most)});
+  const auto enough = kPlans.json({fmt::format("device.capacity={}B", most)});
   for (const auto& level : enough.at("levels")) CHECK(level.at("fits") == true);
 }
 
 TEST_CASE("--fit finds sizes that fit, and the next ones do not", "[e2e]") {
   const auto peak = [](const std::string& width, const std::string& frames) {
-    return plan_of({"width=" + width, "height=" + std::to_string(std::stoi(width) / 2),
-                    "num_frames=" + frames})
+    return kPlans
+        .json({"width=" + width, "height=" + std::to_string(std::stoi(width) / 2),
+               "num_frames=" + frames})
         .at("levels")[1]
         .at("peak_device_bytes")
         .get<std::int64_t>();
   };
   const std::int64_t limit = peak("256", "9");  // more than the text encoder takes at any size
-  const auto level = plan_of({"--fit", fmt::format("{}B", limit)}).at("levels")[1];
+  const auto level = kPlans.json({"--fit", fmt::format("{}B", limit)}).at("levels")[1];
   const auto& largest = level.at("largest");
   const int width = largest.at("picture").at("width"), frames = largest.at("num_frames");
   CHECK(width >= 256);
@@ -121,15 +108,15 @@ TEST_CASE("--fit finds sizes that fit, and the next ones do not", "[e2e]") {
   CHECK(peak("64", std::to_string(frames)) <= limit);
   CHECK(peak("64", std::to_string(frames + 4)) > limit);
 
-  const auto nothing = plan_of({"--fit", "1KiB"}).at("levels")[3].at("largest");
+  const auto nothing = kPlans.json({"--fit", "1KiB"}).at("levels")[3].at("largest");
   CHECK(nothing.at("picture").is_null());
   CHECK(nothing.at("num_frames").is_null());
-  CHECK_THAT(plan({"--fit", "1KiB"}).out, ContainsSubstring("does not fit"));
+  CHECK_THAT(kPlans.run({"--fit", "1KiB"}).out, ContainsSubstring("does not fit"));
 }
 
 TEST_CASE("--explain accounts for the whole peak", "[e2e]") {
   const auto device = GENERATE("sim", "cpu");
-  const auto explained = plan_of({"--explain", std::string("device=") + device});
+  const auto explained = kPlans.json({"--explain", std::string("device=") + device});
   for (const auto& level : explained.at("levels")) {
     const auto& peak = level.at("peak");
     std::int64_t sum = peak.at("rest_bytes");
@@ -139,20 +126,22 @@ TEST_CASE("--explain accounts for the whole peak", "[e2e]") {
     for (const auto& remedy : peak.at("remedies"))
       CHECK(remedy.at("peak_bytes") < level.at("peak_device_bytes"));
   }
-  const auto text = plan({"--explain"}).out;
+  const auto text = kPlans.run({"--explain"}).out;
   CHECK_THAT(text, ContainsSubstring("weights of ") && ContainsSubstring("lower: "));
 }
 
 TEST_CASE("the formats say the same", "[e2e]") {
-  const auto bytes = plan_of({}).at("levels")[2].at("peak_device_bytes").get<std::int64_t>();
-  CHECK_THAT(plan({"--format", "csv"}).out, Catch::StartsWith("low_mem_level,peak_device_bytes,") &&
-                                                ContainsSubstring(fmt::format("\n2,{},", bytes)));
-  CHECK_THAT(plan({"--format", "markdown"}).out, ContainsSubstring("| `low_mem_level` | 0 | 1 |"));
-  CHECK_THAT(plan({}).out, ContainsSubstring("peak on the device"));
+  const auto bytes = kPlans.json({}).at("levels")[2].at("peak_device_bytes").get<std::int64_t>();
+  CHECK_THAT(kPlans.run({"--format", "csv"}).out,
+             Catch::StartsWith("low_mem_level,peak_device_bytes,") &&
+                 ContainsSubstring(fmt::format("\n2,{},", bytes)));
+  CHECK_THAT(kPlans.run({"--format", "markdown"}).out,
+             ContainsSubstring("| `low_mem_level` | 0 | 1 |"));
+  CHECK_THAT(kPlans.run({}).out, ContainsSubstring("peak on the device"));
 }
 
 TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
-  const auto all = plan_of({"--dry"});
+  const auto all = kPlans.json({"--dry"});
   REQUIRE(all.size() == 4);
   CHECK(all[0].at("strategies").empty());
   CHECK(all[0].at("vae").at("rests_on") == "device");
@@ -169,11 +158,12 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
   CHECK(least.at("prefetch_blocks") == 1);
   CHECK(least.at("guidance_interleave") == true);
   CHECK(least.at("offload_activations") == false);
-  const auto levels = plan_of({}).at("levels");
+  const auto levels = kPlans.json({}).at("levels");
   for (std::size_t level = 0; level < 4; ++level) CHECK(all[level] == levels[level].at("plan"));
 
-  const auto one = plan_of({"--dry", "infer.diffusion.low_mem_level=1", "memory=fp8_e4m3",
-                            "infer.strategies=[text_encoder_streaming]", "infer.offload_vae=true"});
+  const auto one =
+      kPlans.json({"--dry", "infer.diffusion.low_mem_level=1", "memory=fp8_e4m3",
+                   "infer.strategies=[text_encoder_streaming]", "infer.offload_vae=true"});
   REQUIRE(one.size() == 1);
   CHECK(one[0].at("low_mem_level") == 1);
   CHECK(one[0].at("strategies") == json{"vae_tiling", "text_encoder_streaming"});
@@ -182,15 +172,15 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
   CHECK(one[0].at("transformer").at("rests_on") == "cpu");
   CHECK(one[0].at("vae").at("residency") == "offloaded");
 
-  CHECK_THAT(plan({"--dry", "infer.diffusion.low_mem_level=auto"}).out,
+  CHECK_THAT(kPlans.run({"--dry", "infer.diffusion.low_mem_level=auto"}).out,
              Catch::StartsWith("- low_mem_level: 0\n  strategies: []\n  text_encoder:\n") &&
                  ContainsSubstring("\n- low_mem_level: 3\n"));
 }
 
 TEST_CASE("a limit on the host's memory says which levels fit, and refuses a run", "[e2e]") {
-  const auto small = plan_of({"infer.host_limit=1MiB"});
+  const auto small = kPlans.json({"infer.host_limit=1MiB"});
   for (const auto& level : small.at("levels")) CHECK(level.at("fits") == false);
-  const auto large = plan_of({"infer.host_limit=1000GiB"});
+  const auto large = kPlans.json({"infer.host_limit=1000GiB"});
   for (const auto& level : large.at("levels")) CHECK(level.at("fits") == true);
   const TemporaryFolder folder;
   const auto run = chitu({"run", of_tiny_model(), "prompt=cat", "width=64", "height=32",
@@ -205,7 +195,7 @@ TEST_CASE("a limit on the host's memory says which levels fit, and refuses a run
 
 TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
   const auto refused = [](const std::vector<std::string>& more, const std::string& expected) {
-    const Finished run = plan(more);
+    const Finished run = kPlans.run(more);
     INFO(run.err);
     CHECK(run.exit_code == 2);
     CHECK(run.out.empty());
@@ -231,7 +221,7 @@ TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
 }
 
 TEST_CASE("help lists the flags of a plan", "[e2e]") {
-  const auto help = plan({"--help"});
+  const auto help = kPlans.run({"--help"});
   CHECK(help.exit_code == 0);
   for (const char* flag : {"--format", "--fit", "--explain", "--dry"})
     CHECK_THAT(help.out, ContainsSubstring(flag));

@@ -61,13 +61,20 @@ fs::path tiny_model() { return fs::path(CHITU_TEST_DATA) / "pipelines/wan-unipc"
 
 std::string of_tiny_model() { return "model.ckpt_dir=" + tiny_model().string(); }
 
-nlohmann::json planned(std::vector<std::string> more) {
-  more.insert(more.begin(), {"plan", "--format", "json", of_tiny_model()});
+Finished Plans::run(const std::vector<std::string>& more) const {
+  std::vector<std::string> arguments{"plan", of_tiny_model()};
+  for (const auto* part : {&request_, &more})
+    arguments.insert(arguments.end(), part->begin(), part->end());
   const TemporaryFolder folder;
-  const Finished run = chitu(more, folder.path());
-  INFO(run.err);
-  REQUIRE(run.exit_code == 0);
-  return nlohmann::json::parse(run.out);
+  return chitu(arguments, folder.path());
+}
+
+nlohmann::json Plans::json(std::vector<std::string> more) const {
+  more.insert(more.end(), {"--format", "json"});
+  const Finished finished = run(more);
+  INFO(finished.err);
+  REQUIRE(finished.exit_code == 0);
+  return nlohmann::json::parse(finished.out);
 }
 
 }  // namespace chitu::testing

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace chitu::testing {
@@ -39,7 +40,16 @@ std::string chitu_command();
 std::filesystem::path tiny_model();
 std::string of_tiny_model();
 
-/// What `chitu plan` prints as JSON; the rest of its arguments are given.
-nlohmann::json planned(std::vector<std::string> more);
+/// `chitu plan` with the tiny model and a request that tests share.
+class Plans {
+ public:
+  explicit Plans(std::vector<std::string> request) : request_(std::move(request)) {}
+  Finished run(const std::vector<std::string>& more) const;
+  /// What it prints as JSON.
+  nlohmann::json json(std::vector<std::string> more) const;
+
+ private:
+  std::vector<std::string> request_;
+};
 
 }  // namespace chitu::testing

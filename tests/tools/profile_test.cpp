@@ -15,30 +15,15 @@ using Catch::ContainsSubstring;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-/// A small request on a GPU.
-const std::vector<std::string> kSmall{"width=64", "height=32", "num_frames=9", "device=cuda"};
-
-std::vector<std::string> small(const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = kSmall;
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  return arguments;
-}
-
-Finished plan(const std::vector<std::string>& more) {
-  const TemporaryFolder folder;
-  std::vector<std::string> arguments = small(more);
-  arguments.insert(arguments.begin(), {"plan", of_tiny_model()});
-  return chitu(arguments, folder.path());
-}
-
-json plan_of(const std::vector<std::string>& more) { return planned(small(more)); }
+/// Of a small request on a GPU.
+const Plans kPlans({"width=64", "height=32", "num_frames=9", "device=cuda"});
 
 TEST_CASE("every profile that comes along has all figures, and a plan takes it", "[e2e]") {
   int profiles = 0;
   for (const auto& file : fs::directory_iterator(CHITU_SOURCE_DIR "/config/device/profile")) {
     const std::string name = file.path().stem().string();
     CAPTURE(name);
-    const json report = plan_of({"device/profile=" + name});
+    const json report = kPlans.json({"device/profile=" + name});
     const json& profile = report.at("profile");
     CHECK_THAT(profile.at("name").get<std::string>(), ContainsSubstring("NVIDIA"));
     CHECK(report.at("capacity_bytes") == profile.at("memory_bytes"));
@@ -55,7 +40,7 @@ TEST_CASE("every profile that comes along has all figures, and a plan takes it",
 }
 
 TEST_CASE("with a profile, every format tells least times and whose they are", "[e2e]") {
-  const json report = plan_of({"device/profile=rtx4090"});
+  const json report = kPlans.json({"device/profile=rtx4090"});
   for (const json& level : report.at("levels")) {
     const json& time = level.at("least_time");
     CHECK(time.at("step").at("seconds") > 0);
@@ -66,13 +51,13 @@ TEST_CASE("with a profile, every format tells least times and whose they are", "
           Catch::Approx(level.at("flops_per_step").get<double>() / 165.2e12));
   }
   for (const char* format : {"table", "markdown"}) {
-    const std::string text = plan({"device/profile=rtx4090", "--format", format}).out;
+    const std::string text = kPlans.run({"device/profile=rtx4090", "--format", format}).out;
     CHECK_THAT(text, ContainsSubstring("a step, at least"));
     CHECK_THAT(text, ContainsSubstring("the request, at least"));
     CHECK_THAT(text,
                ContainsSubstring("lower bounds") && ContainsSubstring("NVIDIA GeForce RTX 4090"));
   }
-  CHECK_THAT(plan({"device/profile=rtx4090", "--format", "csv"}).out,
+  CHECK_THAT(kPlans.run({"device/profile=rtx4090", "--format", "csv"}).out,
              ContainsSubstring(",step_least_seconds,request_least_seconds,"));
 }
 
@@ -80,30 +65,31 @@ TEST_CASE("a plan says whose arithmetic its times leave out", "[e2e]") {
   const char* phrase = "The arithmetic of encode_text is left out: it is done on the CPU";
   for (const char* format : {"table", "markdown"}) {
     CHECK_THAT(
-        plan({"device/profile=rtx4090", "infer.text_encoder_device=cpu", "--format", format}).out,
+        kPlans.run({"device/profile=rtx4090", "infer.text_encoder_device=cpu", "--format", format})
+            .out,
         ContainsSubstring(phrase));
-    CHECK_THAT(plan({"device/profile=rtx4090", "--format", format}).out,
+    CHECK_THAT(kPlans.run({"device/profile=rtx4090", "--format", format}).out,
                !ContainsSubstring(phrase));
   }
-  const json report = plan_of({"device/profile=rtx4090", "infer.text_encoder_device=cpu"});
+  const json report = kPlans.json({"device/profile=rtx4090", "infer.text_encoder_device=cpu"});
   for (const json& stage : report.at("levels")[0].at("least_time").at("stages"))
     CHECK(stage.at("arithmetic_counted") == (stage.at("name") != "encode_text"));
 }
 
 TEST_CASE("without a profile nothing is said of time", "[e2e]") {
-  const json report = plan_of({});
+  const json report = kPlans.json({});
   CHECK_FALSE(report.contains("profile"));
   CHECK_FALSE(report.at("levels")[0].contains("least_time"));
-  CHECK_THAT(plan({}).out, !ContainsSubstring("at least"));
+  CHECK_THAT(kPlans.run({}).out, !ContainsSubstring("at least"));
 }
 
 TEST_CASE("a figure of a profile can be overridden, and a wrong one is refused", "[e2e]") {
-  const json report = plan_of({"device/profile=rtx4090", "device.profile.disk_bandwidth=1e9"});
+  const json report = kPlans.json({"device/profile=rtx4090", "device.profile.disk_bandwidth=1e9"});
   CHECK(report.at("profile").at("disk_bandwidth") == 1e9);
-  const Finished wrong = plan({"device/profile=rtx4090", "device.profile.disk_bandwidth=-1"});
+  const Finished wrong = kPlans.run({"device/profile=rtx4090", "device.profile.disk_bandwidth=-1"});
   CHECK(wrong.exit_code == 2);
   CHECK_THAT(wrong.err, ContainsSubstring("device.profile.disk_bandwidth"));
-  const Finished unknown = plan({"device/profile=rtx4099"});
+  const Finished unknown = kPlans.run({"device/profile=rtx4099"});
   CHECK(unknown.exit_code == 2);
   CHECK_THAT(unknown.err, ContainsSubstring("rtx4090"));
 }
@@ -117,7 +103,7 @@ TEST_CASE("calibrate writes a profile that a plan takes, and no file twice", "[e
   REQUIRE(run.exit_code == 0);
   CHECK(run.out == "device/profile/here.yaml\n");
   const json report =
-      plan_of({"--config-dir", folder.path().string(), "device/profile=here", "device=cpu"});
+      kPlans.json({"--config-dir", folder.path().string(), "device/profile=here", "device=cpu"});
   CHECK(report.at("profile").at("flops").at("float32") > 0);
   CHECK(report.at("levels")[0].at("least_time").at("request_seconds") > 0);
 

@@ -4,9 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <tuple>
 #include <vector>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planning.h"
 #include "chitu_core/models/wan/vae_chunks.h"
 
 namespace chitu::models {
@@ -79,6 +83,25 @@ void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const Ti
   });
 }
 
+/// Tiles of one size with halos alike, which are the same work.
+struct TileKind {
+  Tile one;
+  std::int64_t count;
+};
+
+std::vector<TileKind> kinds_of(const std::vector<Tile>& tiles, std::int64_t height,
+                               std::int64_t width, std::int64_t halo) {
+  using Key = std::tuple<std::int64_t, std::int64_t, std::array<std::int64_t, 4>>;
+  std::map<Key, TileKind> kinds;
+  for (const Tile& tile : tiles) {
+    const Key key{tile.height, tile.width, window_of(tile, height, width, halo).sides()};
+    ++kinds.try_emplace(key, TileKind{tile, 0}).first->second.count;
+  }
+  std::vector<TileKind> found;
+  for (const auto& [key, kind] : kinds) found.push_back(kind);
+  return found;
+}
+
 }  // namespace
 
 void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
@@ -91,8 +114,14 @@ void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
   const std::int64_t tile_pixels = tile_latents * vae.config().spatial_factor();
   if (shape[3] <= tile_pixels && shape[4] <= tile_pixels) return vae.decode(latents, sink);
   const at::Tensor hidden = all_hidden(vae, latents, sink);
-  for (const Tile& tile : tiles_of(hidden.size(2), hidden.size(3), tile_latents))
-    decode_tile(vae, hidden, tile, sink);
+  const std::int64_t height = hidden.size(2), width = hidden.size(3);
+  const std::vector<Tile> tiles = tiles_of(height, width, tile_latents);
+  if (!device::planning()) {
+    for (const Tile& tile : tiles) decode_tile(vae, hidden, tile, sink);
+    return;
+  }
+  for (const TileKind& kind : kinds_of(tiles, height, width, vae.decoder().halo()))
+    device::plan_repeated(kind.count, [&] { decode_tile(vae, hidden, kind.one, sink); });
 }
 
 at::Tensor decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
