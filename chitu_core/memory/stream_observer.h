@@ -5,17 +5,18 @@
 
 namespace chitu::memory {
 
-/// What a stream of weights did for one layer, and when.
+/// What a stream of weights did for one layer, and when; on a device of its own, what that device
+/// did.
 struct StreamEvent {
   using Clock = std::chrono::steady_clock;
   enum class Kind {
-    disk_read,       ///< a thread read the layer and cast it into a slab of the host
-    host_to_device,  ///< a thread copied that slab to the device
+    disk_read,       ///< a thread read the layer, or a chunk of it, and cast it on the host
+    host_to_device,  ///< the layer was copied to the device
     wait,            ///< the model stood still until the layer was there
   };
   Kind kind;
   std::int64_t layer;
-  std::int64_t bytes;  ///< of the layer, as it computes
+  std::int64_t bytes;  ///< of the layer or the chunk, as it waits for its use
   Clock::time_point begin, end;
 };
 
