@@ -40,8 +40,7 @@ Node option_node(const DefaultsEntry& entry) {
 
 }  // namespace
 
-GroupChoices::GroupChoices(Repository& repository, const std::vector<Override>& overrides)
-    : repository_(repository) {
+GroupChoices::GroupChoices(Repository& repository, const std::vector<Override>& overrides) {
   for (const Override& given : overrides) {
     if (given.is_sweep()) continue;
     // A map is merged into the configuration even when its key is a group.

@@ -54,7 +54,6 @@ class GroupChoices {
   void add_external(const Override& given);
   [[noreturn]] void fail_unused(const std::string& key, const Choice& choice) const;
 
-  Repository& repository_;
   std::vector<const Override*> value_overrides_;
   std::vector<DefaultsEntry> appended_;
   std::map<std::string, Choice> choices_;
