@@ -1,6 +1,4 @@
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <string_view>
 
 #include "chitu_core/config/compose.h"
@@ -11,12 +9,10 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace chitu::config;
   const auto parts = chitu::fuzz::pieces({reinterpret_cast<const char*>(data), size}, 3);
-  const auto& tree = chitu::fuzz::scratch_folder();
-  std::filesystem::create_directories(tree / "g");
   const char* files[] = {"config.yaml", "g/a.yaml", "g/b.yaml"};
-  for (std::size_t i = 0; i < 3; ++i) std::ofstream(tree / files[i]) << parts[i];
+  for (std::size_t i = 0; i < 3; ++i) chitu::fuzz::write_scratch(files[i], parts[i]);
   ComposeRequest request;
-  request.search_path = {{tree, "main"}};
+  request.search_path = {{chitu::fuzz::scratch_folder(), "main"}};
   request.config_name = "config";
   request.overrides.assign(parts.begin() + 3, parts.end());
   try {

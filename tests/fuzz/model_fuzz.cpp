@@ -1,8 +1,7 @@
 #include <cstdint>
-#include <filesystem>
+#include <iterator>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/files.h"
 #include "pipelines/pipeline.h"
 #include "tests/fuzz/scratch.h"
 
@@ -14,14 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       "vae/config.json",  "scheduler/scheduler_config.json", "generation_config.json"};
   const auto parts =
       chitu::fuzz::pieces({reinterpret_cast<const char*>(data), size}, std::size(kFiles));
-  const auto& folder = chitu::fuzz::scratch_folder();
-  for (std::size_t i = 0; i < std::size(kFiles); ++i) {
-    std::filesystem::create_directories((folder / kFiles[i]).parent_path());
-    chitu::write_file(folder / kFiles[i], parts[i]);
-  }
+  for (std::size_t i = 0; i < std::size(kFiles); ++i)
+    chitu::fuzz::write_scratch(kFiles[i], parts[i]);
   try {
-    const auto pipeline =
-        chitu::pipelines::open_pipeline(folder, {.device = c10::kCPU, .for_plan = true});
+    const auto pipeline = chitu::pipelines::open_pipeline(chitu::fuzz::scratch_folder(),
+                                                          {.device = c10::kCPU, .for_plan = true});
     chitu::pipelines::complete(*pipeline, {});
   } catch (const chitu::InputError&) {
   }

@@ -2,19 +2,37 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace chitu::fuzz {
 
-/// A folder for the files of a fuzz target, made at first use and kept for all inputs.
+/// A folder for the files of a fuzz target, made at first use, kept for all inputs and removed when
+/// the process ends.
 inline const std::filesystem::path& scratch_folder() {
-  static const std::filesystem::path folder = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "chitu_fuzz_XXXXXX").string();
-    return std::filesystem::path(::mkdtemp(name.data()));
-  }();
-  return folder;
+  static const struct Folder {
+    std::filesystem::path path;
+    Folder() {
+      std::string name = (std::filesystem::temp_directory_path() / "chitu_fuzz_XXXXXX").string();
+      path = ::mkdtemp(name.data());
+    }
+    ~Folder() {
+      std::error_code ignored;
+      std::filesystem::remove_all(path, ignored);
+    }
+  } folder;
+  return folder.path;
+}
+
+/// Writes a file of the folder, whose own folder is made. Without the flush to the drive that
+/// chitu::write_file() waits for.
+inline void write_scratch(const std::filesystem::path& name, std::string_view bytes) {
+  const auto file = scratch_folder() / name;
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
 }
 
 /// The pieces of an input between its zero bytes, at least `least` of them (empty where it ends).

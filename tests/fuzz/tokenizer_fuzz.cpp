@@ -2,7 +2,6 @@
 #include <cstdlib>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/files.h"
 #include "chitu_core/io/tokenizer.h"
 #include "tests/fuzz/scratch.h"
 
@@ -10,10 +9,9 @@
 /// Every id that a text becomes lies below vocab_size().
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto parts = chitu::fuzz::pieces({reinterpret_cast<const char*>(data), size}, 2);
-  const auto& folder = chitu::fuzz::scratch_folder();
-  chitu::write_file(folder / "tokenizer.json", parts[0]);
+  chitu::fuzz::write_scratch("tokenizer.json", parts[0]);
   try {
-    const auto tokenizer = chitu::io::Tokenizer::load(folder);
+    const auto tokenizer = chitu::io::Tokenizer::load(chitu::fuzz::scratch_folder());
     for (const std::string& text : {parts[1], std::string("a red  circle, 3 \u2603<pad></s>")})
       for (const std::int64_t id : tokenizer->encode(text, 64))
         if (id < 0 || id >= tokenizer->vocab_size()) std::abort();
