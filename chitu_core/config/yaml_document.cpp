@@ -128,19 +128,20 @@ class Events final : public YAML::EventHandler {
   /// The text of a scalar that is quoted or a block.
   std::string unquoted(std::size_t content, const std::string& value) const {
     const char mark = text_.at(content);
-    if (mark == '>') return with_last_breaks(content, value);
-    return is_utf8(value) ? value : with_whole_escapes(value);
+    const std::string whole = is_utf8(value) ? value : with_whole_escapes(value);
+    if (is_quote(mark)) return with_breaks(whole, text_.breaks_before_quote(content));
+    const std::string_view header = std::string_view(text_.text()).substr(content, 3);
+    const bool keeps = header.substr(0, header.find('\n')).find('+') != header.npos;
+    if (mark != '>' || !keeps || value.find_last_not_of('\n') == value.npos) return whole;
+    const int indent = frames_.empty() ? -1 : frames_.back().start.column;
+    return with_breaks(whole, 1 + text_.trailing_empty_lines(content, indent));
   }
 
-  /// yaml-cpp leaves out one of the line breaks that a `>+` block ends with.
-  std::string with_last_breaks(std::size_t content, const std::string& value) const {
-    const std::string_view header = std::string_view(text_.text()).substr(content, 3);
+  /// yaml-cpp leaves out line breaks at the end of a quoted scalar and of a `>+` block.
+  static std::string with_breaks(const std::string& value, std::size_t least) {
     const auto last = value.find_last_not_of('\n');
-    if (header.substr(0, header.find('\n')).find('+') == header.npos || last == value.npos)
-      return value;
-    const int indent = frames_.empty() ? -1 : frames_.back().start.column;
-    return value.substr(0, last + 1) +
-           std::string(1 + text_.trailing_empty_lines(content, indent), '\n');
+    const std::size_t present = value.size() - (last == value.npos ? 0 : last + 1);
+    return value + std::string(least > present ? least - present : 0, '\n');
   }
 
   /// Refuses an empty place where YAML wants a value; else the place of one that may be left out.

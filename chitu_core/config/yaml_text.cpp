@@ -145,6 +145,22 @@ std::size_t YamlText::quoted_end(std::size_t byte) const {
   fail(byte, "this quote is never closed");
 }
 
+std::size_t YamlText::breaks_before_quote(std::size_t byte) const {
+  std::size_t end = quoted_end(byte) - 1;
+  std::size_t breaks = 0;
+  for (; end > byte + 1 && (is_blank(text_[end - 1]) || text_[end - 1] == '\n'); --end)
+    if (text_[end - 1] == '\n') ++breaks;
+  const auto is_escaped = [&](std::size_t at) {  // the character here, by a \ before it
+    std::size_t first = at;
+    while (first > byte + 1 && text_[first - 1] == '\\') --first;
+    return text_[byte] == '"' && (at - first) % 2 == 1;
+  };
+  // The first of several breaks folds away; a single one becomes a space.
+  std::size_t kept = breaks == 0 ? 0 : breaks - 1;
+  for (; end > byte + 2 && text_[end - 1] == 'n' && is_escaped(end - 1); end -= 2) ++kept;
+  return kept;
+}
+
 bool YamlText::is_after_question_mark(std::size_t byte) const {
   while (byte > 0 && (is_blank(text_[byte - 1]) || text_[byte - 1] == '\n')) --byte;
   return byte > 0 && text_[byte - 1] == '?';

@@ -37,6 +37,8 @@ class YamlText {
   char at(std::size_t byte) const { return byte < text_.size() ? text_[byte] : '\0'; }
   /// Whether only blanks precede `byte` on its line, but for a `?` that makes what follows a key.
   bool is_after_question_mark(std::size_t byte) const;
+  /// Line breaks that the quoted scalar at `byte` ends with, once its lines are folded.
+  std::size_t breaks_before_quote(std::size_t byte) const;
   /// Empty lines that end a block scalar whose header (`>+`) begins at `byte`, inside a block of
   /// this indentation (-1: none).
   std::size_t trailing_empty_lines(std::size_t byte, int indent) const;
