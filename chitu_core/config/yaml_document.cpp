@@ -65,6 +65,7 @@ class Events final : public YAML::EventHandler {
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    check_indent(mark);
     const std::size_t byte = byte_of(mark);
     const auto where = place_of(mark);
     const std::string& name = anchors_.at(anchor);
@@ -74,6 +75,7 @@ class Events final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    check_indent(mark);
     const std::size_t byte = byte_of(mark), content = text_.skip_properties(byte);
     if (tag == "!" && !text_.has_bare_tag(byte)) {
       builder_.scalar(head(mark, "", anchor), unquoted(content, value), false);
@@ -86,11 +88,13 @@ class Events final : public YAML::EventHandler {
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value style) override {
+    if (style != YAML::EmitterStyle::Block) check_indent(mark);
     builder_.begin_list(head(mark, tag, anchor));
     begin(mark, false, style);
   }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value style) override {
+    if (style == YAML::EmitterStyle::Flow) check_indent(mark);
     builder_.begin_map(head(mark, tag, anchor));
     begin(mark, true, style);
   }
@@ -144,6 +148,17 @@ class Events final : public YAML::EventHandler {
     return value + std::string(least > present ? least - present : 0, '\n');
   }
 
+  /// Refuses a value that is indented no further than the key or the list that it would belong to:
+  /// what stands there is a key whose colon is missing.
+  void check_indent(const YAML::Mark& mark) const {
+    if (frames_.empty()) return;
+    const Frame& frame = frames_.back();
+    if (frame.in_brackets || (frame.is_map && !frame.at_value)) return;
+    const int line = frame.is_map ? frame.key.line : frame.start.line;
+    if (mark.line > line && mark.column <= frame.start.column)
+      text_.fail(byte_of(mark), "expected : after the key");
+  }
+
   /// Refuses an empty place where YAML wants a value; else the place of one that may be left out.
   YAML::Mark place_of_empty(const YAML::Mark& mark) const {
     const Frame& frame = frames_.back();
@@ -161,7 +176,9 @@ class Events final : public YAML::EventHandler {
   /// Where the value of the last key would stand on its line.
   YAML::Mark place_after_key(const Frame& frame) const {
     const std::size_t colon = text_.skip_blanks(frame.key_end);
-    if (text_.at(colon) != ':' && !text_.is_after_question_mark(byte_of(frame.key)))
+    if (text_.at(colon) != ':' &&
+        !text_.is_after_question_mark(byte_of(frame.key),
+                                      static_cast<std::size_t>(frame.start.column)))
       text_.fail(byte_of(frame.key), "expected : after the key");
     YAML::Mark mark = frame.key;
     mark.pos = static_cast<int>(colon);
@@ -209,6 +226,9 @@ void read_yaml_document(std::string_view text, const std::string& name, YamlBuil
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(events)) {
     }
+    const std::size_t directive = source.directive_after(events.read_until());
+    if (directive != source.text().npos)
+      source.fail(directive, "a directive such as % stands before the document, not after it");
   } catch (const YAML::Exception& error) {
     explain_yaml_error(source, error, events.read_until());
   }

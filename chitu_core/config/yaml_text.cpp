@@ -129,7 +129,8 @@ std::size_t YamlText::skip_properties(std::size_t byte) const {
 bool YamlText::has_bare_tag(std::size_t byte) const {
   while (at(byte) == '&')
     byte = skip_space(std::min(text_.find_first_of(" \t\n", byte), text_.size()));
-  return at(byte) == '!' && (is_blank(at(byte + 1)) || at(byte + 1) == '\n');
+  const char next = at(byte + 1);
+  return at(byte) == '!' && (is_blank(next) || next == '\n' || next == '\0');
 }
 
 std::size_t YamlText::quoted_end(std::size_t byte) const {
@@ -161,9 +162,14 @@ std::size_t YamlText::breaks_before_quote(std::size_t byte) const {
   return kept;
 }
 
-bool YamlText::is_after_question_mark(std::size_t byte) const {
+bool YamlText::is_after_question_mark(std::size_t byte, std::size_t indent) const {
   while (byte > 0 && (is_blank(text_[byte - 1]) || text_[byte - 1] == '\n')) --byte;
-  return byte > 0 && text_[byte - 1] == '?';
+  return byte > 0 && text_[byte - 1] == '?' && byte - 1 == line_start(byte - 1) + indent;
+}
+
+std::size_t YamlText::directive_after(std::size_t byte) const {
+  const auto found = text_.find("\n%", byte);
+  return found == text_.npos ? text_.npos : found + 1;
 }
 
 std::size_t YamlText::trailing_empty_lines(std::size_t byte, int indent) const {

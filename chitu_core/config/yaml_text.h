@@ -35,8 +35,10 @@ class YamlText {
   std::size_t quoted_end(std::size_t byte) const;
   /// The character at `byte`; '\0' at the end.
   char at(std::size_t byte) const { return byte < text_.size() ? text_[byte] : '\0'; }
-  /// Whether only blanks precede `byte` on its line, but for a `?` that makes what follows a key.
-  bool is_after_question_mark(std::size_t byte) const;
+  /// Whether the `?` of a block of this indentation makes what begins at `byte` a key.
+  bool is_after_question_mark(std::size_t byte, std::size_t indent) const;
+  /// The first line after `byte` that begins with `%`; npos where none does.
+  std::size_t directive_after(std::size_t byte) const;
   /// Line breaks that the quoted scalar at `byte` ends with, once its lines are folded.
   std::size_t breaks_before_quote(std::size_t byte) const;
   /// Empty lines that end a block scalar whose header (`>+`) begins at `byte`, inside a block of
