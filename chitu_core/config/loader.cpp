@@ -4,15 +4,14 @@
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/limits.h"
 #include "chitu_core/config/yaml_builder.h"
-#include "chitu_core/config/yaml_parser.h"
+#include "chitu_core/config/yaml_document.h"
 
 namespace chitu::config {
 namespace {
 
 Node read_document(std::string_view text, const std::shared_ptr<const std::string>& file) {
   YamlBuilder builder(file);
-  YamlReader reader(text, *file);
-  YamlParser(reader, builder).document();
+  read_yaml_document(text, *file, builder);
   return builder.empty() ? Node() : builder.take_root();
 }
 

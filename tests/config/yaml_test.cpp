@@ -59,4 +59,77 @@ TEST_CASE("hostile YAML is refused with a limit's name", "[config]") {
   }
 }
 
+namespace {
+struct Refused {
+  const char* yaml;
+  const char* told;
+};
+}  // namespace
+
+TEST_CASE("what YAML 1.1 does not allow is refused at its place", "[config]") {
+  const Refused refused = GENERATE(
+      values<Refused>({{"a: \"x\n", "f:1:4: this quote is never closed"},
+                       {"a: 'x''\n", "f:1:4: this quote is never closed"},
+                       {"a: [1, , 2]\n", "f:1:8: expected a value before this"},
+                       {"a: [,]\n", "f:1:5: expected a value before this"},
+                       {"a: {,}\n", "f:1:5: expected a key before this"},
+                       {"a: [1, 2\n", "expected , or ]"},
+                       {"a: 1\nseed 42\n", "f:2:1: expected : after the key"},
+                       {"a: 1\nb:\n  c: 1\n  seed 42\n", "f:4:3: expected : after the key"},
+                       {"a:\nseed\n", "f:2:1: expected : after the key"},
+                       {"a: b ?\nseed 42\n", "f:2:1: expected : after the key"},
+                       {"a: 1\n%foo\n", "f:2:1: a directive"},
+                       {"a: 1\n%foo\nb: 2\n", "a second document"},
+                       {"%YAML 1.1\na: 1\n", "f:2:1: expected --- after the directives"},
+                       {"%YAML 1.1\n", "f:1:1: expected --- after the directives"},
+                       {"a: 1\n---\nb: 2\n", "f:2:1: a second document"},
+                       {"é: &x.y 1\n", "f:1:4: the name of an anchor is letters, digits, - and _"},
+                       {"a: *b\n", "f:1:4: the alias *b has no anchor before it"},
+                       {"a:\n\tb: 1\n", "f:2:1: a tab cannot indent YAML, use spaces"},
+                       {"a: b: c\n", "f:1:5: a second : on this line"},
+                       {"a: @x\n", "f:1:4: '@' cannot begin a value, quote it"},
+                       {"a: \"\\q\"\n", "unknown escape character: q"}}));
+  CAPTURE(refused.yaml);
+  CHECK_THROWS_WITH(parse_yaml(refused.yaml, "f"), Catch::ContainsSubstring(refused.told));
+}
+
+namespace {
+struct Read {
+  const char* yaml;
+  const char* value;
+};
+}  // namespace
+
+TEST_CASE("texts keep their line breaks, escapes and tags", "[config]") {
+  const Read read = GENERATE(values<Read>({{"a: >+\n  x\n\n\n", "x\n\n\n"},
+                                           {"a: >+2\n  x\n\nb: 1\n", "x\n\n"},
+                                           {"a: |+\n  x\n\n", "x\n\n"},
+                                           {"a: 'x\n\n\n  '\n", "x\n\n"},
+                                           {"a: \"x\\n\n\n\n  \"\n", "x\n\n\n"},
+                                           {"a: \"\\N\\_é\"\n", "\u0085\u00A0é"},
+                                           {"a: x\r\n  y\r\n", "x y"},
+                                           {"a: 'x\r  y'\n", "x y"},
+                                           {"\xEF\xBB\xBF"
+                                            "a: x",
+                                            "x"},
+                                           {"a: !!str 12\n", "12"},
+                                           {"? a\n: x\n", "x"},
+                                           {"a: 'y: %'\n", "y: %"}}));
+  CAPTURE(read.yaml);
+  const Node root = parse_yaml(read.yaml, "f");
+  CHECK(root.at("a").kind() == Kind::string);
+  CHECK(root.at("a").text() == read.value);
+}
+
+TEST_CASE("a tag decides before quotes do", "[config]") {
+  const Node root = parse_yaml("a: !!int \"12\"\nb: ! 12\nc: ! '12'\nd: '12'\n", "f");
+  for (const char* key : {"a", "b", "c"}) CHECK(root.at(key).kind() == Kind::integer);
+  CHECK(root.at("d").kind() == Kind::string);
+}
+
+TEST_CASE("a value that is left out knows the line of its key", "[config]") {
+  const Node root = parse_yaml("a:\n\n\nb: 1\n", "f");
+  CHECK(to_string_with_column(root.at("a").origin()) == "f:1:2");
+}
+
 }  // namespace chitu::config
