@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "chitu_core/common/bytes.h"
+#include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/device/device.h"
@@ -128,6 +129,7 @@ std::string Engine::Impl::what_auto_takes(const Request& request, std::int64_t t
 
 Engine::Engine(const EngineOptions& options) {
   const c10::InferenceMode inference;
+  cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
   if (options.threads > 0) at::set_num_threads(options.threads);
   const auto devices = devices_of(options);
   auto plan = memory::make_plan(options.memory, devices);

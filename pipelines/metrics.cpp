@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
 
@@ -116,6 +117,9 @@ nlohmann::json Metrics::report() const {
     components.push_back({{"name", name}, {"weight_bytes", bytes}});
   return {{"versions", {{"chitu", CHITU_VERSION}, {"libtorch", TORCH_VERSION}}},
           {"threads", at::get_num_threads()},
+          {"cpu",
+           {{"capability", to_string(cpu_capability())},
+            {"bfloat16_instructions", has_bfloat16_instructions()}}},
           {"stages", stages},
           {"steps", steps},
           {"components", components},

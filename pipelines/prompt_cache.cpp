@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/log.h"
@@ -93,7 +94,8 @@ std::string PromptCache::key_of(const Prompt& prompt) const {
                            {"stored", c10::toString(prompt.stored.value_or(prompt.dtype))},
                            {"attention", prompt.attention},
                            {"device", c10::DeviceTypeName(prompt.device.type())},
-                           {"cpu", at::get_cpu_capability()},
+                           {"cpu", to_string(cpu_capability())},
+                           {"bfloat16_instructions", has_bfloat16_instructions()},
                            {"libtorch", TORCH_VERSION}};
   return io::sha256(key.dump());
 }

@@ -9,6 +9,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/planning.h"
 #include "chitu_core/nn/conv_temporal.h"
+#include "chitu_core/nn/products.h"
 
 namespace chitu::nn {
 namespace {
@@ -18,17 +19,9 @@ using memory::Parameter;
 /// Below this many multiplications the four calls of the phases cost more than they save.
 constexpr std::int64_t kPhasesPayFrom = 1 << 25;
 
+/// Whether oneDNN computes convolutions of float32 here, on the CPU or the simulated device.
 bool onednn_computes(const at::Tensor& x) {
-  if (!in_host_memory(x) || !at::hasMKLDNN() || !at::globalContext().userEnabledMkldnn())
-    return false;
-  if (x.scalar_type() == at::kFloat) return true;
-#if defined(__x86_64__)
-  // What oneDNN asks of the processor for bfloat16.
-  return x.scalar_type() == at::kBFloat16 && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-#else
-  return false;
-#endif
+  return in_host_memory(x) && at::hasMKLDNN() && at::globalContext().userEnabledMkldnn();
 }
 
 /// x [N, ..., in] channels last, weight [out, in, ...] in the same number of dimensions.
@@ -40,14 +33,21 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Ten
   for (std::int64_t d = 2; d < x.dim(); ++d) to_channels_last.push_back(d);
   to_channels_last.push_back(1);
 
-  const at::Tensor input = x.permute(to_channels_first);
+  // libtorch's own kernels for half precision are slower than oneDNN's for float32, and lay out
+  // their results in another order.
+  const at::ScalarType computed_in = product_dtype(x);
+  const auto wide = [&](const at::Tensor& tensor) {
+    return tensor.defined() ? tensor.to(computed_in) : tensor;
+  };
+  const at::Tensor input = wide(x).permute(to_channels_first);
   const std::vector<std::int64_t> ones(padding.size(), 1);
   // The default dispatch would send small clips to an im2col path that is several times slower.
   const at::Tensor output =
-      onednn_computes(x) ? at::mkldnn_convolution(input, weight, bias, padding, ones, ones, 1)
-                         : at::convolution(input, weight, bias, ones, padding, ones, false,
-                                           std::vector<std::int64_t>(padding.size(), 0), 1);
-  return output.permute(to_channels_last).contiguous();
+      onednn_computes(x)
+          ? at::mkldnn_convolution(input, wide(weight), wide(bias), padding, ones, ones, 1)
+          : at::convolution(input, wide(weight), wide(bias), ones, padding, ones, false,
+                            std::vector<std::int64_t>(padding.size(), 0), 1);
+  return output.to(x.scalar_type()).permute(to_channels_last).contiguous();
 }
 
 void expect_channels(const at::Tensor& x, const Parameter& weight) {
@@ -69,7 +69,7 @@ PointwiseConv::PointwiseConv(std::int64_t in_channels, std::int64_t out_channels
 
 at::Tensor PointwiseConv::forward(const at::Tensor& x) const {
   expect_channels(x, weight_);
-  return at::linear(x, weight_.tensor.view({weight_.shape[0], weight_.shape[1]}), bias_.tensor);
+  return linear_map(x, weight_.tensor.view({weight_.shape[0], weight_.shape[1]}), bias_.tensor);
 }
 
 Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel)
@@ -153,7 +153,8 @@ at::Tensor CausalConv3d::forward(Window window, FeatureCache& cache) const {
   const std::int64_t taps = weight_.shape[2], kernel = weight_.shape[3], padding = kernel / 2;
   const std::int64_t seen = std::min(taps, window.all.size(1));
   keep(window, cache);
-  if (window.frames.size(1) > 1 && onednn_computes(window.all) && taps == 3 &&
+  if (window.frames.size(1) > 1 && onednn_computes(window.all) &&
+      window.all.scalar_type() != at::kHalf && taps == 3 &&
       temporal_pairs_pay(window.frames.sizes(), weight_.shape))
     return temporal_pairs(std::move(window.all), weight_.tensor, bias_.tensor, convolve);
   if (seen == 1) {  // one frame with nothing before it: a convolution over a picture

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "chitu_core/device/planning.h"
-#include "chitu_core/nn/cpu_clones.h"
+#include "chitu_core/nn/cpu_kernels.h"
 
 namespace chitu::nn {
 namespace {
@@ -20,79 +20,56 @@ template <class T>
 using Four = std::array<T, 4>;
 
 /// Winograd's input transform of frames d0..d3.
-template <class T>
-[[gnu::always_inline]] inline void mix_frames(const T* __restrict d0, const T* __restrict d1,
-                                              const T* __restrict d2, const T* __restrict d3,
-                                              T* __restrict m0, T* __restrict m1, T* __restrict m2,
-                                              T* __restrict m3, std::int64_t count) {
-  CHITU_NO_OVERLAP
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float a = d0[i], b = d1[i], c = d2[i], e = d3[i];
-    m0[i] = a - c;
-    m1[i] = b + c;
-    m2[i] = c - b;
-    m3[i] = b - e;
+struct MixFrames {
+  template <class T>
+  [[gnu::always_inline]] static void run(const Four<const T*>* d, const Four<T*>* mixed,
+                                         std::int64_t begin, std::int64_t end) {
+    const T* __restrict d0 = (*d)[0], * __restrict d1 = (*d)[1], * __restrict d2 = (*d)[2], * __restrict d3 = (*d)[3];
+    T* __restrict m0 = (*mixed)[0], * __restrict m1 = (*mixed)[1], * __restrict m2 = (*mixed)[2], * __restrict m3 = (*mixed)[3];
+    CHITU_NO_OVERLAP
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float a = d0[i], b = d1[i], c = d2[i], e = d3[i];
+      m0[i] = a - c;
+      m1[i] = b + c;
+      m2[i] = c - b;
+      m3[i] = b - e;
+    }
   }
-}
+};
 
-/// Winograd's filter transform of taps g0..g2.
-template <class T>
-[[gnu::always_inline]] inline void mix_taps(const T* __restrict g0, const T* __restrict g1,
-                                            const T* __restrict g2, T* __restrict m0,
-                                            T* __restrict m1, T* __restrict m2, T* __restrict m3,
-                                            std::int64_t count) {
-  CHITU_NO_OVERLAP
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float a = g0[i], b = 0.5F * static_cast<float>(g1[i]), c = g2[i];
-    const float ends = 0.5F * (a + c);
-    m0[i] = a;
-    m1[i] = ends + b;
-    m2[i] = ends - b;
-    m3[i] = c;
+/// Winograd's filter transform of taps g0..g2, which lie one after the other.
+struct MixTaps {
+  template <class T>
+  [[gnu::always_inline]] static void run(const T* taps, const Four<T*>* mixed, std::int64_t count) {
+    const T* __restrict g0 = taps, * __restrict g1 = taps + count, * __restrict g2 = taps + 2 * count;
+    T* __restrict m0 = (*mixed)[0], * __restrict m1 = (*mixed)[1], * __restrict m2 = (*mixed)[2], * __restrict m3 = (*mixed)[3];
+    CHITU_NO_OVERLAP
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float a = g0[i], b = 0.5F * static_cast<float>(g1[i]), c = g2[i];
+      const float ends = 0.5F * (a + c);
+      m0[i] = a;
+      m1[i] = ends + b;
+      m2[i] = ends - b;
+      m3[i] = c;
+    }
   }
-}
+};
 
-/// Winograd's output transform: two frames from four products.
-template <class T>
-[[gnu::always_inline]] inline void join_products(const T* __restrict p0, const T* __restrict p1,
-                                                 const T* __restrict p2, const T* __restrict p3,
-                                                 T* __restrict even, T* __restrict odd,
-                                                 std::int64_t count) {
-  CHITU_NO_OVERLAP
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float a = p0[i], b = p1[i], c = p2[i], e = p3[i];
-    even[i] = a + b + c;
-    odd[i] = b - c - e;
+/// Winograd's output transform: two frames, one after the other, from four products.
+struct JoinProducts {
+  template <class T>
+  [[gnu::always_inline]] static void run(const Four<const T*>* products, T* frames,
+                                         std::int64_t frame, std::int64_t begin, std::int64_t end) {
+    const T* __restrict p0 = (*products)[0], * __restrict p1 = (*products)[1], * __restrict p2 = (*products)[2], * __restrict p3 = (*products)[3];
+    T* __restrict even = frames, * __restrict odd = frames + frame;
+    CHITU_NO_OVERLAP
+    for (std::int64_t i = begin; i < end; ++i) {
+      const float a = p0[i], b = p1[i], c = p2[i], e = p3[i];
+      even[i] = a + b + c;
+      odd[i] = b - c - e;
+    }
   }
-}
-
-CHITU_CPU_CLONES void mix(const Four<const float*>& d, const Four<float*>& mixed,
-                          std::int64_t begin, std::int64_t count) {
-  mix_frames(d[0] + begin, d[1] + begin, d[2] + begin, d[3] + begin, mixed[0] + begin,
-             mixed[1] + begin, mixed[2] + begin, mixed[3] + begin, count);
-}
-CHITU_CPU_CLONES void mix_weights(const float* g, std::int64_t tap, const Four<float*>& mixed) {
-  mix_taps(g, g + tap, g + 2 * tap, mixed[0], mixed[1], mixed[2], mixed[3], tap);
-}
-CHITU_CPU_CLONES void join(const Four<const float*>& p, float* even, float* odd, std::int64_t begin,
-                           std::int64_t count) {
-  join_products(p[0] + begin, p[1] + begin, p[2] + begin, p[3] + begin, even + begin, odd + begin,
-                count);
-}
-CHITU_CPU_CLONES void mix(const Four<const at::BFloat16*>& d, const Four<at::BFloat16*>& mixed,
-                          std::int64_t begin, std::int64_t count) {
-  mix_frames(d[0] + begin, d[1] + begin, d[2] + begin, d[3] + begin, mixed[0] + begin,
-             mixed[1] + begin, mixed[2] + begin, mixed[3] + begin, count);
-}
-CHITU_CPU_CLONES void mix_weights(const at::BFloat16* g, std::int64_t tap,
-                                  const Four<at::BFloat16*>& mixed) {
-  mix_taps(g, g + tap, g + 2 * tap, mixed[0], mixed[1], mixed[2], mixed[3], tap);
-}
-CHITU_CPU_CLONES void join(const Four<const at::BFloat16*>& p, at::BFloat16* even,
-                           at::BFloat16* odd, std::int64_t begin, std::int64_t count) {
-  join_products(p[0] + begin, p[1] + begin, p[2] + begin, p[3] + begin, even + begin, odd + begin,
-                count);
-}
+};
 
 /// The four sums of frames, each [B * F / 2, H, W, in].
 template <class T>
@@ -108,7 +85,7 @@ Four<at::Tensor> mixed_frames(const at::Tensor& all) {
     Four<T*> out;
     for (std::size_t k = 0; k < 4; ++k) out[k] = mixed[k].mutable_data_ptr<T>() + n * frame;
     at::parallel_for(0, frame, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      mix(d, out, begin, end - begin);
+      run_cpu_kernel<MixFrames>(&d, &out, begin, end);
     });
   }
   return mixed;
@@ -127,7 +104,7 @@ at::Tensor joined_frames(const Four<at::Tensor>& products) {
     for (std::size_t k = 0; k < 4; ++k) in[k] = products[k].const_data_ptr<T>() + n * frame;
     T* even = output.mutable_data_ptr<T>() + 2 * n * frame;
     at::parallel_for(0, frame, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      join(in, even, even + frame, begin, end - begin);
+      run_cpu_kernel<JoinProducts>(&in, even, frame, begin, end);
     });
   }
   return output;
@@ -148,7 +125,7 @@ Four<at::Tensor> mixed_taps(const at::Tensor& weight) {
       const T* g = taps.const_data_ptr<T>() + out * 3 * picture;
       Four<T*> to;
       for (std::size_t k = 0; k < 4; ++k) to[k] = mixed[k].mutable_data_ptr<T>() + out * picture;
-      mix_weights(g, picture, to);
+      run_cpu_kernel<MixTaps>(g, &to, picture);
     }
   });
   return mixed;

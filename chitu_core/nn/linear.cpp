@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "chitu_core/nn/products.h"
+
 namespace chitu::nn {
 
 Linear::Linear(std::int64_t in_features, std::int64_t out_features, bool bias,
@@ -18,7 +20,7 @@ at::ScalarType Linear::dtype() const {
 
 at::Tensor Linear::forward(const at::Tensor& x) const {
   const at::Tensor weight = weight_.for_use();
-  return at::linear(x.to(weight.scalar_type()), weight,
+  return linear_map(x.to(weight.scalar_type()), weight,
                     bias_ ? std::optional(bias_->tensor) : std::nullopt);
 }
 

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
@@ -62,6 +63,10 @@ int info_command() {
   };
   std::cout << fmt::format("{:<20} {}\n{:<20} {}\n{:<20} {}\n", "chitu", CHITU_VERSION, "libtorch",
                            TORCH_VERSION, "CPU threads", at::get_num_threads());
+  line("CPU", {"instructions " + to_string(cpu_capability()),
+               "of the machine " + to_string(machine_capability()),
+               std::string("products of bfloat16 in ") +
+                   (has_bfloat16_instructions() ? "bfloat16" : "float32")});
   line("devices", device::available());
   line("pipelines", Registry<pipelines::PipelineFamily>::instance().names());
   line("schedulers", Registry<models::SchedulerClass>::instance().names());

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <map>
 
+#include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "tools/chitu/command_flags.h"
@@ -53,6 +54,7 @@ int run_in_engine(const EngineCall& call) {
   const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   const std::string name = "libchitu_commands.so";
   void* library = nullptr;
+  chitu::cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
   std::string reason;
   for (const auto& path : {folder / ".." / "lib" / name, folder / name}) {
     if (!std::filesystem::exists(path)) continue;

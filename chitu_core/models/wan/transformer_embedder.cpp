@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/nn/embedding.h"
+#include "chitu_core/nn/products.h"
 
 namespace chitu::models {
 
@@ -22,7 +23,7 @@ at::Tensor WanPatchEmbedding::forward(const at::Tensor& latents) const {
                                  .permute({0, 2, 4, 6, 1, 3, 5, 7})
                                  .flatten(4)
                                  .flatten(1, 3);
-  return at::linear(patches, weight_.tensor.flatten(1), bias_.tensor);
+  return nn::linear_map(patches, weight_.tensor.flatten(1), bias_.tensor);
 }
 
 TwoLinear::TwoLinear(std::int64_t in, std::int64_t out, memory::Precision precision)

@@ -10,7 +10,7 @@
 
 #include "chitu_core/device/planning.h"
 #include "chitu_core/nn/conv.h"
-#include "chitu_core/nn/cpu_clones.h"
+#include "chitu_core/nn/cpu_kernels.h"
 
 namespace chitu::models {
 namespace {
@@ -60,38 +60,31 @@ template <class T>
 }
 
 /// Positions begin..end of x [positions, channels]; `weight` is gamma * sqrt(channels).
-template <class T>
-[[gnu::always_inline]] inline void norm_positions(const T* x, const float* weight, T* out,
-                                                  std::int64_t channels, bool silu,
-                                                  std::int64_t begin, std::int64_t end) {
-  std::array<float, kBlock> block;
-  const std::int64_t step = std::max<std::int64_t>(1, kBlock / channels);
-  for (std::int64_t first = begin; first < end; first += step) {
-    const std::int64_t positions = std::min(step, end - first);
-    const T* in = x + first * channels;
-    for (std::int64_t p = 0; p < positions; ++p) {
-      const float factor = inverse_length(in + p * channels, channels);
-      float* row = block.data() + p * channels;
-      for (std::int64_t c = 0; c < channels; ++c)
-        row[c] = static_cast<float>(in[p * channels + c]) * factor * weight[c];
+struct NormPositions {
+  template <class T>
+  [[gnu::always_inline]] static void run(const T* x, const float* weight, T* out,
+                                         std::int64_t channels, bool silu, std::int64_t begin,
+                                         std::int64_t end) {
+    std::array<float, kBlock> block;
+    const std::int64_t step = std::max<std::int64_t>(1, kBlock / channels);
+    for (std::int64_t first = begin; first < end; first += step) {
+      const std::int64_t positions = std::min(step, end - first);
+      const T* in = x + first * channels;
+      for (std::int64_t p = 0; p < positions; ++p) {
+        const float factor = inverse_length(in + p * channels, channels);
+        float* row = block.data() + p * channels;
+        for (std::int64_t c = 0; c < channels; ++c)
+          row[c] = static_cast<float>(in[p * channels + c]) * factor * weight[c];
+      }
+      T* to = out + first * channels;
+      const std::int64_t count = positions * channels;
+      if (silu)
+        for (std::int64_t i = 0; i < count; ++i) to[i] = block[i] / (1.0F + exponential(-block[i]));
+      else
+        for (std::int64_t i = 0; i < count; ++i) to[i] = block[i];
     }
-    T* to = out + first * channels;
-    const std::int64_t count = positions * channels;
-    if (silu)
-      for (std::int64_t i = 0; i < count; ++i) to[i] = block[i] / (1.0F + exponential(-block[i]));
-    else
-      for (std::int64_t i = 0; i < count; ++i) to[i] = block[i];
   }
-}
-
-CHITU_CPU_CLONES void norm(const float* x, const float* weight, float* out, std::int64_t channels,
-                           bool silu, std::int64_t begin, std::int64_t end) {
-  norm_positions(x, weight, out, channels, silu, begin, end);
-}
-CHITU_CPU_CLONES void norm(const at::BFloat16* x, const float* weight, at::BFloat16* out,
-                           std::int64_t channels, bool silu, std::int64_t begin, std::int64_t end) {
-  norm_positions(x, weight, out, channels, silu, begin, end);
-}
+};
 
 template <class T>
 void norm_on_host(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& out, bool silu) {
@@ -105,7 +98,8 @@ void norm_on_host(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor
     T* to = out.mutable_data_ptr<T>() + b * out.stride(0);
     at::parallel_for(0, positions, std::max<std::int64_t>(1, kGrain / channels),
                      [&](std::int64_t begin, std::int64_t end) {
-                       norm(from, weight.const_data_ptr<float>(), to, channels, silu, begin, end);
+                       nn::run_cpu_kernel<NormPositions>(from, weight.const_data_ptr<float>(), to,
+                                                         channels, silu, begin, end);
                      });
   }
 }

@@ -1,0 +1,183 @@
+#include "chitu_core/common/cpu_capability.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace chitu {
+namespace {
+
+constexpr const char* kVariable = "CHITU_CPU_CAPABILITY";
+
+/// How each capability is called by the libraries that have a limit of their own.
+struct Names {
+  CpuCapability capability;
+  const char* ours;
+  const char* aten;
+  const char* onednn;
+  const char* mkl;
+};
+constexpr std::array<Names, 3> kNames{
+    {{CpuCapability::baseline, "default", "default", "SSE41", "SSE4_2"},
+     {CpuCapability::avx2, "avx2", "avx2", "AVX2", "AVX2"},
+     {CpuCapability::avx512, "avx512", "avx512", "DEFAULT", ""}}};
+
+/// oneDNN's limits that lie below instructions for bfloat16 and float16, and what each leaves.
+struct OneDnnLimit {
+  const char* name;
+  CpuCapability leaves;
+  bool bfloat16;
+  bool float16;
+};
+constexpr OneDnnLimit kOneDnnLimits[] = {{"SSE41", CpuCapability::baseline, false, false},
+                                         {"AVX", CpuCapability::baseline, false, false},
+                                         {"AVX2", CpuCapability::avx2, false, false},
+                                         {"AVX2_VNNI", CpuCapability::avx2, false, false},
+                                         {"AVX2_VNNI_2", CpuCapability::avx2, true, true},
+                                         {"AVX512_CORE", CpuCapability::avx512, false, false},
+                                         {"AVX512_CORE_VNNI", CpuCapability::avx512, false, false},
+                                         {"AVX512_CORE_BF16", CpuCapability::avx512, true, false},
+                                         {"AVX512_CORE_AMX", CpuCapability::avx512, true, true},
+                                         {"AVX512_CORE_FP16", CpuCapability::avx512, true, true}};
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+  });
+  return text;
+}
+
+std::optional<CpuCapability> wanted() {
+  const std::string value = variable(kVariable);
+  for (const Names& names : kNames)
+    if (value == names.ours) return names.capability;
+  return std::nullopt;
+}
+
+/// Sets the variables of libtorch, oneDNN and MKL before they read them. A value that cannot be
+/// obeyed is told about by cpu_capability().
+bool hand_on() {
+  const auto capability = wanted();
+  if (!capability || *capability > machine_capability()) return false;
+  const Names& names = kNames[static_cast<std::size_t>(*capability)];
+  ::setenv("ATEN_CPU_CAPABILITY", names.aten, 1);
+  ::setenv("ONEDNN_MAX_CPU_ISA", names.onednn, 1);
+  if (*names.mkl) ::setenv("MKL_ENABLE_INSTRUCTIONS", names.mkl, 1);
+  return true;
+}
+[[maybe_unused]] const bool handed_on = hand_on();
+
+const OneDnnLimit* onednn_limit() {
+  std::string value = upper(variable("ONEDNN_MAX_CPU_ISA"));
+  if (value.empty()) value = upper(variable("DNNL_MAX_CPU_ISA"));
+  for (const OneDnnLimit& limit : kOneDnnLimits)
+    if (value == limit.name) return &limit;
+  return nullptr;
+}
+
+CpuCapability least_of_libraries() {
+  CpuCapability least = machine_capability();
+  const std::string aten = variable("ATEN_CPU_CAPABILITY");
+  for (const Names& names : kNames)
+    if (aten == names.aten) least = std::min(least, names.capability);
+  if (const OneDnnLimit* limit = onednn_limit()) least = std::min(least, limit->leaves);
+  return least;
+}
+
+CpuCapability read_capability() {
+  const std::string value = variable(kVariable);
+  if (value.empty()) return least_of_libraries();
+  std::vector<std::string> known;
+  for (const Names& names : kNames) known.emplace_back(names.ours);
+  const auto capability = wanted();
+  if (!capability)
+    throw InputError(std::string(kVariable) + "=" + value + ": expected one of " + join(known) +
+                     did_you_mean(value, known));
+  if (*capability > machine_capability())
+    throw InputError(std::string(kVariable) + "=" + value + ": this processor has no more than " +
+                     to_string(machine_capability()));
+  return *capability;
+}
+
+#if defined(__x86_64__)
+/// One bit of a leaf of CPUID; false where the processor does not know the leaf.
+bool cpuid_bit(unsigned leaf, unsigned subleaf, int reg, int bit) {
+  std::array<unsigned, 4> registers{};  // eax, ebx, ecx, edx
+  if (__get_cpuid_count(leaf, subleaf, &registers[0], &registers[1], &registers[2],
+                        &registers[3]) == 0)
+    return false;
+  return (registers[static_cast<std::size_t>(reg)] >> bit & 1U) != 0;
+}
+
+enum Register { eax, ebx, ecx, edx };
+bool machine_has_bfloat16() {
+  const bool avx512_bf16 = cpuid_bit(7, 1, eax, 5), avx_ne_convert = cpuid_bit(7, 1, edx, 5);
+  const bool amx_bf16 = cpuid_bit(7, 0, edx, 22);
+  return avx512_bf16 || amx_bf16 || avx_ne_convert;
+}
+bool machine_has_float16() {
+  const bool avx512_fp16 = cpuid_bit(7, 0, edx, 23), amx_fp16 = cpuid_bit(7, 1, eax, 21);
+  return avx512_fp16 || amx_fp16;
+}
+#else
+bool machine_has_bfloat16() { return true; }
+bool machine_has_float16() { return true; }
+#endif
+
+/// CHITU_CPU_CAPABILITY=avx2 means a processor without instructions for half precision.
+bool is_limited_below(bool OneDnnLimit::* has) {
+  if (cpu_capability() < CpuCapability::avx512 && machine_capability() == CpuCapability::avx512)
+    return true;
+  const OneDnnLimit* limit = onednn_limit();
+  return limit && !(limit->*has);
+}
+
+}  // namespace
+
+std::string to_string(CpuCapability capability) {
+  return kNames[static_cast<std::size_t>(capability)].ours;
+}
+
+CpuCapability machine_capability() {
+#if defined(__x86_64__)
+  // As libtorch asks before it takes its kernels for each.
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))
+    return CpuCapability::avx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CpuCapability::avx2;
+#endif
+  return CpuCapability::baseline;
+}
+
+CpuCapability cpu_capability() {
+  static const CpuCapability capability = read_capability();
+  return capability;
+}
+
+bool has_bfloat16_instructions() {
+  static const bool has = machine_has_bfloat16() && !is_limited_below(&OneDnnLimit::bfloat16);
+  return has;
+}
+
+bool has_float16_instructions() {
+  static const bool has = machine_has_float16() && !is_limited_below(&OneDnnLimit::float16);
+  return has;
+}
+
+}  // namespace chitu

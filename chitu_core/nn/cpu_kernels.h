@@ -1,0 +1,47 @@
+#pragma once
+
+#include "chitu_core/common/cpu_capability.h"
+
+/// Before a loop: its pointers do not overlap. Said here, because `restrict` does not survive
+/// inlining, and without it a loop that narrows to 16 bits stays scalar. A macro, because a pragma
+/// cannot come from a function.
+#if defined(__clang__)
+#define CHITU_NO_OVERLAP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define CHITU_NO_OVERLAP _Pragma("GCC ivdep")
+#endif
+
+namespace chitu::nn {
+namespace detail {
+
+#if defined(__x86_64__)
+template <class Kernel, class... Args>
+[[gnu::target("arch=x86-64-v4")]] void run_avx512(Args... args) {
+  Kernel::run(args...);
+}
+template <class Kernel, class... Args>
+[[gnu::target("arch=x86-64-v3")]] void run_avx2(Args... args) {
+  Kernel::run(args...);
+}
+#endif
+
+}  // namespace detail
+
+/// Calls Kernel::run(args...), compiled for the instruction set that cpu_capability() names.
+/// Kernel::run and what it calls must be always_inline: only so is it compiled for each.
+template <class Kernel, class... Args>
+void run_cpu_kernel(Args... args) {
+#if defined(__x86_64__)
+  switch (cpu_capability()) {
+    case CpuCapability::avx512:
+      return detail::run_avx512<Kernel>(args...);
+    case CpuCapability::avx2:
+      return detail::run_avx2<Kernel>(args...);
+    case CpuCapability::baseline:
+      break;
+  }
+#endif
+  Kernel::run(args...);
+}
+
+}  // namespace chitu::nn
