@@ -45,8 +45,7 @@ LayerStream::LayerStream(Layers layers, const WeightSource &source, c10::Device 
 void LayerStream::start_threads() {
   if (on_host_.slots.empty()) {
     threads_.emplace_back([this] {
-      work_off(
-          on_device_, [] { return true; }, [this](auto turn) { read_layer(turn); });
+      work_off(on_device_, [] { return true; }, [this](auto turn) { read_layer(turn); });
     });
     return;
   }
@@ -58,10 +57,8 @@ void LayerStream::start_threads() {
   }
   for (Slot &slot : on_host_.slots) slot.free.emplace(device_.type());
   const auto is_read = [this] { return on_host_.of(on_host_.emptied).ready; };
-  threads_.emplace_back([this] {
-    work_off(
-        on_host_, [] { return true; }, [this](auto turn) { read_chunk(turn); });
-  });
+  threads_.emplace_back(
+      [this] { work_off(on_host_, [] { return true; }, [this](auto turn) { read_chunk(turn); }); });
   threads_.emplace_back(
       [=, this] { work_off(on_device_, is_read, [this](auto turn) { copy_layer(turn); }); });
 }
@@ -187,7 +184,14 @@ void LayerStream::before_layer(std::int64_t index) {
     wait_in_queue(turn, begin, std::move(from), lock);
   else
     tell(StreamEvent::Kind::wait, layer, layer.bytes(), begin);
-  for (const LayerPiece &piece : layer.pieces()) piece.parameter->tensor = piece.in(slot.bytes);
+  bind(layer, slot.bytes);
+}
+
+/// In a plan a layer stays bound to the slab that it had first: slabs are alike, and views take
+/// time.
+void LayerStream::bind(const LayerLayout &layer, const at::Tensor &slab) const {
+  for (const LayerPiece &piece : layer.pieces())
+    if (!piece.parameter->tensor.defined()) piece.parameter->tensor = piece.in(slab);
 }
 
 /// The device's own wait for a copy that is queued, and how long it will have been.
@@ -211,7 +215,8 @@ void LayerStream::after_layer(std::int64_t index) {
   const std::int64_t turn = on_device_.emptied;
   Slot &slot = on_device_.of(turn);
   if (slot.free) slot.free->record(compute_stream());  // the slab is written over next
-  for (const LayerPiece &piece : layer_of(turn).pieces()) piece.parameter->tensor.reset();
+  if (!planned_)
+    for (const LayerPiece &piece : layer_of(turn).pieces()) piece.parameter->tensor.reset();
   slot.ready = false;
   ++on_device_.emptied;
   changed_.notify_all();
@@ -333,6 +338,11 @@ void LayerStream::copy_chunk(const LayerChunk &chunk, const at::Tensor &from,
 
 /// What the threads would have done by now.
 void LayerStream::bring_planned(const LayerLayout &layer) {
+  brought_.run({layer.index()}, [&] { read_planned(layer); });
+  count_brought(layer);
+}
+
+void LayerStream::read_planned(const LayerLayout &layer) {
   const at::Tensor &slab = on_device_.of(on_device_.emptied).bytes;
   for (const LayerChunk &chunk : layer.chunks()) {
     if (on_host_.slots.empty()) {
@@ -343,7 +353,6 @@ void LayerStream::bring_planned(const LayerLayout &layer) {
       copy_chunk(chunk, buffer, slab);
     }
   }
-  count_brought(layer);
 }
 
 LayerStream::Traffic LayerStream::traffic() const {

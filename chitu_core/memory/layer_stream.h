@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "chitu_core/device/planned_repeats.h"
 #include "chitu_core/memory/layer_layout.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
@@ -143,6 +144,8 @@ class LayerStream final : public LayerObserver {
   bool wait_for_chunk(std::int64_t turn);
   void copy_chunk(const LayerChunk &chunk, const at::Tensor &from, const at::Tensor &slab) const;
   void bring_planned(const LayerLayout &layer);
+  void read_planned(const LayerLayout &layer);
+  void bind(const LayerLayout &layer, const at::Tensor &slab) const;
   void wait_for_device() noexcept;
   c10::Stream compute_stream() const;
   // With the lock held:
@@ -182,7 +185,8 @@ class LayerStream final : public LayerObserver {
   std::exception_ptr failure_;
   Traffic traffic_;
   StreamObserver *observer_ = nullptr;
-  std::deque<Stall> stalls_;  ///< that are not known to be over
+  device::PlannedRepeats brought_;  ///< in a plan: the layers, by their places among the streamed
+  std::deque<Stall> stalls_;        ///< that are not known to be over
   std::vector<std::thread> threads_;
 };
 

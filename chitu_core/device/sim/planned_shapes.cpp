@@ -129,6 +129,9 @@ const std::map<std::string_view, Flops>& known_flops() {
 
 }  // namespace
 
+bool has_known_shape(const std::string& op) { return known_shapes().count(op) > 0; }
+bool has_flops(const std::string& op) { return known_flops().count(op) > 0; }
+
 bool run_known_shape(const std::string& op, torch::jit::Stack* stack, std::size_t arguments) {
   const auto known = known_shapes().find(op);
   if (known == known_shapes().end()) return false;

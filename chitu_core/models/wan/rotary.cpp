@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planning.h"
 #include "chitu_core/nn/row_chunks.h"
 
 namespace chitu::models {
@@ -44,6 +45,7 @@ at::Tensor WanRotaryPosEmbed::table(const std::array<std::int64_t, 3>& grid,
     shape[axis] = grid[axis];
     axes.push_back(axis_table(parts_[axis], grid[axis])
                        .view(shape)
+                       .to(device::host())
                        .expand({grid[0], grid[1], grid[2], parts_[axis] / 2}));
   }
   return at::cat(axes, -1).flatten(0, 2).to(at::kComplexFloat).to(device);

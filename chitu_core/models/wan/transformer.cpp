@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planned_repeats.h"
 #include "chitu_core/device/planning.h"
 #include "chitu_core/device/traffic.h"
+#include "chitu_core/memory/layer_walk.h"
 
 namespace chitu::models {
 namespace {
@@ -35,6 +37,23 @@ KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
   if (!unlike.keys.defined()) unlike = block.keys_values(text.embeds);
   if (keep) text.keys_values[index] = unlike;
   return {repeat_last(unlike.keys, kRows, text.rows), repeat_last(unlike.values, kRows, text.rows)};
+}
+
+/// Whether the block's keys and values are kept, of each prompt.
+std::vector<std::int64_t> which_kept(const std::vector<WanTextContext>& texts, std::size_t index) {
+  std::vector<std::int64_t> kept;
+  for (const WanTextContext& text : texts) kept.push_back(text.keys_values.size() > index ? 1 : 0);
+  return kept;
+}
+
+/// Of a plan that only counts the block: keeps what it would have kept, the like of the last one's.
+void skip_keys_values(std::vector<WanTextContext>& texts, std::size_t index) {
+  for (WanTextContext& text : texts) {
+    if (text.keys_values.size() > index) continue;
+    const KeysValues& last = text.keys_values.back();
+    text.keys_values.push_back(
+        {device::planned_twin(last.keys), device::planned_twin(last.values)});
+  }
 }
 
 /// How many rows of a prompt [B, L, D] differ from those behind them: its tokens, and one of the
@@ -71,12 +90,18 @@ class HiddenStates {
       device::copy_into(resting_[prompt], shared());
   }
 
+  /// The prompt whose states are on the device, of those that are offloaded.
+  std::size_t here() const { return here_; }
+
   /// The prompts in the order that moves least: from the one that is on the device.
   std::vector<std::size_t> order() const {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < prompts_; ++i) order.push_back((here_ + i) % prompts_);
     return order;
   }
+
+  /// As if all had been worked on in their order.
+  void pass() { here_ = offload_ ? order().back() : here_; }
 
   /// The prompt's states, to work on until another's are asked for.
   at::Tensor& of(std::size_t prompt) {
@@ -191,23 +216,30 @@ std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents
 
   HiddenStates hidden(patch_embedding_.forward(latents), context.texts.size(),
                       options.offload_activations);
+  memory::LayerWalk walk(options.observer);
   for (std::size_t index = 0; index < blocks_.size(); ++index) {
-    if (options.observer) options.observer->before_layer(static_cast<std::int64_t>(index));
     const WanTransformerBlock& block = *blocks_[index];
-    const WanBlockModulation modulation = block.modulation(time.timestep_proj);
-    if (index == 0) {
-      block.self_attention(hidden.shared(), modulation, context.rotary, attention);
-      hidden.part_ways();
-    }
-    for (const std::size_t prompt : hidden.order()) {
-      at::Tensor& states = hidden.of(prompt);
-      if (index > 0) block.self_attention(states, modulation, context.rotary, attention);
-      block.cross_attention(
-          states, text_keys_values(block, index, context.texts[prompt], context.keep_text_kv),
-          attention);
-      block.feed_forward(states, modulation, ffn_chunk);
-    }
-    if (options.observer) options.observer->after_layer(static_cast<std::int64_t>(index));
+    const auto compute = [&] {
+      const WanBlockModulation modulation = block.modulation(time.timestep_proj);
+      if (index == 0) {
+        block.self_attention(hidden.shared(), modulation, context.rotary, attention);
+        hidden.part_ways();
+      }
+      for (const std::size_t prompt : hidden.order()) {
+        at::Tensor& states = hidden.of(prompt);
+        if (index > 0) block.self_attention(states, modulation, context.rotary, attention);
+        block.cross_attention(
+            states, text_keys_values(block, index, context.texts[prompt], context.keep_text_kv),
+            attention);
+        block.feed_forward(states, modulation, ffn_chunk);
+      }
+    };
+    std::vector<std::int64_t> state = which_kept(context.texts, index);
+    state.push_back(static_cast<std::int64_t>(hidden.here()));
+    walk.layer(block, std::move(state), compute, [&] {
+      hidden.pass();
+      if (context.keep_text_kv) skip_keys_values(context.texts, index);
+    });
   }
   std::vector<at::Tensor> predictions(context.texts.size());
   for (const std::size_t prompt : hidden.order())
