@@ -44,6 +44,20 @@ void PlannedRepeats::plan(const Kind& kind, const std::function<void()>& work,
   known->measured = books.measure(work);
 }
 
+void plan_runs(std::int64_t total, std::int64_t most,
+               const std::function<void(std::int64_t, std::int64_t)>& work) {
+  Planning::Books& books = *Planning::Books::current();
+  const bool counts = books.repetition() == Repetition::counted;
+  for (std::int64_t start = 0; start < total; start += most) {
+    const PlannedUse measured = books.measure([&] { work(start, std::min(most, total - start)); });
+    if (changes_held(measured)) throw Error("a run of planned work changed what is held");
+    const std::int64_t alike = (total - start) / most - 1;  // that follow
+    if (!counts || alike <= 0) continue;
+    books.count_again(measured, alike);
+    start += alike * most;
+  }
+}
+
 at::Tensor planned_twin(const at::Tensor& tensor) {
   const c10::Storage& storage = tensor.storage();
   const auto bytes = static_cast<std::int64_t>(storage.nbytes());

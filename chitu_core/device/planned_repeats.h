@@ -56,15 +56,19 @@ class PlannedRepeats {
 /// A tensor of a plan that holds what another does.
 at::Tensor planned_twin(const at::Tensor& tensor);
 
-/// Calls work(start, count) for runs of at most `most`, 1 or more, that cover 0 to `total`. Of runs
-/// of one length, what is held after each must be what was held before it.
+/// for_runs() in a plan.
+void plan_runs(std::int64_t total, std::int64_t most,
+               const std::function<void(std::int64_t, std::int64_t)>& work);
+
+/// Calls work(start, count) for runs of at most `most`, 1 or more, that cover 0 to `total`. A plan
+/// does the first and a shorter last one, so runs must leave as much held as there was.
+///
+/// throws  Error in a plan, when the first leaves more or less held
 template <class Work>
 void for_runs(std::int64_t total, std::int64_t most, const Work& work) {
-  PlannedRepeats runs;
-  for (std::int64_t start = 0; start < total; start += most) {
-    const std::int64_t count = std::min(most, total - start);
-    runs.run({count}, [&] { work(start, count); });
-  }
+  if (planning()) return plan_runs(total, most, work);
+  for (std::int64_t start = 0; start < total; start += most)
+    work(start, std::min(most, total - start));
 }
 
 }  // namespace chitu::device

@@ -130,13 +130,13 @@ bool Planning::Books::comes_to_watched(const PlannedUse& measured) const {
   return most >= watched_;
 }
 
-void Planning::Books::count_again(const PlannedUse& measured) {
+void Planning::Books::count_again(const PlannedUse& measured, std::int64_t times) {
   use_.peak_device = std::max(use_.peak_device, use_.device + measured.peak_device);
   use_.peak_host = std::max(use_.peak_host, use_.host + measured.peak_host);
-  use_.h2d += measured.h2d;
-  use_.d2h += measured.d2h;
-  use_.disk += measured.disk;
-  use_.flops += measured.flops;
+  use_.h2d += times * measured.h2d;
+  use_.d2h += times * measured.d2h;
+  use_.disk += times * measured.disk;
+  use_.flops += static_cast<double>(times) * measured.flops;
 }
 
 void Planning::Books::release(void* block) {

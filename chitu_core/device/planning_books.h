@@ -48,8 +48,8 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
   PlannedUse measure(const std::function<void()>& work);
   /// Whether measured work would now be the first to come to the watched use.
   bool comes_to_watched(const PlannedUse& measured) const;
-  /// Counts measured work once more, all but its change of what is held.
-  void count_again(const PlannedUse& measured);
+  /// Counts measured work so many times more, all but its change of what is held.
+  void count_again(const PlannedUse& measured, std::int64_t times = 1);
 
   void begin_part(const std::string& name) { parts_.push_back(name); }
   void end_part() { parts_.pop_back(); }
