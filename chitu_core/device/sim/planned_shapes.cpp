@@ -86,6 +86,7 @@ const std::map<std::string_view, Shape>& known_shapes() {
       {"aten::index_select", &index_select},
       {"aten::where", &where},
       {"aten::abs", &unary_out},
+      {"aten::complex", &unary_out},  // of tensors of one shape
       {"aten::convolution", &plain_convolution},
       {"aten::mkldnn_convolution", &mkldnn_convolution}};
   return shapes;

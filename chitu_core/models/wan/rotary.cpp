@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 3> kAxes{"frames", "rows", "columns"};
 
 /// [positions, part / 2] complex128.
 at::Tensor axis_table(std::int64_t part, std::int64_t positions) {
-  const auto float64 = at::TensorOptions().dtype(at::kDouble);
+  const auto float64 = at::TensorOptions().dtype(at::kDouble).device(device::host());
   const at::Tensor exponents = at::arange(0, part, 2, float64).div_(static_cast<double>(part));
   const at::Tensor frequencies = at::pow(at::Scalar(kTheta), exponents).reciprocal_();
   const at::Tensor angles = at::outer(at::arange(positions, float64), frequencies);
@@ -45,7 +45,6 @@ at::Tensor WanRotaryPosEmbed::table(const std::array<std::int64_t, 3>& grid,
     shape[axis] = grid[axis];
     axes.push_back(axis_table(parts_[axis], grid[axis])
                        .view(shape)
-                       .to(device::host())
                        .expand({grid[0], grid[1], grid[2], parts_[axis] / 2}));
   }
   return at::cat(axes, -1).flatten(0, 2).to(at::kComplexFloat).to(device);
