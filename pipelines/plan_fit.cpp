@@ -88,6 +88,7 @@ LargestSizes::Picture picture_of(std::int64_t width_steps, const Request& reques
   return {width, height_steps * steps.height};
 }
 
+/// Pictures and clips of one level, in steps of their sizes.
 class SizesOfLevel {
  public:
   SizesOfLevel(const LevelPlanner& planner, int level, const Request& request, bool longest_prompts)

@@ -191,7 +191,7 @@ void LayerStream::before_layer(std::int64_t index) {
 /// time.
 void LayerStream::bind(const LayerLayout &layer, const at::Tensor &slab) const {
   for (const LayerPiece &piece : layer.pieces())
-    if (!piece.parameter->tensor.defined()) piece.parameter->tensor = piece.in(slab);
+    if (!planned_ || !piece.parameter->tensor.defined()) piece.parameter->tensor = piece.in(slab);
 }
 
 /// The device's own wait for a copy that is queued, and how long it will have been.

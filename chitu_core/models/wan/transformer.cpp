@@ -39,23 +39,6 @@ KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
   return {repeat_last(unlike.keys, kRows, text.rows), repeat_last(unlike.values, kRows, text.rows)};
 }
 
-/// Whether the block's keys and values are kept, of each prompt.
-std::vector<std::int64_t> which_kept(const std::vector<WanTextContext>& texts, std::size_t index) {
-  std::vector<std::int64_t> kept;
-  for (const WanTextContext& text : texts) kept.push_back(text.keys_values.size() > index ? 1 : 0);
-  return kept;
-}
-
-/// Of a plan that only counts the block: keeps what it would have kept, the like of the last one's.
-void skip_keys_values(std::vector<WanTextContext>& texts, std::size_t index) {
-  for (WanTextContext& text : texts) {
-    if (text.keys_values.size() > index) continue;
-    const KeysValues& last = text.keys_values.back();
-    text.keys_values.push_back(
-        {device::planned_twin(last.keys), device::planned_twin(last.values)});
-  }
-}
-
 /// How many rows of a prompt [B, L, D] differ from those behind them: its tokens, and one of the
 /// zeros that pad it.
 std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int64_t>& tokens) {
@@ -128,6 +111,52 @@ class HiddenStates {
   std::vector<at::Tensor> resting_;  ///< of every prompt while it is not here; empty = none rests
   std::size_t prompts_, here_ = 0;
   bool offload_;
+};
+
+/// What the blocks of one forward pass share.
+struct Pass {
+  const WanTimeContext& time;
+  WanDenoiseContext& context;
+  const nn::Attention& attention;
+  std::int64_t ffn_chunk;
+  HiddenStates hidden;
+
+  void compute(const WanTransformerBlock& block, std::size_t index) {
+    const WanBlockModulation modulation = block.modulation(time.timestep_proj);
+    if (index == 0) {
+      block.self_attention(hidden.shared(), modulation, context.rotary, attention);
+      hidden.part_ways();
+    }
+    for (const std::size_t prompt : hidden.order()) {
+      at::Tensor& states = hidden.of(prompt);
+      if (index > 0) block.self_attention(states, modulation, context.rotary, attention);
+      block.cross_attention(
+          states, text_keys_values(block, index, context.texts[prompt], context.keep_text_kv),
+          attention);
+      block.feed_forward(states, modulation, ffn_chunk);
+    }
+  }
+
+  /// What a block's use of memory depends on beside its weights: which prompt's states are here,
+  /// and whose keys and values are kept already.
+  device::PlannedRepeats::Kind state(std::size_t index) const {
+    device::PlannedRepeats::Kind state{static_cast<std::int64_t>(hidden.here())};
+    for (const WanTextContext& text : context.texts)
+      state.push_back(text.keys_values.size() > index ? 1 : 0);
+    return state;
+  }
+
+  /// Of a plan that only counts the block: keeps keys and values like those of the block before.
+  void skip(std::size_t index) {
+    hidden.pass();
+    if (!context.keep_text_kv) return;
+    for (WanTextContext& text : context.texts) {
+      if (text.keys_values.size() > index) continue;
+      const KeysValues last = text.keys_values.back();
+      text.keys_values.push_back(
+          {device::planned_twin(last.keys), device::planned_twin(last.values)});
+    }
+  }
 };
 
 }  // namespace
@@ -214,36 +243,17 @@ std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents
           : default_ffn_chunk(tokens[0] * tokens[1] * tokens[2], config_.ffn_dim);
   const WanTimeContext time = condition_embedder_.time(timestep, latents.device());
 
-  HiddenStates hidden(patch_embedding_.forward(latents), context.texts.size(),
-                      options.offload_activations);
+  Pass pass{time, context, attention, ffn_chunk,
+            HiddenStates(patch_embedding_.forward(latents), context.texts.size(),
+                         options.offload_activations)};
   memory::LayerWalk walk(options.observer);
-  for (std::size_t index = 0; index < blocks_.size(); ++index) {
-    const WanTransformerBlock& block = *blocks_[index];
-    const auto compute = [&] {
-      const WanBlockModulation modulation = block.modulation(time.timestep_proj);
-      if (index == 0) {
-        block.self_attention(hidden.shared(), modulation, context.rotary, attention);
-        hidden.part_ways();
-      }
-      for (const std::size_t prompt : hidden.order()) {
-        at::Tensor& states = hidden.of(prompt);
-        if (index > 0) block.self_attention(states, modulation, context.rotary, attention);
-        block.cross_attention(
-            states, text_keys_values(block, index, context.texts[prompt], context.keep_text_kv),
-            attention);
-        block.feed_forward(states, modulation, ffn_chunk);
-      }
-    };
-    std::vector<std::int64_t> state = which_kept(context.texts, index);
-    state.push_back(static_cast<std::int64_t>(hidden.here()));
-    walk.layer(block, std::move(state), compute, [&] {
-      hidden.pass();
-      if (context.keep_text_kv) skip_keys_values(context.texts, index);
-    });
-  }
+  for (std::size_t index = 0; index < blocks_.size(); ++index)
+    walk.layer(
+        *blocks_[index], pass.state(index), [&] { pass.compute(*blocks_[index], index); },
+        [&] { pass.skip(index); });
   std::vector<at::Tensor> predictions(context.texts.size());
-  for (const std::size_t prompt : hidden.order())
-    predictions[prompt] = unpatchify(head(hidden.take(prompt), time.temb), tokens);
+  for (const std::size_t prompt : pass.hidden.order())
+    predictions[prompt] = unpatchify(head(pass.hidden.take(prompt), time.temb), tokens);
   return predictions;
 }
 
