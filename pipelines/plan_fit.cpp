@@ -3,30 +3,79 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <utility>
+#include <vector>
 
 namespace chitu::pipelines {
 namespace {
 
-using Fits = std::function<bool(std::int64_t)>;
+/// A size that is counted in steps, as a plan sees it.
+struct Sizes {
+  std::int64_t start, most;                        ///< where to look first; the largest there is
+  std::function<double(std::int64_t)> extent;      ///< what activations are nearly proportional to
+  std::function<std::int64_t(std::int64_t)> peak;  ///< planned, in bytes: grows with the size
+};
 
-/// The largest number from 1 to `most` that fits, 0 where none does: smaller ones fit where a
-/// larger one does. Looks near `start` first, since planning takes longer the larger the size.
-std::int64_t largest(std::int64_t start, std::int64_t most, const Fits& fits) {
-  std::int64_t low = 0, high = std::clamp<std::int64_t>(start, 1, most);
-  while (fits(high)) {
-    low = high;
-    if (high == most) return most;
-    high = std::min(most, high + high / 2 + 1);
+/// Looks for the largest size whose peak keeps a limit, with as few plans as may be: each guess is
+/// where the line through two known peaks comes to the limit, and moves further from the last one
+/// while guesses keep falling on one side.
+class Search {
+ public:
+  Search(Sizes sizes, std::int64_t limit) : sizes_(std::move(sizes)), limit_(limit) {}
+
+  /// 0 where none does.
+  std::int64_t largest() {
+    if (sizes_.most == 0) return 0;
+    std::int64_t next = std::clamp<std::int64_t>(sizes_.start, 1, sizes_.most);
+    while (true) {
+      look_at(next);
+      if (too_large_ - fits_ == 1) return fits_;
+      next = std::clamp(guess(), fits_ + 1, too_large_ - 1);
+    }
   }
-  // From here on `low` fits, or is 0, and `high` does not.
-  for (std::int64_t next = high / 2; low == 0 && next > 0; next /= 2)
-    (fits(next) ? low : high) = next;
-  while (high - low > 1) {
-    const std::int64_t middle = low + (high - low) / 2;
-    (fits(middle) ? low : high) = middle;
+
+ private:
+  struct Point {
+    double extent, peak;
+  };
+
+  void look_at(std::int64_t size) {
+    const std::int64_t peak = sizes_.peak(size);
+    const bool fits = peak <= limit_;
+    stride_ = fits == last_fits_ ? 2 * stride_ : 1;
+    last_fits_ = fits;
+    (fits ? fits_ : too_large_) = size;
+    points_.push_back({sizes_.extent(size), static_cast<double>(peak)});
   }
-  return low;
-}
+
+  std::int64_t guess() const {
+    const std::int64_t on_line = largest_on_line();
+    if (last_fits_) return std::max(on_line, fits_ + stride_);
+    return std::min(on_line, too_large_ - stride_);
+  }
+
+  /// The largest size that fits if peaks lie on the line through the last two known, or, of one, on
+  /// that through nothing at all.
+  std::int64_t largest_on_line() const {
+    const Point b = points_.back(), a = points_.size() > 1 ? points_.end()[-2] : Point{0, 0};
+    const double slope = (b.peak - a.peak) / (b.extent - a.extent);
+    const double most = b.extent + (static_cast<double>(limit_) - b.peak) / slope;
+    if (!(slope > 0)) return last_fits_ ? too_large_ - 1 : fits_ + 1;
+    std::int64_t low = fits_, high = too_large_;
+    while (high - low > 1) {
+      const std::int64_t middle = low + (high - low) / 2;
+      (sizes_.extent(middle) <= most ? low : high) = middle;
+    }
+    return low;
+  }
+
+  Sizes sizes_;
+  std::int64_t limit_;
+  std::int64_t fits_ = 0, too_large_ = sizes_.most + 1;  ///< the nearest known
+  std::vector<Point> points_;
+  bool last_fits_ = false;
+  std::int64_t stride_ = 0;  ///< least way from the last point; grows while they fall on one side
+};
 
 /// The picture whose width is so many steps, in the request's aspect ratio as near as steps allow.
 LargestSizes::Picture picture_of(std::int64_t width_steps, const Request& request,
@@ -39,39 +88,74 @@ LargestSizes::Picture picture_of(std::int64_t width_steps, const Request& reques
   return {width, height_steps * steps.height};
 }
 
+/// Pictures and clips of one level, in steps of their sizes.
+class SizesOfLevel {
+ public:
+  SizesOfLevel(const LevelPlanner& planner, int level, const Request& request, bool longest_prompts)
+      : planner_(planner),
+        plan_(planner.plan_of(level)),
+        steps_(planner.pipeline().size_steps()),
+        request_(request),
+        longest_prompts_(longest_prompts) {}
+
+  LargestSizes::Picture picture(std::int64_t width_steps) const {
+    return picture_of(width_steps, request_, steps_);
+  }
+  std::int64_t frames(std::int64_t count) const {
+    return steps_.first_frames + (count - 1) * steps_.frames;
+  }
+
+  Sizes pictures() const {
+    std::int64_t most = steps_.most_width / steps_.width;
+    while (most > 0 && picture(most).height > steps_.most_height) --most;
+    return {request_.width / steps_.width, most,
+            [this](std::int64_t n) { return area(picture(n)); },
+            [this](std::int64_t n) {
+              Request tried = request_;
+              const auto [width, height] = picture(n);
+              tried.width = width;
+              tried.height = height;
+              return peak(tried);
+            }};
+  }
+
+  Sizes clips() const {
+    return {(request_.num_frames - steps_.first_frames) / steps_.frames + 1,
+            (steps_.most_frames - steps_.first_frames) / steps_.frames + 1,
+            [](std::int64_t n) { return static_cast<double>(n); },
+            [this](std::int64_t n) {
+              Request tried = request_;
+              tried.num_frames = frames(n);
+              return peak(tried);
+            }};
+  }
+
+ private:
+  static double area(const LargestSizes::Picture& picture) {
+    return static_cast<double>(picture.width) * static_cast<double>(picture.height);
+  }
+  std::int64_t peak(const Request& request) const {
+    return planner_.planner().forecast(request, plan_, longest_prompts_).peak_bytes();
+  }
+
+  const LevelPlanner& planner_;
+  memory::MemoryPlan plan_;
+  SizeSteps steps_;
+  const Request& request_;
+  bool longest_prompts_;
+};
+
 }  // namespace
 
 LargestSizes largest_sizes(const LevelPlanner& planner, int level, const Request& request,
                            bool longest_prompts, std::int64_t limit_bytes) {
-  const SizeSteps steps = planner.pipeline().size_steps();
-  const memory::MemoryPlan plan = planner.plan_of(level);
   if (planner.host_computes()) limit_bytes -= planner.process_bytes();
-  const auto fits = [&](const Request& tried) {
-    return planner.planner().stays_below(limit_bytes, tried, plan, longest_prompts);
-  };
-  const std::int64_t picture =
-      largest(request.width / steps.width, steps.most_width / steps.width, [&](std::int64_t n) {
-        const auto [width, height] = picture_of(n, request, steps);
-        if (height > steps.most_height) return false;
-        Request tried = request;
-        tried.width = width;
-        tried.height = height;
-        return fits(tried);
-      });
-  const auto frames_of = [&](std::int64_t n) {
-    return steps.first_frames + (n - 1) * steps.frames;
-  };
-  const std::int64_t frames =
-      largest((request.num_frames - steps.first_frames) / steps.frames + 1,
-              (steps.most_frames - steps.first_frames) / steps.frames + 1, [&](std::int64_t n) {
-                Request tried = request;
-                tried.num_frames = frames_of(n);
-                return fits(tried);
-              });
-  LargestSizes sizes;
-  if (picture > 0) sizes.picture = picture_of(picture, request, steps);
-  if (frames > 0) sizes.frames = frames_of(frames);
-  return sizes;
+  const SizesOfLevel sizes(planner, level, request, longest_prompts);
+  LargestSizes largest;
+  if (const auto n = Search(sizes.pictures(), limit_bytes).largest())
+    largest.picture = sizes.picture(n);
+  if (const auto n = Search(sizes.clips(), limit_bytes).largest()) largest.frames = sizes.frames(n);
+  return largest;
 }
 
 }  // namespace chitu::pipelines

@@ -16,7 +16,7 @@ struct LargestSizes {
   std::optional<std::int64_t> frames;  ///< with the request's width and height
 };
 
-/// Finds them by bisection: a plan for every size it looks at.
+/// Plans some sizes, four or five in each direction where peaks grow evenly.
 LargestSizes largest_sizes(const LevelPlanner& planner, int level, const Request& request,
                            bool longest_prompts, std::int64_t limit_bytes);
 

@@ -3,8 +3,6 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <limits>
-#include <stop_token>
 #include <utility>
 
 #include "chitu_core/common/error.h"
@@ -32,24 +30,11 @@ void add_steps(device::PlannedUse& use, const device::PlannedUse& step, std::int
   use.flops += static_cast<double>(count) * step.flops;
 }
 
-constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
-
-/// What a plan may hold where it computes; asks it to stop once it holds more.
-struct Limit {
-  std::int64_t most_bytes = kNoLimit;
-  std::stop_source stop;
-
-  void check(const memory::MemoryPlan& plan, const device::PlannedUse& use) {
-    const bool on_host = plan.transformer.device.is_cpu();
-    if ((on_host ? use.peak_host : use.peak_device) > most_bytes) stop.request_stop();
-  }
-};
-
 /// Reads the books at the borders of stages and steps.
 class BookReader final : public pipeline::Observer {
  public:
-  BookReader(device::Planning& planning, Forecast& forecast, Limit& limit)
-      : planning_(planning), forecast_(forecast), limit_(limit) {}
+  BookReader(device::Planning& planning, Forecast& forecast)
+      : planning_(planning), forecast_(forecast) {}
 
   void stage_begin(std::string_view stage) override {
     planning_.reset_peaks();
@@ -60,7 +45,6 @@ class BookReader final : public pipeline::Observer {
   void stage_end(std::string_view) override {
     stage_.use = moved_between(before_stage_, planning_.use());
     forecast_.stages.push_back(std::move(stage_));
-    limit_.check(forecast_.plan, planning_.use());
   }
   void component_onloaded(std::string_view, std::int64_t) override {
     stage_.lead = moved_between(before_stage_, planning_.use());
@@ -73,7 +57,6 @@ class BookReader final : public pipeline::Observer {
   void step_end(int, int) override {
     forecast_.step = moved_between(before_step_, planning_.use());
     step_stage_ = forecast_.stages.size();
-    limit_.check(forecast_.plan, planning_.use());
   }
 
   /// Steps that were left out are like the last.
@@ -86,7 +69,6 @@ class BookReader final : public pipeline::Observer {
  private:
   device::Planning& planning_;
   Forecast& forecast_;
-  Limit& limit_;
   StageForecast stage_;      ///< that runs now
   bool layer_came_ = false;  ///< a streamed one, in this stage
   device::PlannedUse before_stage_, before_step_;
@@ -136,18 +118,18 @@ void sum_up(Forecast& forecast) {
 }
 
 Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Request request,
-                     const memory::MemoryPlan& plan, bool longest_prompts, Limit limit = {}) {
+                     const memory::MemoryPlan& plan, bool longest_prompts) {
   const c10::InferenceMode inference;
   Forecast forecast;
   forecast.plan = plan;
   const std::int64_t all_steps = request.num_inference_steps;
-  BookReader reader(planning, forecast, limit);
-  pipeline::Context context{on_planned_devices(plan), {&reader}, limit.stop.get_token(), nullptr};
+  BookReader reader(planning, forecast);
+  pipeline::Context context{on_planned_devices(plan), {&reader}, {}, nullptr};
   const std::int64_t steps = std::min(request.num_inference_steps, kPlannedSteps);
   const std::int64_t left_out = all_steps - steps;
   request.num_inference_steps = steps;
   {
-    // Planned weights never meet real ones, also when planning is stopped.
+    // Planned weights never meet real ones, also when planning fails.
     const struct Forget {
       const Pipeline& pipeline;
       ~Forget() {
@@ -170,33 +152,22 @@ device::PlannedDevice planned_device(c10::Device device) {
   return {.host_kernels = on_cpu, .granule = on_cpu ? 1 : 512, .rounds_pinned = !on_cpu};
 }
 
-Planner::Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device)
-    : pipeline_(std::move(pipeline)), device_(device) {}
+Planner::Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device,
+                 device::Repetition repetition)
+    : pipeline_(std::move(pipeline)), device_(device), repetition_(repetition) {}
 
 Forecast Planner::forecast(const Request& request, const memory::MemoryPlan& plan,
                            bool longest_prompts) const {
-  device::Planning planning(device_);
+  device::Planning planning(device_, repetition_);
   return run_planned(*pipeline_, planning, request, plan, longest_prompts);
 }
 
 device::PlannedPeak Planner::held_at(std::int64_t bytes, const Request& request,
                                      const memory::MemoryPlan& plan, bool longest_prompts) const {
-  device::Planning planning(device_);
+  device::Planning planning(device_, repetition_);
   planning.watch(bytes, plan.transformer.device.is_cpu());
   run_planned(*pipeline_, planning, request, plan, longest_prompts);
   return planning.peak();
-}
-
-bool Planner::stays_below(std::int64_t bytes, const Request& request,
-                          const memory::MemoryPlan& plan, bool longest_prompts) const {
-  device::Planning planning(device_);
-  try {
-    const Forecast forecast =
-        run_planned(*pipeline_, planning, request, plan, longest_prompts, {bytes, {}});
-    return forecast.peak_bytes() <= bytes;
-  } catch (const Interrupted&) {
-    return false;
-  }
 }
 
 }  // namespace chitu::pipelines

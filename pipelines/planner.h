@@ -47,7 +47,8 @@ device::PlannedDevice planned_device(c10::Device device);
 class Planner {
  public:
   /// pipeline  one made for plans (ModelChoices::for_plan)
-  Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device);
+  Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device,
+          device::Repetition repetition = device::Repetition::counted);
 
   const Pipeline& pipeline() const { return *pipeline_; }
 
@@ -60,14 +61,10 @@ class Planner {
   device::PlannedPeak held_at(std::int64_t bytes, const Request& request,
                               const memory::MemoryPlan& plan, bool longest_prompts = false) const;
 
-  /// Whether neither the device nor a host that computes ever holds more. Stops planning where it
-  /// does.
-  bool stays_below(std::int64_t bytes, const Request& request, const memory::MemoryPlan& plan,
-                   bool longest_prompts = false) const;
-
  private:
   std::unique_ptr<Pipeline> pipeline_;
   device::PlannedDevice device_;
+  device::Repetition repetition_;
 };
 
 }  // namespace chitu::pipelines

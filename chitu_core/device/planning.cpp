@@ -84,16 +84,59 @@ void Planning::Books::add(const void* key, std::int64_t bytes, bool on_host) {
   use += bytes;
   peak = std::max(peak, use);
   if (watched_ == 0 || on_host != watches_host_) return;
-  live_[key] = {bytes, fmt::format("{}", fmt::join(parts_, " / ")), operator_};
+  live_[key] = {bytes, fmt::format("{}", fmt::join(parts_, " / ")), std::string(operator_)};
   if (use >= watched_ && peak_.held.empty()) keep_peak();
 }
 
 void Planning::Books::keep_peak() {
-  peak_ = {fmt::format("{}", fmt::join(parts_, " / ")), operator_, {}};
+  peak_ = {fmt::format("{}", fmt::join(parts_, " / ")), std::string(operator_), {}};
   for (const auto& [key, what] : live_) peak_.held.push_back(what);
   std::sort(peak_.held.begin(), peak_.held.end(), [](const PlannedBlock& a, const PlannedBlock& b) {
     return std::tie(b.bytes, a.where, a.made_by) < std::tie(a.bytes, b.where, b.made_by);
   });
+}
+
+c10::DataPtr Planning::Books::allocate_like(const c10::DataPtr& twin, std::int64_t bytes,
+                                            c10::Device device) {
+  const auto found = live_.find(twin.get_context());
+  const std::string made_by = found == live_.end() ? "" : found->second.made_by;
+  operator_ = made_by;
+  c10::DataPtr made = allocate(bytes, device);
+  operator_ = {};
+  return made;
+}
+
+PlannedUse Planning::Books::measure(const std::function<void()>& work) {
+  const PlannedUse before = use_;
+  reset_peaks();
+  work();
+  const PlannedUse after = use_;
+  use_.peak_device = std::max(before.peak_device, after.peak_device);
+  use_.peak_host = std::max(before.peak_host, after.peak_host);
+  return {.device = after.device - before.device,
+          .peak_device = after.peak_device - before.device,
+          .host = after.host - before.host,
+          .peak_host = after.peak_host - before.host,
+          .h2d = after.h2d - before.h2d,
+          .d2h = after.d2h - before.d2h,
+          .disk = after.disk - before.disk,
+          .flops = after.flops - before.flops};
+}
+
+bool Planning::Books::comes_to_watched(const PlannedUse& measured) const {
+  if (watched_ == 0 || !peak_.held.empty()) return false;
+  const std::int64_t most =
+      watches_host_ ? use_.host + measured.peak_host : use_.device + measured.peak_device;
+  return most >= watched_;
+}
+
+void Planning::Books::count_again(const PlannedUse& measured, std::int64_t times) {
+  use_.peak_device = std::max(use_.peak_device, use_.device + measured.peak_device);
+  use_.peak_host = std::max(use_.peak_host, use_.host + measured.peak_host);
+  use_.h2d += times * measured.h2d;
+  use_.d2h += times * measured.d2h;
+  use_.disk += times * measured.disk;
+  use_.flops += static_cast<double>(times) * measured.flops;
 }
 
 void Planning::Books::release(void* block) {
@@ -118,7 +161,8 @@ void Planning::Books::release_on_host(void* block) {
   delete owned;
 }
 
-Planning::Planning(const PlannedDevice& device) : books_(std::make_shared<Books>(device)) {
+Planning::Planning(const PlannedDevice& device, Repetition repetition)
+    : books_(std::make_shared<Books>(device, repetition)) {
   if (planning()) throw Error("a plan within a plan");
   register_sim();
   count_host_memory();
@@ -157,19 +201,6 @@ c10::Device host() { return planning() ? Planning::host() : c10::Device(c10::kCP
 
 void plan_disk_read(std::int64_t bytes) {
   if (auto* books = Planning::Books::current()) books->use().disk += bytes;
-}
-
-void plan_repeated(std::int64_t times, const std::function<void()>& work) {
-  PlannedUse& use = Planning::Books::current()->use();
-  const PlannedUse before = use;
-  work();
-  const auto repeat = [&](auto PlannedUse::*moved) {
-    use.*moved += static_cast<decltype(use.*moved + 0)>(times - 1) * (use.*moved - before.*moved);
-  };
-  repeat(&PlannedUse::h2d);
-  repeat(&PlannedUse::d2h);
-  repeat(&PlannedUse::disk);
-  repeat(&PlannedUse::flops);
 }
 
 }  // namespace chitu::device

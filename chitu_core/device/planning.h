@@ -3,7 +3,6 @@
 #include <c10/core/Device.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +39,12 @@ struct PlannedPeak {
   std::vector<PlannedBlock> held;  ///< largest first; empty when it never came to that
 };
 
+/// What a plan does with work that comes again with the same shapes (PlannedRepeats).
+enum class Repetition {
+  counted,  ///< is done once and counted so many times
+  done,     ///< is done every time: slower, with the same result, to check the other
+};
+
 /// While it lives, this thread plans: tensors on the simulated device have shapes and are counted,
 /// but hold no bytes, and operators compute nothing. The way through libtorch's dispatcher is the
 /// one of a run on that device, so both count the same. Whatever reads a tensor's values throws.
@@ -47,7 +52,7 @@ struct PlannedPeak {
 /// One a thread; tensors made meanwhile may outlive it but never meet real ones.
 class Planning {
  public:
-  explicit Planning(const PlannedDevice& device);
+  explicit Planning(const PlannedDevice& device, Repetition repetition = Repetition::counted);
   ~Planning();
   Planning(const Planning&) = delete;
   Planning& operator=(const Planning&) = delete;
@@ -95,9 +100,5 @@ c10::Device host();
 
 /// Counts reading a file, when this thread plans.
 void plan_disk_read(std::int64_t bytes);
-
-/// Does a part of planned work once, and counts what it moves and computes so many times: for work
-/// that is done anew and anew, holds the same each time, and leaves nothing behind.
-void plan_repeated(std::int64_t times, const std::function<void()>& work);
 
 }  // namespace chitu::device

@@ -2,7 +2,9 @@
 
 #include <c10/core/Allocator.h>
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -14,13 +16,15 @@ namespace chitu::device {
 /// threads.
 class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
  public:
-  explicit Books(const PlannedDevice& device) : device_(device) {}
+  Books(const PlannedDevice& device, Repetition repetition)
+      : device_(device), repetition_(repetition) {}
 
   /// Those of the plan that this thread makes; null when it makes none.
   static Books* current() noexcept;
   static void set_current(Books* books) noexcept;
 
   const PlannedDevice& device() const { return device_; }
+  Repetition repetition() const { return repetition_; }
   PlannedUse& use() { return use_; }
   void reset_peaks();
   void watch(std::int64_t bytes, bool on_host) {
@@ -31,15 +35,26 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
 
   /// A block of the device or its host: counted, without bytes.
   c10::DataPtr allocate(std::int64_t bytes, c10::Device device);
+  /// The same, booked as made by what made the twin.
+  c10::DataPtr allocate_like(const c10::DataPtr& twin, std::int64_t bytes, c10::Device device);
   void count_copy(std::int64_t bytes, bool to_device) {
     (to_device ? use_.h2d : use_.d2h) += bytes;
   }
   /// The same data, counted as host memory until it is let go.
   c10::DataPtr count_on_host(c10::DataPtr data, std::int64_t bytes);
 
+  /// Does the work. Returns how it changed what is held, the peaks beyond what was held before it,
+  /// and what it moved and computed.
+  PlannedUse measure(const std::function<void()>& work);
+  /// Whether measured work would now be the first to come to the watched use.
+  bool comes_to_watched(const PlannedUse& measured) const;
+  /// Counts measured work so many times more, all but its change of what is held.
+  void count_again(const PlannedUse& measured, std::int64_t times = 1);
+
   void begin_part(const std::string& name) { parts_.push_back(name); }
   void end_part() { parts_.pop_back(); }
-  void set_operator(const std::string& name) { operator_ = name; }
+  /// The name outlives the call: a literal, or that of a registered operator.
+  void set_operator(std::string_view name) { operator_ = name; }
 
  private:
   struct Block;
@@ -51,9 +66,10 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
   void keep_peak();
 
   PlannedDevice device_;
+  Repetition repetition_;
   PlannedUse use_;
   std::vector<std::string> parts_;
-  std::string operator_;
+  std::string_view operator_;
   std::int64_t watched_ = 0;  ///< 0 = nothing is watched
   bool watches_host_ = false;
   std::unordered_map<const void*, PlannedBlock> live_;  ///< kept while watching alone

@@ -24,19 +24,19 @@ constexpr int kHostBuffers = 2;  // one is read into while the other is copied f
 
 }  // namespace
 
-LayerStream::LayerStream(Layers layers, const WeightSource &source, c10::Device device,
-                         const StreamOptions &options)
+LayerStream::LayerStream(Layers layers, const WeightSource& source, c10::Device device,
+                         const StreamOptions& options)
     : source_(source), device_(device), planned_(device::planning()) {
   const SpreadLayers resident{options.resident_layers, static_cast<std::int64_t>(layers.size())};
-  for (const auto &[name, module] : layers) {
+  for (const auto& [name, module] : layers) {
     const auto index = static_cast<std::int64_t>(streamed_.size());
     streamed_.push_back(!resident(index));
     if (streamed_.back()) layers_.emplace_back(name, index, *module);
   }
   if (layers_.empty()) return;
-  for (const LayerLayout &layer : layers_) {
+  for (const LayerLayout& layer : layers_) {
     slab_bytes_ = std::max(slab_bytes_, layer.bytes());
-    for (const LayerChunk &chunk : layer.chunks()) chunks_.push_back({&layer, &chunk});
+    for (const LayerChunk& chunk : layer.chunks()) chunks_.push_back({&layer, &chunk});
   }
   make_slots(options);
   if (!planned_) start_threads();
@@ -45,23 +45,20 @@ LayerStream::LayerStream(Layers layers, const WeightSource &source, c10::Device 
 void LayerStream::start_threads() {
   if (on_host_.slots.empty()) {
     threads_.emplace_back([this] {
-      work_off(
-          on_device_, [] { return true; }, [this](auto turn) { read_layer(turn); });
+      work_off(on_device_, [] { return true; }, [this](auto turn) { read_layer(turn); });
     });
     return;
   }
   copy_stream_ = c10::impl::VirtualGuardImpl(device_.type()).getStreamFromGlobalPool(device_);
-  for (Slot &slot : on_device_.slots) {
+  for (Slot& slot : on_device_.slots) {
     slot.filled.emplace(device_.type());
     // The memory may be that of a tensor which queued work still reads.
     slot.free.emplace(device_.type()).record(compute_stream());
   }
-  for (Slot &slot : on_host_.slots) slot.free.emplace(device_.type());
+  for (Slot& slot : on_host_.slots) slot.free.emplace(device_.type());
   const auto is_read = [this] { return on_host_.of(on_host_.emptied).ready; };
-  threads_.emplace_back([this] {
-    work_off(
-        on_host_, [] { return true; }, [this](auto turn) { read_chunk(turn); });
-  });
+  threads_.emplace_back(
+      [this] { work_off(on_host_, [] { return true; }, [this](auto turn) { read_chunk(turn); }); });
   threads_.emplace_back(
       [=, this] { work_off(on_device_, is_read, [this](auto turn) { copy_layer(turn); }); });
 }
@@ -72,10 +69,10 @@ LayerStream::~LayerStream() {
     stop_ = true;
   }
   changed_.notify_all();
-  for (std::thread &thread : threads_) thread.join();
+  for (std::thread& thread : threads_) thread.join();
   wait_for_device();
-  for (const LayerLayout &layer : layers_)
-    for (const LayerPiece &piece : layer.pieces()) piece.parameter->tensor.reset();
+  for (const LayerLayout& layer : layers_)
+    for (const LayerPiece& piece : layer.pieces()) piece.parameter->tensor.reset();
 }
 
 /// What was queued may still use the slabs.
@@ -83,18 +80,18 @@ void LayerStream::wait_for_device() noexcept {
   if (!copy_stream_) return;
   try {
     device::synchronize(device_);
-  } catch (const std::exception &error) {  // of work that failed: nothing uses them any more
+  } catch (const std::exception& error) {  // of work that failed: nothing uses them any more
     logger("memory")->debug("streamed layers: {}", error.what());
   }
 }
 
-void LayerStream::make_slots(const StreamOptions &options) {
+void LayerStream::make_slots(const StreamOptions& options) {
   const auto bytes = at::TensorOptions().dtype(at::kByte);
   for (int i = 0; i < options.slots; ++i)
     on_device_.slots.emplace_back().bytes = at::empty({slab_bytes_}, bytes.device(device_));
   if (device::is_host(device_)) return;
   std::int64_t buffer = 0;
-  for (const Chunk &chunk : chunks_) buffer = std::max(buffer, chunk.part->end - chunk.part->base);
+  for (const Chunk& chunk : chunks_) buffer = std::max(buffer, chunk.part->end - chunk.part->base);
   const at::Tensor all = host_memory(kHostBuffers * buffer, options.pin_memory);
   for (int i = 0; i < kHostBuffers; ++i)
     on_host_.slots.emplace_back().bytes = all.narrow(0, i * buffer, buffer);
@@ -106,7 +103,7 @@ at::Tensor LayerStream::host_memory(std::int64_t bytes, bool pinned) {
       const at::Tensor memory = device::pinned_memory(bytes, device_);
       pinned_ = true;
       return memory;
-    } catch (const c10::Error &error) {
+    } catch (const c10::Error& error) {
       logger("memory")->warn(
           "cannot pin {} of host memory, so layers go to {} through pageable memory, which is "
           "slower; infer.pin_memory=false leaves this out: {}",
@@ -117,18 +114,18 @@ at::Tensor LayerStream::host_memory(std::int64_t bytes, bool pinned) {
 }
 
 /// Starts nothing new, and waits until threads and device have done what was begun.
-void LayerStream::settle(std::unique_lock<std::mutex> &lock) noexcept {
+void LayerStream::settle(std::unique_lock<std::mutex>& lock) noexcept {
   on_host_.announced = on_device_.announced = 0;
   changed_.notify_all();
   changed_.wait(lock, [&] { return busy_ == 0; });
   wait_for_device();
 }
 
-void LayerStream::begin_passes(std::int64_t passes, StreamObserver *observer) {
+void LayerStream::begin_passes(std::int64_t passes, StreamObserver* observer) {
   std::unique_lock lock(mutex_);
   settle(lock);
-  for (Stage *stage : {&on_host_, &on_device_}) {
-    for (Slot &slot : stage->slots) slot.ready = false;
+  for (Stage* stage : {&on_host_, &on_device_}) {
+    for (Slot& slot : stage->slots) slot.ready = false;
     stage->filled = stage->emptied = 0;
   }
   failure_ = nullptr;
@@ -146,7 +143,7 @@ void LayerStream::end_passes() noexcept {
   observer_ = nullptr;
 }
 
-void LayerStream::tell(StreamEvent::Kind kind, const LayerLayout &layer, std::int64_t bytes,
+void LayerStream::tell(StreamEvent::Kind kind, const LayerLayout& layer, std::int64_t bytes,
                        StreamEvent::Clock::time_point begin) {
   if (observer_)
     observer_->streamed({kind, layer.index(), bytes, begin, StreamEvent::Clock::now()});
@@ -155,14 +152,14 @@ void LayerStream::tell(StreamEvent::Kind kind, const LayerLayout &layer, std::in
 void LayerStream::tell_stalls() noexcept {
   try {
     for (; !stalls_.empty() && stalls_.front().to.query(); stalls_.pop_front()) {
-      const Stall &stall = stalls_.front();
+      const Stall& stall = stalls_.front();
       const auto lasted = std::chrono::duration_cast<StreamEvent::Clock::duration>(
           std::chrono::duration<double, std::milli>(stall.from.elapsedTime(stall.to)));
-      const LayerLayout &layer = layer_of(stall.turn);
+      const LayerLayout& layer = layer_of(stall.turn);
       observer_->streamed({StreamEvent::Kind::wait, layer.index(), layer.bytes(), stall.begin,
                            stall.begin + lasted});
     }
-  } catch (const std::exception &error) {  // of the device; its next call will say so itself
+  } catch (const std::exception& error) {  // of the device; its next call will say so itself
     stalls_.clear();
     logger("memory")->debug("streamed layers: {}", error.what());
   }
@@ -172,10 +169,10 @@ void LayerStream::before_layer(std::int64_t index) {
   if (!streamed_.at(static_cast<std::size_t>(index))) return;
   std::unique_lock lock(mutex_);
   const std::int64_t turn = on_device_.emptied;
-  const LayerLayout &layer = layer_of(turn);
+  const LayerLayout& layer = layer_of(turn);
   if (turn >= on_device_.announced || layer.index() != index)
     throw Error(fmt::format("layer {} was not announced to the stream of weights", index));
-  Slot &slot = on_device_.of(turn);
+  Slot& slot = on_device_.of(turn);
   const auto begin = StreamEvent::Clock::now();
   if (planned_) bring_planned(layer);
   std::optional<c10::Event> from;
@@ -187,13 +184,20 @@ void LayerStream::before_layer(std::int64_t index) {
     wait_in_queue(turn, begin, std::move(from), lock);
   else
     tell(StreamEvent::Kind::wait, layer, layer.bytes(), begin);
-  for (const LayerPiece &piece : layer.pieces()) piece.parameter->tensor = piece.in(slot.bytes);
+  bind(layer, slot.bytes);
+}
+
+/// In a plan a layer stays bound to the slab that it had first: slabs are alike, and views take
+/// time.
+void LayerStream::bind(const LayerLayout& layer, const at::Tensor& slab) const {
+  for (const LayerPiece& piece : layer.pieces())
+    if (!planned_ || !piece.parameter->tensor.defined()) piece.parameter->tensor = piece.in(slab);
 }
 
 /// The device's own wait for a copy that is queued, and how long it will have been.
 void LayerStream::wait_in_queue(std::int64_t turn, StreamEvent::Clock::time_point begin,
                                 std::optional<c10::Event> from,
-                                std::unique_lock<std::mutex> &lock) {
+                                std::unique_lock<std::mutex>& lock) {
   const c10::Stream compute = compute_stream();
   lock.unlock();  // the simulated device waits within the call
   on_device_.of(turn).filled->block(compute);
@@ -209,9 +213,10 @@ void LayerStream::after_layer(std::int64_t index) {
   if (!streamed_.at(static_cast<std::size_t>(index))) return;
   const std::lock_guard lock(mutex_);
   const std::int64_t turn = on_device_.emptied;
-  Slot &slot = on_device_.of(turn);
+  Slot& slot = on_device_.of(turn);
   if (slot.free) slot.free->record(compute_stream());  // the slab is written over next
-  for (const LayerPiece &piece : layer_of(turn).pieces()) piece.parameter->tensor.reset();
+  if (!planned_)
+    for (const LayerPiece& piece : layer_of(turn).pieces()) piece.parameter->tensor.reset();
   slot.ready = false;
   ++on_device_.emptied;
   changed_.notify_all();
@@ -221,8 +226,8 @@ c10::Stream LayerStream::compute_stream() const {
   return c10::impl::VirtualGuardImpl(device_.type()).getStream(device_);
 }
 
-void LayerStream::work_off(Stage &stage, const std::function<bool()> &is_fed,
-                           const std::function<void(std::int64_t)> &work) {
+void LayerStream::work_off(Stage& stage, const std::function<bool()>& is_fed,
+                           const std::function<void(std::int64_t)>& work) {
   const c10::InferenceMode inference;
   const auto can_go = [&] {
     return stage.filled < stage.announced && stage.has_room() && !failure_ && is_fed();
@@ -249,9 +254,9 @@ void LayerStream::work_off(Stage &stage, const std::function<bool()> &is_fed,
 
 void LayerStream::read_layer(std::int64_t turn) {
   const auto begin = StreamEvent::Clock::now();
-  const LayerLayout &layer = layer_of(turn);
-  const at::Tensor &slab = on_device_.of(turn).bytes;
-  for (const LayerChunk &chunk : layer.chunks())
+  const LayerLayout& layer = layer_of(turn);
+  const at::Tensor& slab = on_device_.of(turn).bytes;
+  for (const LayerChunk& chunk : layer.chunks())
     layer.read(chunk, source_, slab.narrow(0, chunk.base, chunk.end - chunk.base));
   const std::lock_guard lock(mutex_);
   tell(StreamEvent::Kind::disk_read, layer, layer.bytes(), begin);
@@ -259,10 +264,10 @@ void LayerStream::read_layer(std::int64_t turn) {
 }
 
 void LayerStream::read_chunk(std::int64_t turn) {
-  Slot &slot = on_host_.of(turn);
+  Slot& slot = on_host_.of(turn);
   slot.free->synchronize();  // until the chunk before it has left
   const auto begin = StreamEvent::Clock::now();
-  const Chunk &chunk = chunk_of(turn);
+  const Chunk& chunk = chunk_of(turn);
   chunk.layer->read(*chunk.part, source_, slot.bytes);
   const std::lock_guard lock(mutex_);
   tell(StreamEvent::Kind::disk_read, *chunk.layer, chunk.part->end - chunk.part->begin, begin);
@@ -271,15 +276,15 @@ void LayerStream::read_chunk(std::int64_t turn) {
 
 /// Queues the copies of a layer behind what computes with its slot, as soon as its chunks are read.
 void LayerStream::copy_layer(std::int64_t turn) {
-  Slot &to = on_device_.of(turn);
-  const LayerLayout &layer = layer_of(turn);
+  Slot& to = on_device_.of(turn);
+  const LayerLayout& layer = layer_of(turn);
   c10::Event started(device_.type());
   const c10::StreamGuard on_lane(*copy_stream_);
   to.free->block(*copy_stream_);
   started.record(*copy_stream_);
-  for (const LayerChunk &chunk : layer.chunks()) {
+  for (const LayerChunk& chunk : layer.chunks()) {
     if (!wait_for_chunk(turn)) return;
-    Slot &from = on_host_.of(on_host_.emptied);  // which this thread alone counts up
+    Slot& from = on_host_.of(on_host_.emptied);  // which this thread alone counts up
     copy_chunk(chunk, from.bytes, to.bytes);
     from.free->record(*copy_stream_);
     const std::lock_guard lock(mutex_);
@@ -303,14 +308,14 @@ void LayerStream::copy_layer(std::int64_t turn) {
 bool LayerStream::wait_for_chunk(std::int64_t turn) {
   std::unique_lock lock(mutex_);
   const auto given_up = [&] { return stop_ || failure_ || turn >= on_device_.announced; };
-  const Slot &slot = on_host_.of(on_host_.emptied);
+  const Slot& slot = on_host_.of(on_host_.emptied);
   changed_.wait(lock, [&] { return slot.ready || given_up(); });
   return !given_up();
 }
 
 /// Whoever waits for the turn's slot may have it.
-void LayerStream::hand_over(Stage &stage, std::int64_t turn) {
-  Slot &slot = stage.of(turn);
+void LayerStream::hand_over(Stage& stage, std::int64_t turn) {
+  Slot& slot = stage.of(turn);
   slot.turn = turn;
   slot.ready = true;
   ++stage.filled;
@@ -318,13 +323,13 @@ void LayerStream::hand_over(Stage &stage, std::int64_t turn) {
   changed_.notify_all();
 }
 
-void LayerStream::count_brought(const LayerLayout &layer) {
+void LayerStream::count_brought(const LayerLayout& layer) {
   ++traffic_.layers;
   traffic_.bytes += layer.bytes();
 }
 
-void LayerStream::copy_chunk(const LayerChunk &chunk, const at::Tensor &from,
-                             const at::Tensor &slab) const {
+void LayerStream::copy_chunk(const LayerChunk& chunk, const at::Tensor& from,
+                             const at::Tensor& slab) const {
   const std::int64_t bytes = chunk.end - chunk.begin;
   slab.narrow(0, chunk.begin, bytes)
       .copy_(from.narrow(0, chunk.begin - chunk.base, bytes), pinned_);
@@ -332,18 +337,22 @@ void LayerStream::copy_chunk(const LayerChunk &chunk, const at::Tensor &from,
 }
 
 /// What the threads would have done by now.
-void LayerStream::bring_planned(const LayerLayout &layer) {
-  const at::Tensor &slab = on_device_.of(on_device_.emptied).bytes;
-  for (const LayerChunk &chunk : layer.chunks()) {
+void LayerStream::bring_planned(const LayerLayout& layer) {
+  brought_.run({layer.index()}, [&] { read_planned(layer); });
+  count_brought(layer);
+}
+
+void LayerStream::read_planned(const LayerLayout& layer) {
+  const at::Tensor& slab = on_device_.of(on_device_.emptied).bytes;
+  for (const LayerChunk& chunk : layer.chunks()) {
     if (on_host_.slots.empty()) {
       layer.read(chunk, source_, slab.narrow(0, chunk.base, chunk.end - chunk.base));
     } else {
-      const at::Tensor &buffer = on_host_.slots.front().bytes;
+      const at::Tensor& buffer = on_host_.slots.front().bytes;
       layer.read(chunk, source_, buffer);
       copy_chunk(chunk, buffer, slab);
     }
   }
-  count_brought(layer);
 }
 
 LayerStream::Traffic LayerStream::traffic() const {

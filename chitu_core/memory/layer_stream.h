@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "chitu_core/device/planned_repeats.h"
 #include "chitu_core/memory/layer_layout.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
@@ -40,7 +41,7 @@ struct StreamOptions {
   std::int64_t resident_layers = 0;  ///< stay on the device
   int slots = 2;                     ///< slabs, 2 or more: one computes while the others fill
   bool pin_memory = true;            ///< slabs of the host are pinned
-  bool operator==(const StreamOptions &) const = default;
+  bool operator==(const StreamOptions&) const = default;
 };
 
 /// Brings the layers of a module to a device one after another, while earlier
@@ -60,7 +61,7 @@ struct StreamOptions {
 /// read and no thread runs.
 class LayerStream final : public LayerObserver {
  public:
-  using Layers = std::vector<std::pair<std::string, Module *>>;
+  using Layers = std::vector<std::pair<std::string, Module*>>;
   /// What has gone over to the device, or is on its way, since the stream began.
   struct Traffic {
     std::int64_t layers = 0;
@@ -71,16 +72,16 @@ class LayerStream final : public LayerObserver {
   ///         stream; their dtypes are set (set_dtypes). Those that are resident are
   ///         bound already
   /// throws  Error for a weight that is not contiguous; OutOfMemoryError
-  LayerStream(Layers layers, const WeightSource &source, c10::Device device,
-              const StreamOptions &options);
+  LayerStream(Layers layers, const WeightSource& source, c10::Device device,
+              const StreamOptions& options);
   ~LayerStream() override;
-  LayerStream(const LayerStream &) = delete;
-  LayerStream &operator=(const LayerStream &) = delete;
+  LayerStream(const LayerStream&) = delete;
+  LayerStream& operator=(const LayerStream&) = delete;
 
   /// Says how many passes over all layers come: nothing is fetched beyond them,
   /// and what an unfinished walk has fetched is forgotten. The observer, if any,
   /// is told what is done for them until end_passes().
-  void begin_passes(std::int64_t passes, StreamObserver *observer = nullptr);
+  void begin_passes(std::int64_t passes, StreamObserver* observer = nullptr);
   void end_passes() noexcept;
 
   /// Has the device's current stream wait for the layer's slab, and binds the layer's parameters
@@ -114,7 +115,7 @@ class LayerStream final : public LayerObserver {
     std::int64_t filled = 0;     ///< turns that are filled, or on their way
     std::int64_t emptied = 0;    ///< turns whose slots are free again
 
-    Slot &of(std::int64_t turn) { return slots[static_cast<std::size_t>(turn) % slots.size()]; }
+    Slot& of(std::int64_t turn) { return slots[static_cast<std::size_t>(turn) % slots.size()]; }
     bool has_room() const { return filled - emptied < static_cast<std::int64_t>(slots.size()); }
   };
 
@@ -126,44 +127,46 @@ class LayerStream final : public LayerObserver {
   };
 
   struct Chunk {
-    const LayerLayout *layer;
-    const LayerChunk *part;
+    const LayerLayout* layer;
+    const LayerChunk* part;
   };
 
-  void make_slots(const StreamOptions &options);
+  void make_slots(const StreamOptions& options);
   at::Tensor host_memory(std::int64_t bytes, bool pinned);
   void start_threads();
   /// The life of a thread that fills a stage: turn after turn, as soon as there is room for it and
   /// `is_fed` says so.
-  void work_off(Stage &stage, const std::function<bool()> &is_fed,
-                const std::function<void(std::int64_t)> &work);
+  void work_off(Stage& stage, const std::function<bool()>& is_fed,
+                const std::function<void(std::int64_t)>& work);
   void read_layer(std::int64_t turn);
   void read_chunk(std::int64_t turn);
   void copy_layer(std::int64_t turn);
   bool wait_for_chunk(std::int64_t turn);
-  void copy_chunk(const LayerChunk &chunk, const at::Tensor &from, const at::Tensor &slab) const;
-  void bring_planned(const LayerLayout &layer);
+  void copy_chunk(const LayerChunk& chunk, const at::Tensor& from, const at::Tensor& slab) const;
+  void bring_planned(const LayerLayout& layer);
+  void read_planned(const LayerLayout& layer);
+  void bind(const LayerLayout& layer, const at::Tensor& slab) const;
   void wait_for_device() noexcept;
   c10::Stream compute_stream() const;
   // With the lock held:
-  void settle(std::unique_lock<std::mutex> &lock) noexcept;
-  void hand_over(Stage &stage, std::int64_t turn);
-  void count_brought(const LayerLayout &layer);
+  void settle(std::unique_lock<std::mutex>& lock) noexcept;
+  void hand_over(Stage& stage, std::int64_t turn);
+  void count_brought(const LayerLayout& layer);
   void wait_in_queue(std::int64_t turn, StreamEvent::Clock::time_point begin,
-                     std::optional<c10::Event> from, std::unique_lock<std::mutex> &lock);
+                     std::optional<c10::Event> from, std::unique_lock<std::mutex>& lock);
   /// Tells the observer of the stalls that are over.
   void tell_stalls() noexcept;
   /// Tells the observer what was done until now with so many bytes of a layer.
-  void tell(StreamEvent::Kind kind, const LayerLayout &layer, std::int64_t bytes,
+  void tell(StreamEvent::Kind kind, const LayerLayout& layer, std::int64_t bytes,
             StreamEvent::Clock::time_point begin);
-  const LayerLayout &layer_of(std::int64_t turn) const {
+  const LayerLayout& layer_of(std::int64_t turn) const {
     return layers_[static_cast<std::size_t>(turn) % layers_.size()];
   }
-  const Chunk &chunk_of(std::int64_t turn) const {
+  const Chunk& chunk_of(std::int64_t turn) const {
     return chunks_[static_cast<std::size_t>(turn) % chunks_.size()];
   }
 
-  const WeightSource &source_;
+  const WeightSource& source_;
   c10::Device device_;
   const bool planned_;
   std::vector<bool> streamed_;       ///< of every layer of the module
@@ -181,8 +184,9 @@ class LayerStream final : public LayerObserver {
   bool stop_ = false;
   std::exception_ptr failure_;
   Traffic traffic_;
-  StreamObserver *observer_ = nullptr;
-  std::deque<Stall> stalls_;  ///< that are not known to be over
+  StreamObserver* observer_ = nullptr;
+  device::PlannedRepeats brought_;  ///< in a plan: the layers, by their places among the streamed
+  std::deque<Stall> stalls_;        ///< that are not known to be over
   std::vector<std::thread> threads_;
 };
 

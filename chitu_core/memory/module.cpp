@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -41,6 +42,28 @@ void Module::visit_parameters(const std::function<void(const std::string&, Param
 void Module::visit_parameters(
     const std::function<void(const std::string&, const Parameter&)>& visit) const {
   const_cast<Module*>(this)->visit("", visit);
+}
+
+namespace {
+
+bool alike(const Parameter& a, const Parameter& b) {
+  return a.shape == b.shape && a.precision == b.precision && a.memory_format == b.memory_format &&
+         a.gathered == b.gathered && a.dtype == b.dtype && a.cast_for_use == b.cast_for_use &&
+         a.stored == b.stored;
+}
+
+}  // namespace
+
+bool Module::is_like(const Module& other) const {
+  const auto same = [](const auto& mine, const auto& others, const auto& alike) {
+    return std::equal(mine.begin(), mine.end(), others.begin(), others.end(),
+                      [&](const auto& a, const auto& b) {
+                        return a.first == b.first && alike(*a.second, *b.second);
+                      });
+  };
+  return same(parameters_, other.parameters_, alike) &&
+         same(children_, other.children_,
+              [](const Module& a, const Module& b) { return a.is_like(b); });
 }
 
 std::int64_t Module::parameter_count() const {

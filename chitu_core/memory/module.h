@@ -76,6 +76,9 @@ class Module {
   /// Direct children by name, in the order of declaration.
   const std::vector<std::pair<std::string, Module*>>& children() const { return children_; }
 
+  /// Whether the other has the same tree: names, shapes, dtypes and memory formats.
+  bool is_like(const Module& other) const;
+
   /// Elements of all parameters of the tree.
   std::int64_t parameter_count() const;
   /// Bytes of the tensors bound at present.

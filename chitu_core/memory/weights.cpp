@@ -75,7 +75,7 @@ constexpr std::int64_t kStagingBytes = 64 << 20;
 /// the host: all of it at once, or run by run of its rows where it is large.
 void bring_over(const std::string& name, const Parameter& parameter, const WeightSource& source,
                 const at::Tensor& bound) {
-  const auto options = at::TensorOptions().dtype(parameter.stored);
+  const auto options = at::TensorOptions().dtype(parameter.stored).device(device::host());
   const auto bytes = static_cast<std::int64_t>(bound.nbytes());
   if (bytes <= kStagingBytes || bound.dim() == 0) {
     at::Tensor host = at::empty(parameter.shape, options);
@@ -142,8 +142,7 @@ void set_dtypes(Module& module, const WeightFormat& format) {
 }
 
 void bind_weights(Module& module, const WeightSource& source, const WeightFormat& format) {
-  bind(
-      module, source, format, [](const std::string&) { return true; }, false);
+  bind(module, source, format, [](const std::string&) { return true; }, false);
 }
 
 void bind_outside_layers(Module& module, const WeightSource& source, const WeightFormat& format,

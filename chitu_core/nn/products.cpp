@@ -6,7 +6,7 @@
 
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/device/device.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/planned_repeats.h"
 
 namespace chitu::nn {
 namespace {
@@ -22,12 +22,6 @@ std::int64_t rows_at_once(std::int64_t count, std::int64_t width) {
   return runs == 0 ? 1 : (count + runs - 1) / runs;
 }
 
-template <class Work>
-void for_runs(std::int64_t count, std::int64_t at_once, const Work& work) {
-  for (std::int64_t start = 0; start < count; start += at_once)
-    work(start, std::min(at_once, count - start));
-}
-
 at::Tensor wide_linear(const at::Tensor& x, const at::Tensor& weight,
                        const std::optional<at::Tensor>& bias) {
   const std::int64_t in = x.size(-1), out = weight.size(0);
@@ -37,16 +31,16 @@ at::Tensor wide_linear(const at::Tensor& x, const at::Tensor& weight,
   at::Tensor result = at::empty(sizes, x.options());
   const at::Tensor result_rows = result.view({-1, out});
   const auto wide_bias = bias ? std::optional(bias->to(at::kFloat)) : std::nullopt;
-  for_runs(out, rows_at_once(out, in), [&](std::int64_t first_out, std::int64_t outs) {
+  device::for_runs(out, rows_at_once(out, in), [&](std::int64_t first_out, std::int64_t outs) {
     const at::Tensor wide_weight = weight.narrow(0, first_out, outs).to(at::kFloat);
     const auto part =
         wide_bias ? std::optional(wide_bias->narrow(0, first_out, outs)) : std::nullopt;
-    for_runs(rows.size(0), rows_at_once(rows.size(0), in),
-             [&](std::int64_t first, std::int64_t count) {
-               const at::Tensor sums =
-                   at::linear(rows.narrow(0, first, count).to(at::kFloat), wide_weight, part);
-               result_rows.narrow(0, first, count).narrow(1, first_out, outs).copy_(sums);
-             });
+    device::for_runs(
+        rows.size(0), rows_at_once(rows.size(0), in), [&](std::int64_t first, std::int64_t count) {
+          const at::Tensor sums =
+              at::linear(rows.narrow(0, first, count).to(at::kFloat), wide_weight, part);
+          result_rows.narrow(0, first, count).narrow(1, first_out, outs).copy_(sums);
+        });
   });
   return result;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "chitu_core/device/planned_repeats.h"
+
 namespace chitu::nn {
 
 /// Elements that an operation on rows takes at once: 64 MiB as float32. What is computed row by row
@@ -18,8 +20,7 @@ void for_row_chunks(const at::Tensor& x, const Work& work) {
   const std::int64_t rows = x.size(1);
   const std::int64_t row = std::max<std::int64_t>(1, x.numel() / std::max<std::int64_t>(1, rows));
   const std::int64_t most = std::max<std::int64_t>(1, kRowChunkElements / row);
-  for (std::int64_t start = 0; start < rows; start += most)
-    work(start, std::min(most, rows - start));
+  device::for_runs(rows, most, work);
 }
 
 /// Whether all rows go at once.

@@ -50,19 +50,37 @@ TEST_CASE("a text encoder on the CPU rests on no device", "[pipelines]") {
         level.components[1].onload_bytes + level.components[2].onload_bytes);
 }
 
-TEST_CASE("a plan is stopped where it holds more than it may, and not at the limit itself",
-          "[pipelines]") {
+TEST_CASE("the largest sizes fit, and the next ones do not", "[pipelines]") {
   const LevelPlanner planner(tiny(GENERATE("cuda", "cpu")));
+  const int level = GENERATE(0, 3);
   const Request request = complete(planner.pipeline(), small_request());
-  for (const int level : {0, 3}) {
-    const auto plan = planner.plan_of(level);
-    const std::int64_t peak = planner.planner().forecast(request, plan).peak_bytes();
-    CHECK(planner.planner().stays_below(peak, request, plan));
-    CHECK_FALSE(planner.planner().stays_below(peak - 1, request, plan));
-    CHECK_FALSE(planner.planner().stays_below(0, request, plan));
-    // Stopping leaves nothing behind.
-    CHECK(planner.planner().forecast(request, plan).peak_bytes() == peak);
+  const SizeSteps steps = planner.pipeline().size_steps();
+  const memory::MemoryPlan plan = planner.plan_of(level);
+  const std::int64_t process = planner.host_computes() ? planner.process_bytes() : 0;
+  const auto peak = [&](std::int64_t width, std::int64_t frames) {
+    Request tried = request;
+    tried.width = tried.height = width;
+    tried.num_frames = frames;
+    return planner.planner().forecast(tried, plan).peak_bytes() + process;
+  };
+  const std::int64_t least = peak(steps.width, 1), most = peak(1024, 5);
+  for (const double share : {0.0, 0.001, 0.02, 0.1, 0.3, 0.6, 0.99, 3.0}) {
+    CAPTURE(level, share);
+    const std::int64_t limit =
+        least + static_cast<std::int64_t>(share * static_cast<double>(most - least));
+    const auto found = largest_sizes(planner, level, request, false, limit);
+    const std::int64_t width = found.picture ? found.picture->width : 0;
+    if (width > 0) CHECK(peak(width, request.num_frames) <= limit);
+    if (width < steps.most_width) CHECK(peak(width + steps.width, request.num_frames) > limit);
+    const std::int64_t frames = found.frames.value_or(steps.first_frames - steps.frames);
+    if (found.frames) CHECK(peak(request.width, frames) <= limit);
+    if (frames < steps.most_frames) CHECK(peak(request.width, frames + steps.frames) > limit);
   }
+  const auto none = largest_sizes(planner, level, request, false, least - 1);
+  CHECK_FALSE(none.picture);
+  const auto all = largest_sizes(planner, level, request, false, std::int64_t{1} << 60);
+  CHECK(all.picture->width == steps.most_width);
+  CHECK(all.frames == steps.most_frames);
 }
 
 TEST_CASE("every tensor of a peak is named, weights by their component", "[pipelines]") {

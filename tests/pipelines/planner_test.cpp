@@ -14,8 +14,10 @@
 #include "chitu_core/device/sim.h"
 #include "chitu_core/memory/levels.h"
 #include "pipelines/engine.h"
+#include "tests/pipelines/deep_model.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -98,6 +100,42 @@ TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipel
     options.memory.text_encoder = {.offload = rest, .onload = rest};
   }
   SECTION("the text encoder on the CPU") { options.memory.text_encoder_on_cpu = true; }
+  try {
+    check_plan(options, request);
+  } catch (const std::exception& error) {
+    FAIL(explain(error));
+  }
+}
+
+TEST_CASE("a plan of many layers, of which it counts most, is that of the run, to the byte",
+          "[pipelines]") {
+  const testing::TemporaryFolder folder;
+  EngineOptions options;
+  options.ckpt_dir = deep_model(fixtures() / "wan-unipc", folder / "model");
+  options.device = "sim";
+  options.memory.low_mem_level = GENERATE(0, 3);
+  options.memory.vae_tile_latents = 8;
+  auto request = small_request();
+  SECTION("as it comes, for many steps") { request.num_inference_steps = 6; }
+  SECTION("a clip in many chunks and tiles") {
+    request.width = 272;
+    request.height = 144;
+    request.num_frames = 29;
+  }
+  SECTION("in blended tiles") {
+    options.memory.vae_tiling = memory::VaeTiling::blend;
+    request.width = 464;
+    request.height = 464;
+  }
+  SECTION("one guidance branch after the other") { options.memory.guidance_interleave = false; }
+  SECTION("the waiting guidance branch on the host") { options.memory.offload_activations = true; }
+  SECTION("feed-forward in runs of tokens") { options.memory.activation_chunk = 16; }
+  SECTION("layers fetched further ahead") { options.memory.prefetch_blocks = 3; }
+  SECTION("resting in host memory, in float8") {
+    const memory::WeightState rest{memory::Place::cpu, memory::StateDtype::float8_e4m3fn};
+    options.memory.transformer = {.offload = rest, .onload = rest};
+    options.memory.text_encoder = {.offload = rest, .onload = rest};
+  }
   try {
     check_plan(options, request);
   } catch (const std::exception& error) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -82,6 +83,24 @@ class PlannedCall {
   std::vector<std::pair<at::Tensor, at::Tensor>> pairs_;  // meta, sim
 };
 
+/// What a plan asks of an operator, found once.
+struct PlannedOperator {
+  explicit PlannedOperator(const c10::FunctionSchema& schema)
+      : name(schema.name()),
+        arguments(schema.arguments().size()),
+        reads_values(name == "aten::_local_scalar_dense" || name == "aten::equal"),
+        known_shape(has_known_shape(name)),
+        counts_flops(has_flops(name)) {}
+  const std::string& name;
+  std::size_t arguments;
+  bool reads_values, known_shape, counts_flops;
+};
+
+const PlannedOperator& planned_operator(const c10::OperatorHandle& op) {
+  thread_local std::unordered_map<const c10::FunctionSchema*, PlannedOperator> known;
+  return known.try_emplace(&op.schema(), op.schema()).first->second;
+}
+
 }  // namespace
 
 c10::Allocator* planned_host() {
@@ -98,15 +117,17 @@ void plan_copy(const at::Tensor& from, const at::Tensor& to) {
 
 void run_planned(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   Planning::Books& books = *Planning::Books::current();
-  const std::string& name = op.schema().name();
-  if (name == "aten::_local_scalar_dense" || name == "aten::equal")
-    throw Error(fmt::format("{} reads values, and a plan has none", name));
-  books.set_operator(name);
+  const PlannedOperator& known = planned_operator(op);
+  if (known.reads_values)
+    throw Error(fmt::format("{} reads values, and a plan has none", known.name));
+  books.set_operator(known.name);
   PlannedCall call(books);
   replace_arguments(op, stack, call);
-  const std::size_t arguments = op.schema().arguments().size();
-  books.use().flops += flops_of(name, *stack, arguments);
-  if (!run_known_shape(name, stack, arguments)) op.callBoxed(stack);
+  if (known.counts_flops) books.use().flops += flops_of(known.name, *stack, known.arguments);
+  if (known.known_shape)
+    run_known_shape(known.name, stack, known.arguments);
+  else
+    op.callBoxed(stack);
   call.follow_resizes();
   replace_results(op, stack, call);
 }

@@ -86,6 +86,7 @@ const std::map<std::string_view, Shape>& known_shapes() {
       {"aten::index_select", &index_select},
       {"aten::where", &where},
       {"aten::abs", &unary_out},
+      {"aten::complex", &unary_out},  // of tensors of one shape
       {"aten::convolution", &plain_convolution},
       {"aten::mkldnn_convolution", &mkldnn_convolution}};
   return shapes;
@@ -128,6 +129,9 @@ const std::map<std::string_view, Flops>& known_flops() {
 }
 
 }  // namespace
+
+bool has_known_shape(const std::string& op) { return known_shapes().count(op) > 0; }
+bool has_flops(const std::string& op) { return known_flops().count(op) > 0; }
 
 bool run_known_shape(const std::string& op, torch::jit::Stack* stack, std::size_t arguments) {
   const auto known = known_shapes().find(op);

@@ -9,6 +9,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/planning.h"
+#include "chitu_core/memory/layer_walk.h"
 
 namespace chitu::models {
 namespace {
@@ -163,12 +164,12 @@ UMT5EncoderModel::Pass UMT5EncoderModel::begin(const at::Tensor& input_ids,
 
 void UMT5EncoderModel::run_layers(std::vector<Pass>& passes, const nn::Attention& attention,
                                   memory::LayerObserver* observer) const {
-  for (std::size_t index = 0; index < blocks_.size(); ++index) {
-    if (observer) observer->before_layer(static_cast<std::int64_t>(index));
-    for (Pass& pass : passes)
-      pass.hidden = blocks_[index]->forward(pass.hidden, pass.buckets, pass.mask, attention);
-    if (observer) observer->after_layer(static_cast<std::int64_t>(index));
-  }
+  memory::LayerWalk walk(observer);
+  for (const auto& block : blocks_)
+    walk.layer(*block, {}, [&] {
+      for (Pass& pass : passes)
+        pass.hidden = block->forward(pass.hidden, pass.buckets, pass.mask, attention);
+    });
 }
 
 at::Tensor UMT5EncoderModel::forward(const at::Tensor& input_ids, const at::Tensor& attention_mask,

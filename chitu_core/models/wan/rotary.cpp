@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planning.h"
 #include "chitu_core/nn/row_chunks.h"
 
 namespace chitu::models {
@@ -17,7 +18,7 @@ constexpr std::array<std::string_view, 3> kAxes{"frames", "rows", "columns"};
 
 /// [positions, part / 2] complex128.
 at::Tensor axis_table(std::int64_t part, std::int64_t positions) {
-  const auto float64 = at::TensorOptions().dtype(at::kDouble);
+  const auto float64 = at::TensorOptions().dtype(at::kDouble).device(device::host());
   const at::Tensor exponents = at::arange(0, part, 2, float64).div_(static_cast<double>(part));
   const at::Tensor frequencies = at::pow(at::Scalar(kTheta), exponents).reciprocal_();
   const at::Tensor angles = at::outer(at::arange(positions, float64), frequencies);

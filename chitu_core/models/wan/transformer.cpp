@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planned_repeats.h"
 #include "chitu_core/device/planning.h"
 #include "chitu_core/device/traffic.h"
+#include "chitu_core/memory/layer_walk.h"
 
 namespace chitu::models {
 namespace {
@@ -71,12 +73,18 @@ class HiddenStates {
       device::copy_into(resting_[prompt], shared());
   }
 
+  /// The prompt whose states are on the device, of those that are offloaded.
+  std::size_t here() const { return here_; }
+
   /// The prompts in the order that moves least: from the one that is on the device.
   std::vector<std::size_t> order() const {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < prompts_; ++i) order.push_back((here_ + i) % prompts_);
     return order;
   }
+
+  /// As if all had been worked on in their order.
+  void pass() { here_ = offload_ ? order().back() : here_; }
 
   /// The prompt's states, to work on until another's are asked for.
   at::Tensor& of(std::size_t prompt) {
@@ -103,6 +111,52 @@ class HiddenStates {
   std::vector<at::Tensor> resting_;  ///< of every prompt while it is not here; empty = none rests
   std::size_t prompts_, here_ = 0;
   bool offload_;
+};
+
+/// What the blocks of one forward pass share.
+struct Pass {
+  const WanTimeContext& time;
+  WanDenoiseContext& context;
+  const nn::Attention& attention;
+  std::int64_t ffn_chunk;
+  HiddenStates hidden;
+
+  void compute(const WanTransformerBlock& block, std::size_t index) {
+    const WanBlockModulation modulation = block.modulation(time.timestep_proj);
+    if (index == 0) {
+      block.self_attention(hidden.shared(), modulation, context.rotary, attention);
+      hidden.part_ways();
+    }
+    for (const std::size_t prompt : hidden.order()) {
+      at::Tensor& states = hidden.of(prompt);
+      if (index > 0) block.self_attention(states, modulation, context.rotary, attention);
+      block.cross_attention(
+          states, text_keys_values(block, index, context.texts[prompt], context.keep_text_kv),
+          attention);
+      block.feed_forward(states, modulation, ffn_chunk);
+    }
+  }
+
+  /// What a block's use of memory depends on beside its weights: which prompt's states are here,
+  /// and whose keys and values are kept already.
+  device::PlannedRepeats::Kind state(std::size_t index) const {
+    device::PlannedRepeats::Kind state{static_cast<std::int64_t>(hidden.here())};
+    for (const WanTextContext& text : context.texts)
+      state.push_back(text.keys_values.size() > index ? 1 : 0);
+    return state;
+  }
+
+  /// Of a plan that only counts the block: keeps keys and values like those of the block before.
+  void skip(std::size_t index) {
+    hidden.pass();
+    if (!context.keep_text_kv) return;
+    for (WanTextContext& text : context.texts) {
+      if (text.keys_values.size() > index) continue;
+      const KeysValues last = text.keys_values.back();
+      text.keys_values.push_back(
+          {device::planned_twin(last.keys), device::planned_twin(last.values)});
+    }
+  }
 };
 
 }  // namespace
@@ -189,29 +243,17 @@ std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents
           : default_ffn_chunk(tokens[0] * tokens[1] * tokens[2], config_.ffn_dim);
   const WanTimeContext time = condition_embedder_.time(timestep, latents.device());
 
-  HiddenStates hidden(patch_embedding_.forward(latents), context.texts.size(),
-                      options.offload_activations);
-  for (std::size_t index = 0; index < blocks_.size(); ++index) {
-    if (options.observer) options.observer->before_layer(static_cast<std::int64_t>(index));
-    const WanTransformerBlock& block = *blocks_[index];
-    const WanBlockModulation modulation = block.modulation(time.timestep_proj);
-    if (index == 0) {
-      block.self_attention(hidden.shared(), modulation, context.rotary, attention);
-      hidden.part_ways();
-    }
-    for (const std::size_t prompt : hidden.order()) {
-      at::Tensor& states = hidden.of(prompt);
-      if (index > 0) block.self_attention(states, modulation, context.rotary, attention);
-      block.cross_attention(
-          states, text_keys_values(block, index, context.texts[prompt], context.keep_text_kv),
-          attention);
-      block.feed_forward(states, modulation, ffn_chunk);
-    }
-    if (options.observer) options.observer->after_layer(static_cast<std::int64_t>(index));
-  }
+  Pass pass{time, context, attention, ffn_chunk,
+            HiddenStates(patch_embedding_.forward(latents), context.texts.size(),
+                         options.offload_activations)};
+  memory::LayerWalk walk(options.observer);
+  for (std::size_t index = 0; index < blocks_.size(); ++index)
+    walk.layer(
+        *blocks_[index], pass.state(index), [&] { pass.compute(*blocks_[index], index); },
+        [&] { pass.skip(index); });
   std::vector<at::Tensor> predictions(context.texts.size());
-  for (const std::size_t prompt : hidden.order())
-    predictions[prompt] = unpatchify(head(hidden.take(prompt), time.temb), tokens);
+  for (const std::size_t prompt : pass.hidden.order())
+    predictions[prompt] = unpatchify(head(pass.hidden.take(prompt), time.temb), tokens);
   return predictions;
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "chitu_core/device/planned_repeats.h"
+
 namespace chitu::models {
 
 WanFeedForward::WanFeedForward(std::int64_t width, std::int64_t middle)
@@ -56,12 +58,12 @@ void WanTransformerBlock::feed_forward(at::Tensor& hidden, const WanBlockModulat
                                        std::int64_t chunk_tokens) const {
   const std::int64_t tokens = hidden.size(1);
   const std::int64_t step = chunk_tokens > 0 ? std::min(chunk_tokens, tokens) : tokens;
-  for (std::int64_t start = 0; start < tokens; start += step) {
-    at::Tensor part = hidden.narrow(1, start, std::min(step, tokens - start));
+  device::for_runs(tokens, step, [&](std::int64_t start, std::int64_t count) {
+    at::Tensor part = hidden.narrow(1, start, count);
     const at::Tensor x =
         nn::modulated_layer_norm(part, modulation.ffn_scale, modulation.ffn_shift, eps_);
     nn::add_gated_(part, ffn_.forward(x), modulation.ffn_gate);
-  }
+  });
 }
 
 }  // namespace chitu::models

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/models/wan/vae_chunks.h"
 
 namespace chitu::models {
 namespace {
@@ -53,14 +54,16 @@ std::vector<std::int64_t> AutoencoderKLWan::frames_shape(const at::Tensor& laten
 }
 
 void AutoencoderKLWan::decode(const at::Tensor& latents, FrameSink& sink) const {
-  WanVaeDecoding decoding(*this, latents);
-  std::int64_t frame = 0;
-  sink.check_stop();
-  while (const auto chunk = decoding.next_chunk()) {
-    sink.take({*chunk, frame});
-    frame += chunk->size(2);
+  const at::Tensor input = decoder_input(denormalize(latents));
+  nn::FeatureCache low_cache, high_cache;
+  const auto decode_chunk = [&](std::int64_t first, std::int64_t count) {
     sink.check_stop();
-  }
+    sink.take({decoder_.chunk(input.narrow(1, first, count), low_cache, high_cache, first == 0),
+               frames_before(first, config_.temporal_factor())});
+  };
+  for_each_chunk(input.size(1), chunk_frames(input.size(2), input.size(3)),
+                 {&low_cache, &high_cache}, decode_chunk);
+  sink.check_stop();
 }
 
 at::Tensor AutoencoderKLWan::decode(const at::Tensor& latents) const {
@@ -89,11 +92,9 @@ std::optional<at::Tensor> WanVaeDecoding::next_chunk() {
     low_cache_.stop_keeping();
     high_cache_.stop_keeping();
   }
-  at::Tensor hidden =
-      vae_.decoder().low_resolution(latents_.narrow(1, next_frame_, count), low_cache_);
-  at::Tensor frames = vae_.decoder().high_resolution(std::move(hidden), high_cache_, first);
+  const at::Tensor input = latents_.narrow(1, next_frame_, count);
   next_frame_ += count;
-  return frames.clamp_(-1, 1).permute({0, 4, 1, 2, 3});
+  return vae_.decoder().chunk(input, low_cache_, high_cache_, first);
 }
 
 at::Tensor frames_to_uint8(const at::Tensor& frames) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/planned_repeats.h"
 #include "chitu_core/models/wan/vae_chunks.h"
 
 namespace chitu::models {
@@ -59,12 +60,20 @@ class BlendedDecode {
     const std::int64_t factor = vae_.config().spatial_factor();
     const std::int64_t down = tiles_.stride_height / factor, right = tiles_.stride_width / factor;
     std::vector<at::Tensor> above(static_cast<std::size_t>(1 + (input_.size(3) - 1) / right));
+    device::PlannedRepeats tiles;
     for (std::int64_t top = 0; top < input_.size(2); top += down) {
       Edges edges;
       for (std::int64_t left = 0; left < input_.size(3); left += right) {
         at::Tensor& over = above[static_cast<std::size_t>(left / right)];
-        edges = decode_tile(tile_at(top, left), over, edges.columns);
-        over = std::move(edges.rows);
+        const Tile tile = tile_at(top, left);
+        const auto pass = [&](auto decode) {
+          edges = decode();
+          over = std::move(edges.rows);
+        };
+        tiles.run(
+            kind_of(tile, over, edges.columns),
+            [&] { pass([&] { return decode_tile(tile, over, edges.columns); }); },
+            [&] { pass([&] { return empty_edges(tile); }); });
       }
     }
   }
@@ -107,29 +116,59 @@ class BlendedDecode {
         input_.narrow(2, tile.top, tile.height).narrow(3, tile.left, tile.width).contiguous();
     nn::FeatureCache low_cache, high_cache;
     const std::int64_t most = vae_.chunk_frames(tile.height, tile.width);
-    for_each_chunk(input.size(1), most, [&](std::int64_t first, std::int64_t count) {
+    const auto decode = [&](std::int64_t first, std::int64_t count) {
       sink_.check_stop();
-      if (first + count == input.size(1)) {
-        low_cache.stop_keeping();
-        high_cache.stop_keeping();
-      }
       at::Tensor hidden = vae_.decoder().low_resolution(input.narrow(1, first, count), low_cache);
       visit(vae_.decoder().high_resolution(std::move(hidden), high_cache, first == 0),
             frames_before(first, vae_.config().temporal_factor()));
-    });
+    };
+    for_each_chunk(input.size(1), most, {&low_cache, &high_cache}, decode);
   }
 
   void keep(Edges& edges, const at::Tensor& part, const Tile& tile, std::int64_t frame) const {
-    const WanVaeConfig& config = vae_.config();
-    const std::int64_t frames = frames_before(input_.size(1), config.temporal_factor());
+    const std::int64_t frames = clip_frames();
     const auto keep_end = [&](at::Tensor& end, std::int64_t dim, std::int64_t overlap) {
       const std::int64_t extent = std::min(part.size(dim), overlap);
       gather(end, part.narrow(dim, part.size(dim) - extent, extent), frame, frames);
     };
-    if (tile.top + tiles_.stride_height / config.spatial_factor() < input_.size(2))
-      keep_end(edges.rows, 2, tiles_.height - tiles_.stride_height);
-    if (tile.left + tiles_.stride_width / config.spatial_factor() < input_.size(3))
-      keep_end(edges.columns, 3, tiles_.width - tiles_.stride_width);
+    if (has_below(tile)) keep_end(edges.rows, 2, tiles_.height - tiles_.stride_height);
+    if (has_right(tile)) keep_end(edges.columns, 3, tiles_.width - tiles_.stride_width);
+  }
+
+  /// What keep() leaves of a tile, for a plan that only counts it.
+  Edges empty_edges(const Tile& tile) const {
+    const std::int64_t factor = vae_.config().spatial_factor();
+    const std::int64_t height = tile.height * factor, width = tile.width * factor;
+    const auto empty = [&](std::int64_t rows, std::int64_t columns) {
+      return at::empty({input_.size(0), clip_frames(), rows, columns, 3}, input_.options());
+    };
+    Edges edges;
+    if (has_below(tile))
+      edges.rows = empty(std::min(height, tiles_.height - tiles_.stride_height), width);
+    if (has_right(tile))
+      edges.columns = empty(height, std::min(width, tiles_.width - tiles_.stride_width));
+    return edges;
+  }
+
+  /// A tile's size, the edges that it blends with, and which it leaves.
+  device::PlannedRepeats::Kind kind_of(const Tile& tile, const at::Tensor& above,
+                                       const at::Tensor& before) const {
+    return {tile.height,
+            tile.width,
+            above.defined() ? above.size(2) : 0,
+            before.defined() ? before.size(3) : 0,
+            has_below(tile) ? 1 : 0,
+            has_right(tile) ? 1 : 0};
+  }
+
+  std::int64_t clip_frames() const {
+    return frames_before(input_.size(1), vae_.config().temporal_factor());
+  }
+  bool has_below(const Tile& tile) const {
+    return tile.top + tiles_.stride_height / vae_.config().spatial_factor() < input_.size(2);
+  }
+  bool has_right(const Tile& tile) const {
+    return tile.left + tiles_.stride_width / vae_.config().spatial_factor() < input_.size(3);
   }
 
   const AutoencoderKLWan& vae_;

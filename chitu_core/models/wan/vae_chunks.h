@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+
+#include "chitu_core/nn/conv.h"
 
 namespace chitu::models {
 
@@ -11,8 +14,11 @@ namespace chitu::models {
 /// first frame alone, as WanDecoder3d wants it.
 
 /// Calls visit(first latent frame, number of them) for each chunk of a clip of `frames`, with at
-/// most `most` of them.
+/// most `most` of them. Beside the caches, which keep nothing of the last chunk, a chunk leaves as
+/// much held as there was; a plan only counts those that find caches of the sizes that an earlier
+/// one found.
 void for_each_chunk(std::int64_t frames, std::int64_t most,
+                    std::initializer_list<nn::FeatureCache*> caches,
                     const std::function<void(std::int64_t, std::int64_t)>& visit);
 
 /// Frames that are decoded from those before the latent frame `first`.

@@ -33,6 +33,10 @@ class WanDecoder3d : public memory::Module {
   at::Tensor high_resolution(at::Tensor hidden, nn::FeatureCache& cache, bool first_chunk,
                              WanTileWindow* window = nullptr) const;
 
+  /// Both parts on a chunk [B, F, h, w, z]: frames [B, 3, F', H, W] in -1..1.
+  at::Tensor chunk(const at::Tensor& x, nn::FeatureCache& low_cache, nn::FeatureCache& high_cache,
+                   bool first_chunk) const;
+
   /// The halo that the input of each up block needs, in positions of its resolution.
   std::vector<std::int64_t> block_halos() const;
   /// Latents around a tile that the second part looks at: its receptive field.

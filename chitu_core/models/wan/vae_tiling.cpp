@@ -4,13 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <map>
-#include <tuple>
 #include <vector>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/planned_repeats.h"
 #include "chitu_core/models/wan/vae_chunks.h"
 
 namespace chitu::models {
@@ -51,9 +48,8 @@ at::Tensor all_hidden(const AutoencoderKLWan& vae, const at::Tensor& latents, Fr
   nn::FeatureCache cache;
   at::Tensor hidden;
   const std::int64_t frames = input.size(1), most = vae.chunk_frames(input.size(2), input.size(3));
-  for_each_chunk(frames, most, [&](std::int64_t first, std::int64_t count) {
+  for_each_chunk(frames, most, {&cache}, [&](std::int64_t first, std::int64_t count) {
     sink.check_stop();
-    if (first + count == frames) cache.stop_keeping();
     gather(hidden, vae.decoder().low_resolution(input.narrow(1, first, count), cache), first,
            frames);
   });
@@ -71,9 +67,8 @@ void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const Ti
                                .narrow(3, tile.left - left, left + tile.width + right);
   nn::FeatureCache cache;
   const std::int64_t most = vae.chunk_frames(input.size(2), input.size(3));
-  for_each_chunk(input.size(1), most, [&](std::int64_t first, std::int64_t count) {
+  for_each_chunk(input.size(1), most, {&cache}, [&](std::int64_t first, std::int64_t count) {
     sink.check_stop();
-    if (first + count == input.size(1)) cache.stop_keeping();
     WanTileWindow window = window_of(tile, hidden.size(2), hidden.size(3), decoder.halo());
     const at::Tensor part = decoder.high_resolution(input.narrow(1, first, count).contiguous(),
                                                     cache, first == 0, &window);
@@ -83,23 +78,13 @@ void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const Ti
   });
 }
 
-/// Tiles of one size with halos alike, which are the same work.
-struct TileKind {
-  Tile one;
-  std::int64_t count;
-};
-
-std::vector<TileKind> kinds_of(const std::vector<Tile>& tiles, std::int64_t height,
-                               std::int64_t width, std::int64_t halo) {
-  using Key = std::tuple<std::int64_t, std::int64_t, std::array<std::int64_t, 4>>;
-  std::map<Key, TileKind> kinds;
-  for (const Tile& tile : tiles) {
-    const Key key{tile.height, tile.width, window_of(tile, height, width, halo).sides()};
-    ++kinds.try_emplace(key, TileKind{tile, 0}).first->second.count;
-  }
-  std::vector<TileKind> found;
-  for (const auto& [key, kind] : kinds) found.push_back(kind);
-  return found;
+/// Tiles of one size with halos alike are the same work, and so are those that mirror each other.
+device::PlannedRepeats::Kind kind_of(const Tile& tile, std::int64_t height, std::int64_t width,
+                                     std::int64_t halo) {
+  const auto [above, below, left, right] = window_of(tile, height, width, halo).sides();
+  return {
+      tile.height,           tile.width,           std::min(above, below), std::max(above, below),
+      std::min(left, right), std::max(left, right)};
 }
 
 }  // namespace
@@ -115,13 +100,10 @@ void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
   if (shape[3] <= tile_pixels && shape[4] <= tile_pixels) return vae.decode(latents, sink);
   const at::Tensor hidden = all_hidden(vae, latents, sink);
   const std::int64_t height = hidden.size(2), width = hidden.size(3);
-  const std::vector<Tile> tiles = tiles_of(height, width, tile_latents);
-  if (!device::planning()) {
-    for (const Tile& tile : tiles) decode_tile(vae, hidden, tile, sink);
-    return;
-  }
-  for (const TileKind& kind : kinds_of(tiles, height, width, vae.decoder().halo()))
-    device::plan_repeated(kind.count, [&] { decode_tile(vae, hidden, kind.one, sink); });
+  device::PlannedRepeats tiles;
+  for (const Tile& tile : tiles_of(height, width, tile_latents))
+    tiles.run(kind_of(tile, height, width, vae.decoder().halo()),
+              [&] { decode_tile(vae, hidden, tile, sink); });
 }
 
 at::Tensor decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,

@@ -1,0 +1,18 @@
+#include "chitu_core/memory/layer_walk.h"
+
+#include <algorithm>
+
+namespace chitu::memory {
+
+device::PlannedRepeats::Kind LayerWalk::kind_of(const Module& layer,
+                                                device::PlannedRepeats::Kind state) {
+  if (!device::planning()) return state;
+  const auto first = std::find_if(unlike_.begin(), unlike_.end(),
+                                  [&](const Module* known) { return known->is_like(layer); });
+  state.push_back(first - unlike_.begin());
+  if (first == unlike_.end()) unlike_.push_back(&layer);
+  state.push_back(index_ == 0 ? 1 : 0);  // what comes in may lie in memory otherwise
+  return state;
+}
+
+}  // namespace chitu::memory

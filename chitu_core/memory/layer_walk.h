@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/memory/layer_observer.h"
+#include "chitu_core/memory/module.h"
+
+namespace chitu::memory {
+
+/// One pass of a model through its layers: tells the observer about each and has it computed. In a
+/// plan layers of one kind, whose weights have the same shapes and dtypes, are computed once and
+/// then counted (device::PlannedRepeats); the observer is told about every one.
+class LayerWalk {
+ public:
+  /// observer  may be null
+  explicit LayerWalk(LayerObserver* observer) : observer_(observer) {}
+
+  /// The next layer.
+  ///
+  /// state    all but the layer's weights and place that its use of memory depends on
+  /// compute  leaves as much held as there was
+  void layer(const Module& layer, device::PlannedRepeats::Kind state, const auto& compute) {
+    begin();
+    repeats_.run(kind_of(layer, std::move(state)), compute);
+    end();
+  }
+  /// The same for a layer that leaves more, or a change of state: `skip` makes that change when the
+  /// layer is only counted.
+  void layer(const Module& layer, device::PlannedRepeats::Kind state, const auto& compute,
+             const auto& skip) {
+    begin();
+    repeats_.run(kind_of(layer, std::move(state)), compute, skip);
+    end();
+  }
+
+ private:
+  void begin() {
+    if (observer_) observer_->before_layer(index_);
+  }
+  void end() {
+    if (observer_) observer_->after_layer(index_);
+    ++index_;
+  }
+  device::PlannedRepeats::Kind kind_of(const Module& layer, device::PlannedRepeats::Kind state);
+
+  LayerObserver* observer_;
+  std::int64_t index_ = 0;
+  std::vector<const Module*> unlike_;  ///< the first layer of each kind
+  device::PlannedRepeats repeats_;
+};
+
+}  // namespace chitu::memory

@@ -1,0 +1,204 @@
+#include "chitu_core/device/planned_repeats.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <vector>
+
+#include "chitu_core/common/error.h"
+#include "tests/support/catch.h"
+
+namespace chitu::device {
+namespace {
+
+using Catch::ContainsSubstring;
+
+at::Tensor bytes_of(std::int64_t count, c10::Device device) {
+  return at::empty({count}, at::TensorOptions().dtype(at::kByte).device(device));
+}
+at::Tensor on_device(std::int64_t bytes) { return bytes_of(bytes, Planning::device()); }
+
+void check_same(const PlannedUse& a, const PlannedUse& b) {
+  CHECK(a.device == b.device);
+  CHECK(a.peak_device == b.peak_device);
+  CHECK(a.host == b.host);
+  CHECK(a.peak_host == b.peak_host);
+  CHECK(a.h2d == b.h2d);
+  CHECK(a.d2h == b.d2h);
+  CHECK(a.disk == b.disk);
+  CHECK(a.flops == b.flops);
+}
+
+/// What the work uses, and how often one of its parts was done.
+struct Planned {
+  PlannedUse use;
+  int done = 0;
+};
+
+template <class Work>
+Planned plan(Repetition repetition, const Work& work) {
+  const c10::InferenceMode inference;
+  const Planning planning({}, repetition);
+  Planned planned;
+  work(planned.done);
+  planned.use = planning.use();
+  return planned;
+}
+
+/// Plans the work both ways and returns how often its parts were done when they were counted.
+template <class Work>
+int parts_done(const Work& work) {
+  const Planned counted = plan(Repetition::counted, work), done = plan(Repetition::done, work);
+  check_same(counted.use, done.use);
+  CHECK(counted.done <= done.done);
+  return counted.done;
+}
+
+TEST_CASE("planned work that comes again is done once and counted with all that it uses",
+          "[device]") {
+  const auto ten_times = [](int& done) {
+    const at::Tensor held = on_device(100);
+    PlannedRepeats repeats;
+    for (int i = 0; i < 10; ++i)
+      repeats.run({3}, [&] {
+        ++done;
+        const at::Tensor host = bytes_of(40, Planning::host());
+        const at::Tensor moved = on_device(40).copy_(host);
+        host.copy_(moved);
+        plan_disk_read(7);
+        const at::Tensor matrix = at::empty({8, 8}, at::TensorOptions().device(Planning::device()));
+        at::mm(matrix, matrix);
+      });
+  };
+  CHECK(parts_done(ten_times) == 1);
+}
+
+TEST_CASE("work of every kind is done once", "[device]") {
+  const auto two_kinds = [](int& done) {
+    PlannedRepeats repeats;
+    for (int i = 0; i < 10; ++i)
+      repeats.run({i % 2}, [&] {
+        ++done;
+        on_device(10 + i % 2);
+      });
+  };
+  CHECK(parts_done(two_kinds) == 2);
+}
+
+TEST_CASE("work is counted on top of what is held when its turn comes", "[device]") {
+  const auto growing = [](int& done) {
+    PlannedRepeats repeats;
+    std::vector<at::Tensor> held;
+    for (int i = 0; i < 5; ++i) {
+      repeats.run({}, [&] {
+        ++done;
+        on_device(1000);
+      });
+      held.push_back(on_device(10));
+    }
+  };
+  CHECK(parts_done(growing) == 1);
+  CHECK(plan(Repetition::counted, growing).use.peak_device == 1040);
+}
+
+TEST_CASE("work that changes what is held is done every time", "[device]") {
+  const auto keeping = [](int& done) {
+    PlannedRepeats repeats;
+    std::vector<at::Tensor> held;
+    for (int i = 0; i < 5; ++i)
+      repeats.run({}, [&] {
+        ++done;
+        held.push_back(on_device(10));
+      });
+  };
+  CHECK(parts_done(keeping) == 5);
+}
+
+TEST_CASE("what counted work leaves is left by its skip, and must be as much", "[device]") {
+  const auto keeping = [](std::int64_t skipped) {
+    return [skipped](int& done) {
+      PlannedRepeats repeats;
+      std::vector<at::Tensor> held;
+      const auto work = [&] {
+        ++done;
+        on_device(50);
+        held.push_back(on_device(10));
+      };
+      const auto skip = [&] {
+        held.push_back(skipped == 10 ? planned_twin(held.back()) : on_device(skipped));
+      };
+      for (int i = 0; i < 5; ++i) repeats.run({}, work, skip);
+    };
+  };
+  CHECK(parts_done(keeping(10)) == 1);
+  CHECK_THROWS_WITH(
+      plan(Repetition::counted, keeping(11)),
+      ContainsSubstring("left 10 B of the device and 0 B of the host held, and 11 B"));
+}
+
+TEST_CASE("the part that first comes to the watched bytes is done, and named", "[device]") {
+  const c10::InferenceMode inference;
+  const auto peak_of = [](Repetition repetition) {
+    Planning planning({}, repetition);
+    planning.watch(1030);
+    PlannedRepeats repeats;
+    std::vector<at::Tensor> held;
+    for (int i = 0; i < 6; ++i) {
+      const PlannedPart part("part " + std::to_string(i));
+      repeats.run(
+          {},
+          [&] {
+            on_device(1000);
+            held.push_back(on_device(10));
+          },
+          [&] { held.push_back(planned_twin(held.back())); });
+    }
+    held.clear();
+    return planning.peak();
+  };
+  const PlannedPeak counted = peak_of(Repetition::counted), done = peak_of(Repetition::done);
+  CHECK(counted.where == "part 3");
+  CHECK(counted.where == done.where);
+  CHECK(counted.made_by == done.made_by);
+  REQUIRE(counted.held.size() == done.held.size());
+  for (std::size_t i = 0; i < done.held.size(); ++i) {
+    CHECK(counted.held[i].bytes == done.held[i].bytes);
+    CHECK(counted.held[i].where == done.held[i].where);
+    CHECK(counted.held[i].made_by == done.held[i].made_by);
+  }
+}
+
+TEST_CASE("of runs of one length the first is done, and the shorter last one", "[device]") {
+  const auto [total, most, runs] = GENERATE(table<std::int64_t, std::int64_t, int>(
+      {{0, 4, 0}, {3, 4, 1}, {4, 4, 1}, {8, 4, 1}, {9, 4, 2}, {1000001, 10, 2}, {7, 1, 1}}));
+  CAPTURE(total, most);
+  std::int64_t covered = 0;
+  const auto in_runs = [&, total = total, most = most](int& done) {
+    for_runs(total, most, [&](std::int64_t, std::int64_t count) {
+      ++done;
+      on_device(count);
+    });
+  };
+  CHECK(parts_done(in_runs) == runs);
+  for_runs(total, most, [&](std::int64_t start, std::int64_t count) {
+    CHECK(start == covered);
+    covered += count;
+  });
+  CHECK(covered == total);  // outside of a plan all are done
+  const auto keeping = [](int&) {
+    std::vector<at::Tensor> held;
+    for_runs(2, 1, [&](std::int64_t, std::int64_t) { held.push_back(on_device(1)); });
+  };
+  CHECK_THROWS_WITH(plan(Repetition::counted, keeping), ContainsSubstring("changed what is held"));
+}
+
+TEST_CASE("a run does all the work, in order", "[device]") {
+  PlannedRepeats repeats;
+  std::vector<int> done;
+  for (int i = 0; i < 3; ++i)
+    repeats.run({}, [&] { done.push_back(i); }, [] { FAIL("a run skips nothing"); });
+  CHECK(done == std::vector<int>{0, 1, 2});
+}
+
+}  // namespace
+}  // namespace chitu::device
