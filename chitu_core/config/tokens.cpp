@@ -133,7 +133,7 @@ Node word_value(Word word, std::string_view text) {
     case Word::boolean:
       return Node(lower(text) == "true");
     case Word::integer:
-      if (const auto value = read_integer(text)) return Node(*value);
+      if (const auto value = read_whole_number(text)) return *value;
       throw ConfigError("the number " + std::string(text) +
                         " does not fit 64 bits, quote it to keep it as text");
     case Word::real:
