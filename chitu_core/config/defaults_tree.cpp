@@ -90,7 +90,6 @@ void DefaultsTree::not_found(const TreeNode& node) {
   const DefaultsEntry& entry = node.entry;
   const std::string path = entry.config_path();
   std::string message;
-  bool names_options = false;
   if (entry.primary) {
     message = "cannot find the primary config '" + path + "'";
     const std::size_t slash = path.rfind('/');
@@ -108,13 +107,12 @@ void DefaultsTree::not_found(const TreeNode& node) {
                                    : "";
     if (!parent.empty()) message = "in '" + parent + "': ";
     message += "could not find '" + path + "'" + did_you_mean(name, options);
-    names_options = !options.empty();
-    if (names_options)
+    if (!options.empty())
       message += "; available options in '" + group + "': " + join(options);
     else if (!group.empty())
       message += "; there is no group '" + group + "'";
   }
-  if (!names_options) message += "; " + repository_.describe_search_path();
+  message += "; " + repository_.describe_search_path();
   throw ConfigError(entry.origin, message);
 }
 

@@ -34,8 +34,8 @@ ConfigError::ConfigError(const Origin& origin, std::string_view key, std::string
                                     ? std::string(problem)
                                     : std::string(key) + ": " + std::string(problem))) {}
 
-ConfigErrors::ConfigErrors(const std::vector<std::string>& mistakes)
-    : ConfigError(join(mistakes, "\n")) {}
+ConfigErrors::ConfigErrors(std::vector<std::string> mistakes)
+    : ConfigError(join(mistakes, "\n")), mistakes_(std::move(mistakes)) {}
 
 std::string excerpt(std::string_view text, std::size_t offset) {
   constexpr std::size_t kAround = 60;

@@ -24,7 +24,12 @@ class ConfigError : public InputError {
 /// Several mistakes that were found together; what() has a line for each.
 class ConfigErrors : public ConfigError {
  public:
-  explicit ConfigErrors(const std::vector<std::string>& mistakes);
+  explicit ConfigErrors(std::vector<std::string> mistakes);
+
+  const std::vector<std::string>& mistakes() const { return mistakes_; }
+
+ private:
+  std::vector<std::string> mistakes_;
 };
 
 /// What stands around the byte `offset` of a text: on one line, at most a screen's width, with

@@ -116,7 +116,7 @@ class Sweep {
     try {
       job = config::compose(config::job_request(request, plan_, i));
     } catch (const InputError& error) {
-      throw InputError("job " + title(i) + "\n" + error.what());
+      throw InputError("job " + title(i) + ": " + error.what());
     }
     // ${now:} must not give each job a sweep folder of its own.
     config::Node& hydra = *job.root.find("hydra");
@@ -180,7 +180,7 @@ class Sweep {
       const JobEnvironment environment(jobs_[i]);
       engine_({.command = "check", .composition = jobs_[i]});
     } catch (const InputError& error) {
-      throw InputError("job " + title(i) + "\n" + error.what());
+      throw InputError("job " + title(i) + ": " + error.what());
     }
   }
 
