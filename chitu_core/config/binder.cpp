@@ -244,14 +244,25 @@ void Binder::add_field(FieldInfo info, std::string_view name, std::string_view h
   fields_.push_back(std::move(info));
 }
 
+/// The known keys that may be meant, else all of them; whole ones for an override, to be typed.
+std::string Binder::hint_for(const Entry& entry) const {
+  std::vector<std::string> keys = known_;
+  std::string wrong = entry.key.text;
+  if (entry.value.origin().kind == Origin::Kind::override_text) {
+    wrong = join_path(view_->key(), wrong);
+    for (std::string& key : keys) key = join_path(view_->key(), key);
+  }
+  const std::string near = did_you_mean(wrong, keys);
+  return near.empty() && !keys.empty() ? ", expected one of " + join(keys) : near;
+}
+
 void Binder::check_unknown_keys() {
   if (!view_ || allow_unknown_) return;
   const Node& node = view_->node();
   if (!node.is_map()) return;
   for (const Entry& entry : node.map()) {
     if (std::find(known_.begin(), known_.end(), entry.key.text) != known_.end()) continue;
-    std::string hint = did_you_mean(entry.key.text, known_);
-    if (hint.empty() && !known_.empty()) hint = ", expected one of " + join(known_);
+    const std::string hint = hint_for(entry);
     errors_.emplace_back(ConfigError(entry.origin.text ? entry.origin : entry.value.origin(),
                                      join_path(view_->key(), entry.key.text), "unknown key" + hint)
                              .what());

@@ -146,6 +146,7 @@ class Binder {
   void take_errors(Binder& nested);
   void add_field(FieldInfo info, std::string_view name, std::string_view help, bool required);
   void check_unknown_keys();
+  std::string hint_for(const Entry& entry) const;
 
   std::optional<View> view_;
   std::vector<std::string> known_;

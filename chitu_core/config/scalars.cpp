@@ -251,7 +251,7 @@ Node read_plain_scalar(std::string_view text) {
     } else if (is_integer(text)) {
       if (const auto value = integer_value(text)) return *value;
       throw ConfigError("the number " + std::string(text) +
-                        " does not fit 64 bits, quote it to keep it as text");
+                        " does not fit 64 bits; in quotes it is a text");
     }
   } else if (const auto flag = plain_bool(text)) {
     return Node(*flag);

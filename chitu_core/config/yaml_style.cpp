@@ -38,9 +38,10 @@ bool is_white(std::string_view character) {
   return is_one_of(character, std::string_view("\0 \t\r", 4)) || is_yaml_break(character);
 }
 
-/// Characters that plain and single-quoted scalars may hold.
+/// Characters that plain and single-quoted scalars may hold. U+0085 is not among them: OmegaConf
+/// writes it as it is there, and reads a space.
 bool is_printable(char32_t code) {
-  if (code == '\n' || (code >= 0x20 && code <= 0x7E) || code == 0x85) return true;
+  if (code == '\n' || (code >= 0x20 && code <= 0x7E)) return true;
   return ((code >= 0xA0 && code <= 0xD7FF) || (code >= 0xE000 && code <= 0xFFFD) ||
           (code >= 0x10000 && code < 0x10FFFF)) &&
          code != 0xFEFF;
