@@ -38,10 +38,12 @@ bool is_white(std::string_view character) {
   return is_one_of(character, std::string_view("\0 \t\r", 4)) || is_yaml_break(character);
 }
 
-/// Characters that plain and single-quoted scalars may hold. U+0085 is not among them: OmegaConf
-/// writes it as it is there, and reads a space.
+/// Characters that plain and single-quoted scalars may hold. OmegaConf writes the line breaks of
+/// Unicode there too, but readers of YAML 1.2 take them for other characters, and it reads U+0085
+/// as a space itself; they are escaped here.
 bool is_printable(char32_t code) {
   if (code == '\n' || (code >= 0x20 && code <= 0x7E)) return true;
+  if (is_break(code)) return false;
   return ((code >= 0xA0 && code <= 0xD7FF) || (code >= 0xE000 && code <= 0xFFFD) ||
           (code >= 0x10000 && code < 0x10FFFF)) &&
          code != 0xFEFF;
@@ -213,7 +215,7 @@ std::string double_quoted_character(std::string_view character) {
   if (code == 0x85) return "\\N";
   if (code == 0x2028) return "\\L";
   if (code == 0x2029) return "\\P";
-  if (code < 0x10000 && is_printable(code)) return std::string(character);
+  if (code < 0x10000 && code != '\n' && is_printable(code)) return std::string(character);
   const auto number = static_cast<std::uint32_t>(code);
   if (code <= 0xFF) return fmt::format("\\x{:02X}", number);
   return code <= 0xFFFF ? fmt::format("\\u{:04X}", number) : fmt::format("\\U{:08X}", number);

@@ -24,7 +24,7 @@ CASES = """2024-01-02|2024-1-2|2001-12-14t21:59:43.10-05:00|2001-12-14 21:59:43.
 "a|a,b|a, b|0|-0|08|1__0|1_|_1|0_|1:60|60:60|==|1e|12e03|1_0.5|1._5|4_.6|-696_.|2001-01-01T00:00:00Z|18446744073709551615
 9999999999999999999999|1e400|é|漢字|😀|４２|١٢|'|''|it's "x"|\\|a\\b""".replace("\n", "|").split("|")
 CASES += ["", "|a", " ", "a ", " a", "a  b", "\t", "a\tb", "\n", "a\nb", "a\n", "\na", "a\n\nb", "a\n b", "a \nb", "\r", "a\r\nb",
-          "\x07", "\x1b", "\x7f", "\u00a0", "\u2028", "a\u2028b", "\ufeff", "\ud7ff", "\ue000", "\ufffd", "x" * 130,
+          "\x07", "\x1b", "\x7f", "\u00a0", "\ufeff", "\ud7ff", "\ue000", "\ufffd", "x" * 130,
           "the quick brown fox jumps over the lazy dog, " * 4, "it's: the quick brown fox # jumps over the lazy dog " * 3,
           "tab\tquick brown fox jumps over 漢字 \x07\x07 the lazy dog " * 4]
 ALPHABET = "0123456789+-._:eExbniafINTtZz ~=<>?#,[]{}'\"\\&*!|%@`yYoOtrulsé\n\t漢😀$"
@@ -134,8 +134,8 @@ def read_otherwise(chitu, texts):
 def compare(options):
     r = random.Random(options.seed)
     texts = dict.fromkeys(CASES + [random_string(r) for _ in range(options.count)])
-    # OmegaConf does not read back the U+0085 that it writes; chitu escapes it.
-    texts = [text for text in texts if "${" not in text and text != "???" and "\u0085" not in text]
+    # chitu escapes the line breaks of Unicode, which other readers do not take for such.
+    texts = [text for text in texts if "${" not in text and text != "???" and not set(text) & set("\u0085\u2028\u2029")]
     chitu = Chitu(options.chitu)
     found = [*written_otherwise(chitu, texts), *read_otherwise(chitu, texts[:len(CASES) + options.count // 4])]
     print(*found[:40], f"{len(texts)} strings, {len(found)} differ", sep="\n")

@@ -45,9 +45,9 @@ TEST_CASE("a key that needs lines of its own keeps its map or list", "[config]")
   CHECK(parse_yaml(to_yaml(one_entry("a\nb", map)), "f") == one_entry("a\nb", map));
 }
 
-TEST_CASE("a line break of Unicode that quotes would lose is escaped", "[config]") {
-  const Node text = Node::literal("a\xC2\x85 b");
-  CHECK(to_yaml(one_item(text)) == "- \"a\\N b\"\n");
+TEST_CASE("the line breaks of Unicode are escaped, so that every reader finds them", "[config]") {
+  const Node text = Node::literal("a\xC2\x85 \xE2\x80\xA8\xE2\x80\xA9z");
+  CHECK(to_yaml(one_item(text)) == "- \"a\\N \\L\\Pz\"\n");
   CHECK(parse_yaml(to_yaml(one_item(text)), "f").list()[0] == text);
 }
 
