@@ -89,6 +89,8 @@ TEST_CASE("one mistake is one line", "[e2e]") {
   bad.refused({"--badflag"}, "unknown flag --badflag");
   bad.refused({"hydra.run.dir="}, "hydra.run.dir=: expected a folder");
   bad.refused({"hydra.run.dir=x/${hydra.job.num}"}, "hydra.job.num");
+  bad.refused({"-m", "seed=1,2", "hydra.sweep.dir="}, "hydra.sweep.dir=: expected a folder");
+  bad.refused({"-m", "seed=1,2", "hydra.sweep.dir=x/${hydra.job.num}"}, "hydra.sweep.dir=x/");
   bad.refused({"hydra.run.dir=x/${hydra.job.id}"}, "only those of the jobs of a sweep");
   bad.refused({"device=cpu", "device.index=1"}, "device.index=1: expected 0 or null");
   bad.refused({"--set-file", "request.prompt", "nofile"},

@@ -148,20 +148,20 @@ std::optional<memory::MemoryLimit> limit_of(const std::optional<config::Amount>&
   return memory::MemoryLimit{.bytes = given->bytes, .share = given->share};
 }
 
-/// The device by name and index, as cuda:1. Of the CPU and the simulated device there is one.
+/// The device by name and index, as cuda:1, which plans take whether it is here or not. Of the CPU
+/// and the simulated device there is one.
 std::string device_name(const DeviceSettings& settings) {
-  const bool accelerator =
-      settings.name == "cuda" || (settings.name == "auto" && device::has_accelerator());
-  if (!settings.index) return settings.name;
-  if (accelerator)
-    return c10::DeviceTypeName(device::resolve(settings.name).type(), true) + ":" +
-           std::to_string(*settings.index);
-  const bool of_profile = settings.name == "auto" && settings.profile && settings.profile->device;
+  const std::string& name = settings.name;
+  if (!settings.index) return name;
+  const std::string index = std::to_string(*settings.index);
+  if (name == "cuda") return name + ":" + index;
+  if (name == "auto" && device::has_accelerator())
+    return c10::DeviceTypeName(device::resolve(name).type(), true) + ":" + index;
+  const bool of_profile = name == "auto" && settings.profile && settings.profile->device;
   if (*settings.index > 0 && !of_profile)
-    throw InputError("device.index=" + std::to_string(*settings.index) +
-                     ": expected 0 or null, as there is one " +
-                     (settings.name == "sim" ? "simulated device" : "CPU"));
-  return settings.name;
+    throw InputError("device.index=" + index + ": expected 0 or null, as there is one " +
+                     (name == "sim" ? "simulated device" : "CPU"));
+  return name;
 }
 
 memory::ComponentStates states_of(const ComponentMemorySettings& settings) {

@@ -56,7 +56,7 @@ class Sweep {
     refuse_python(plan_.master);
     resume_ = text_at(plan_.master, "sweep.resume") == "True";
     named_folder_ = names_folder(plan_.master, "hydra.sweep.dir");
-    folder_ = fs::absolute(text_at(plan_.master, "sweep.dir")).lexically_normal();
+    folder_ = fs::absolute(folder_of(plan_.master, "sweep.dir")).lexically_normal();
     read_launcher();
     if (resume_ && !named_folder_)
       throw InputError(
