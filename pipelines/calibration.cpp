@@ -78,9 +78,8 @@ Measured measure_convolutions(c10::Device device, double seconds) {
   const auto options = at::TensorOptions().device(device);
   const at::Tensor input = at::ones({1, kChannels, kSide, kSide}, options),
                    weight = at::ones({kChannels, kChannels, 3, 3}, options);
-  const Best best = best_of(device, seconds, [&] {
-    at::conv2d(input, weight, {}, {1, 1}, {1, 1});
-  });
+  const Best best =
+      best_of(device, seconds, [&] { at::conv2d(input, weight, {}, {1, 1}, {1, 1}); });
   const double flops = 2.0 * 9 * double(kChannels * kChannels) * double(kSide * kSide);
   return {flops / best.seconds,
           fmt::format("convolutions of {0}x{0}, {1} channels, the best of {2}", kSide, kChannels,
@@ -134,6 +133,13 @@ std::string figure(const std::string& key, const std::optional<Measured>& measur
   return fmt::format("{}: {:.3e}  # {}\n", key, measured->rate, measured->how);
 }
 
+std::string bandwidth(const std::string& key, const Measured& measured) {
+  // Three digits at least, also of a slow drive.
+  const bool slow = measured.rate < 1e9;
+  return fmt::format("{}: {:.3f}{}  # {}\n", key, measured.rate / (slow ? 1e6 : 1e9),
+                     slow ? "MB" : "GB", measured.how);
+}
+
 }  // namespace
 
 Calibration calibrate(const CalibrationOptions& options) {
@@ -164,8 +170,8 @@ std::string to_yaml(const Calibration& found) {
                      found.device, found.memory_bytes) +
          figure("  bfloat16", found.bfloat16) + figure("  float16", found.float16) +
          figure("  float8", {}) + figure("  tfloat32", found.tfloat32) +
-         figure("  float32", found.float32) + figure("link_bandwidth", found.link) +
-         figure("disk_bandwidth", found.disk) + figure("memory_bandwidth", found.memory);
+         figure("  float32", found.float32) + bandwidth("link_bandwidth", found.link) +
+         bandwidth("disk_bandwidth", found.disk) + bandwidth("memory_bandwidth", found.memory);
 }
 
 }  // namespace chitu::pipelines

@@ -166,7 +166,7 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
       if (exit_code(error) != exit_codes::kOutOfMemory || impl_->chooses()) throw;
       const std::string advice = impl_->what_would_fit(request);
       if (advice.empty()) throw;
-      throw OutOfMemoryError(explain(error) + "\n" + advice);
+      throw OutOfMemoryError(explain(error) + "; " + advice);
     }
   }();
   if (context.dump) io::write_safetensors(options.dump_tensors, dump.tensors());

@@ -22,21 +22,47 @@ constexpr std::array<std::pair<std::string_view, double>, 10> kUnits{{{"", kGi},
                                                                       {"GB", 1e9},
                                                                       {"TB", 1e12}}};
 constexpr double kMost = 9e18;
+constexpr double kMostWithoutUnit = 1024;
+
+struct Amount {
+  double number = 0;
+  std::string_view unit;
+
+  bool lacks_unit() const { return unit.empty() && number > kMostWithoutUnit; }
+};
+
+/// A number of 0 or more and what stands behind it.
+std::optional<Amount> split(std::string_view text) {
+  Amount amount;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] =
+      std::from_chars(text.data(), end, amount.number, std::chars_format::fixed);
+  if (error != std::errc() || amount.number < 0) return std::nullopt;
+  amount.unit = std::string_view(rest, static_cast<std::size_t>(end - rest));
+  while (amount.unit.starts_with(' ')) amount.unit.remove_prefix(1);
+  return amount;
+}
 
 }  // namespace
 
 std::optional<std::int64_t> parse_bytes(std::string_view text) {
-  double number = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-  if (error != std::errc() || number < 0) return std::nullopt;
-  std::string_view unit(rest, static_cast<std::size_t>(end - rest));
-  while (unit.starts_with(' ')) unit.remove_prefix(1);
+  const auto amount = split(text);
+  if (!amount || amount->lacks_unit()) return std::nullopt;
   for (const auto& [name, bytes] : kUnits) {
-    const double all = number * bytes;
-    if (unit == name && all < kMost) return static_cast<std::int64_t>(std::llround(all));
+    const double all = amount->number * bytes;
+    if (amount->unit == name && all < kMost) return static_cast<std::int64_t>(std::llround(all));
   }
   return std::nullopt;
+}
+
+bool lacks_unit(std::string_view text) {
+  const auto amount = split(text);
+  return amount && amount->lacks_unit();
+}
+
+std::optional<std::int64_t> parse_bytes_per_second(std::string_view text) {
+  if (text.ends_with("B/s")) text.remove_suffix(2);
+  return parse_bytes(text);
 }
 
 std::string format_bytes(std::int64_t bytes) {

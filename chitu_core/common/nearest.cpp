@@ -2,16 +2,32 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
+
+#include "chitu_core/common/utf8.h"
 
 namespace chitu {
 namespace {
 
-/// Optimal string alignment distance, case ignored: a wrong case alone costs nothing.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  const auto same = [](char x, char y) {
+using Characters = std::vector<std::string_view>;
+
+Characters characters_of(std::string_view text) {
+  Characters characters;
+  for (std::size_t at = 0; at < text.size(); at += characters.back().size())
+    characters.push_back(text.substr(at, std::max<std::size_t>(1, character_size(text, at))));
+  return characters;
+}
+
+/// Case ignored: a wrong case alone costs nothing.
+bool same(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
     return std::tolower(static_cast<unsigned char>(x)) ==
            std::tolower(static_cast<unsigned char>(y));
-  };
+  });
+}
+
+/// Optimal string alignment distance.
+std::size_t edit_distance(const Characters& a, const Characters& b) {
   std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -28,18 +44,45 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return above[b.size()];
 }
 
+bool joins_words(char c) { return std::string_view("._-/@").find(c) != std::string_view::npos; }
+
+/// Whether `name` is one of the words of `candidate`, or several in a row: frames of num_frames.
+bool is_word_of(std::string_view name, std::string_view candidate) {
+  const std::size_t at = candidate.find(name);
+  if (name.size() < 3 || at == std::string_view::npos) return false;
+  const std::size_t end = at + name.size();
+  return (at == 0 || joins_words(candidate[at - 1])) &&
+         (end == candidate.size() || joins_words(candidate[end]));
+}
+
+/// Takes away the part of a path that two names share, so that it does not make them look alike.
+void drop_common_path(std::string_view& a, std::string_view& b) {
+  const auto [end, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  const std::size_t shared =
+      a.substr(0, static_cast<std::size_t>(end - a.begin())).find_last_of("./");
+  if (shared == std::string_view::npos) return;
+  a.remove_prefix(shared + 1);
+  b.remove_prefix(shared + 1);
+}
+
+/// The edit distance where it is that of a slip of the hand: one edit, or as many as a third of
+/// the longer name's characters, and never all of the shorter one's.
+std::optional<std::size_t> slip(std::string_view name, std::string_view candidate) {
+  drop_common_path(name, candidate);
+  const Characters a = characters_of(name), b = characters_of(candidate);
+  const std::size_t distance = edit_distance(a, b);
+  const std::size_t allowed = std::max<std::size_t>(1, std::max(a.size(), b.size()) / 3);
+  const bool close = distance <= allowed && distance < std::min(a.size(), b.size());
+  return close || is_word_of(name, candidate) ? std::optional(distance) : std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::string> nearest(std::string_view name, const std::vector<std::string>& candidates,
                                  std::size_t most) {
   std::vector<std::pair<std::size_t, std::string>> near;
-  for (const std::string& candidate : candidates) {
-    const std::size_t distance = edit_distance(name, candidate);
-    const std::size_t allowed =
-        std::max<std::size_t>(2, std::max(name.size(), candidate.size()) / 3);
-    const bool contained = name.size() > 2 && candidate.find(name) != std::string::npos;
-    if (distance <= allowed || contained) near.emplace_back(distance, candidate);
-  }
+  for (const std::string& candidate : candidates)
+    if (const auto distance = slip(name, candidate)) near.emplace_back(*distance, candidate);
   std::stable_sort(near.begin(), near.end(),
                    [](const auto& x, const auto& y) { return x.first < y.first; });
   std::vector<std::string> names;

@@ -6,8 +6,12 @@
 
 namespace chitu {
 
-/// The candidates closest to `name` by edit distance (insert, delete, replace, swap of neighbours),
-/// nearest first, at most `most`; empty when none is near enough to be a slip of the hand.
+/// The candidates that `name` may be a slip of the hand for, nearest first, at most `most`.
+///
+/// Near is: one edit (insert, delete, replace, swap of neighbours), or as many as a third of the
+/// longer name's characters, but never all of the shorter one's; or `name` is a word of the
+/// candidate, as frames is of num_frames. Case does not count, nor the part of a dotted path that
+/// both share.
 std::vector<std::string> nearest(std::string_view name, const std::vector<std::string>& candidates,
                                  std::size_t most = 3);
 

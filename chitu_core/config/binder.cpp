@@ -4,6 +4,7 @@
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/config/evaluate.h"
 #include "chitu_core/config/text.h"
 #include "chitu_core/config/yaml_writer.h"
@@ -11,10 +12,30 @@
 namespace chitu::config {
 namespace {
 
+constexpr const char* kSize = "size";
+constexpr const char* kRate = "size a second";
+constexpr const char* kAmount = "size or share";
+
+/// A number or text as it is written; "" for other values, which is no amount.
+std::string amount_text(const Node& node) {
+  const bool scalar = node.is_string() || node.kind() == Kind::integer || node.kind() == Kind::real;
+  return scalar ? python_text(node) : "";
+}
+
+/// "80%" as 0.8; empty when it is none above 0 up to 100%.
+std::optional<double> share_of(std::string_view text) {
+  if (!text.ends_with('%')) return std::nullopt;
+  const auto percent = read_real(text.substr(0, text.size() - 1));
+  return percent && *percent > 0 && *percent <= 100 ? std::optional(*percent / 100) : std::nullopt;
+}
+
 std::string with_article(std::string_view type) {
   if (type.starts_with("a ") || type.starts_with("an ")) return std::string(type);
   if (type == "integer") return "an integer";
-  if (type == "size") return "a size such as 8GiB or 512MiB";
+  if (type == kSize) return "a size such as 8GiB or 512MiB";
+  if (type == kRate) return "a size a second above 0, such as 12GiB or 500MB";
+  if (type == kAmount)
+    return "an amount of memory such as 6, 6GiB, 512MiB, or a share of what there is such as 80%";
   return "a " + std::string(type);
 }
 
@@ -109,7 +130,7 @@ void Binder::read_scalar(const View& view, bool& value, const Rule& rule) {
   if (node->kind() == Kind::boolean) {
     value = node->as_bool();
   } else if (node->kind() == Kind::integer) {
-    value = node->as_integer() != 0;
+    value = node->as_real() != 0;
   } else if (node->is_string() && bool_of(node->text())) {
     value = *bool_of(node->text());
   } else {
@@ -121,13 +142,23 @@ void Binder::read_scalar(const View& view, std::int64_t& value, const Rule& rule
   const Node* node = value_of(view, rule, "integer");
   if (!node) return;
   std::optional<std::int64_t> number;
-  if (node->kind() == Kind::integer) number = node->as_integer();
+  if (node->kind() == Kind::integer && node->is_signed()) number = node->as_integer();
   if (node->is_string()) number = read_integer(node->text());
   if (!number || !rule.holds(*number)) {
     refuse(view, *node, rule, "integer");
     return;
   }
   value = *number;
+}
+
+void Binder::read_scalar(const View& view, Seed& value, const Rule& rule) {
+  const Node* node = value_of(view, rule, "integer");
+  if (!node) return;
+  const auto number = node->is_string() ? read_whole_number(node->text()) : std::optional(*node);
+  if (number && number->kind() == Kind::integer)
+    value.bits = number->as_bits();
+  else
+    refuse(view, *node, rule, "an integer from -2^63 to 2^64 - 1");
 }
 
 void Binder::read_scalar(const View& view, double& value, const Rule& rule) {
@@ -151,6 +182,10 @@ void Binder::read_scalar(const View& view, std::string& value, const Rule& rule)
     return;
   }
   const std::string text = python_text(*node);
+  if (const auto bad = first_bad_byte(text)) {
+    add_error(view, "not valid UTF-8 at byte " + std::to_string(*bad + 1));
+    return;
+  }
   if (!rule.holds(std::string_view(text))) {
     refuse(view, *node, rule, "string");
     return;
@@ -169,15 +204,35 @@ bool Binder::read_switch(const View& view, const Rule& choices, std::string& tex
 }
 
 void Binder::read_scalar(const View& view, Bytes& value, const Rule& rule) {
-  const Node* node = value_of(view, rule, "size");
+  const Node* node = value_of(view, rule, kSize);
   if (!node) return;
-  const bool scalar =
-      node->is_string() || node->kind() == Kind::integer || node->kind() == Kind::real;
-  const auto bytes = scalar ? parse_bytes(python_text(*node)) : std::nullopt;
-  if (bytes)
+  const std::string text = amount_text(*node);
+  if (const auto bytes = parse_bytes(text))
     value.count = *bytes;
   else
-    refuse(view, *node, rule, "size");
+    refuse(view, *node, rule, lacks_unit(text) ? kUnitAdvice : kSize);
+}
+
+void Binder::read_scalar(const View& view, BytesPerSecond& value, const Rule& rule) {
+  const Node* node = value_of(view, rule, kRate);
+  if (!node) return;
+  const std::string text = amount_text(*node);
+  const auto bytes = parse_bytes_per_second(text);
+  if (bytes && *bytes > 0)
+    value.count = *bytes;
+  else
+    refuse(view, *node, rule, lacks_unit(text) ? kUnitAdvice : kRate);
+}
+
+void Binder::read_scalar(const View& view, Amount& value, const Rule& rule) {
+  const Node* node = value_of(view, rule, kAmount);
+  if (!node) return;
+  const std::string text = amount_text(*node);
+  const auto bytes = parse_bytes(text);
+  const auto share = share_of(text);
+  if (!share && bytes.value_or(0) == 0)
+    return refuse(view, *node, rule, lacks_unit(text) ? kUnitAdvice : kAmount);
+  value = {bytes.value_or(0), share.value_or(0)};
 }
 
 void Binder::add_field(FieldInfo info, std::string_view name, std::string_view help,
@@ -189,14 +244,25 @@ void Binder::add_field(FieldInfo info, std::string_view name, std::string_view h
   fields_.push_back(std::move(info));
 }
 
+/// The known keys that may be meant, else all of them; whole ones for an override, to be typed.
+std::string Binder::hint_for(const Entry& entry) const {
+  std::vector<std::string> keys = known_;
+  std::string wrong = entry.key.text;
+  if (entry.value.origin().kind == Origin::Kind::override_text) {
+    wrong = join_path(view_->key(), wrong);
+    for (std::string& key : keys) key = join_path(view_->key(), key);
+  }
+  const std::string near = did_you_mean(wrong, keys);
+  return near.empty() && !keys.empty() ? ", expected one of " + join(keys) : near;
+}
+
 void Binder::check_unknown_keys() {
   if (!view_ || allow_unknown_) return;
   const Node& node = view_->node();
   if (!node.is_map()) return;
   for (const Entry& entry : node.map()) {
     if (std::find(known_.begin(), known_.end(), entry.key.text) != known_.end()) continue;
-    std::string hint = did_you_mean(entry.key.text, known_);
-    if (hint.empty() && !known_.empty()) hint = ", expected one of " + join(known_);
+    const std::string hint = hint_for(entry);
     errors_.emplace_back(ConfigError(entry.origin.text ? entry.origin : entry.value.origin(),
                                      join_path(view_->key(), entry.key.text), "unknown key" + hint)
                              .what());
@@ -209,7 +275,8 @@ std::vector<std::string> Binder::finish() {
 }
 
 void throw_errors(const std::vector<std::string>& errors) {
-  if (!errors.empty()) throw ConfigError(join(errors, "\n"));
+  if (errors.size() == 1) throw ConfigError(errors.front());
+  if (!errors.empty()) throw ConfigErrors(errors);
 }
 
 }  // namespace chitu::config

@@ -32,10 +32,30 @@ concept Schema =
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && requires(T value) { config_names(value); };
 
-/// An amount of memory: "8GiB", "512 MiB"; a plain number counts GiB.
+/// An amount of memory: "8GiB", "512 MiB"; a plain number up to 1024 counts GiB.
 struct Bytes {
   std::int64_t count = 0;
   bool operator==(const Bytes&) const = default;
+};
+
+/// A bandwidth above 0, in the forms of Bytes, with or without "/s" behind the unit.
+struct BytesPerSecond {
+  std::int64_t count = 0;
+  bool operator==(const BytesPerSecond&) const = default;
+};
+
+/// An amount of memory above 0 in the forms of Bytes, or a share of what there is: "80%".
+struct Amount {
+  std::int64_t bytes = 0;  ///< 0 for a share
+  double share = 0;        ///< above 0 and up to 1; 0 for bytes
+  bool operator==(const Amount&) const = default;
+};
+
+/// Any integer of 64 bits, with sign or without, by its bits: what torch.Generator.manual_seed
+/// takes. -1 and 2^64 - 1 are one seed.
+struct Seed {
+  std::uint64_t bits = 0;
+  bool operator==(const Seed&) const = default;
 };
 
 /// One declared field, as `describe` lists it.
@@ -111,6 +131,9 @@ class Binder {
   void read_scalar(const View& view, double& value, const Rule& rule);
   void read_scalar(const View& view, std::string& value, const Rule& rule);
   void read_scalar(const View& view, Bytes& value, const Rule& rule);
+  void read_scalar(const View& view, BytesPerSecond& value, const Rule& rule);
+  void read_scalar(const View& view, Amount& value, const Rule& rule);
+  void read_scalar(const View& view, Seed& value, const Rule& rule);
 
   /// YAML reads a bare off or on as a boolean; where these are choices, they are meant as words.
   bool read_switch(const View& view, const Rule& choices, std::string& text);
@@ -123,6 +146,7 @@ class Binder {
   void take_errors(Binder& nested);
   void add_field(FieldInfo info, std::string_view name, std::string_view help, bool required);
   void check_unknown_keys();
+  std::string hint_for(const Entry& entry) const;
 
   std::optional<View> view_;
   std::vector<std::string> known_;

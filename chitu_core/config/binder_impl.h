@@ -97,7 +97,8 @@ void Binder::read_value(const View& view, T& value, const Rule& rule) {
     value = text;
   } else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, std::string> ||
                        std::is_same_v<T, double> || std::is_same_v<T, std::int64_t> ||
-                       std::is_same_v<T, Bytes>) {
+                       std::is_same_v<T, Bytes> || std::is_same_v<T, BytesPerSecond> ||
+                       std::is_same_v<T, Amount> || std::is_same_v<T, Seed>) {
     read_scalar(view, value, rule);
   } else if constexpr (std::is_floating_point_v<T>) {
     double wide = value;
@@ -215,6 +216,15 @@ FieldInfo Binder::info_of(const T& value, const Rule& rule) {
   } else if constexpr (std::is_same_v<T, Bytes>) {
     info.type = "size";
     info.default_value = std::to_string(value.count) + "B";
+  } else if constexpr (std::is_same_v<T, BytesPerSecond>) {
+    info.type = "size a second";
+    info.default_value = std::to_string(value.count) + "B";
+  } else if constexpr (std::is_same_v<T, Amount>) {
+    info.type = "size or share";
+    info.default_value = std::to_string(value.bytes) + "B";
+  } else if constexpr (std::is_same_v<T, Seed>) {
+    info.type = "integer";
+    info.default_value = yaml_default(Node(value.bits));
   } else if constexpr (std::is_floating_point_v<T>) {
     info.type = "number";
     info.default_value = yaml_default(Node(static_cast<double>(value)));

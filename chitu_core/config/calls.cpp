@@ -4,6 +4,7 @@
 #include <map>
 
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/config/loader.h"
 #include "chitu_core/config/resolvers.h"
 #include "chitu_core/config/text.h"
@@ -23,6 +24,14 @@ const std::string& text_argument(const Node& argument, std::string_view what) {
   if (!argument.is_string())
     throw ResolutionError(std::string(what) + " must be a string, got " + show(argument));
   return argument.text();
+}
+
+/// The value of an environment variable, which may hold any bytes.
+std::string utf8(const std::string& name, std::string value) {
+  const auto bad = first_bad_byte(value);
+  if (!bad) return value;
+  throw ResolutionError("the environment variable " + name + " is not valid UTF-8 at byte " +
+                        std::to_string(*bad + 1));
 }
 
 void replace_name(std::string& text, const std::string& name, const std::string& value) {
@@ -62,7 +71,8 @@ const Place* Calls::result(Node node) { return evaluator_.own(std::move(node), a
 const Place* Calls::env(const std::vector<Node>& arguments) {
   expect_arguments(arguments, 1, 2, "${oc.env:VARIABLE,default}");
   const std::string& name = text_argument(arguments[0], "the name of an environment variable");
-  if (const char* value = std::getenv(name.c_str())) return result(Node::literal(value));
+  if (const char* value = std::getenv(name.c_str()))
+    return result(Node::literal(utf8(name, value)));
   if (arguments.size() == 1)
     throw ResolutionError("the environment variable " + name + " is not set; ${oc.env:" + name +
                           ",default} gives it a default");

@@ -38,7 +38,7 @@ Node to_integer(const Node& value) {
       return Node(static_cast<std::int64_t>(whole));
     }
     case Kind::string:
-      if (const auto number = read_integer(value.text())) return Node(*number);
+      if (const auto number = read_whole_number(value.text())) return *number;
       break;
     default:
       break;
@@ -67,7 +67,7 @@ Node to_boolean(const Node& value) {
     case Kind::boolean:
       return value;
     case Kind::integer:
-      return Node(value.as_integer() != 0);
+      return Node(value.as_real() != 0);
     case Kind::real:
       return Node(value.as_real() != 0);
     case Kind::string:

@@ -38,9 +38,9 @@ void check_sweeps(const std::vector<Override>& overrides, bool multirun) {
       throw ConfigError(given.text + ": a sweep needs --multirun");
     const std::string value = given.text.substr(given.text.find('=') + 1);
     throw ConfigError("Ambiguous value for argument '" + given.text +
-                      "'\n1. To use it as a list, write " + given.key_element() + "=[" + value +
-                      "]\n2. To use it as a string, quote the value: " + given.key_element() +
-                      "='" + value + "'\n3. To sweep over it, add --multirun");
+                      "': to use it as a list, write " + given.key_element() + "=[" + value +
+                      "]; as a string, " + given.key_element() + "=" + quoted_text(value, '\'') +
+                      "; to sweep over it, add --multirun");
   }
 }
 
@@ -121,10 +121,10 @@ void merge_step(Node& root, const ConfigStep& step, bool primary) {
   try {
     merge(root, content, root);
   } catch (const ConfigError& error) {
-    throw ConfigError(std::string(error.what()) + "\nin '" + step.config_path + "'" +
+    throw ConfigError(std::string(error.what()) + " (in '" + step.config_path + "'" +
                       (step.parent.empty() || step.parent == "<root>"
-                           ? ""
-                           : ", included by '" + step.parent + "'"));
+                           ? ")"
+                           : ", included by '" + step.parent + "')"));
   }
 }
 
@@ -194,7 +194,8 @@ Composition compose(const ComposeRequest& request) {
 
   merge_all(composition, defaults, repository);
   note_surprises(composition);
-  for (const Override* given : choices.value_overrides()) apply_override(composition.root, *given);
+  for (const Override* given : choices.value_overrides())
+    apply_override(composition.root, *given, request.new_keys);
 
   for (const Override& given : overrides)
     (given.is_hydra() ? composition.hydra_overrides : composition.task_overrides)

@@ -31,6 +31,8 @@ struct ComposeRequest {
   std::vector<std::pair<std::string, std::string>> texts;
   /// Allows sweeps among the overrides (they are left out) and groups that are still `???`.
   bool multirun = false;
+  /// Whether keys that no config has are of use; if not, the error of one does not advise +key.
+  bool new_keys = true;
   /// `hydra.job.name` when the configuration does not say.
   std::string job_name = "chitu";
   /// `hydra.job.num` and `hydra.job.id` of one job of a sweep.

@@ -82,7 +82,7 @@ bool DefaultsTree::is_missing(const TreeNode& node) {
                       "a config of the defaults list cannot be ???: " + entry.config_path());
   const std::string key = entry.override_key();
   throw ConfigError(entry.origin, "you must specify '" + key + "', e.g. " + key +
-                                      "=<OPTION>\nAvailable options in '" + entry.group_path() +
+                                      "=<OPTION>; available options in '" + entry.group_path() +
                                       "': " + join(repository_.options(entry.group_path())));
 }
 
@@ -108,11 +108,11 @@ void DefaultsTree::not_found(const TreeNode& node) {
     if (!parent.empty()) message = "in '" + parent + "': ";
     message += "could not find '" + path + "'" + did_you_mean(name, options);
     if (!options.empty())
-      message += "\nAvailable options in '" + group + "': " + join(options);
+      message += "; available options in '" + group + "': " + join(options);
     else if (!group.empty())
-      message += "\nThere is no group '" + group + "'";
+      message += "; there is no group '" + group + "'";
   }
-  message += "\n" + repository_.describe_search_path();
+  message += "; " + repository_.describe_search_path();
   throw ConfigError(entry.origin, message);
 }
 
@@ -219,7 +219,6 @@ void DefaultsTree::add_child(TreeNode& node, DefaultsEntry entry, bool interpola
 }
 
 void DefaultsTree::add_options(TreeNode& node, const DefaultsEntry& entry, bool interpolated) {
-  if (choices_.take_deletion(entry)) return;
   for (auto option = entry.options.rbegin(); option != entry.options.rend(); ++option) {
     if (option->find("${") != std::string::npos)
       throw ConfigError(entry.origin, "in " + node.entry.config_path() +
@@ -252,7 +251,7 @@ void DefaultsTree::resolve_option(TreeNode& child) {
     for (const Entry& known_entry : root.map()) keys.push_back(known_entry.key.text);
     throw ConfigError(entry.origin,
                       "in " + child.parent->entry.config_path() + ": cannot resolve " + text +
-                          " of the defaults list: " + error.what() + "\nknown here: " + join(keys));
+                          " of the defaults list: " + error.what() + "; known here: " + join(keys));
   }
   if (entry.is_group())
     entry.option = resolved;

@@ -34,7 +34,8 @@ bool loosely_equal(const Node& a, const Node& b) {
 
 class Edit {
  public:
-  Edit(Node& root, const Override& given) : root_(root), given_(given) {}
+  Edit(Node& root, const Override& given, bool new_keys)
+      : root_(root), given_(given), new_keys_(new_keys) {}
 
   void run() {
     if (given_.key.empty()) fail("the key is missing");
@@ -71,7 +72,7 @@ class Edit {
       std::vector<std::string> keys;
       for (const Entry& entry : parent.map()) keys.push_back(join_path(known, entry.key.text));
       message += ", there is no key '" + join_path(known, parts_[part]) + "'" +
-                 did_you_mean(join_path(known, parts_[part]), keys);
+                 near_or_all(join_path(known, parts_[part]), keys);
     } else if (parent.is_list()) {
       const std::size_t size = parent.list().size();
       message +=
@@ -81,7 +82,13 @@ class Edit {
     } else {
       message += ", '" + known + "' is " + show(parent);
     }
-    fail(message + "\nTo append to your config use +" + given_.text);
+    fail(message + (new_keys_ ? "; to append to your config use +" + given_.text : ""));
+  }
+
+  /// The keys that may be meant; where a new one is of no use, else all that there are.
+  std::string near_or_all(const std::string& key, const std::vector<std::string>& keys) const {
+    const std::string near = did_you_mean(key, keys);
+    return !near.empty() || new_keys_ || keys.empty() ? near : ", expected one of " + join(keys);
   }
 
   static Node* child(Node& parent, const std::string& key) {
@@ -146,7 +153,7 @@ class Edit {
     const auto value = current();
     if (!value || value->is_null() || value->is_missing()) return;
     fail("could not append, there is a value at '" + given_.key + "' already: " + show(*value) +
-         "\nTo change it use " + given_.text.substr(1) + ", to add or change it use +" +
+         "; to change it use " + given_.text.substr(1) + ", to add or change it use +" +
          given_.text);
   }
 
@@ -176,11 +183,14 @@ class Edit {
 
   Node& root_;
   const Override& given_;
+  bool new_keys_;
   std::vector<std::string> parts_;
 };
 
 }  // namespace
 
-void apply_override(Node& root, const Override& given) { Edit(root, given).run(); }
+void apply_override(Node& root, const Override& given, bool new_keys) {
+  Edit(root, given, new_keys).run();
+}
 
 }  // namespace chitu::config

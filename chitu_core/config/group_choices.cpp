@@ -142,7 +142,7 @@ void GroupChoices::fail_unused(const std::string& key, const Choice& choice) con
   }
   if (choice.external)
     throw ConfigError(choice.external->text + ": " + message +
-                      "\nTo append to the defaults list use +" + choice.external->text);
+                      "; to append to the defaults list use +" + choice.external->text);
   throw ConfigError(choice.origin, "in " + choice.config_path + ": " + message);
 }
 

@@ -85,7 +85,7 @@ bool convert_scalar(Node& node, const std::string& type) {
   if (type == "bool") {
     if (node.kind() == Kind::boolean) return true;
     if (node.kind() == Kind::integer) {
-      node = Node(node.as_integer() != 0).at_origin(origin);
+      node = Node(node.as_real() != 0).at_origin(origin);
       return true;
     }
     const std::string text = node.is_string() ? lower(node.text()) : "";

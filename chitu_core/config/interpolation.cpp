@@ -66,7 +66,8 @@ class Parser {
   }
 
   [[noreturn]] void fail(const std::string& problem) const {
-    throw ConfigError("bad interpolation: " + problem + "\n" + with_caret(text_, at_));
+    throw ConfigError("bad interpolation " + excerpt(text_, at_) + ": " + problem +
+                      at_column(text_, at_));
   }
 
   /// Text up to the end, or up to the closing `quote`, which is left in place.
@@ -266,13 +267,14 @@ class Parser {
     }
   }
 
+  static Key made_key(const Node& node) {
+    if (node.is_null()) return {"null", Kind::null};
+    if (node.kind() == Kind::boolean) return {node.as_bool() ? "true" : "false", Kind::boolean};
+    return {python_text(node), node.kind()};
+  }
+
   void add_pair(Expression& map_expression, const Expression& key, Expression value) {
-    const Node& node = key.value;
-    if (node.is_null()) fail("a key must not be null");
-    const bool text = node.kind() == Kind::string;
-    const std::string name =
-        node.kind() == Kind::boolean ? (node.as_bool() ? "true" : "false") : python_text(node);
-    const Key made{name, text ? Kind::string : node.kind()};
+    const Key made = made_key(key.value);
     const auto old = std::find(map_expression.keys.begin(), map_expression.keys.end(), made);
     if (old != map_expression.keys.end()) {
       map_expression.arguments[static_cast<std::size_t>(old - map_expression.keys.begin())] =

@@ -20,7 +20,7 @@ class JsonWriter {
         text += node.as_bool() ? "true" : "false";
         break;
       case Kind::integer:
-        text += std::to_string(node.as_integer());
+        text += node.integer_text();
         break;
       case Kind::real:
         real(node.as_real());

@@ -1,9 +1,11 @@
 #include "chitu_core/config/node.h"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/text.h"
 
@@ -130,6 +132,12 @@ bool Map::erase(std::string_view key) {
 
 Node::Node(List items) : value_(std::move(items)), kind_(Kind::list) {}
 Node::Node(Map entries) : value_(std::move(entries)), kind_(Kind::map) {}
+Node::Node(std::uint64_t value) : kind_(Kind::integer) {
+  if (value <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    value_ = static_cast<std::int64_t>(value);
+  else
+    value_ = value;
+}
 Node::Node(std::string_view text) : value_(std::string(text)), kind_(Kind::string) {
   if (text == "???")
     kind_ = Kind::missing;
@@ -159,10 +167,20 @@ bool Node::as_bool() const {
 }
 std::int64_t Node::as_integer() const {
   if (kind_ != Kind::integer) wrong_kind("an integer");
+  if (!is_signed()) wrong_kind("at most 9223372036854775807");
   return std::get<std::int64_t>(value_);
 }
+std::uint64_t Node::as_bits() const {
+  if (kind_ != Kind::integer) wrong_kind("an integer");
+  return is_signed() ? static_cast<std::uint64_t>(std::get<std::int64_t>(value_))
+                     : std::get<std::uint64_t>(value_);
+}
+std::string Node::integer_text() const {
+  return is_signed() ? std::to_string(as_integer()) : std::to_string(as_bits());
+}
 double Node::as_real() const {
-  if (kind_ == Kind::integer) return static_cast<double>(std::get<std::int64_t>(value_));
+  if (kind_ == Kind::integer)
+    return is_signed() ? static_cast<double>(as_integer()) : static_cast<double>(as_bits());
   if (kind_ != Kind::real) wrong_kind("a number");
   return std::get<double>(value_);
 }
@@ -248,7 +266,7 @@ bool Node::operator==(const Node& other) const {
     case Kind::boolean:
       return as_bool() == other.as_bool();
     case Kind::integer:
-      return as_integer() == other.as_integer();
+      return is_signed() == other.is_signed() && as_bits() == other.as_bits();
     case Kind::real:
       return as_real() == other.as_real();
     default:
@@ -256,12 +274,17 @@ bool Node::operator==(const Node& other) const {
   }
 }
 
+bool integer_less(const Node& a, const Node& b) {
+  if (a.is_signed() && b.is_signed()) return a.as_integer() < b.as_integer();
+  return a.is_signed() != b.is_signed() ? a.is_signed() : a.as_bits() < b.as_bits();
+}
+
 Node key_value(const Key& key) {
   switch (key.kind) {
     case Kind::boolean:
       return Node(key.text == "true");
     case Kind::integer:
-      return Node(read_integer(key.text).value_or(0));
+      return read_whole_number(key.text).value_or(Node(0));
     case Kind::real:
       return Node(read_real(key.text).value_or(0));
     default:
@@ -336,9 +359,7 @@ std::string show(const Node& node) {
     case Kind::string:
     case Kind::interpolation: {
       constexpr std::size_t kMost = 80;
-      std::string text = node.text();
-      if (text.size() > kMost) text = text.substr(0, kMost) + "...";
-      return "\"" + text + "\"";
+      return "\"" + shortened(node.text(), kMost) + "\"";
     }
     case Kind::boolean:
       return node.as_bool() ? "true" : "false";

@@ -88,6 +88,8 @@ class Node {
   Node() = default;  ///< null
   explicit Node(bool value) : value_(value), kind_(Kind::boolean) {}
   explicit Node(std::int64_t value) : value_(value), kind_(Kind::integer) {}
+  /// An integer too: up to 2^64 - 1, as seeds may be.
+  explicit Node(std::uint64_t value);
   explicit Node(int value) : Node(std::int64_t{value}) {}
   explicit Node(double value) : value_(value), kind_(Kind::real) {}
   explicit Node(List items);
@@ -108,10 +110,16 @@ class Node {
   bool is_map() const { return kind_ == Kind::map; }
   bool is_container() const { return is_list() || is_map(); }
 
+  /// Whether an integer fits std::int64_t; those from 2^63 to 2^64 - 1 do not.
+  bool is_signed() const { return std::holds_alternative<std::int64_t>(value_); }
+
   /// Each throws ConfigError with the place when the node is of another kind; as_real takes
-  /// integers too.
+  /// integers too, as_integer only those that fit.
   bool as_bool() const;
   std::int64_t as_integer() const;
+  /// The 64 bits of an integer: one below 0 counts down from 2^64.
+  std::uint64_t as_bits() const;
+  std::string integer_text() const;
   double as_real() const;
   const std::string& as_string() const;
   const List& list() const;
@@ -146,7 +154,8 @@ class Node {
  private:
   [[noreturn]] void wrong_kind(std::string_view wanted) const;
 
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, List, Map> value_;
+  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, List, Map>
+      value_;
   Origin origin_;
   Kind kind_ = Kind::null;
   char quote_ = 0;
@@ -158,6 +167,9 @@ struct Entry {
   Node value;
   Origin origin;  ///< where the key was written
 };
+
+/// Whether one integer lies below another.
+bool integer_less(const Node& a, const Node& b);
 
 /// The value a key stands for: the string, number or boolean.
 Node key_value(const Key& key);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/limits.h"
 #include "chitu_core/config/ranges.h"
@@ -12,26 +13,6 @@
 
 namespace chitu::config {
 namespace {
-
-std::string quoted(std::string_view text, char quote) {
-  std::string result(1, quote);
-  std::size_t backslashes = 0;
-  for (const char c : text) {
-    if (c == '\\') {
-      ++backslashes;
-      result += c;
-      continue;
-    }
-    if (c == quote) {
-      // Backslashes before a quote count double, and the quote takes one of its own.
-      result.append(backslashes + 1, '\\');
-    }
-    backslashes = 0;
-    result += c;
-  }
-  result.append(backslashes, '\\');
-  return result + quote;
-}
 
 std::string escaped(std::string_view text) {
   std::string result;
@@ -127,6 +108,26 @@ bool matches(const std::string& name, const std::vector<std::string>& patterns) 
 
 }  // namespace
 
+std::string quoted_text(std::string_view text, char quote) {
+  std::string result(1, quote);
+  std::size_t backslashes = 0;
+  for (const char c : text) {
+    if (c == '\\') {
+      ++backslashes;
+      result += c;
+      continue;
+    }
+    if (c == quote) {
+      // Backslashes before a quote count double, and the quote takes one of its own.
+      result.append(backslashes + 1, '\\');
+    }
+    backslashes = 0;
+    result += c;
+  }
+  result.append(backslashes, '\\');
+  return result + quote;
+}
+
 bool Override::is_hydra() const { return key.starts_with("hydra.") || key.starts_with("hydra/"); }
 
 std::string Override::key_with_package() const { return package ? key + "@" + *package : key; }
@@ -143,10 +144,12 @@ Node Override::config_value() const {
 
 Override text_override(std::string_view key, std::string_view text) {
   Override made = parse_override(std::string(key) + "=");
+  if (const auto bad = first_bad_byte(text))
+    throw ConfigError(made.key_element() + ": not valid UTF-8 at byte " + std::to_string(*bad + 1));
   made.value = Node::literal(std::string(text));
   made.value.set_quote('\'');
   made.value_type = ValueType::element;
-  made.text = made.key_element() + "=" + quoted(text, '\'');
+  made.text = made.key_element() + "=" + quoted_text(text, '\'');
   made.origin.text = std::make_shared<const std::string>(made.text);
   return made;
 }
@@ -171,7 +174,7 @@ std::string override_text(const Node& value) {
     case Kind::string:
     case Kind::missing:
     case Kind::interpolation:
-      return value.quote() ? quoted(value.text(), value.quote()) : escaped(value.text());
+      return value.quote() ? quoted_text(value.text(), value.quote()) : escaped(value.text());
     default:
       return python_text(value);
   }

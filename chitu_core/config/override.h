@@ -61,7 +61,11 @@ struct Override {
 /// caret under the character at fault, and what to type instead.
 Override parse_override(std::string_view text);
 
-/// An override that sets `key` to a text as it is (`--set-str KEY TEXT`).
+/// The text between quotes, as the grammar reads it back: \ before a quote, and doubled there.
+std::string quoted_text(std::string_view text, char quote);
+
+/// An override that sets `key` to a text as it is (`--set-str KEY TEXT`). Throws ConfigError when
+/// the text is not UTF-8.
 Override text_override(std::string_view key, std::string_view text);
 
 /// A value as it is written in an override: quotes kept, other strings escaped, numbers and

@@ -217,8 +217,7 @@ bool less(const Node& a, const Node& b) {
   const auto value = [](const Node& node) {
     return node.kind() == Kind::boolean ? (node.as_bool() ? 1.0 : 0.0) : node.as_real();
   };
-  if (a.kind() == Kind::integer && b.kind() == Kind::integer)
-    return a.as_integer() < b.as_integer();
+  if (a.kind() == Kind::integer && b.kind() == Kind::integer) return integer_less(a, b);
   if (numeric(a) && numeric(b)) return value(a) < value(b);
   if (a.is_string() && b.is_string()) return a.text() < b.text();
   if (a.is_list() && b.is_list())

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/limits.h"
 #include "chitu_core/config/override.h"
@@ -9,6 +10,8 @@
 
 namespace chitu::config {
 namespace {
+
+constexpr std::size_t kMostInAdvice = 200;  // bytes of an override that is shown a second time
 
 bool is_key_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$';
@@ -77,26 +80,23 @@ class OverrideParser {
 
   [[noreturn]] void fail_at(std::size_t at, const std::string& problem,
                             const std::string& advice = "") const {
-    std::string message = std::string(text_) + ": " + problem + "\n" + with_caret(text_, at);
-    if (!advice.empty()) message += "\n" + advice;
-    throw ConfigError(message);
+    throw ConfigError(excerpt(text_, at) + ": " + problem + at_column(text_, at) +
+                      (advice.empty() ? "" : "; " + advice));
   }
   [[noreturn]] void fail(const std::string& problem, const std::string& advice = "") const {
     fail_at(at_, problem, advice);
   }
 
-  std::string found() const { return done() ? "the end" : "'" + std::string(1, peek()) + "'"; }
+  std::string found() const {
+    return done() ? "the end"
+                  : "'" + std::string(text_.substr(at_, character_size(text_, at_))) + "'";
+  }
 
   /// "write key='value'", the form that takes any text.
   std::string quote_advice() const {
-    if (value_at_ == 0) return "";
-    std::string quoted = "'";
-    for (const char c : text_.substr(value_at_)) {
-      if (c == '\'') quoted += '\\';
-      quoted += c;
-    }
+    if (value_at_ == 0 || text_.size() > kMostInAdvice) return "";
     return "to give the text as it is, quote it: " + std::string(text_.substr(0, value_at_)) +
-           quoted + "'";
+           quoted_text(text_.substr(value_at_), '\'');
   }
   [[noreturn]] void fail_in_value(const std::string& expected) const {
     fail("expected " + expected + ", got " + found(), quote_advice());
@@ -395,7 +395,9 @@ class OverrideParser {
 
 Override parse_override(std::string_view text) {
   if (text.size() > kMaxTextBytes) throw ConfigError("an override is longer than 16 MiB");
-  if (!is_utf8(text)) throw ConfigError("an override is not UTF-8: " + with_caret(text, 0));
+  if (const auto bad = first_bad_byte(text))
+    throw ConfigError(excerpt(text, *bad) + ": not valid UTF-8 at byte " +
+                      std::to_string(*bad + 1));
   return OverrideParser(text).parse();
 }
 

@@ -14,12 +14,19 @@ namespace {
   throw ConfigError("the range has more than " + std::to_string(kMaxJobs) + " values");
 }
 
-List integers(std::int64_t start, std::int64_t stop, std::int64_t step) {
+/// Holds every integer of a Node, and the sum of two.
+__extension__ using Wide = __int128;
+
+Wide wide(const Node& node) {
+  return node.is_signed() ? Wide{node.as_integer()} : Wide{node.as_bits()};
+}
+
+List integers(Wide start, Wide stop, Wide step) {
   List values;
-  for (std::int64_t value = start; step > 0 ? value < stop : value > stop;) {
+  for (Wide value = start; step > 0 ? value < stop : value > stop; value += step) {
     if (values.size() >= kMaxJobs) too_many();
-    values.emplace_back(value);
-    if (__builtin_add_overflow(value, step, &value)) break;
+    values.push_back(value < 0 ? Node(static_cast<std::int64_t>(value))
+                               : Node(static_cast<std::uint64_t>(value)));
   }
   return values;
 }
@@ -45,7 +52,7 @@ List range_values(const Node& start, const Node& stop, const Node& step) {
   if (step.as_real() == 0) throw ConfigError("the step of a range must not be 0");
   const bool whole =
       start.kind() == Kind::integer && stop.kind() == Kind::integer && step.kind() == Kind::integer;
-  if (whole) return integers(start.as_integer(), stop.as_integer(), step.as_integer());
+  if (whole) return integers(wide(start), wide(stop), wide(step));
   for (const Node* number : {&start, &stop, &step})
     if (!std::isfinite(number->as_real()))
       throw ConfigError("a range needs finite numbers, got " + show(*number));

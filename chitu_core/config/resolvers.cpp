@@ -1,5 +1,8 @@
 #include "chitu_core/config/resolvers.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <ctime>
 #include <map>
 #include <mutex>
@@ -23,16 +26,44 @@ struct Table {
   std::map<std::string, Registered> entries;
 };
 
+std::timespec time_now() {
+  std::timespec time{};
+  std::timespec_get(&time, TIME_UTC);
+  return time;
+}
+
+/// The format with the codes that Python's datetime fills in itself: %f are microseconds, and %z,
+/// %Z and %:z are empty, as its time of now knows no zone.
+std::string with_python_codes(std::string_view format, const std::timespec& time) {
+  std::string result;
+  while (!format.empty()) {
+    std::size_t size = 1;
+    if (format.starts_with("%f")) {
+      result += fmt::format("{:06}", time.tv_nsec / 1000);
+      size = 2;
+    } else if (format.starts_with("%z") || format.starts_with("%Z")) {
+      size = 2;
+    } else if (format.starts_with("%:z")) {
+      size = 3;
+    } else {
+      size = format.starts_with('%') ? std::min<std::size_t>(2, format.size()) : 1;
+      result += format.substr(0, size);
+    }
+    format.remove_prefix(size);
+  }
+  return result;
+}
+
 /// `${now:%Y-%m-%d}`: strftime of the moment it was first asked for, the same all through a run.
 Node now(const ResolverCall& call) {
   if (call.arguments.size() != 1 || !call.arguments[0].is_string())
     throw ConfigError("now expects one format, as in ${now:%Y-%m-%d}");
-  static const std::time_t start = std::time(nullptr);
+  static const std::timespec start = time_now();
   std::tm parts{};
-  localtime_r(&start, &parts);
-  const std::string& format = call.arguments[0].text();
+  localtime_r(&start.tv_sec, &parts);
+  const std::string format = with_python_codes(call.arguments[0].text(), start);
   if (format.empty()) return Node::literal("");
-  std::string text(format.size() * 8 + 64, '\0');
+  std::string text(format.size() * 32 + 64, '\0');  // %c takes the most of a code
   text.resize(std::strftime(text.data(), text.size(), format.c_str(), &parts));
   return Node::literal(text);
 }

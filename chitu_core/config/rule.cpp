@@ -21,6 +21,7 @@ std::string number_text(double number) {
 bool Rule::empty() const { return !least && !most && !multiple && choices.empty(); }
 
 bool Rule::holds(double number) const {
+  if (described_only) return true;
   if (std::isnan(number)) return !least && !most && !multiple;
   if (least && (number < *least || (above_least && number == *least))) return false;
   if (most && (number > *most || (below_most && number == *most))) return false;
@@ -28,6 +29,7 @@ bool Rule::holds(double number) const {
 }
 
 bool Rule::holds(std::int64_t number) const {
+  if (described_only) return true;
   if (multiple && number % *multiple != 0) return false;
   Rule range = *this;
   range.multiple.reset();
@@ -37,7 +39,8 @@ bool Rule::holds(std::int64_t number) const {
 }
 
 bool Rule::holds(std::string_view text) const {
-  return choices.empty() || std::find(choices.begin(), choices.end(), text) != choices.end();
+  return described_only || choices.empty() ||
+         std::find(choices.begin(), choices.end(), text) != choices.end();
 }
 
 std::string Rule::expected() const {
@@ -87,6 +90,11 @@ Rule multiple_of(std::int64_t factor) {
 Rule one_of(std::vector<std::string> choices) {
   Rule rule;
   rule.choices = std::move(choices);
+  return rule;
+}
+
+Rule described(Rule rule) {
+  rule.described_only = true;
   return rule;
 }
 

@@ -16,6 +16,7 @@ struct Rule {
   bool below_most = false;   ///< `most` itself is out
   std::optional<std::int64_t> multiple;
   std::vector<std::string> choices;
+  bool described_only = false;  ///< everything holds; what is expected is for the reader
 
   bool empty() const;
   bool holds(double number) const;
@@ -33,6 +34,9 @@ Rule more_than(double least);
 Rule less_than(double most);
 Rule multiple_of(std::int64_t factor);
 Rule one_of(std::vector<std::string> choices);
+
+/// A rule for documentation and editors, which something that knows more checks.
+Rule described(Rule rule);
 
 Rule operator&&(Rule a, const Rule& b);
 

@@ -47,6 +47,12 @@ class Walker {
       }
     }
   }
+  /// A digit, then digits and underscores in any order.
+  bool digits_and_underscores() {
+    if (!one_of(kDigits)) return false;
+    many("0123456789_");
+    return true;
+  }
   /// `:` and 0 to 59, once or more.
   bool sixties() {
     bool any = false;
@@ -103,7 +109,8 @@ bool is_integer(std::string_view text) {
          });
 }
 
-// The alternatives of float, with OmegaConf's patches.
+// The alternatives of float: PyYAML's, which take any underscores, and OmegaConf's, which also take
+// an exponent without a sign or a point.
 bool is_real(std::string_view text) {
   const auto walk_all = [&](auto rest) {
     Walker walk(text);
@@ -115,17 +122,23 @@ bool is_real(std::string_view text) {
            w.many("0123456789_");
            return w.done() || w.exponent(false);
          }) ||
+         walk_all([](Walker& w) {  // 4_.6  1__0.5e+3
+           w.one_of("+-");
+           if (!w.digits_and_underscores() || !w.one('.')) return false;
+           w.many("0123456789_");
+           return w.done() || w.exponent(true);
+         }) ||
          walk_all([](Walker& w) {  // 1e3
            w.one_of("+-");
            return w.digits_with_underscores() && w.exponent(false);
          }) ||
          walk_all([](Walker& w) {  // .5  .5e+3
-           if (!w.one('.') || !w.digits_with_underscores()) return false;
+           if (!w.one('.') || !w.digits_and_underscores()) return false;
            return w.done() || w.exponent(true);
          }) ||
          walk_all([](Walker& w) {  // 1:30.5
            w.one_of("+-");
-           if (!w.digits_with_underscores() || !w.sixties() || !w.one('.')) return false;
+           if (!w.digits_and_underscores() || !w.sixties() || !w.one('.')) return false;
            w.many("0123456789_");
            return true;
          }) ||
@@ -145,14 +158,8 @@ std::string without_underscores(std::string_view text) {
   return plain;
 }
 
-std::optional<std::int64_t> in_base(std::string_view digits, int base, bool negative) {
-  const std::string signed_digits = (negative ? "-" : "") + std::string(digits);
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(
-      signed_digits.data(), signed_digits.data() + signed_digits.size(), value, base);
-  if (error != std::errc() || end != signed_digits.data() + signed_digits.size())
-    return std::nullopt;
-  return value;
+std::optional<Node> in_base(std::string_view digits, int base, bool negative) {
+  return number_in_base((negative ? "-" : "") + std::string(digits), base);
 }
 
 bool take_sign(std::string& text) {
@@ -161,23 +168,23 @@ bool take_sign(std::string& text) {
   return negative;
 }
 
-std::optional<std::int64_t> sexagesimal_integer(std::string_view text, bool negative) {
+std::optional<Node> sexagesimal_integer(std::string_view text, bool negative) {
   std::int64_t value = 0;
   while (true) {
     const std::size_t colon = text.find(':');
-    const auto part = in_base(text.substr(0, colon), 10, false);
+    const auto part = read_integer(text.substr(0, colon));
     if (!part || __builtin_mul_overflow(value, std::int64_t{60}, &value) ||
         __builtin_add_overflow(value, *part, &value))
       return std::nullopt;
-    if (colon == std::string_view::npos) return negative ? -value : value;
+    if (colon == std::string_view::npos) return Node(negative ? -value : value);
     text.remove_prefix(colon + 1);
   }
 }
 
-std::optional<std::int64_t> integer_value(std::string_view written) {
+std::optional<Node> integer_value(std::string_view written) {
   std::string text = without_underscores(written);
   const bool negative = take_sign(text);
-  if (text == "0") return 0;
+  if (text == "0") return Node(0);
   if (text.starts_with("0b")) return in_base(std::string_view(text).substr(2), 2, negative);
   if (text.starts_with("0x")) return in_base(std::string_view(text).substr(2), 16, negative);
   if (text.starts_with('0')) return in_base(text, 8, negative);
@@ -242,9 +249,9 @@ Node read_plain_scalar(std::string_view text) {
     if (is_real(text)) {
       if (const auto value = real_value(text)) return Node(*value);
     } else if (is_integer(text)) {
-      if (const auto value = integer_value(text)) return Node(*value);
+      if (const auto value = integer_value(text)) return *value;
       throw ConfigError("the number " + std::string(text) +
-                        " does not fit 64 bits, quote it to keep it as text");
+                        " does not fit 64 bits; in quotes it is a text");
     }
   } else if (const auto flag = plain_bool(text)) {
     return Node(*flag);
@@ -256,7 +263,7 @@ Node read_tagged_scalar(std::string_view type, std::string_view text) {
   if (type == "str") return Node(text);
   if (type == "null") return Node();
   if (type == "int") {
-    if (const auto value = integer_value(text)) return Node(*value);
+    if (const auto value = integer_value(text)) return *value;
   } else if (type == "float") {
     if (const auto value = real_value(text)) return Node(*value);
   } else if (type == "bool") {

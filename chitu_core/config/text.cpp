@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "chitu_core/common/utf8.h"
+
 namespace chitu::config {
 namespace {
 
@@ -88,7 +90,7 @@ std::string python_text(const Node& node) {
     case Kind::boolean:
       return node.as_bool() ? "True" : "False";
     case Kind::integer:
-      return std::to_string(node.as_integer());
+      return node.integer_text();
     case Kind::real:
       return python_float(node.as_real());
     case Kind::list: {
@@ -110,7 +112,7 @@ std::string python_text(const Node& node) {
   }
 }
 
-std::optional<std::int64_t> read_integer(std::string_view text) {
+std::optional<Node> read_whole_number(std::string_view text) {
   const auto digits = without_underscores(trimmed(text));
   if (!digits || digits->empty()) return std::nullopt;
   std::string_view rest = *digits;
@@ -118,10 +120,22 @@ std::optional<std::int64_t> read_integer(std::string_view text) {
     rest.remove_prefix(1);
     if (rest.empty() || !is_digit(rest.front())) return std::nullopt;
   }
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-  if (error != std::errc() || end != rest.data() + rest.size()) return std::nullopt;
-  return value;
+  return number_in_base(rest, 10);
+}
+
+std::optional<std::int64_t> read_integer(std::string_view text) {
+  const auto number = read_whole_number(text);
+  return number && number->is_signed() ? std::optional(number->as_integer()) : std::nullopt;
+}
+
+std::optional<Node> number_in_base(std::string_view text, int base) {
+  const auto read = [&](auto value) -> std::optional<Node> {
+    const char* end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, value, base);
+    return error == std::errc() && rest == end ? std::optional(Node(value)) : std::nullopt;
+  };
+  if (auto number = read(std::int64_t{})) return number;
+  return read(std::uint64_t{});
 }
 
 std::optional<double> read_real(std::string_view text) {
@@ -160,33 +174,6 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    std::size_t more = 0;
-    if (lead < 0x80)
-      more = 0;
-    else if (lead >= 0xC2 && lead <= 0xDF)
-      more = 1;
-    else if (lead >= 0xE0 && lead <= 0xEF)
-      more = 2;
-    else if (lead >= 0xF0 && lead <= 0xF4)
-      more = 3;
-    else
-      return false;
-    if (i + more >= text.size() && more > 0) return false;
-    for (std::size_t k = 1; k <= more; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
-    if (more > 1) {
-      const auto second = static_cast<unsigned char>(text[i + 1]);
-      // Overlong forms, surrogates, and beyond U+10FFFF.
-      if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
-          (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F))
-        return false;
-    }
-    i += more + 1;
-  }
-  return true;
-}
+bool is_utf8(std::string_view text) { return !first_bad_byte(text); }
 
 }  // namespace chitu::config

@@ -17,8 +17,14 @@ std::string python_float(double value);
 std::string python_text(const Node& node);
 
 /// Text as Python's int(text) reads it: sign, digits, single underscores, outer spaces; empty when
-/// it is no integer or does not fit 64 bits.
+/// it is no integer or lies outside -2^63 to 2^64 - 1.
+std::optional<Node> read_whole_number(std::string_view text);
+
+/// As read_whole_number; empty also above 2^63 - 1.
 std::optional<std::int64_t> read_integer(std::string_view text);
+
+/// Digits in a base, with - before them at most, within the range of read_whole_number.
+std::optional<Node> number_in_base(std::string_view text, int base);
 
 /// Text as Python's float(text) reads it, inf and nan included; empty when it is none.
 std::optional<double> read_real(std::string_view text);

@@ -133,9 +133,9 @@ Node word_value(Word word, std::string_view text) {
     case Word::boolean:
       return Node(lower(text) == "true");
     case Word::integer:
-      if (const auto value = read_integer(text)) return Node(*value);
+      if (const auto value = read_whole_number(text)) return *value;
       throw ConfigError("the number " + std::string(text) +
-                        " does not fit 64 bits, quote it to keep it as text");
+                        " does not fit 64 bits; in quotes it is a text");
     case Word::real:
       return Node(read_real(text).value_or(0.0));
     case Word::escape:

@@ -3,95 +3,13 @@
 #include <charconv>
 #include <cmath>
 
-#include "chitu_core/config/scalars.h"
 #include "chitu_core/config/text.h"
+#include "chitu_core/config/yaml_style.h"
 
 namespace chitu::config {
 namespace {
 
 constexpr std::size_t kWidth = 80;
-
-/// Bytes of a character that YAML only takes escaped, beyond ASCII: a byte order mark, C1 controls,
-/// Unicode line breaks. 0 for others.
-std::size_t special_size(std::string_view text, std::size_t at) {
-  const std::string_view rest = text.substr(at);
-  if (rest.starts_with("\xEF\xBB\xBF") || rest.starts_with("\xE2\x80\xA8") ||
-      rest.starts_with("\xE2\x80\xA9"))
-    return 3;
-  const bool c1 =
-      rest.size() > 1 && rest[0] == '\xC2' && static_cast<unsigned char>(rest[1]) < 0xA0;
-  return c1 ? 2 : 0;
-}
-
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\n') || byte == 0x7F;
-}
-
-/// What a text allows: the checks PyYAML's emitter makes before it picks a style.
-struct Traits {
-  bool special = false;  ///< needs escapes: control characters
-  bool lines = false;
-  bool block_plain = true;
-  bool flow_plain = true;
-  bool single = true;
-};
-
-Traits traits_of(std::string_view text) {
-  Traits traits;
-  if (text.empty()) {
-    traits.block_plain = traits.flow_plain = false;
-    return traits;
-  }
-  bool block_indicators = text.starts_with("---") || text.starts_with("...");
-  bool flow_indicators = block_indicators;
-  bool space_break = false, break_space = false;
-  char before = ' ';
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const char after = i + 1 < text.size() ? text[i + 1] : ' ';
-    const bool blank_after = after == ' ' || after == '\t' || after == '\n';
-    if (i == 0) {
-      if (std::string_view("#,[]{}&*!|>'\"%@`").find(c) != std::string_view::npos)
-        block_indicators = flow_indicators = true;
-      if (c == '?' || c == ':') {
-        flow_indicators = true;
-        if (blank_after) block_indicators = true;
-      }
-      if (c == '-' && blank_after) block_indicators = flow_indicators = true;
-    } else {
-      if (std::string_view(",?[]{}").find(c) != std::string_view::npos) flow_indicators = true;
-      if (c == ':') {
-        flow_indicators = true;
-        if (blank_after) block_indicators = true;
-      }
-      if (c == '#' && (before == ' ' || before == '\n' || before == '\t'))
-        block_indicators = flow_indicators = true;
-    }
-    if (c == '\n') traits.lines = true;
-    if (is_control(c) || special_size(text, i) > 0) traits.special = true;
-    if (c == ' ' && after == '\n') space_break = true;
-    if (c == '\n' && after == ' ' && i + 1 < text.size()) break_space = true;
-    before = c;
-  }
-  const bool edges = text.front() == ' ' || text.front() == '\n' || text.front() == '\t' ||
-                     text.back() == ' ' || text.back() == '\n' || text.back() == '\t';
-  if (edges || traits.lines || traits.special || text.find('\t') != std::string_view::npos)
-    traits.block_plain = traits.flow_plain = false;
-  if (text.back() == ' ' && text.find('\n') != std::string_view::npos) traits.single = false;
-  if (space_break || traits.special) traits.single = false;
-  if (break_space) traits.single = false;
-  if (block_indicators) traits.block_plain = false;
-  if (flow_indicators) traits.flow_plain = false;
-  return traits;
-}
-
-/// Texts that OmegaConf quotes though YAML would read them as strings.
-bool omegaconf_quotes(std::string_view text) {
-  for (const char* word : {"y", "Y", "n", "N"})
-    if (text == word) return true;
-  return read_integer(text).has_value() || read_real(text).has_value();
-}
 
 class YamlWriter {
  public:
@@ -123,17 +41,17 @@ class YamlWriter {
       text += '{';
       for (const Entry& entry : node.map()) {
         if (&entry != node.map().begin()) text += ", ";
-        key(entry.key, true);
+        key(entry.key, YamlContext::flow);
         text += ": ";
         inline_value(entry.value);
       }
       text += '}';
     } else {
-      scalar(node, 0, true);
+      scalar(node, 0, YamlContext::flow);
     }
   }
 
-  void scalar(const Node& node, std::size_t indent, bool flow) {
+  void scalar(const Node& node, std::size_t indent, YamlContext context) {
     switch (node.kind()) {
       case Kind::null:
         text += "null";
@@ -142,13 +60,13 @@ class YamlWriter {
         text += node.as_bool() ? "true" : "false";
         break;
       case Kind::integer:
-        text += std::to_string(node.as_integer());
+        text += node.integer_text();
         break;
       case Kind::real:
         real(node.as_real());
         break;
       default:
-        string(node.text(), indent, flow);
+        string(node.text(), indent, context);
     }
   }
 
@@ -157,9 +75,9 @@ class YamlWriter {
  private:
   void pad(std::size_t indent) { text.append(indent, ' '); }
 
-  void key(const Key& name, bool flow) {
+  void key(const Key& name, YamlContext context) {
     if (name.kind == Kind::string) {
-      string(name.text, 0, flow, true);
+      string(name.text, 0, context);
     } else if (name.kind == Kind::real) {  // its text is Python's, which YAML reads otherwise
       double value = 0;
       std::from_chars(name.text.data(), name.text.data() + name.text.size(), value);
@@ -170,9 +88,22 @@ class YamlWriter {
   }
 
   void entry_at(const Entry& entry, std::size_t indent) {
-    key(entry.key, false);
-    text += ':';
-    const Node& value = entry.value;
+    if (entry.key.kind != Kind::string || is_simple_key(entry.key.text)) {
+      key(entry.key, YamlContext::simple_key);
+      text += ':';
+      value_at(entry.value, indent);
+      return;
+    }
+    text += "? ";
+    string(entry.key.text, indent + 2, YamlContext::block);
+    text += '\n';
+    pad(indent);
+    text += ": ";
+    inner(entry.value, indent);
+  }
+
+  /// The value behind the colon of a key.
+  void value_at(const Node& value, std::size_t indent) {
     if (value.is_map() && !value.map().empty()) {
       text += '\n';
       block(value, indent + 2);
@@ -187,22 +118,28 @@ class YamlWriter {
 
   void item_at(const Node& item, std::size_t indent) {
     text += "- ";
-    if (item.is_map() && !item.map().empty()) {
-      bool first = true;
-      for (const Entry& entry : item.map()) {
-        if (!first) pad(indent + 2);
-        first = false;
+    inner(item, indent);
+  }
+
+  /// What stands behind an indicator of two columns, `- ` or `: `, on its line.
+  void inner(const Node& node, std::size_t indent) {
+    bool first = true;
+    const auto next_line = [&] {
+      if (!first) pad(indent + 2);
+      first = false;
+    };
+    if (node.is_map() && !node.map().empty()) {
+      for (const Entry& entry : node.map()) {
+        next_line();
         entry_at(entry, indent + 2);
       }
-    } else if (item.is_list() && !item.list().empty()) {
-      bool first = true;
-      for (const Node& inner : item.list()) {
-        if (!first) pad(indent + 2);
-        first = false;
-        item_at(inner, indent + 2);
+    } else if (node.is_list() && !node.list().empty()) {
+      for (const Node& item : node.list()) {
+        next_line();
+        item_at(item, indent + 2);
       }
     } else {
-      leaf(item, indent);
+      leaf(node, indent);
     }
   }
 
@@ -210,7 +147,7 @@ class YamlWriter {
     if (node.is_container())
       inline_value(node);
     else
-      scalar(node, indent + 2, false);
+      scalar(node, indent + 2, YamlContext::block);
     text += '\n';
   }
 
@@ -228,93 +165,94 @@ class YamlWriter {
     }
   }
 
-  void string(const std::string& value, std::size_t indent, bool flow, bool simple_key = false) {
-    const Traits traits = traits_of(value);
-    const bool typed = is_typed_scalar(value) || value == "=" || value == "<<";
-    const bool plain = (flow ? traits.flow_plain : traits.block_plain) && !typed &&
-                       !omegaconf_quotes(value) && !(simple_key && traits.lines);
-    if (plain)
-      folded(value, indent, flow || simple_key, "");
-    else if (traits.single && !(simple_key && traits.lines))
-      single(value, indent, flow || simple_key);
-    else
-      double_quoted(value);
+  void string(std::string_view value, std::size_t indent, YamlContext context) {
+    const YamlStyle style = style_of(value, context);
+    const Folding folding{fold_ && context == YamlContext::block, indent,
+                          style == YamlStyle::single_quoted};
+    switch (style) {
+      case YamlStyle::plain:
+        runs(value, folding);
+        break;
+      case YamlStyle::single_quoted:
+        text += '\'';
+        runs(value, folding);
+        text += '\'';
+        break;
+      case YamlStyle::double_quoted:
+        double_quoted(value, folding);
+    }
   }
 
+  /// Whether lines past the width are broken, where the next one begins, and whether ' is doubled.
+  struct Folding {
+    bool allowed;
+    std::size_t indent;
+    bool quoted;
+  };
+
+  /// Characters on the line so far.
   std::size_t column() const {
-    const std::size_t line = text.rfind('\n');
-    return line == std::string::npos ? text.size() : text.size() - line - 1;
+    std::size_t count = 0;
+    const auto characters = yaml_characters(std::string_view(text).substr(line_start()));
+    for (const std::string_view character : characters)
+      count = is_yaml_break(character) ? 0 : count + 1;
+    return count;
+  }
+  std::size_t line_start() const {
+    const std::size_t feed = text.rfind('\n');
+    return feed == std::string::npos ? 0 : feed + 1;
   }
 
-  /// Breaks at single spaces once the line is past the width, as PyYAML does.
-  void folded(std::string_view value, std::size_t indent, bool one_line, std::string_view) {
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      const bool lone_space = value[i] == ' ' && i > 0 && i + 1 < value.size() &&
-                              value[i - 1] != ' ' && value[i + 1] != ' ';
-      if (fold_ && !one_line && lone_space && column() > kWidth) {
-        text += '\n';
-        pad(indent);
+  void new_line(std::size_t indent) {
+    text += '\n';
+    pad(indent);
+  }
+
+  /// The text of a plain or single-quoted scalar. A space alone may become a line break; a line
+  /// break is written twice, as one alone would read as a space.
+  void runs(std::string_view value, const Folding& folding) {
+    const auto characters = yaml_characters(value);
+    for (std::size_t i = 0; i < characters.size();) {
+      std::size_t end = i;
+      if (characters[i] == " ") {
+        while (end < characters.size() && characters[end] == " ") ++end;
+        const bool inside = i > 0 && end < characters.size();
+        if (folding.allowed && inside && end == i + 1 && column() > kWidth)
+          new_line(folding.indent);
+        else
+          text.append(end - i, ' ');
+      } else if (is_yaml_break(characters[i])) {
+        if (characters[i] == "\n") text += '\n';
+        for (; end < characters.size() && is_yaml_break(characters[end]); ++end)
+          text += characters[end];
+        pad(folding.indent);
       } else {
-        text += value[i];
+        text += characters[end++];
+        if (folding.quoted && characters[i] == "'") text += '\'';
       }
+      i = end;
     }
   }
 
-  void single(std::string_view value, std::size_t indent, bool one_line) {
-    text += '\'';
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      const char c = value[i];
-      const bool lone_space = c == ' ' && i > 0 && i + 1 < value.size() && value[i - 1] != ' ' &&
-                              value[i + 1] != ' ' && value[i - 1] != '\n' && value[i + 1] != '\n';
-      if (c == '\n') {
-        // A line break is written as an empty line; the lines after it are indented.
-        if (i == 0 || value[i - 1] != '\n') text += '\n';
-        text += '\n';
-        if (i + 1 < value.size() && value[i + 1] != '\n') pad(indent);
-        if (i + 1 == value.size()) pad(indent);
-      } else if (c == '\'') {
-        text += "''";
-      } else if (fold_ && !one_line && lone_space && column() > kWidth) {
-        text += '\n';
-        pad(indent);
-      } else {
-        text += c;
-      }
-    }
-    text += '\'';
-  }
-
-  static std::string special_escape(std::string_view character) {
-    if (character == "\xEF\xBB\xBF") return "\\uFEFF";
-    if (character == "\xE2\x80\xA8") return "\\L";
-    if (character == "\xE2\x80\xA9") return "\\P";
-    return character[1] == '\x85' ? "\\N" : "\\x" + hex(character[1]);
-  }
-
-  static std::string hex(char c) {
-    constexpr std::string_view kHex = "0123456789ABCDEF";
-    const auto byte = static_cast<unsigned char>(c);
-    return {kHex[byte >> 4], kHex[byte & 15]};
-  }
-
-  void double_quoted(std::string_view value) {
+  /// Breaks before a space, and before or behind an escape, once the line is past the width.
+  void double_quoted(std::string_view value, const Folding& folding) {
+    const auto characters = yaml_characters(value);
+    const auto break_before = [&](std::string_view character) {
+      text += '\\';
+      new_line(folding.indent);
+      if (character == " ") text += '\\';
+    };
     text += '"';
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      const char c = value[i];
-      if (const std::size_t size = special_size(value, i)) {
-        text += special_escape(value.substr(i, size));
-        i += size - 1;
-        continue;
-      }
-      const std::size_t named = std::string_view("\0\a\b\t\n\v\f\r\x1B\"\\", 11).find(c);
-      if (named != std::string_view::npos) {
-        text += '\\';
-        text += std::string_view("0abtnvfre\"\\")[named];
-      } else if (is_control(c)) {
-        text += "\\x" + hex(c);
-      } else {
-        text += c;
-      }
+    bool after_escape = false;
+    for (std::size_t i = 0; i < characters.size(); ++i) {
+      const bool may_break = folding.allowed && i > 0 && i + 1 < characters.size();
+      const std::string written = double_quoted_character(characters[i]);
+      const bool escaped = written != characters[i];
+      const bool here = !escaped && (after_escape || characters[i] == " ");
+      if (may_break && here && column() > kWidth) break_before(characters[i]);
+      text += written;
+      if (may_break && escaped && column() > kWidth + 1) break_before(characters[i + 1]);
+      after_escape = escaped;
     }
     text += '"';
   }

@@ -12,6 +12,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/common/utf8.h"
 
 namespace chitu::io {
 namespace {
@@ -62,8 +63,7 @@ class Guard {
 /// A value as an error message shows it: at most 60 bytes, cut between characters.
 std::string shown(const Json& value) {
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
+  return text.size() > 60 ? shortened(text, 57) : text;
 }
 
 template <typename T>

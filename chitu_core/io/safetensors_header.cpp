@@ -9,6 +9,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/safetensors_dtype.h"
 
@@ -27,8 +28,8 @@ constexpr std::size_t kMostDimensions = 64;
 /// A name from the file as a message may show it: quoted, control characters escaped.
 std::string quoted(const std::string& name) {
   std::string text = Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > 200) text = text.substr(0, 200) + "...\"";
-  return text;
+  constexpr std::size_t kMost = 200;
+  return text.size() > kMost ? shortened(text, kMost) + "\"" : text;
 }
 
 class HeaderReader {

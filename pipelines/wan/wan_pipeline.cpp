@@ -102,11 +102,29 @@ void refuse_other_wans(const ModelFolder& folder) {
   }
 }
 
-/// "48 or 64": the numbers of the form k * step + offset around a number that is not.
-std::string nearest_valid(std::int64_t number, std::int64_t step, std::int64_t offset) {
-  const std::int64_t below = std::max<std::int64_t>(0, number - offset) / step * step + offset;
-  if (below < 1) return fmt::format("{}", below + step);
-  return fmt::format("{} or {}", below, below + step);
+/// The values of a size: first, first + step and so on, up to most, which is one of them.
+struct SizeGrid {
+  std::int64_t first, step, most;
+
+  bool holds(std::int64_t number) const {
+    return number >= first && number <= most && (number - first) % step == 0;
+  }
+  /// "48 or 64": the values around a number between them.
+  std::string nearest(std::int64_t number) const {
+    if (number < first) return fmt::format("{}", first);
+    const std::int64_t below = first + (number - first) / step * step;
+    return below == most ? fmt::format("{}", below) : fmt::format("{} or {}", below, below + step);
+  }
+};
+
+/// throws  InputError naming the field, what is expected, and values that hold
+void check_size(const char* field, std::int64_t number, const SizeGrid& grid,
+                const std::string& expected) {
+  if (grid.holds(number)) return;
+  if (number > grid.most)
+    throw InputError(fmt::format("request.{}={}: expected at most {}", field, number, grid.most));
+  throw InputError(fmt::format("request.{}={}: expected {}, the nearest being {}", field, number,
+                               expected, grid.nearest(number)));
 }
 
 class WanPipeline final : public Pipeline {
@@ -135,8 +153,6 @@ class WanPipeline final : public Pipeline {
   void check_configs() const;
   void build_graph();
   std::shared_ptr<const PromptCache> open_cache() const;
-  void check_side(const char* field, std::int64_t pixels, std::int64_t step,
-                  std::int64_t most) const;
   void check_positive(const Request& request) const;
 
   Parts parts_;
@@ -249,15 +265,6 @@ double WanPipeline::recomputed_share(const Request& request, const memory::Memor
                                   plan.vae_tile_latents);
 }
 
-void WanPipeline::check_side(const char* field, std::int64_t pixels, std::int64_t step,
-                             std::int64_t most) const {
-  if (pixels < step || pixels % step != 0)
-    throw InputError(fmt::format("request.{}={}: expected a multiple of {}, the nearest being {}",
-                                 field, pixels, step, nearest_valid(pixels, step, 0)));
-  if (pixels > most)
-    throw InputError(fmt::format("request.{}={}: expected at most {}", field, pixels, most));
-}
-
 void WanPipeline::check_positive(const Request& request) const {
   const auto demand = [](const char* field, auto value, bool holds, const std::string& expected) {
     if (!holds) throw InputError(fmt::format("request.{}={}: expected {}", field, value, expected));
@@ -272,20 +279,16 @@ void WanPipeline::check_positive(const Request& request) const {
 }
 
 void WanPipeline::check(const Request& request) const {
-  const auto& config = transformer_->model().config();
   const SizeSteps steps = size_steps();
-  check_side("width", request.width, steps.width, steps.most_width);
-  check_side("height", request.height, steps.height, steps.most_height);
-  const std::int64_t factor = vae_->model().config().temporal_factor();
-  if (request.num_frames < 1 || (request.num_frames - 1) % factor != 0)
-    throw InputError(
-        fmt::format("request.num_frames={}: expected {}k + 1 frames, the nearest being {}",
-                    request.num_frames, factor, nearest_valid(request.num_frames, factor, 1)));
-  const std::int64_t latent_frames = (request.num_frames - 1) / factor + 1;
-  if (latent_frames % config.patch_size[0] != 0 ||
-      latent_frames / config.patch_size[0] > config.rope_max_seq_len)
-    throw InputError(fmt::format("request.num_frames={}: expected at most {}", request.num_frames,
-                                 (config.rope_max_seq_len - 1) * factor + 1));
+  const auto side = [](const char* field, std::int64_t pixels, std::int64_t step,
+                       std::int64_t most) {
+    check_size(field, pixels, {step, step, most}, fmt::format("a multiple of {}", step));
+  };
+  side("width", request.width, steps.width, steps.most_width);
+  side("height", request.height, steps.height, steps.most_height);
+  check_size("num_frames", request.num_frames,
+             {steps.first_frames, steps.frames, steps.most_frames},
+             fmt::format("{}k + {} frames", steps.frames, steps.first_frames));
   check_positive(request);
 }
 

@@ -14,6 +14,16 @@ TEST_CASE("sizes are read with their units, plain numbers as GiB", "[common]") {
   CHECK(parse_bytes("0") == 0);
   for (const char* wrong : {"", "GiB", "-1GiB", "8gib", "8 Gi B", "1e40", "nan", "8GiB "})
     CHECK_FALSE(parse_bytes(wrong));
+  CHECK(parse_bytes("1024") == std::int64_t{1024} << 30);
+  for (const char* wrong : {"1024.5", "1025", "8000000000"}) {
+    CHECK_FALSE(parse_bytes(wrong));
+    CHECK(lacks_unit(wrong));
+  }
+  for (const char* other : {"1024", "8000000000B", "lots", "-5", ""})
+    CHECK_FALSE(lacks_unit(other));
+  CHECK(parse_bytes_per_second("28.8GB/s") == 28'800'000'000);
+  CHECK(parse_bytes_per_second("12GiB") == std::int64_t{12} << 30);
+  CHECK_FALSE(parse_bytes_per_second("12/s"));
   CHECK(format_bytes(3 << 29) == "1.50 GiB");
   CHECK(format_bytes(96 << 20) == "96.0 MiB");
   CHECK(format_bytes(512) == "512 B");

@@ -16,5 +16,16 @@ TEST_CASE("a slip of the hand finds the name that was meant", "[common]") {
   CHECK(did_you_mean("zzzzzzzz", keys).empty());
 }
 
+TEST_CASE("names that share little are no slip of the hand", "[common]") {
+  CHECK(nearest("zz", {"db", "x", "ab"}).empty());
+  CHECK(nearest("ab", {"b", "cd"}).empty());
+  CHECK(nearest("bd", {"db"}) == std::vector<std::string>{"db"});
+  CHECK(nearest("request.zz", {"request.fps", "request.seed"}).empty());
+  CHECK(nearest("request.sed", {"request.fps", "request.seed"}) ==
+        std::vector<std::string>{"request.seed"});
+  CHECK(nearest("cat", {"decatlon", "the_cat"}) == std::vector<std::string>{"the_cat"});
+  CHECK(nearest("n\xC3\xA9w", {"new"}) == std::vector<std::string>{"new"});  // one character
+}
+
 }  // namespace
 }  // namespace chitu

@@ -69,9 +69,15 @@ constexpr auto config_names(Tiling) {
 struct Vae {
   std::optional<Tiling> tiling;
   std::optional<Bytes> limit;
+  std::optional<BytesPerSecond> rate;
+  std::optional<Amount> share;
+  Seed seed;
   void bind(Binder& binder) {
     binder.field("tiling", tiling, "how");
     binder.field("limit", limit, "how much");
+    binder.field("rate", rate, "how fast");
+    binder.field("share", share, "how much of it");
+    binder.field("seed", seed, "of the noise");
   }
 };
 
@@ -98,7 +104,37 @@ TEST_CASE("sizes take units, and plain numbers count GiB", "[config]") {
   CHECK_THROWS_WITH(read_vae("limit: true\n"), Catch::ContainsSubstring("expected a size"));
 }
 
+TEST_CASE("a number above 1024 needs a unit, wherever a size is meant", "[config]") {
+  for (const char* yaml : {"limit: 8000000000\n", "rate: 28.8e9\n", "share: '1025'\n"})
+    CHECK_THROWS_WITH(read_vae(yaml),
+                      Catch::ContainsSubstring("expected a unit, such as 8GB or 8GiB"));
+  CHECK(read_vae("limit: 1024\n").limit->count == std::int64_t{1024} << 30);
+  CHECK(read_vae("rate: 28.8GB/s\n").rate->count == 28'800'000'000);
+  CHECK_THROWS_WITH(read_vae("rate: 0\n"), Catch::ContainsSubstring("a second above 0"));
+  CHECK(read_vae("share: 80%\n").share == Amount{0, 0.8});
+  CHECK(read_vae("share: 6\n").share == Amount{std::int64_t{6} << 30, 0});
+  for (const char* yaml : {"share: 0\n", "share: 101%\n", "share: lots\n"})
+    CHECK_THROWS_WITH(read_vae(yaml), Catch::ContainsSubstring("expected an amount of memory"));
+}
+
+TEST_CASE("a seed is any integer of 64 bits, as torch.Generator.manual_seed has it", "[config]") {
+  CHECK(read_vae("seed: 18446744073709551615\n").seed.bits == 0xFFFF'FFFF'FFFF'FFFF);
+  CHECK(read_vae("seed: '9223372036854775808'\n").seed.bits == 0x8000'0000'0000'0000);
+  CHECK(read_vae("seed: -1\n").seed.bits == 0xFFFF'FFFF'FFFF'FFFF);
+  CHECK(read_vae("seed: -9223372036854775808\n").seed.bits == 0x8000'0000'0000'0000);
+  for (const char* yaml : {"seed: 1.5\n", "seed: '18446744073709551616'\n", "seed: x\n"})
+    CHECK_THROWS_WITH(read_vae(yaml),
+                      Catch::ContainsSubstring("expected an integer from -2^63 to 2^64 - 1"));
+}
+
 }  // namespace
+
+TEST_CASE("a text that is not UTF-8 is refused with its key", "[config]") {
+  Map request;
+  request.set("prompt", Node::literal("a\xFF"));
+  CHECK_THROWS_WITH(read<RequestConfig>(Node(std::move(request))),
+                    "prompt: not valid UTF-8 at byte 2");
+}
 
 TEST_CASE("a struct reads its fields from YAML", "[config]") {
   const RequestConfig request = read_request(

@@ -37,7 +37,7 @@ TEST_CASE("a composed part binds to a struct, its mistakes at the override", "[c
   CHECK(read<Sampler>(compose(project({"sampler=heun"}))["sampler"]).steps == 8);
   const Composition composed = compose(project({"sampler.steps=five"}));
   CHECK_THROWS_WITH(read<Sampler>(composed["sampler"]),
-                    "sampler.steps=five: sampler.steps: expected 1 to 8, got \"five\"");
+                    "sampler.steps=five: expected 1 to 8, got \"five\"");
 }
 
 TEST_CASE("the hydra node tells how the configuration came to be", "[config]") {
@@ -122,6 +122,24 @@ TEST_CASE("programs register resolvers", "[config]") {
   CHECK_THROWS_AS(register_resolver("oc.env", nullptr), Error);
   CHECK(unregister_resolver("test.twice"));
   CHECK_THROWS_WITH(resolve(root), Catch::ContainsSubstring("unknown resolver test.twice"));
+}
+
+TEST_CASE("now gives microseconds and knows no time zone, as Python's datetime", "[config]") {
+  const auto now = [](const std::string& format) {
+    const Node root = parse_yaml("a: \"${now:'" + format + "'}\"\n", "f");
+    return resolve(root).at("a").text();
+  };
+  CHECK(now("%f").size() == 6);
+  CHECK(now("%f").find_first_not_of("0123456789") == std::string::npos);
+  CHECK(now("%%f|%z|%Z|%") == "%f|||%");
+  CHECK(now("%Y-%m-%d").size() == 10);
+  CHECK(now("%f") == now("%f"));  // one moment for the whole run
+}
+
+TEST_CASE("an environment variable that is not UTF-8 is refused with its name", "[config]") {
+  setenv("CHITU_BAD_TEXT", "a\xFF", 1);
+  CHECK_THROWS_WITH(resolve(parse_yaml("p: ${oc.env:CHITU_BAD_TEXT}", "f")),
+                    Catch::ContainsSubstring("CHITU_BAD_TEXT is not valid UTF-8 at byte 2"));
 }
 
 TEST_CASE("interpolations that explode are stopped", "[config]") {

@@ -1,5 +1,6 @@
 #include "chitu_core/config/override.h"
 
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/ranges.h"
 #include "tests/support/catch.h"
@@ -16,9 +17,7 @@ TEST_CASE("an override that is written again reads as the same", "[config]") {
 
 TEST_CASE("a grammar error points at the character and shows the quoted form", "[config]") {
   CHECK_THROWS_WITH(parse_override("name=a#b"),
-                    "name=a#b: expected the end, got '#'\n"
-                    "  name=a#b\n"
-                    "        ^\n"
+                    "name=a#b: expected the end, got '#' at column 7; "
                     "to give the text as it is, quote it: name='a#b'");
   CHECK_THROWS_WITH(parse_override("a b=1"), Catch::ContainsSubstring("no blank is allowed"));
   CHECK_THROWS_WITH(parse_override("k='x"), Catch::ContainsSubstring("the quote ' is not closed"));
@@ -29,6 +28,39 @@ TEST_CASE("texts given by --set-str need no quoting", "[config]") {
   const Override given = text_override("prompt", "a=1, 'b' #c \\");
   CHECK(given.value.text() == "a=1, 'b' #c \\");
   CHECK(parse_override(given.text).value.text() == given.value.text());
+}
+
+TEST_CASE("integers up to 2^64 - 1 are read, written and counted", "[config]") {
+  const Override big = parse_override("seed=18446744073709551615");
+  CHECK(override_text(big.value) == "18446744073709551615");
+  CHECK(big.value.as_bits() == 0xFFFF'FFFF'FFFF'FFFF);
+  CHECK_THROWS_WITH(big.value.as_integer(),
+                    Catch::ContainsSubstring("at most 9223372036854775807"));
+  CHECK_THROWS_WITH(parse_override("seed=18446744073709551616"),
+                    Catch::ContainsSubstring("does not fit 64 bits"));
+  const List counted = range_values(Node(std::uint64_t{0x7FFF'FFFF'FFFF'FFFF}),
+                                    Node(std::uint64_t{0x8000'0000'0000'0001}), Node(1));
+  CHECK(counted == List{Node(std::int64_t{0x7FFF'FFFF'FFFF'FFFF}),
+                        Node(std::uint64_t{0x8000'0000'0000'0000})});
+  CHECK(integer_less(Node(-1), Node(std::uint64_t{0x8000'0000'0000'0000})));
+  CHECK(Node(std::uint64_t{5}) == Node(5));
+}
+
+TEST_CASE("a message about an override holds whole characters on one line", "[config]") {
+  CHECK_THROWS_WITH(parse_override("n\xC3\xA9=1"),
+                    Catch::ContainsSubstring("got '\xC3\xA9' at column 2"));
+  std::string text = "a=";
+  for (int i = 0; i < 200; ++i) text += "\xC3\xA9";
+  for (const std::string& wrong : {text + "#", text + "\xE6\xBC\xA2#\nb"}) try {
+      parse_override(wrong);
+      FAIL("nothing was refused");
+    } catch (const ConfigError& error) {
+      CHECK_FALSE(first_bad_byte(error.what()));
+      CHECK(std::string(error.what()).size() < 300);
+    }
+  CHECK_THROWS_WITH(parse_override("a=\xFF"), Catch::ContainsSubstring("byte 3"));
+  CHECK_THROWS_WITH(text_override("request.prompt", "x\xFF"),
+                    "request.prompt: not valid UTF-8 at byte 2");
 }
 
 TEST_CASE("ranges count as Python does", "[config]") {

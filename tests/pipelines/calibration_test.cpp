@@ -45,7 +45,7 @@ TEST_CASE("each figure of a profile says how it was measured", "[pipelines]") {
   found.memory_bytes = 1 << 30;
   found.float32 = Measured{1.23456e11, "product of 2x2 matrices"};
   found.link = {9e9, "copies"};
-  found.disk = {3.5e9, "reads"};
+  found.disk = {3.5e8, "reads"};
   found.memory = {2e10, "both ways"};
   CHECK(to_yaml(found) ==
         "# Measured by `chitu calibrate` on cpu.\n"
@@ -58,9 +58,9 @@ TEST_CASE("each figure of a profile says how it was measured", "[pipelines]") {
         "  float8: null  # cannot, or not measured\n"
         "  tfloat32: null  # cannot, or not measured\n"
         "  float32: 1.235e+11  # product of 2x2 matrices\n"
-        "link_bandwidth: 9.000e+09  # copies\n"
-        "disk_bandwidth: 3.500e+09  # reads\n"
-        "memory_bandwidth: 2.000e+10  # both ways\n");
+        "link_bandwidth: 9.000GB  # copies\n"
+        "disk_bandwidth: 350.000MB  # reads\n"
+        "memory_bandwidth: 20.000GB  # both ways\n");
 }
 
 }  // namespace

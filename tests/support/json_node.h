@@ -13,6 +13,7 @@ inline config::Node to_node(const nlohmann::ordered_json& json) {
   using config::Node;
   if (json.is_boolean()) return Node(json.get<bool>());
   if (json.is_number_float()) return Node(json.get<double>());
+  if (json.is_number_unsigned()) return Node(json.get<std::uint64_t>());
   if (json.is_number()) return Node(json.get<std::int64_t>());
   if (json.is_string()) return Node::literal(json.get<std::string>());
   if (json.is_array()) {

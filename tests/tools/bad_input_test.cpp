@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/files.h"
@@ -42,8 +43,7 @@ struct BadInput {
     CHECK(run.out.empty());
     CHECK_THAT(run.err, ContainsSubstring(expected));
     CHECK_THAT(run.err, Catch::StartsWith("error: "));
-    CHECK(std::count(run.err.begin(), run.err.end(), '\n') <=
-          3);  // the line, and what to choose from
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
     CHECK(fs::is_empty(work));
   }
 
@@ -70,6 +70,99 @@ TEST_CASE("wrong keys and values are refused with the nearest right ones", "[e2e
   bad.refused({"infer.prompt_cache=''"}, "infer.prompt_cache='': expected a folder or null");
   bad.refused({"infer.prompt_cache=/dev/null"},
               "infer.prompt_cache=/dev/null: cannot write: Not a directory");
+}
+
+TEST_CASE("one mistake is one line", "[e2e]") {
+  const BadInput bad;
+  bad.refused({"request.prompt=[a"}, "expected , or ], got the end at column 18");
+  bad.refused({"request.prompt"}, "expected = and a value");
+  bad.refused({"request.prompt=a\n#b"}, "request.prompt=a\\n#b: expected the end");
+  bad.refused({"prompt=a,b"}, "to have the text taken as it is, write --prompt TEXT");
+  bad.refused({"model=nosuch"}, "available options in 'model': demo");
+  bad.refused({"zz=1"}, "there is no key 'zz', expected one of hydra, device, model");
+  bad.refused({"infer.dtpe=x"}, "did you mean infer.dtype?");
+  bad.refused({"+infer.dtpe=x"}, "+infer.dtpe=x: unknown key, did you mean infer.dtype?");
+  bad.refused({"request.width=33"},
+              "error: request.width=33: expected a multiple of 16, the "
+              "nearest being 32 or 48\n");
+  bad.refused({"request.fps=0"}, "error: request.fps=0: expected 1 to 240, got 0\n");
+  bad.refused({"--badflag"}, "unknown flag --badflag");
+  bad.refused({"hydra.run.dir="}, "hydra.run.dir=: expected a folder");
+  bad.refused({"hydra.run.dir=x/${hydra.job.num}"}, "hydra.job.num");
+  bad.refused({"-m", "seed=1,2", "hydra.sweep.dir="}, "hydra.sweep.dir=: expected a folder");
+  bad.refused({"-m", "seed=1,2", "hydra.sweep.dir=x/${hydra.job.num}"}, "hydra.sweep.dir=x/");
+  bad.refused({"hydra.run.dir=x/${hydra.job.id}"}, "only those of the jobs of a sweep");
+  bad.refused({"device=cpu", "device.index=1"}, "device.index=1: expected 0 or null");
+  bad.refused({"--set-file", "request.prompt", "nofile"},
+              "--set-file request.prompt: nofile: No such file");
+}
+
+TEST_CASE("two mistakes are two lines", "[e2e]") {
+  const BadInput bad;
+  const auto run = Process(bad.arguments({"infer.threads=0", "request.fps=0"}), bad.work).finish();
+  CHECK(run.exit_code == 2);
+  CHECK(run.err ==
+        "error: infer.threads=0: expected 1 to 1024, got 0\n"
+        "error: request.fps=0: expected 1 to 240, got 0\n");
+}
+
+TEST_CASE("a prompt that is not UTF-8 is refused before the run starts", "[e2e]") {
+  const BadInput bad;
+  const std::string text = "a\xFF";
+  write_file(bad.folder / "text", text);
+  write_file(bad.folder / "request.yaml", "request:\n  prompt: " + text + "\n");
+  bad.refused({"--prompt", text}, "request.prompt: not valid UTF-8 at byte 2");
+  bad.refused({"--negative-prompt", text}, "request.negative_prompt: not valid UTF-8 at byte 2");
+  bad.refused({"--set-str", "request.prompt", text}, "request.prompt: not valid UTF-8 at byte 2");
+  bad.refused({"--set-file", "request.prompt", (bad.folder / "text").string()},
+              "request.prompt: not valid UTF-8 at byte 2");
+  bad.refused({"prompt=" + text}, "request.prompt=a\\xff: not valid UTF-8 at byte 17");
+  bad.refused({"-m", "prompt=b," + text}, "not valid UTF-8 at byte 19");
+  bad.refused({"--config-dir", bad.folder.path().string(), "--config-name", "request"}, "UTF-8");
+  ::setenv("CHITU_TEST_PROMPT", text.c_str(), 1);
+  bad.refused({"prompt=${oc.env:CHITU_TEST_PROMPT}"}, "CHITU_TEST_PROMPT is not valid UTF-8");
+  bad.refused({"-m", "prompt=${oc.env:CHITU_TEST_PROMPT}", "seed=1,2"},
+              "CHITU_TEST_PROMPT is not valid UTF-8");
+  ::unsetenv("CHITU_TEST_PROMPT");
+}
+
+TEST_CASE("a number above 1024 needs a unit wherever a size is meant", "[e2e]") {
+  const BadInput bad;
+  const std::string expected = "8000000000: expected a unit, such as 8GB or 8GiB";
+  bad.refused({"infer.vram_limit=8000000000"}, "infer.vram_limit=" + expected);
+  bad.refused({"infer.host_limit=8000000000"}, "infer.host_limit=" + expected);
+  bad.refused({"device=sim", "device.capacity=8000000000"}, "device.capacity=" + expected);
+  bad.refused({"device=sim", "device.h2d_bandwidth=8000000000"},
+              "device.h2d_bandwidth=" + expected);
+  bad.refused({"device/profile=rtx4090", "device.profile.memory=8000000000"},
+              "device.profile.memory=" + expected);
+  const auto fit = chitu({"plan", of_tiny_model(), "--fit", "8000000000"}, bad.work);
+  CHECK(fit.exit_code == 2);
+  CHECK(fit.err.starts_with("error: --fit " + expected));
+}
+
+TEST_CASE("seeds are the integers that torch.Generator.manual_seed takes", "[e2e]") {
+  const BadInput good;
+  const auto video = [&](const std::string& seed) {
+    auto arguments = good.arguments({"hydra.run.dir=run" + seed, "seed=" + seed});
+    CHECK(Process(arguments, good.work).finish().exit_code == 0);
+    return read_file(good.work / ("run" + seed) / "video.mp4");
+  };
+  CHECK(video("18446744073709551615") == video("-1"));
+  const auto metrics =
+      nlohmann::json::parse(read_file(good.work / "run18446744073709551615/metrics.json"));
+  CHECK(metrics.at("request").at("seed") == 18446744073709551615u);
+  CHECK_THAT(read_file(good.work / "run18446744073709551615/.hydra/config.yaml"),
+             ContainsSubstring("seed: 18446744073709551615\n"));
+}
+
+TEST_CASE("a file's last line break is no part of the text", "[e2e]") {
+  const TemporaryFolder folder;
+  write_file(folder / "prompt.txt", "a cat,\non the grass\n");
+  CHECK_THAT(chitu({"config", "--set-file", "request.prompt", "prompt.txt", "--format", "json"},
+                   folder.path())
+                 .out,
+             ContainsSubstring("\"prompt\": \"a cat,\\non the grass\""));
 }
 
 TEST_CASE("checkpoints that are missing or damaged are refused", "[e2e]") {

@@ -29,8 +29,9 @@ TEST_CASE("groups, options, keys and values are completed", "[tools]") {
   CHECK(complete_line("chitu run request.seed=") == Words{"request.seed=0"});
   CHECK(complete_line("chitu run hydra/launcher=") ==
         Words{"hydra/launcher=basic", "hydra/launcher=process"});
-  CHECK(complete_line("chitu plan device/profile=rtx40") ==
-        Words{"device/profile=rtx4060ti-16gb", "device/profile=rtx4090"});
+  CHECK(complete_line("chitu plan device/profile=rtx40") == Words{"device/profile=rtx4060-8gb",
+                                                                  "device/profile=rtx4060ti-16gb",
+                                                                  "device/profile=rtx4090"});
   CHECK(complete_line("chitu run --prompt 'a cat' wi") == Words{"width="});
 }
 

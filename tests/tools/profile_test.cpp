@@ -36,7 +36,7 @@ TEST_CASE("every profile that comes along has all figures, and a plan takes it",
     CHECK(profile.at("link_bandwidth") < profile.at("memory_bandwidth"));
     ++profiles;
   }
-  CHECK(profiles == 7);
+  CHECK(profiles == 9);
 }
 
 TEST_CASE("with a profile, every format tells least times and whose they are", "[e2e]") {
@@ -76,6 +76,18 @@ TEST_CASE("a plan says whose arithmetic its times leave out", "[e2e]") {
     CHECK(stage.at("arithmetic_counted") == (stage.at("name") != "encode_text"));
 }
 
+TEST_CASE("every device takes a capacity and an index, here or not", "[e2e]") {
+  for (const char* name : {"auto", "cpu", "cuda", "sim"}) {
+    CAPTURE(name);
+    const Plans plans({"width=64", "height=32", "num_frames=9", std::string("device=") + name});
+    const json report = plans.json({"device.capacity=8GiB", "device.index=0"});
+    CHECK(report.at("capacity_bytes") == std::int64_t{8} << 30);
+    CHECK(
+        plans.json({"device/profile=rtx3060-12gb", "device.capacity=8GiB"}).at("capacity_bytes") ==
+        std::int64_t{8} << 30);
+  }
+}
+
 TEST_CASE("without a profile nothing is said of time", "[e2e]") {
   const json report = kPlans.json({});
   CHECK_FALSE(report.contains("profile"));
@@ -84,7 +96,7 @@ TEST_CASE("without a profile nothing is said of time", "[e2e]") {
 }
 
 TEST_CASE("a figure of a profile can be overridden, and a wrong one is refused", "[e2e]") {
-  const json report = kPlans.json({"device/profile=rtx4090", "device.profile.disk_bandwidth=1e9"});
+  const json report = kPlans.json({"device/profile=rtx4090", "device.profile.disk_bandwidth=1GB"});
   CHECK(report.at("profile").at("disk_bandwidth") == 1e9);
   const Finished wrong = kPlans.run({"device/profile=rtx4090", "device.profile.disk_bandwidth=-1"});
   CHECK(wrong.exit_code == 2);

@@ -19,6 +19,9 @@ are set to, `chitu config --explain KEY` who set one. The YAML files here are wh
 `chitu.yaml` first, then a file of each group it names; `model=NAME`, `infer=NAME` and so on pick
 another file of a group. `schema.json` says the same to editors that check YAML.
 
+A size is a number with a unit, as 8GiB, 8GB or 512MiB; a number up to 1024 without one counts GiB,
+and above that a unit is needed. A size a second is written alike, with or without `/s`: 28.8GB/s.
+
 )";
 
 /// Compares a generated file with the one in the tree, or writes it when CHITU_UPDATE_REFERENCE is

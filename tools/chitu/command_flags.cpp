@@ -29,6 +29,18 @@ struct Flag {
   void (*set)(CommandFlags&, Values);
 };
 
+/// Editors end the last line of a file with a line break, which is no part of the text.
+std::string text_of_file(const std::string& key, const std::string& file) {
+  try {
+    std::string text = read_file(file);
+    if (text.ends_with('\n')) text.pop_back();
+    if (text.ends_with('\r')) text.pop_back();
+    return text;
+  } catch (const InputError& error) {
+    throw InputError("--set-file " + key + ": " + error.what());
+  }
+}
+
 const Flag kFlags[] = {
     {"--config-dir", "-cd", "DIR", kAll, "look for configs there too",
      [](CommandFlags& o, Values v) { o.config_dir = v[0]; }},
@@ -42,8 +54,9 @@ const Flag kFlags[] = {
      [](CommandFlags& o, Values v) { o.texts.emplace_back("request.negative_prompt", v[0]); }},
     {"--set-str", "", "KEY TEXT", kAll, "set a key to a text as it is, without quoting",
      [](CommandFlags& o, Values v) { o.texts.emplace_back(v[0], v[1]); }},
-    {"--set-file", "", "KEY FILE", kAll, "set a key to the text of a file",
-     [](CommandFlags& o, Values v) { o.texts.emplace_back(v[0], read_file(v[1])); }},
+    {"--set-file", "", "KEY FILE", kAll,
+     "set a key to the text of a file, less its last line break",
+     [](CommandFlags& o, Values v) { o.texts.emplace_back(v[0], text_of_file(v[0], v[1])); }},
     {"--profile", "", "", kRun, "debug.profile=true: write trace.json, memory.svg, operators.txt",
      [](CommandFlags& o, Values) { o.overrides.emplace_back("++debug.profile=true"); }},
     {"--multirun", "-m", "", kPrinting, "a job for every combination of a sweep (a=1,2)",
@@ -154,6 +167,11 @@ CommandFlags parse_flags(const std::vector<std::string>& args, Subcommand subcom
   CommandFlags options;
   for (std::size_t next = 0; next < args.size();) {
     const std::string& word = args[next++];
+    if (word == "--") {  // what follows are overrides, whatever they begin with
+      options.overrides.insert(options.overrides.end(), args.begin() + static_cast<long>(next),
+                               args.end());
+      break;
+    }
     if (!word.starts_with('-') || word == "-") {
       options.overrides.push_back(word);
       continue;

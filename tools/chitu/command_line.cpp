@@ -5,8 +5,10 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/resolvers.h"
+#include "tools/chitu/config_folders.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;
@@ -45,40 +47,34 @@ std::string request_hint(const std::string& message, const std::vector<std::stri
         std::string::npos)
       continue;
     const std::string flag = std::string_view(key) == "prompt" ? "--prompt" : "--negative-prompt";
-    return "\n4. To have the text taken as it is, write " + flag + " TEXT";
+    return "; to have the text taken as it is, write " + flag + " TEXT";
   }
   for (const std::string& override : overrides) {
     const std::string key(key_of(override));
     const bool bare = !key.empty() && key.find_first_of("./@") == std::string::npos;
     if (!bare || is_short_form(key) || message.find("'" + key + "'") == std::string::npos) continue;
     if (const auto near = nearest(key, kShortForms, 1); !near.empty())
-      return "\nDid you mean " + near.front() + "=... (short for request." + near.front() + ")?";
+      return ". Did you mean " + near.front() + "=... (short for request." + near.front() + ")?";
   }
   return "";
 }
 
 config::ComposeRequest compose_request(const CommandFlags& flags, Subcommand subcommand) {
-  for (const auto& [flag, folder] :
-       {std::pair("--config-path ", flags.config_path), {"--config-dir ", flags.config_dir}})
-    if (folder && !fs::is_directory(*folder)) throw InputError(flag + *folder + ": no such folder");
-
-  const bool only_prints = subcommand == Subcommand::config;
-  const bool own_tree = only_prints && (flags.config_path || flags.config_dir);
-  const bool by_itself = own_tree && !flags.config_path;
+  ConfigFolders folders = find_config_folders(flags, subcommand, data_folder() / "config");
   config::ComposeRequest request;
-  if (!by_itself)
-    request.search_path.push_back(
-        {flags.config_path ? fs::path(*flags.config_path) : data_folder() / "config", "main"});
-  if (flags.config_dir)
-    request.search_path.push_back({*flags.config_dir, by_itself ? "main" : "command-line"});
-  // Configurations of the user's own may build on the groups that chitu ships.
-  if (flags.config_path && !only_prints)
-    request.search_path.push_back({data_folder() / "config", "chitu"});
-  request.config_name = flags.config_name.value_or(own_tree ? "" : "chitu");
+  request.search_path = std::move(folders.search_path);
+  request.config_name = std::move(folders.config_name);
   for (const std::string& override : flags.overrides)
-    request.overrides.push_back(own_tree ? override : expand_short_form(override));
+    request.overrides.push_back(folders.with_chitus ? expand_short_form(override) : override);
   request.texts = flags.texts;
+  request.new_keys = !folders.with_chitus;  // a run refuses keys that nobody reads
   return request;
+}
+
+std::string error_lines(const std::vector<std::string>& errors) {
+  std::string lines;
+  for (const std::string& error : errors) lines += "error: " + one_line(error) + "\n";
+  return lines;
 }
 
 fs::path data_folder() {

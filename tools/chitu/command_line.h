@@ -9,10 +9,7 @@
 
 namespace chitu::tools {
 
-/// What a subcommand composes: `run` and `graph` look in the folder of --config-path (else in the
-/// one that chitu ships), in --config-dir, then among the groups that chitu ships. `config` looks
-/// at a tree of the user's own alone: at --config-path and --config-dir, or at --config-dir by
-/// itself, where composition starts from nothing unless --config-name says.
+/// What a subcommand composes, from the folders that find_config_folders() names.
 ///
 /// throws  InputError for a folder that is not there
 config::ComposeRequest compose_request(const CommandFlags& flags, Subcommand subcommand);
@@ -26,6 +23,9 @@ std::string expand_short_form(const std::string& override);
 /// What to type instead, for a mistake in composing that is about a request: a short form misspelt,
 /// a prompt with commas. Empty when there is nothing to add.
 std::string request_hint(const std::string& message, const std::vector<std::string>& overrides);
+
+/// Errors as the command prints them: a line each, whatever the texts hold.
+std::string error_lines(const std::vector<std::string>& errors);
 
 /// The folder that holds config/ and assets/: above the executable in a source tree, or
 /// <prefix>/share/chitu.

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/config/evaluate.h"
 #include "chitu_core/config/text.h"
 #include "tools/chitu/run_folder.h"
 
@@ -49,11 +50,31 @@ bool names_folder(const config::Composition& composition, const std::string& key
   return false;
 }
 
+fs::path folder_of(const config::Composition& composition, const std::string& key) {
+  const config::View view = composition.hydra()[key];
+  const config::Node& written = view.written();
+  const auto refuse = [&](const std::string& problem) {
+    throw config::ConfigError(written.origin(), "hydra." + key, problem);
+  };
+  const config::Node* folder = &written;
+  try {
+    folder = &view.node();
+  } catch (const InputError& error) {
+    if (!dynamic_cast<const config::MissingValueError*>(&error)) throw;
+    refuse(written.text() +
+           " needs a value that is not set here; hydra.job.num and hydra.job.id are only those of "
+           "the jobs of a sweep");
+  }
+  if (!folder->is_string() || folder->text().empty())
+    refuse("expected a folder, got " + config::show(*folder));
+  return folder->text();
+}
+
 int run_once(config::Composition composition, const EngineRunner& engine) {
   EngineCall call{.command = "run", .composition = std::move(composition)};
   print_warnings(call.composition);
   refuse_python(call.composition);
-  call.folder = fs::absolute(call.composition.hydra()["run.dir"].node().as_string());
+  call.folder = fs::absolute(folder_of(call.composition, "run.dir"));
   call.own_folder = !names_folder(call.composition, "hydra.run.dir");
   set_output_folder(call.composition, call.folder);
   const JobEnvironment environment(call.composition);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -35,6 +36,11 @@ class JobEnvironment {
 /// Whether an override gives this key, such as `hydra.run.dir`. A folder that the user named is
 /// used as it is; a default one is never shared.
 bool names_folder(const config::Composition& composition, const std::string& key);
+
+/// A folder that the hydra node names, such as run.dir.
+///
+/// throws  InputError when it is empty, or refers to what only the jobs of a sweep have
+std::filesystem::path folder_of(const config::Composition& composition, const std::string& key);
 
 /// `chitu run` without a sweep: one job in `hydra.run.dir`.
 int run_once(config::Composition composition, const EngineRunner& engine);

@@ -67,6 +67,10 @@ void start_log_file(const std::filesystem::path& file) {
   all_sinks()->add_sink(log_file);
 }
 
+void log_failure(const std::string& text) {
+  if (log_file) log_file->log({"chitu.run", spdlog::level::err, text});
+}
+
 void stop_log_file() {
   if (!log_file) return;
   log_file->flush();

@@ -11,6 +11,7 @@
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/config/error.h"
 #include "tools/chitu/command_flags.h"
 #include "tools/chitu/command_line.h"
 #include "tools/chitu/completion.h"
@@ -239,8 +240,11 @@ int run_command_line(const Arguments& arguments) {
   try {
     chitu::tools::register_chitu_resolver();
     return dispatch(arguments);
+  } catch (const chitu::config::ConfigErrors& errors) {
+    std::cerr << chitu::tools::error_lines(errors.mistakes());
+    return chitu::exit_code(errors);
   } catch (const std::exception& error) {
-    std::cerr << "error: " << chitu::explain(error) << "\n";
+    std::cerr << chitu::tools::error_lines({chitu::explain(error)});
     return chitu::exit_code(error);
   }
 }

@@ -26,7 +26,8 @@ std::optional<std::int64_t> parse_fit(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
   const auto bytes = parse_bytes(*text);
   if (!bytes || *bytes == 0)
-    throw InputError("--fit " + *text + ": expected a size such as 16GiB or 512MiB");
+    throw InputError("--fit " + *text + ": expected " +
+                     (lacks_unit(*text) ? kUnitAdvice : "a size such as 16GiB or 512MiB"));
   return bytes;
 }
 

@@ -18,21 +18,23 @@ void ProfileSettings::bind(config::Binder& b) {
   b.field("device", device, "what chitu plan takes device=auto for; null: what is here");
   b.field("memory", memory, "of the device; chitu plan compares with it");
   b.field("flops", flops, "multiplications and additions a second; null: not known");
-  b.field("link_bandwidth", link_bandwidth, more_than(0),
-          "bytes a second between host and device, one way; null: not known");
-  b.field("disk_bandwidth", disk_bandwidth, more_than(0), "bytes a second from disk");
-  b.field("memory_bandwidth", memory_bandwidth, more_than(0),
-          "bytes a second of the device's own memory");
+  b.field("link_bandwidth", link_bandwidth,
+          "between host and device, one way, as 28.8GB; null: not known");
+  b.field("disk_bandwidth", disk_bandwidth, "from disk; null: likewise");
+  b.field("memory_bandwidth", memory_bandwidth, "of the device's own memory; null: likewise");
 }
 
 pipelines::DeviceProfile ProfileSettings::device_profile() const {
+  const auto rate = [](const std::optional<config::BytesPerSecond>& given) {
+    return given ? std::optional(static_cast<double>(given->count)) : std::nullopt;
+  };
   return {.name = name,
           .device = device.value_or(""),
           .memory_bytes = memory ? std::optional(memory->count) : std::nullopt,
           .flops = flops,
-          .link_bandwidth = link_bandwidth,
-          .disk_bandwidth = disk_bandwidth,
-          .memory_bandwidth = memory_bandwidth};
+          .link_bandwidth = rate(link_bandwidth),
+          .disk_bandwidth = rate(disk_bandwidth),
+          .memory_bandwidth = rate(memory_bandwidth)};
 }
 
 }  // namespace chitu::tools

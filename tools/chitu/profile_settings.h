@@ -19,7 +19,7 @@ struct ProfileSettings {
   std::optional<std::string> device;
   std::optional<config::Bytes> memory;
   RateSettings flops;
-  std::optional<double> link_bandwidth, disk_bandwidth, memory_bandwidth;
+  std::optional<config::BytesPerSecond> link_bandwidth, disk_bandwidth, memory_bandwidth;
   void bind(config::Binder& binder);
 
   pipelines::DeviceProfile device_profile() const;

@@ -70,12 +70,21 @@ void check_dump(const std::string& path) {
                      std::error_code(errno, std::generic_category()).message());
 }
 
-void check_output(const pipelines::Request& request, const OutputSettings& output) {
-  if (output.format == pipelines::OutputFormat::png && request.num_frames > 1)
+void check_output(std::int64_t num_frames, const OutputSettings& output) {
+  if (output.format == pipelines::OutputFormat::png && num_frames > 1)
     throw InputError(
         fmt::format("output.format=png: holds one picture, but request.num_frames is {}; expected "
                     "mp4, gif or frames",
-                    request.num_frames));
+                    num_frames));
+}
+
+/// Completes and checks a request. What the output cannot hold is told first, so that the nearest
+/// numbers of frames, which the model names, are right for it.
+pipelines::Request complete_request(const pipelines::Engine& engine, const Settings& settings) {
+  check_output(settings.request.num_frames.value_or(1), settings.output);
+  auto request = engine.complete(settings.request);
+  check_output(request.num_frames, settings.output);
+  return request;
 }
 
 const char* guidance_text(const memory::MemoryPlan& plan) {
@@ -139,9 +148,8 @@ class Run {
         settings_(read_settings(composition_)),
         interrupt_(interrupt),
         engine_(take_engine(settings_.engine_options())),
-        request_(engine_.complete(settings_.request)),
+        request_(complete_request(engine_, settings_)),
         metrics_(engine_.plan().transformer.device) {
-    check_output(request_, settings_.output);
     engine_.choose_plan(request_);  // what cannot fit is refused before anything is written
     const auto& dump = settings_.debug.dump_tensors;
     const bool inside = wants_chdir(composition_) && dump && fs::path(*dump).is_relative();
@@ -174,7 +182,7 @@ class Run {
           fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media",
                       where_stopped(), folder.path().string(), kLogName, kMetricsName));
     } catch (const std::exception& error) {
-      logger("run")->error("{}", explain(error));
+      log_failure(explain(error));  // the command itself prints it
       const bool keeps = exit_code(error) != exit_codes::kInputError;
       if (keeps) keep_failure(folder);
       stop_log_file();
@@ -299,7 +307,7 @@ int run_command(const EngineCall& call) {
 int check_command(const EngineCall& call) {
   const Settings settings = read_settings(call.composition);
   const pipelines::Engine engine(settings.engine_options());
-  check_output(engine.complete(settings.request), settings.output);
+  complete_request(engine, settings);
   return 0;
 }
 

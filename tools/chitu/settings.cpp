@@ -1,9 +1,7 @@
 #include "tools/chitu/settings.h"
 
-#include <charconv>
-
-#include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/device.h"
 #include "chitu_core/nn/attention.h"
 
 namespace chitu::tools {
@@ -15,9 +13,7 @@ using config::one_of;
 
 namespace {
 const std::vector<std::string> kDtypes{"auto", "float32", "bfloat16", "float16"};
-// Beyond these a typing slip is likelier than a wish; the model's own limits are checked later.
-constexpr double kMostPixels = 16384;
-constexpr double kMostFrames = 16385;
+// Beyond this a typing slip is likelier than a wish.
 constexpr double kMostSteps = 1000;
 }  // namespace
 
@@ -62,7 +58,7 @@ void InferSettings::bind(config::Binder& b) {
   b.field("activation_chunk", activation_chunk, between(16, 1 << 24),
           "tokens at once in a feed-forward; another number may round otherwise; null: by shape");
   b.field("vram_limit", vram_limit,
-          "most memory on the device: 6 or 6GiB, 512MiB, 80%; on a CPU, of the process; null: all");
+          "most memory on the device: 6GiB, 512MiB, 80%; on a CPU, of the process; null: all");
   b.field("host_limit", host_limit,
           "most memory of the process on the host, in the same forms; null: all");
   b.field("strategies", strategies,
@@ -94,12 +90,17 @@ void MemorySettings::bind(config::Binder& b) {
 void RequestSettings::bind(config::Binder& b) {
   b.required("prompt", prompt, {}, "what to show; may be empty");
   b.field("negative_prompt", negative_prompt, "what to steer away from");
-  b.field("width", width, between(16, kMostPixels) && multiple_of(16), "pixels");
-  b.field("height", height, between(16, kMostPixels) && multiple_of(16), "pixels");
-  b.field("num_frames", num_frames, between(1, kMostFrames), "pictures, 4k + 1");
+  // Which sizes there are, and so which is the nearest one, is for the model to say.
+  const config::Rule side = described(at_least(16) && multiple_of(16));
+  b.field("width", width, side, "pixels");
+  b.field("height", height, side, "pixels");
+  b.field("num_frames", num_frames, described(at_least(1)), "pictures, 4k + 1");
   b.field("num_inference_steps", num_inference_steps, between(1, kMostSteps), "denoising steps");
   b.field("guidance_scale", guidance_scale, between(0, 1000), "1 or less leaves guidance out");
-  b.field("seed", seed, at_least(0), "of the noise");
+  config::Seed noise{seed};
+  b.field("seed", noise,
+          "of the noise; -2^63 to 2^64 - 1, as torch.Generator.manual_seed takes it");
+  seed = noise.bits;
   b.field("fps", fps, between(1, 240), "pictures a second");
   b.field("max_sequence_length", max_sequence_length, between(1, 512),
           "tokens of the prompt that the transformer sees");
@@ -121,12 +122,12 @@ void DebugSettings::bind(config::Binder& b) {
 void DeviceSettings::bind(config::Binder& b) {
   b.field("name", name, one_of({"auto", "cpu", "cuda", "sim"}),
           "auto (an accelerator if there is one, else the CPU), cpu, cuda, sim");
-  b.field("index", index, at_least(0), "which one, where there are several");
+  b.field("index", index, at_least(0), "which one, where there are several; null: the first");
   b.field("capacity", capacity,
           "of sim: most bytes on the device; of others: what chitu plan compares with");
   b.field("h2d_bandwidth", h2d_bandwidth,
-          "of sim: bytes a second to the device; null: as fast as the host copies");
-  b.field("d2h_bandwidth", d2h_bandwidth, "of sim: bytes a second from the device");
+          "of sim: to the device, as 12GiB; null: as fast as the host copies");
+  b.field("d2h_bandwidth", d2h_bandwidth, "of sim: from the device; null: likewise");
   b.field("profile", profile, "what it does at best, for least times; see device/profile");
 }
 
@@ -142,23 +143,25 @@ void Settings::bind(config::Binder& b) {
 
 namespace {
 
-/// A limit as people write it.
-memory::MemoryLimit parse_limit(const std::string& key, const std::string& text) {
-  const auto bad = [&] {
-    return InputError(key + "=" + text +
-                      ": expected an amount of memory such as 6, 6GiB, 512MiB, or a share of "
-                      "what there is such as 80%");
-  };
-  if (text.ends_with('%')) {
-    double percent = 0;
-    const char* end = text.data() + text.size() - 1;
-    const auto [rest, error] = std::from_chars(text.data(), end, percent);
-    if (error != std::errc() || rest != end || percent <= 0 || percent > 100) throw bad();
-    return {.share = percent / 100};
-  }
-  const auto bytes = parse_bytes(text);
-  if (!bytes || *bytes == 0) throw bad();
-  return {.bytes = *bytes};
+std::optional<memory::MemoryLimit> limit_of(const std::optional<config::Amount>& given) {
+  if (!given) return std::nullopt;
+  return memory::MemoryLimit{.bytes = given->bytes, .share = given->share};
+}
+
+/// The device by name and index, as cuda:1, which plans take whether it is here or not. Of the CPU
+/// and the simulated device there is one.
+std::string device_name(const DeviceSettings& settings) {
+  const std::string& name = settings.name;
+  if (!settings.index) return name;
+  const std::string index = std::to_string(*settings.index);
+  if (name == "cuda") return name + ":" + index;
+  if (name == "auto" && device::has_accelerator())
+    return c10::DeviceTypeName(device::resolve(name).type(), true) + ":" + index;
+  const bool of_profile = name == "auto" && settings.profile && settings.profile->device;
+  if (*settings.index > 0 && !of_profile)
+    throw InputError("device.index=" + index + ": expected 0 or null, as there is one " +
+                     (name == "sim" ? "simulated device" : "CPU"));
+  return name;
 }
 
 memory::ComponentStates states_of(const ComponentMemorySettings& settings) {
@@ -176,12 +179,11 @@ std::optional<int> level_of(const InferSettings& infer) {
 pipelines::EngineOptions Settings::engine_options() const {
   pipelines::EngineOptions options;
   options.ckpt_dir = model.ckpt_dir;
-  options.device = device.name;
-  if (device.index && device.name == "cuda") options.device += ":" + std::to_string(*device.index);
+  options.device = device_name(device);
   const auto bytes = [](const std::optional<config::Bytes>& given) {
     return given ? std::optional(given->count) : std::nullopt;
   };
-  const auto rate = [](const std::optional<config::Bytes>& given) {
+  const auto rate = [](const std::optional<config::BytesPerSecond>& given) {
     return given ? std::optional(static_cast<double>(given->count)) : std::nullopt;
   };
   options.sim = {bytes(device.capacity), rate(device.h2d_bandwidth), rate(device.d2h_bandwidth)};
@@ -191,10 +193,8 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.attn_type = infer.attn_type;
   options.threads = infer.threads.value_or(0);
   options.memory.low_mem_level = level_of(infer);
-  if (infer.vram_limit)
-    options.memory.vram_limit = parse_limit("infer.vram_limit", *infer.vram_limit);
-  if (infer.host_limit)
-    options.memory.host_limit = parse_limit("infer.host_limit", *infer.host_limit);
+  options.memory.vram_limit = limit_of(infer.vram_limit);
+  options.memory.host_limit = limit_of(infer.host_limit);
   options.memory.strategies = infer.strategies.value_or(std::vector<std::string>{});
   options.memory.text_encoder = states_of(memory.text_encoder);
   options.memory.transformer = states_of(memory.transformer);

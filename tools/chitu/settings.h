@@ -46,7 +46,7 @@ struct InferSettings {
   std::optional<bool> offload_text_encoder, offload_vae, offload_dit, sequential_load;
   std::optional<std::int64_t> prefetch_blocks, activation_chunk;
   std::optional<bool> guidance_interleave, offload_activations, pin_memory;
-  std::optional<std::string> vram_limit, host_limit;
+  std::optional<config::Amount> vram_limit, host_limit;
   std::optional<std::vector<std::string>> strategies;
   std::optional<std::string> text_encoder_device;
   std::optional<std::string> prompt_cache;
@@ -93,7 +93,8 @@ struct DebugSettings {
 struct DeviceSettings {
   std::string name = "auto";
   std::optional<int> index;
-  std::optional<config::Bytes> capacity, h2d_bandwidth, d2h_bandwidth;
+  std::optional<config::Bytes> capacity;
+  std::optional<config::BytesPerSecond> h2d_bandwidth, d2h_bandwidth;
   std::optional<ProfileSettings> profile;
   void bind(config::Binder& binder);
 };

@@ -56,7 +56,7 @@ class Sweep {
     refuse_python(plan_.master);
     resume_ = text_at(plan_.master, "sweep.resume") == "True";
     named_folder_ = names_folder(plan_.master, "hydra.sweep.dir");
-    folder_ = fs::absolute(text_at(plan_.master, "sweep.dir")).lexically_normal();
+    folder_ = fs::absolute(folder_of(plan_.master, "sweep.dir")).lexically_normal();
     read_launcher();
     if (resume_ && !named_folder_)
       throw InputError(
@@ -116,7 +116,7 @@ class Sweep {
     try {
       job = config::compose(config::job_request(request, plan_, i));
     } catch (const InputError& error) {
-      throw InputError("job " + title(i) + "\n" + error.what());
+      throw InputError("job " + title(i) + ": " + error.what());
     }
     // ${now:} must not give each job a sweep folder of its own.
     config::Node& hydra = *job.root.find("hydra");
@@ -180,7 +180,7 @@ class Sweep {
       const JobEnvironment environment(jobs_[i]);
       engine_({.command = "check", .composition = jobs_[i]});
     } catch (const InputError& error) {
-      throw InputError("job " + title(i) + "\n" + error.what());
+      throw InputError("job " + title(i) + ": " + error.what());
     }
   }
 
