@@ -12,6 +12,7 @@
 #include "chitu_core/common/log.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/video.h"
+#include "chitu_core/nn/products.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 /// What text encoders and transformers are made of: products, norms, activations, attention.
 void call_transformer_kernels(at::ScalarType dtype) {
   const at::Tensor x = at::ones({512, 512}, at::TensorOptions(dtype));
-  const at::Tensor mixed = at::linear(x, x, x[0]);
+  const at::Tensor mixed = nn::linear_map(x, x, x[0]);
   const at::Tensor wide = mixed.to(at::kFloat);
   at::layer_norm(wide, {512}).mul(wide.square().mean(-1, true).rsqrt()).to(dtype);
   at::gelu(mixed, "tanh") + at::silu(mixed);
@@ -32,7 +33,8 @@ void call_transformer_kernels(at::ScalarType dtype) {
 
 /// What a VAE is made of: convolutions over time and space, and upsampling.
 void call_vae_kernels(at::ScalarType dtype) {
-  const at::Tensor x = at::ones({1, 64, 3, 32, 32}, at::TensorOptions(dtype));
+  const at::ScalarType computed_in = nn::product_dtype(at::empty({0}, dtype));
+  const at::Tensor x = at::ones({1, 64, 3, 32, 32}, at::TensorOptions(computed_in));
   at::silu(at::conv3d(x, at::ones({64, 64, 3, 3, 3}, x.options())));
   at::conv3d(x, at::ones({64, 64, 1, 1, 1}, x.options()));
   const at::Tensor picture = x.select(2, 0).contiguous();

@@ -62,17 +62,16 @@ std::string upper(std::string text) {
   return text;
 }
 
-std::optional<CpuCapability> wanted() {
-  const std::string value = variable(kVariable);
+std::optional<CpuCapability> find_capability(const std::string& name) {
   for (const Names& names : kNames)
-    if (value == names.ours) return names.capability;
+    if (name == names.ours) return names.capability;
   return std::nullopt;
 }
 
 /// Sets the variables of libtorch, oneDNN and MKL before they read them. A value that cannot be
 /// obeyed is told about by cpu_capability().
 bool hand_on() {
-  const auto capability = wanted();
+  const auto capability = find_capability(variable(kVariable));
   if (!capability || *capability > machine_capability()) return false;
   const Names& names = kNames[static_cast<std::size_t>(*capability)];
   ::setenv("ATEN_CPU_CAPABILITY", names.aten, 1);
@@ -83,8 +82,10 @@ bool hand_on() {
 [[maybe_unused]] const bool handed_on = hand_on();
 
 const OneDnnLimit* onednn_limit() {
-  std::string value = upper(variable("ONEDNN_MAX_CPU_ISA"));
-  if (value.empty()) value = upper(variable("DNNL_MAX_CPU_ISA"));
+  std::string value;
+  // In the order in which libtorch and oneDNN obey them.
+  for (const char* name : {"ONEDNN_MAX_CPU_ISA", "MKLDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"})
+    if (value.empty()) value = upper(variable(name));
   for (const OneDnnLimit& limit : kOneDnnLimits)
     if (value == limit.name) return &limit;
   return nullptr;
@@ -101,17 +102,7 @@ CpuCapability least_of_libraries() {
 
 CpuCapability read_capability() {
   const std::string value = variable(kVariable);
-  if (value.empty()) return least_of_libraries();
-  std::vector<std::string> known;
-  for (const Names& names : kNames) known.emplace_back(names.ours);
-  const auto capability = wanted();
-  if (!capability)
-    throw InputError(std::string(kVariable) + "=" + value + ": expected one of " + join(known) +
-                     did_you_mean(value, known));
-  if (*capability > machine_capability())
-    throw InputError(std::string(kVariable) + "=" + value + ": this processor has no more than " +
-                     to_string(machine_capability()));
-  return *capability;
+  return value.empty() ? least_of_libraries() : parse_capability(value, machine_capability());
 }
 
 #if defined(__x86_64__)
@@ -125,18 +116,25 @@ bool cpuid_bit(unsigned leaf, unsigned subleaf, int reg, int bit) {
 }
 
 enum Register { eax, ebx, ecx, edx };
+/// Without AVX-512, oneDNN takes bfloat16 only where there are all three of these.
+bool avx2_has_bfloat16() {
+  const bool avx_vnni = cpuid_bit(7, 1, eax, 4), avx_vnni_int8 = cpuid_bit(7, 1, edx, 4);
+  const bool avx_ne_convert = cpuid_bit(7, 1, edx, 5);
+  return avx_vnni && avx_vnni_int8 && avx_ne_convert;
+}
 bool machine_has_bfloat16() {
-  const bool avx512_bf16 = cpuid_bit(7, 1, eax, 5), avx_ne_convert = cpuid_bit(7, 1, edx, 5);
-  const bool amx_bf16 = cpuid_bit(7, 0, edx, 22);
-  return avx512_bf16 || amx_bf16 || avx_ne_convert;
+  if (machine_capability() < CpuCapability::avx512) return avx2_has_bfloat16();
+  const bool avx512_bf16 = cpuid_bit(7, 1, eax, 5), amx_bf16 = cpuid_bit(7, 0, edx, 22);
+  return avx512_bf16 || amx_bf16;
 }
 bool machine_has_float16() {
   const bool avx512_fp16 = cpuid_bit(7, 0, edx, 23), amx_fp16 = cpuid_bit(7, 1, eax, 21);
-  return avx512_fp16 || amx_fp16;
+  return machine_capability() == CpuCapability::avx512 && (avx512_fp16 || amx_fp16);
 }
 #else
-bool machine_has_bfloat16() { return true; }
-bool machine_has_float16() { return true; }
+// Of other processors nothing is asked here, and float32 is right on each.
+bool machine_has_bfloat16() { return false; }
+bool machine_has_float16() { return false; }
 #endif
 
 /// CHITU_CPU_CAPABILITY=avx2 means a processor without instructions for half precision.
@@ -151,6 +149,18 @@ bool is_limited_below(bool OneDnnLimit::* has) {
 
 std::string to_string(CpuCapability capability) {
   return kNames[static_cast<std::size_t>(capability)].ours;
+}
+
+CpuCapability parse_capability(const std::string& name, CpuCapability most) {
+  const auto capability = find_capability(name);
+  const auto refuse = [&](const std::string& problem) {
+    throw InputError(std::string(kVariable) + "=" + name + ": " + problem);
+  };
+  std::vector<std::string> known;
+  for (const Names& names : kNames) known.emplace_back(names.ours);
+  if (!capability) refuse("expected one of " + join(known) + did_you_mean(name, known));
+  if (*capability > most) refuse("this processor has no more than " + to_string(most));
+  return *capability;
 }
 
 CpuCapability machine_capability() {

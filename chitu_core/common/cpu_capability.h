@@ -16,6 +16,11 @@ enum class CpuCapability : std::uint8_t {
 /// "default", "avx2", "avx512", the values of CHITU_CPU_CAPABILITY.
 std::string to_string(CpuCapability capability);
 
+/// The capability of that name, on a processor that has `most`.
+///
+/// throws  InputError for another name, or one above `most`; the message names CHITU_CPU_CAPABILITY
+CpuCapability parse_capability(const std::string& name, CpuCapability most);
+
 /// What the processor has.
 CpuCapability machine_capability();
 
@@ -26,14 +31,13 @@ CpuCapability machine_capability();
 /// theirs is set instead, the least of them counts. The same in a run and in a plan, and the same
 /// from the first call on.
 ///
-/// throws  InputError when CHITU_CPU_CAPABILITY has another value, or asks for more than the
-/// machine
-///         has
+/// throws  InputError when CHITU_CPU_CAPABILITY has another value, or asks for more than there is
 CpuCapability cpu_capability();
 
 /// Whether there are instructions for products of bfloat16 that the environment does not switch
-/// off: AVX512-BF16, AMX-BF16 or AVX-NE-CONVERT. Without them, products of bfloat16 are slower than
-/// those of float32.
+/// off: AVX512-BF16, AMX-BF16, or what oneDNN takes in their place on a processor with AVX2
+/// (AVX-VNNI-INT8 and AVX-NE-CONVERT). Then oneDNN computes on bfloat16. Without them, products of
+/// bfloat16 are slower than those of float32.
 bool has_bfloat16_instructions();
 /// Likewise of float16: AVX512-FP16 or AMX-FP16.
 bool has_float16_instructions();

@@ -55,8 +55,8 @@ int run_in_engine(const EngineCall& call) {
   const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   const std::string name = "libchitu_commands.so";
   void* library = nullptr;
-  chitu::cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
   std::string reason;
+  chitu::cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
   for (const auto& path : {folder / ".." / "lib" / name, folder / name}) {
     if (!std::filesystem::exists(path)) continue;
     library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
@@ -125,6 +125,7 @@ int run(const Arguments& arguments) {
     print_config(flags, Subcommand::run);
     return 0;
   }
+  chitu::cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told once, not by every job
   const auto request = chitu::tools::compose_request(flags, Subcommand::run);
   return with_hint(flags, [&] {
     if (!flags.multirun)
