@@ -13,18 +13,22 @@
 #include <utility>
 
 #include "chitu_core/common/cpu_capability.h"
+#include "chitu_core/common/cpu_model.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/log.h"
+#include "chitu_core/device/device.h"
+#include "chitu_core/device/planning.h"
 #include "chitu_core/io/hash.h"
 #include "chitu_core/io/safetensors.h"
+#include "pipelines/weights_fingerprint.h"
 
 namespace chitu::pipelines {
 namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr const char* kTensor = "prompt_embeds";
 
 [[noreturn]] void refuse_folder(const fs::path& folder, int error) {
@@ -41,17 +45,13 @@ void check_writable(const fs::path& folder) {
   if (::access(there.c_str(), W_OK | X_OK) != 0) refuse_folder(folder, errno);
 }
 
-std::string identity_of(const io::Checkpoint& checkpoint) {
-  auto weights = nlohmann::json::array();
-  for (const io::SafetensorsFile& file : checkpoint.files()) {
-    const fs::path& path = file.path();
-    weights.push_back({{"name", path.filename().string()},
-                       {"bytes", fs::file_size(path)},
-                       {"changed", fs::last_write_time(path).time_since_epoch().count()}});
-  }
-  const nlohmann::json identity{
-      {"config", io::sha256(read_file(checkpoint.folder() / "config.json"))}, {"weights", weights}};
-  return identity.dump();
+/// The kind of the device, and which of its kind: an accelerator is known by its memory, which
+/// libtorch can tell of any.
+std::string device_name(c10::Device device) {
+  const std::string kind = c10::DeviceTypeName(device.type());
+  if (device::has_host_kernels(device))
+    return fmt::format("{} {} {}", kind, to_string(cpu_capability()), cpu_model());
+  return fmt::format("{} of {} bytes", kind, device::memory_room(device).total_bytes);
 }
 
 std::string sum_of(const at::Tensor& contiguous) {
@@ -78,23 +78,30 @@ at::Tensor read_rows(const fs::path& path, const std::string& key,
 
 }  // namespace
 
-PromptCache::PromptCache(fs::path folder, const io::Checkpoint& text_encoder)
-    : folder_(std::move(folder)), text_encoder_(identity_of(text_encoder)) {
+PromptCache::PromptCache(fs::path folder, std::shared_ptr<const io::Checkpoint> text_encoder)
+    : folder_(std::move(folder)),
+      weights_(std::move(text_encoder)),
+      config_(io::sha256(read_file(weights_->folder() / "config.json"))) {
   check_writable(folder_);
 }
 
+void PromptCache::prepare(const std::function<void()>& between) const {
+  if (fingerprint_.empty()) fingerprint_ = weights_fingerprint(*weights_, folder_, between);
+}
+
 std::string PromptCache::key_of(const Prompt& prompt) const {
+  prepare([] {});
   const std::int64_t* ids = prompt.ids.const_data_ptr<std::int64_t>();
-  // Processors with other vector units, and other versions of libtorch, may round otherwise.
+  // Another device, and another version of libtorch, may round otherwise.
   const nlohmann::json key{{"format", kFormat},
-                           {"text_encoder", text_encoder_},
+                           {"weights", fingerprint_},
+                           {"config", config_},
                            {"ids", std::vector<std::int64_t>(ids, ids + prompt.ids.numel())},
                            {"max_sequence_length", prompt.rows},
                            {"dtype", c10::toString(prompt.dtype)},
                            {"stored", c10::toString(prompt.stored.value_or(prompt.dtype))},
                            {"attention", prompt.attention},
-                           {"device", c10::DeviceTypeName(prompt.device.type())},
-                           {"cpu", to_string(cpu_capability())},
+                           {"device", device_name(prompt.device)},
                            {"bfloat16_instructions", has_bfloat16_instructions()},
                            {"libtorch", TORCH_VERSION}};
   return io::sha256(key.dump());

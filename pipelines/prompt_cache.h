@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,8 +15,10 @@
 namespace chitu::pipelines {
 
 /// Encoded prompts on disk, for later runs: one safetensors file a prompt, named by the SHA-256 of
-/// all that decides its bits. Where the checkpoint lies is not among that, nor is the prompt's
-/// text: its token ids are.
+/// all that decides its bits: every byte of the text encoder's weights (weights_fingerprint) and
+/// its config, the dtypes, the attention backend, the device and the version of libtorch. Where the
+/// checkpoint lies is not among that. Of tokenizer and prompt the token ids are, which are all that
+/// the text encoder sees of them.
 ///
 /// A file appears whole or not at all, so runs may share a folder.
 class PromptCache {
@@ -29,11 +33,14 @@ class PromptCache {
     std::string attention;  ///< name of the backend
   };
 
-  /// Writes nothing: the folder is made with the first prompt stored.
+  /// Writes nothing: the folder is made when it is first needed.
   ///
-  /// text_encoder  its config.json counts whole; its weights by the name, size and time of each
-  /// file throws  InputError "infer.prompt_cache=<folder>: cannot write: <reason>"
-  PromptCache(std::filesystem::path folder, const io::Checkpoint& text_encoder);
+  /// throws  InputError "infer.prompt_cache=<folder>: cannot write: <reason>"
+  PromptCache(std::filesystem::path folder, std::shared_ptr<const io::Checkpoint> text_encoder);
+
+  /// Finds out which weights these are, which is done once and may take a while; see
+  /// weights_fingerprint. The others do it where it was not done.
+  void prepare(const std::function<void()>& between) const;
 
   /// What was stored for the prompt, [1, rows, D], on the prompt's device. A file that is damaged
   /// is told about in the log and removed.
@@ -48,7 +55,9 @@ class PromptCache {
   std::filesystem::path file_of(const std::string& key) const;
 
   std::filesystem::path folder_;
-  std::string text_encoder_;
+  std::shared_ptr<const io::Checkpoint> weights_;
+  std::string config_;               ///< its sum
+  mutable std::string fingerprint_;  ///< of the weights; empty until it is known
 };
 
 }  // namespace chitu::pipelines

@@ -26,15 +26,51 @@ class Descriptor {
   int fd_;
 };
 
+/// The first part of the path that is a link to nothing; empty when there is none.
+std::filesystem::path dangling_link(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::path part;
+  for (const auto& name : path) {
+    part /= name;
+    if (std::filesystem::is_symlink(part, error) && !std::filesystem::exists(part, error))
+      return part;
+  }
+  return {};
+}
+
 std::string reason() { return std::strerror(errno); }
 
 }  // namespace
 
+std::string open_problem(const std::filesystem::path& path, int error) {
+  const std::filesystem::path link = error == ENOENT ? dangling_link(path) : "";
+  if (link.empty()) return std::strerror(error);
+  std::error_code ignored;
+  const std::string target = std::filesystem::read_symlink(link, ignored).string();
+  return (link == path ? "a link to " : link.string() + " is a link to ") + target +
+         ", which is missing: is the download complete?";
+}
+
+bool name_exists(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::exists(std::filesystem::symlink_status(path, error));
+}
+
+std::string folder_problem(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::is_directory(status)) return "";
+  if (std::filesystem::exists(status)) return "not a folder";
+  if (status.type() != std::filesystem::file_type::not_found) return std::strerror(error.value());
+  const bool dangling = !dangling_link(path).empty();
+  return dangling ? open_problem(path, ENOENT) : "no such folder";
+}
+
 std::string read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) throw InputError(path.string() + ": " + reason());
+  if (file.get() < 0) throw InputError(path.string() + ": " + open_problem(path, errno));
   std::string bytes;
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode))
     bytes.reserve(static_cast<std::size_t>(info.st_size));
   char buffer[1 << 16];

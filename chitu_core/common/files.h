@@ -6,6 +6,17 @@
 
 namespace chitu {
 
+/// Why a path could not be opened: the text of `error` (an errno), or for a link whose target is
+/// missing, as an unfinished download into the hub's cache leaves them, the link and that target.
+std::string open_problem(const std::filesystem::path& path, int error);
+
+/// Whether the name is taken: by a file, a folder, or a link with or without a target.
+bool name_exists(const std::filesystem::path& path);
+
+/// Why a path is no folder: "no such folder", "not a folder", or as open_problem() says. Empty when
+/// it is one.
+std::string folder_problem(const std::filesystem::path& path);
+
 /// The whole file as bytes. Throws InputError "<path>: <reason>" when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 

@@ -7,30 +7,13 @@
 #include <set>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/io/weight_files.h"
 
 namespace chitu::io {
 namespace {
-
-struct Candidate {
-  std::string name;
-  bool index = false;
-};
-
-/// The names to look for, in the order the libraries look: diffusers prefers its index,
-/// transformers its single file.
-std::vector<Candidate> candidates(std::string_view variant) {
-  const std::string dotted = variant.empty() ? "" : fmt::format(".{}", variant);
-  const auto single = [&](const std::string& stem) {
-    return Candidate{stem + dotted + ".safetensors", false};
-  };
-  const auto index = [&](const std::string& stem) {
-    return Candidate{stem + ".safetensors.index" + dotted + ".json", true};
-  };
-  return {index("diffusion_pytorch_model"), single("diffusion_pytorch_model"), single("model"),
-          index("model")};
-}
 
 /// The index's weight_map turned round: the tensors that each shard must hold.
 std::map<std::string, std::set<std::string>> shards(const std::filesystem::path& index) {
@@ -52,26 +35,17 @@ std::map<std::string, std::set<std::string>> shards(const std::filesystem::path&
 
 Checkpoint::Checkpoint(const std::filesystem::path& folder, std::string_view variant)
     : folder_(folder) {
-  if (!std::filesystem::is_directory(folder))
-    throw InputError(folder.string() + ": no such folder");
-  std::vector<std::string> tried;
-  for (const auto& [name, index] : candidates(variant)) {
-    const auto path = folder / name;
-    tried.push_back(name);
-    if (!std::filesystem::exists(path)) continue;
-    if (index)
-      open_shards(path);
-    else
-      add(SafetensorsFile(path));
-    return;
-  }
-  throw InputError(folder.string() + ": no weights here, looked for " + join(tried));
+  const WeightFile found = find_weights(folder, variant);
+  if (found.is_index)
+    open_shards(found.path);
+  else
+    add(SafetensorsFile(found.path));
 }
 
 void Checkpoint::open_shards(const std::filesystem::path& index) {
   for (const auto& [name, expected] : shards(index)) {
     const auto path = folder_ / name;
-    if (!std::filesystem::exists(path))
+    if (!name_exists(path))
       throw InputError(
           fmt::format("{}: missing, though {} names it", path.string(), index.filename().string()));
     SafetensorsFile file(path);

@@ -21,7 +21,8 @@ namespace chitu::io {
 /// damaged, a tensor that the index and the shards do not agree on.
 class Checkpoint {
  public:
-  /// `variant` picks files such as `model.fp16.safetensors`; empty means the plain ones.
+  /// `variant` picks files such as `model.fp16.safetensors`; empty means the plain ones, or the
+  /// variant that is all there is (find_weights).
   explicit Checkpoint(const std::filesystem::path& folder, std::string_view variant = {});
 
   const std::filesystem::path& folder() const { return folder_; }

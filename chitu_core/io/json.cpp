@@ -186,7 +186,8 @@ std::vector<std::string> JsonObject::keys() const {
 std::vector<std::string> JsonObject::unknown_keys(const std::vector<std::string>& known) const {
   std::vector<std::string> unknown = keys();
   std::erase_if(unknown, [&](const std::string& key) {
-    return key.starts_with('_') || std::find(known.begin(), known.end(), key) != known.end();
+    return key.starts_with('_') || json_->at(key).is_null() ||
+           std::find(known.begin(), known.end(), key) != known.end();
   });
   return unknown;
 }

@@ -57,7 +57,8 @@ class JsonObject {
   bool contains(const std::string& key) const;
   /// All keys, sorted.
   std::vector<std::string> keys() const;
-  /// The keys that are not in `known` and do not begin with "_" (metadata), sorted.
+  /// The keys that are not in `known`, hold a value (null says nothing) and do not begin with "_"
+  /// (metadata), sorted.
   std::vector<std::string> unknown_keys(const std::vector<std::string>& known) const;
 
   const std::string& name() const { return name_; }

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/io/safetensors_header.h"
 
@@ -34,10 +35,12 @@ std::int64_t TensorInfo::numel() const {
 class SafetensorsFile::Mapping {
  public:
   explicit Mapping(const std::filesystem::path& path) {
-    const auto fail = [&](const char* reason) { throw InputError(path.string() + ": " + reason); };
+    const auto fail = [&](const std::string& reason) {
+      throw InputError(path.string() + ": " + reason);
+    };
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) fail(std::strerror(errno));
-    struct stat info {};
+    if (file < 0) fail(open_problem(path, errno));
+    struct stat info{};
     const bool known = ::fstat(file, &info) == 0;
     size_ = known && S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) : 0;
     void* mapped = nullptr;
@@ -75,6 +78,12 @@ class SafetensorsFile::Mapping {
     return nullptr;
   }
 
+  struct stat status() const {
+    struct stat info{};
+    ::fstat(file_, &info);
+    return info;
+  }
+
  private:
   int file_ = -1;
   const char* data_ = nullptr;
@@ -108,8 +117,7 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
     std::memcpy(copy.data_ptr(), data, static_cast<std::size_t>(found.size_bytes));
     return copy;
   }
-  return at::from_blob(
-      data, found.shape, [mapping = mapping_](void*) {}, options);
+  return at::from_blob(data, found.shape, [mapping = mapping_](void*) {}, options);
 }
 
 namespace {
@@ -165,6 +173,20 @@ void SafetensorsFile::read_elements(const TensorInfo& tensor, std::int64_t first
     read(first + start, piece);
     flat.narrow(0, start, count).copy_(piece);
   }
+}
+
+void SafetensorsFile::read_bytes(std::int64_t offset, char* into, std::int64_t count) const {
+  if (const char* reason = mapping_->read(offset, into, count))
+    throw Error(path_.string() + ": cannot read: " + reason);
+}
+
+FileIdentity SafetensorsFile::identity() const {
+  const struct stat info = mapping_->status();
+  const auto nanoseconds = [](const timespec& time) {
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  };
+  return {static_cast<std::int64_t>(info.st_dev), static_cast<std::int64_t>(info.st_ino),
+          info.st_size, nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
 }
 
 void SafetensorsFile::drop_pages(const std::string& name) const {

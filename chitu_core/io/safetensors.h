@@ -26,6 +26,16 @@ struct TensorInfo {
   std::int64_t numel() const;
 };
 
+/// What the system knows a file's content by: another content has another identity, unless the file
+/// system makes times up.
+struct FileIdentity {
+  std::int64_t device = 0, inode = 0, size_bytes = 0;
+  std::int64_t modified_ns = 0;  ///< as programs may set it
+  std::int64_t changed_ns = 0;   ///< as the system sets it at every change
+
+  bool operator==(const FileIdentity&) const = default;
+};
+
 /// A safetensors file mapped into memory, read-only. Opening reads the header alone; weights are
 /// read by the first use of a tensor's bytes.
 ///
@@ -58,6 +68,12 @@ class SafetensorsFile {
   /// Likewise rows of the first dimension, from `first_row` on: as many as the destination has.
   /// Throws Error also when the tensor has no such rows.
   void read_rows(const std::string& name, std::int64_t first_row, at::Tensor& destination) const;
+
+  /// Reads bytes of the file as it was opened, header included, wherever its name leads by now.
+  /// Throws Error "<file>: cannot read: <reason>".
+  void read_bytes(std::int64_t offset, char* into, std::int64_t count) const;
+  /// Of the file as it was opened.
+  FileIdentity identity() const;
 
   /// Gives a tensor's pages back to the system, so that reading a whole checkpoint through small
   /// copies stays small in memory. Views stay valid: the next use reads the file again.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/tokenizer/sentencepiece_tokenizer.h"
 #include "chitu_core/io/tokenizer/unigram_tokenizer.h"
@@ -13,12 +14,11 @@
 namespace chitu::io {
 
 std::unique_ptr<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) {
-  if (!std::filesystem::is_directory(folder))
-    throw InputError(folder.string() + ": no such folder");
-  if (std::filesystem::exists(folder / "tokenizer.json"))
-    return std::make_unique<UnigramTokenizer>(folder);
-  if (std::filesystem::exists(folder / "spiece.model"))
-    return std::make_unique<SentencePieceTokenizer>(folder);
+  if (const auto problem = folder_problem(folder); !problem.empty())
+    throw InputError(folder.string() + ": " + problem);
+  // A link without its target is there too, and says so when it is opened.
+  if (name_exists(folder / "tokenizer.json")) return std::make_unique<UnigramTokenizer>(folder);
+  if (name_exists(folder / "spiece.model")) return std::make_unique<SentencePieceTokenizer>(folder);
   throw InputError(folder.string() +
                    ": no tokenizer here, looked for tokenizer.json, spiece.model");
 }

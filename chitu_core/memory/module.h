@@ -39,6 +39,10 @@ struct Parameter {
   bool cast_for_use = false;
   at::ScalarType stored = at::kFloat;  ///< what it waits in, once bound: `dtype`, or narrower
 
+  /// The full name of a tensor that checkpoints may hold instead, or beside the one of this name;
+  /// where they do, it is the one that counts. Empty = there is no such name.
+  std::string overriding_name{};
+
   std::int64_t numel() const;
   /// Bytes that it waits in, once bound.
   std::int64_t stored_bytes() const;

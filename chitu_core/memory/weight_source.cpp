@@ -7,6 +7,12 @@
 
 namespace chitu::memory {
 
+const std::string& tensor_of(const io::Checkpoint& checkpoint, const std::string& name,
+                             const Parameter& parameter) {
+  const std::string& other = parameter.overriding_name;
+  return !other.empty() && checkpoint.contains(other) ? other : name;
+}
+
 void FileWeights::check(const Module& module) const { check_weights(module, *checkpoint_); }
 
 void PlannedWeights::check(const Module& module) const {
@@ -26,7 +32,7 @@ void PlannedWeights::read_rows(const std::string& name, const Parameter& paramet
 std::int64_t PlannedWeights::stored_bytes(const std::string& name,
                                           const Parameter& parameter) const {
   return checkpoint_
-             ? checkpoint_->info(name).size_bytes
+             ? checkpoint_->info(tensor_of(*checkpoint_, name, parameter)).size_bytes
              : parameter.numel() * static_cast<std::int64_t>(at::elementSize(stored_dtype_));
 }
 

@@ -37,6 +37,11 @@ class WeightSource {
   virtual at::Tensor table(const std::string& name, const Parameter& parameter) const = 0;
 };
 
+/// The tensor of a checkpoint that a parameter's numbers come from: the one that overrides it where
+/// there is one, else that of its own name.
+const std::string& tensor_of(const io::Checkpoint& checkpoint, const std::string& name,
+                             const Parameter& parameter);
+
 /// The weights of a checkpoint's files.
 class FileWeights final : public WeightSource {
  public:
@@ -45,18 +50,19 @@ class FileWeights final : public WeightSource {
   explicit FileWeights(const std::filesystem::path& folder)
       : FileWeights(std::make_shared<io::Checkpoint>(folder)) {}
   void check(const Module& module) const override;
-  void read_into(const std::string& name, const Parameter&, at::Tensor& to) const override {
-    checkpoint_->read_into(name, to);
-  }
-  void read_rows(const std::string& name, const Parameter&, std::int64_t first_row,
+  void read_into(const std::string& name, const Parameter& parameter,
                  at::Tensor& to) const override {
-    checkpoint_->read_rows(name, first_row, to);
+    checkpoint_->read_into(tensor_of(*checkpoint_, name, parameter), to);
   }
-  std::int64_t stored_bytes(const std::string& name, const Parameter&) const override {
-    return checkpoint_->info(name).size_bytes;
+  void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,
+                 at::Tensor& to) const override {
+    checkpoint_->read_rows(tensor_of(*checkpoint_, name, parameter), first_row, to);
   }
-  at::Tensor table(const std::string& name, const Parameter&) const override {
-    return checkpoint_->tensor(name);
+  std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const override {
+    return checkpoint_->info(tensor_of(*checkpoint_, name, parameter)).size_bytes;
+  }
+  at::Tensor table(const std::string& name, const Parameter& parameter) const override {
+    return checkpoint_->tensor(tensor_of(*checkpoint_, name, parameter));
   }
 
  private:

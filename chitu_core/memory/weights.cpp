@@ -42,14 +42,7 @@ bool starts_with_any(const std::string& name, const std::vector<std::string>& pr
 void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
   std::vector<std::string> faults;
   std::set<std::string> known;
-  module.visit_parameters([&](const std::string& name, const Parameter& parameter) {
-    known.insert(name);
-    if (!checkpoint.contains(name)) {
-      faults.push_back(fmt::format("{}: tensor {} is missing, expected shape {}",
-                                   checkpoint.folder().string(), name,
-                                   shape_text(parameter.shape)));
-      return;
-    }
+  const auto check = [&](const std::string& name, const Parameter& parameter) {
     const io::TensorInfo& info = checkpoint.info(name);
     if (info.shape != parameter.shape)
       faults.push_back(fmt::format("{}: tensor {}: expected shape {}, got {}", info.file.string(),
@@ -57,6 +50,20 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
     else if (!at::isFloatingType(info.dtype))
       faults.push_back(fmt::format("{}: tensor {}: expected a floating-point dtype, got {}",
                                    info.file.string(), name, at::toString(info.dtype)));
+  };
+  module.visit_parameters([&](const std::string& name, const Parameter& parameter) {
+    bool found = false;
+    for (const std::string& stored : {name, parameter.overriding_name}) {
+      if (stored.empty()) continue;
+      known.insert(stored);
+      if (!checkpoint.contains(stored)) continue;
+      found = true;
+      check(stored, parameter);
+    }
+    if (!found)
+      faults.push_back(fmt::format("{}: tensor {} is missing, expected shape {}",
+                                   checkpoint.folder().string(), name,
+                                   shape_text(parameter.shape)));
   });
   for (const std::string& name : checkpoint.names()) {
     if (known.count(name) || starts_with_any(name, module.unused_prefixes())) continue;

@@ -3,6 +3,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "chitu_core/memory/module.h"
 
@@ -17,6 +19,10 @@ class Embedding : public memory::Module {
       : weight_(add_parameter("weight", {count, width})) {
     weight_.gathered = rows == Rows::few;
   }
+
+  /// The full name under which a checkpoint may hold the table instead
+  /// (Parameter::overriding_name).
+  void set_overriding_name(std::string name) { weight_.overriding_name = std::move(name); }
 
   /// ids [...] int64, 0 to count - 1; returns [..., width] on the device of the ids.
   at::Tensor forward(const at::Tensor& ids) const;

@@ -6,6 +6,7 @@
 #include "chitu_core/models/guidance.h"
 #include "chitu_core/models/noise.h"
 #include "chitu_core/pipeline/layer_watch.h"
+#include "pipelines/check_finite.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -40,6 +41,17 @@ std::vector<models::WanDenoiseContext> separate(models::WanDenoiseContext contex
   for (models::WanTextContext& text : context.texts)
     branches.push_back({context.rotary, {std::move(text)}, context.keep_text_kv});
   return branches;
+}
+
+/// What may help where the latents are not finite.
+std::string advice_for(const Request& request, const memory::ComponentPlan& plan) {
+  std::string advice = dtype_advice("transformer", plan, "infer.dtype");
+  if (request.flow_shift)
+    advice += fmt::format("; or request.flow_shift nearer to the checkpoint's than {}",
+                          *request.flow_shift);
+  if (request.guided())
+    advice += fmt::format("; or request.guidance_scale below {}", request.guidance_scale);
+  return advice;
 }
 
 std::string step_name(std::int64_t index, const char* what) {
@@ -91,6 +103,8 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
     const at::Tensor velocity = guide(predictions, job.request.guidance_scale, i, context);
     latents = walk->step(velocity, i, latents);
     context.keep(step_name(i, "latents"), latents);
+    check_finite(latents, fmt::format("step {} of {}: the latents", i + 1, walk->step_count()),
+                 [&] { return advice_for(job.request, plan.transformer); });
   }
   context.keep("final_latents", latents);
   return {latents};

@@ -4,6 +4,7 @@
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/models/wan/vae_blended_tiles.h"
 #include "chitu_core/models/wan/vae_tiling.h"
+#include "pipelines/check_finite.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -26,6 +27,11 @@ class Pictures final : public models::FrameSink {
     part.place_in(pictures_, 0)
         .copy_(device::move_to(models::frames_to_uint8(part.frames), device::host()));
     if (context_.dump) part.place_in(decoded_, 2).copy_(part.frames.to(at::kCPU, at::kFloat));
+  }
+
+  void check(const at::Tensor& decoded) override {
+    check_finite(decoded, "the frames",
+                 [&] { return dtype_advice("vae", context_.plan.vae, "infer.vae_dtype"); });
   }
 
   void check_stop() override { context_.check_stop(); }

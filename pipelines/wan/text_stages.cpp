@@ -5,6 +5,7 @@
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/io/prompt_clean.h"
 #include "chitu_core/pipeline/layer_watch.h"
+#include "pipelines/check_finite.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -65,6 +66,7 @@ std::optional<pipeline::TextEmbeddings> EncodeText::known(const pipeline::Tokens
                                                           const Job& job,
                                                           pipeline::Context& context) const {
   if (!cache) return std::nullopt;
+  cache->prepare([&] { context.check_stop(); });
   const Embeds embeds = find(prompts_of(tokens, job, context));
   if (!std::ranges::all_of(embeds, &std::optional<at::Tensor>::has_value)) return std::nullopt;
   return to_value(embeds, tokens, context);
@@ -112,6 +114,9 @@ void EncodeText::encode_missing(Embeds& embeds, const std::vector<PromptCache::P
   const auto encoded =
       text_encoder->model().prompt_embeds(ids, prompts[0].rows, attention, &layers);
   for (std::size_t i = 0; i < missing.size(); ++i) {
+    check_finite(encoded[i], "the prompt embeddings", [&] {
+      return dtype_advice("text_encoder", context.plan.text_encoder, "infer.dtype");
+    });
     embeds[missing[i]] = encoded[i];
     if (cache) cache->store(prompts[missing[i]], encoded[i]);
   }

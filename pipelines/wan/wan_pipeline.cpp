@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -8,8 +9,10 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/io/weight_files.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 #include "pipelines/save_frames.h"
+#include "pipelines/schedule_check.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -21,9 +24,10 @@ constexpr std::int64_t kTrainedTextLength = 512;
 /// Of the files on the hub, for plans without files.
 constexpr at::ScalarType kPublishedDtype = at::kFloat;
 
-io::JsonObject config_of(const std::filesystem::path& folder) {
-  return io::JsonObject::read(folder / "config.json");
-}
+/// Names that T5's tokenizer has had; whichever it is, its files decide what it does.
+const std::vector<std::string> kTokenizers{"T5TokenizerFast", "T5Tokenizer",
+                                           "PreTrainedTokenizerFast", "TokenizersBackend",
+                                           "AutoTokenizer"};
 
 /// The weights in a component's folder; null where a plan does without.
 std::shared_ptr<const io::Checkpoint> open_weights(const std::filesystem::path& folder,
@@ -42,10 +46,10 @@ struct Part {
   Config config;
   std::shared_ptr<const io::Checkpoint> weights;
 
-  static Part read(const ModelFolder& folder, const std::string& name,
+  static Part read(const ModelFolder& folder, const std::string& name, const std::string& library,
                    const std::string& class_name, bool for_plan) {
-    const auto path = folder.component(name, class_name);
-    return {Config::from_json(config_of(path)), open_weights(path, for_plan)};
+    const auto path = folder.component(name, library, {class_name});
+    return {Config::from_json(folder.config(name, "config.json")), open_weights(path, for_plan)};
   }
 
   template <class Model>
@@ -63,11 +67,8 @@ struct Part {
 
 /// The folders that come with chitu for plans hold configs alone.
 void refuse_without_weights(const ModelFolder& folder) {
-  for (const auto& [name, class_name] : folder.components) {
-    if (!std::filesystem::is_directory(folder.path / name)) continue;
-    for (const auto& entry : std::filesystem::directory_iterator(folder.path / name))
-      if (entry.path().filename().string().find(".safetensors") != std::string::npos) return;
-  }
+  for (const auto& [name, component] : folder.components)
+    if (io::holds_weights(folder.path / name)) return;
   throw InputError(fmt::format(
       "model.ckpt_dir={}: holds no weights, enough for `chitu plan` alone; to run the model, set "
       "model.ckpt_dir to a downloaded checkpoint",
@@ -87,13 +88,11 @@ struct Parts {
 
 /// Wan 2.2 pipelines share the class name; these entries tell them apart.
 void refuse_other_wans(const ModelFolder& folder) {
-  for (const char* key : {"transformer_2", "image_encoder", "image_processor"}) {
-    const auto found = folder.components.find(key);
-    if (found != folder.components.end() && !found->second.empty())
+  for (const char* key : {"transformer_2", "image_encoder", "image_processor"})
+    if (folder.has(key))
       throw InputError(
           fmt::format("{}: {}: not supported, expected a Wan 2.1 text-to-video checkpoint",
                       (folder.path / "model_index.json").string(), key));
-  }
   const auto index = io::JsonObject::read(folder.path / "model_index.json");
   for (const char* key : {"boundary_ratio", "expand_timesteps"}) {
     if (!index.contains(key) || index.json().at(key).is_null() || index.json().at(key) == false)
@@ -156,6 +155,7 @@ class WanPipeline final : public Pipeline {
   void check_positive(const Request& request) const;
 
   Parts parts_;
+  ScheduleCheck schedule_check_;
   ModelChoices choices_;
   std::unique_ptr<TextEncoder> text_encoder_;
   std::unique_ptr<Transformer> transformer_;
@@ -167,25 +167,40 @@ class WanPipeline final : public Pipeline {
 
 std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder, bool for_plan) {
   if (for_plan && !std::filesystem::is_directory(folder.path / "tokenizer")) return nullptr;
-  // The tokenizer's class is a Python name (T5Tokenizer, T5TokenizerFast); its files decide.
-  return io::Tokenizer::load(folder.component("tokenizer", ""));
+  return io::Tokenizer::load(folder.component("tokenizer", "transformers", kTokenizers));
+}
+
+std::shared_ptr<const models::SchedulerFactory> read_scheduler(const ModelFolder& folder) {
+  const auto known = Registry<models::SchedulerClass>::instance().names();
+  folder.component("scheduler", "diffusers", known);
+  const auto config = folder.config("scheduler", "scheduler_config.json");
+  auto scheduler = std::make_shared<const models::SchedulerFactory>(
+      config, folder.components.at("scheduler").name);
+  if (scheduler->make()->mu(1))
+    config.fail("use_dynamic_shifting",
+                "true is not supported here: the pipeline does not tell the size of the picture");
+  return scheduler;
 }
 
 Parts read_parts(const ModelFolder& folder, bool for_plan) {
   refuse_other_wans(folder);
   if (!for_plan) refuse_without_weights(folder);
-  return {
-      folder.path,
-      folder.request_defaults(kTrainedFor),
-      open_tokenizer(folder, for_plan),
-      decltype(Parts::text_encoder)::read(folder, "text_encoder", "UMT5EncoderModel", for_plan),
-      decltype(Parts::transformer)::read(folder, "transformer", "WanTransformer3DModel", for_plan),
-      decltype(Parts::vae)::read(folder, "vae", "AutoencoderKLWan", for_plan),
-      models::SchedulerFactory::read(folder.component("scheduler", "") / "scheduler_config.json")};
+  const auto read = [&](auto part, const char* name, const char* library, const char* class_name) {
+    return decltype(part)::read(folder, name, library, class_name, for_plan);
+  };
+  return {folder.path,
+          folder.request_defaults(kTrainedFor),
+          open_tokenizer(folder, for_plan),
+          read(Part<models::UMT5Config>(), "text_encoder", "transformers", "UMT5EncoderModel"),
+          read(Part<models::WanTransformer3DConfig>(), "transformer", "diffusers",
+               "WanTransformer3DModel"),
+          read(Part<models::WanVaeConfig>(), "vae", "diffusers", "AutoencoderKLWan"),
+          read_scheduler(folder)};
 }
 
 WanPipeline::WanPipeline(Parts parts, const ModelChoices& choices)
     : parts_(std::move(parts)),
+      schedule_check_(parts_.scheduler),
       choices_(choices),
       text_encoder_(
           parts_.text_encoder.make<models::UMT5EncoderModel>("text_encoder", choices.for_plan)),
@@ -240,7 +255,7 @@ void WanPipeline::build_graph() {
 
 std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
   if (choices_.prompt_cache.empty() || choices_.for_plan) return nullptr;
-  return std::make_shared<PromptCache>(choices_.prompt_cache, *parts_.text_encoder.weights);
+  return std::make_shared<PromptCache>(choices_.prompt_cache, parts_.text_encoder.weights);
 }
 
 SizeSteps WanPipeline::size_steps() const {
@@ -271,7 +286,8 @@ void WanPipeline::check_positive(const Request& request) const {
   };
   demand("num_inference_steps", request.num_inference_steps, request.num_inference_steps >= 1,
          "1 or more");
-  demand("guidance_scale", request.guidance_scale, request.guidance_scale >= 0, "0 or more");
+  demand("guidance_scale", request.guidance_scale,
+         request.guidance_scale >= 0 && std::isfinite(request.guidance_scale), "0 or more");
   demand("fps", request.fps, request.fps >= 1, "1 or more");
   demand("max_sequence_length", request.max_sequence_length,
          request.max_sequence_length >= 1 && request.max_sequence_length <= kTrainedTextLength,
@@ -290,6 +306,7 @@ void WanPipeline::check(const Request& request) const {
              {steps.first_frames, steps.frames, steps.most_frames},
              fmt::format("{}k + {} frames", steps.frames, steps.first_frames));
   check_positive(request);
+  schedule_check_.check(request);
 }
 
 class WanFamily final : public PipelineFamily {

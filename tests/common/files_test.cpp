@@ -25,6 +25,33 @@ TEST_CASE("a file that cannot be read or written is named with the reason", "[co
                     "/no/such/file: cannot write: No such file or directory");
 }
 
+TEST_CASE("a link without its target is told as what it is, in every part of a path", "[common]") {
+  namespace fs = std::filesystem;
+  const auto folder = fs::temp_directory_path() / "chitu_links_test";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  fs::create_symlink("../../blobs/ab12", folder / "file");
+  fs::create_directory_symlink("gone", folder / "folder");
+  CHECK_THROWS_WITH(
+      read_file(folder / "file"),
+      (folder / "file").string() +
+          ": a link to ../../blobs/ab12, which is missing: is the download complete?");
+  CHECK_THROWS_WITH(read_file(folder / "folder" / "x"),
+                    (folder / "folder" / "x").string() + ": " + (folder / "folder").string() +
+                        " is a link to gone, which is missing: is the download complete?");
+  CHECK(folder_problem(folder / "folder") ==
+        "a link to gone, which is missing: is the download complete?");
+  CHECK(folder_problem(folder / "none") == "no such folder");
+  CHECK(folder_problem(folder).empty());
+  CHECK(name_exists(folder / "file"));
+  CHECK_FALSE(name_exists(folder / "none"));
+  write_file(folder / "plain", "");
+  CHECK(folder_problem(folder / "plain") == "not a folder");
+  fs::create_symlink("loop", folder / "loop");
+  CHECK(folder_problem(folder / "loop") == "Too many levels of symbolic links");
+  fs::remove_all(folder);
+}
+
 TEST_CASE("a full disk leaves the old file as it was", "[common]") {
   if (!std::filesystem::exists("/dev/full")) return;
   CHECK_THROWS_AS(write_file("/dev/full/x", "x"), Error);

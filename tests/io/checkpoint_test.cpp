@@ -40,6 +40,86 @@ TEST_CASE("a single file and its variant are found by name", "[io]") {
                         Catch::ContainsSubstring("model.safetensors.index.bf16.json"));
 }
 
+float value_of(const std::filesystem::path& folder) {
+  return Checkpoint(folder).tensor("w").item<float>();
+}
+
+TEST_CASE("a variant is taken where it is all there is, and plain weights before it", "[io]") {
+  const ScratchFolder folder("variant");
+  const auto write = [&](const std::string& name, float value) {
+    write_safetensors(folder / name, {{"w", at::full({1}, value)}});
+  };
+  const std::string stem = GENERATE("model", "diffusion_pytorch_model");
+  SECTION("a single file") { write(stem + ".fp16.safetensors", 1); }
+  SECTION("of several precisions the widest") {
+    write(stem + ".fp16.safetensors", 2);
+    write(stem + ".bf16.safetensors", 1);
+  }
+  SECTION("shards and their index") {
+    write(stem + ".bf16-00001-of-00001.safetensors", 1);
+    write_file(folder / (stem + ".safetensors.index.bf16.json"),
+               R"({"weight_map":{"w":")" + stem + R"(.bf16-00001-of-00001.safetensors"}})");
+  }
+  SECTION("shards and their index under their older names") {
+    write(stem + "-00001-of-00001.fp16.safetensors", 1);
+    write_file(folder / (stem + ".safetensors.fp16.index.json"),
+               R"({"weight_map":{"w":")" + stem + R"(-00001-of-00001.fp16.safetensors"}})");
+  }
+  SECTION("a name that nobody has heard of") { write(stem + ".ema.safetensors", 1); }
+  CHECK(value_of(folder.path()) == 1);
+  write(stem + ".safetensors", 3);
+  CHECK(value_of(folder.path()) == 3);
+}
+
+TEST_CASE("a folder without usable weights says what it has instead", "[io]") {
+  const ScratchFolder folder("instead");
+  const auto refused = [&](const std::string& message) {
+    CHECK_THROWS_AS(Checkpoint(folder.path()), InputError);
+    CHECK_THROWS_WITH(Checkpoint(folder.path()),
+                      Catch::ContainsSubstring(message) && !Catch::ContainsSubstring("\n"));
+  };
+  const auto link = [&](const std::string& name) {
+    std::filesystem::create_symlink("../../blobs/ab12", folder / name);
+  };
+  const std::string dangling =
+      ": a link to ../../blobs/ab12, which is missing: is the download complete?";
+  SECTION("a link without its target") {
+    link("model.safetensors");
+    refused((folder / "model.safetensors").string() + dangling);
+  }
+  SECTION("a link of a variant without its target") {
+    link("model.fp16.safetensors");
+    refused((folder / "model.fp16.safetensors").string() + dangling);
+  }
+  SECTION("a shard that is a link without its target") {
+    link(kFirst);
+    write_file(folder / kIndex, R"({"weight_map":{"a":")" + std::string(kFirst) + "\"}}");
+    refused((folder / kFirst).string() + dangling);
+  }
+  SECTION("several variants that are not the same weights") {
+    for (const char* name : {"model.ema.safetensors", "model.fp16.safetensors"})
+      write_safetensors(folder / name, {{"w", at::zeros({1})}});
+    refused(folder.path().string() +
+            ": no plain weights, and more than one variant of them: ema, fp16");
+  }
+  SECTION("pickled weights") {
+    write_file(folder / "pytorch_model-00001-of-00002.bin", "x");
+    write_file(folder / "pytorch_model.bin.index.json", "{}");
+    refused(folder.path().string() +
+            ": has pytorch_model-00001-of-00002.bin, but no safetensors: pickled weights are not "
+            "read");
+  }
+  SECTION("shards without their index") {
+    write_safetensors(folder / kFirst, {{"b", at::zeros({1})}});
+    refused(std::string("has ") + kFirst + " without the index of the shards, looked for " +
+            kIndex);
+  }
+  SECTION("a file of another name") {
+    write_safetensors(folder / "wan.safetensors", {{"b", at::zeros({1})}});
+    refused("; found wan.safetensors");
+  }
+}
+
 TEST_CASE("shards read as one checkpoint", "[io]") {
   const ScratchFolder folder("shards");
   write_shards(folder);

@@ -66,6 +66,11 @@ TEST_CASE("typed getters give what the file holds", "[io]") {
         std::vector<std::string>{"inner", "ss"});
 }
 
+TEST_CASE("an unknown key that is null says nothing", "[io]") {
+  const JsonObject object = config(R"({"a": 1, "quantization_config": null, "b": null, "c": 0})");
+  CHECK(object.unknown_keys({"a"}) == std::vector<std::string>{"c"});
+}
+
 TEST_CASE("a value of the wrong type is named with what was expected", "[io]") {
   const JsonObject object = config(
       R"({"num_layers": "x", "f": 1.5, "big": 3000000000, "bigger": 18446744073709551615,

@@ -41,6 +41,43 @@ TEST_CASE("weights are cast to the chosen dtype, islands stay float32", "[memory
   CHECK(model.bound_bytes() == weight_bytes(model, at::kBFloat16));
 }
 
+TEST_CASE("of two names of one weight the overriding one counts, and either will do", "[memory]") {
+  const testing::TemporaryFolder folder;
+  ToyModel model;
+  model.bias.overriding_name = "other.bias";
+  auto tensors = toy_tensors();
+  const at::Tensor other = at::full({4}, 7.0);
+  float expected = 7;
+  SECTION("both, of different numbers") { tensors.emplace_back("other.bias", other); }
+  SECTION("the overriding one alone") { tensors[0] = {"other.bias", other}; }
+  SECTION("the parameter's own alone") { expected = 3; }
+  bind_weights(model, weights_of(folder, tensors), {});
+  CHECK(model.bias.tensor[3].item<float>() == expected);
+}
+
+TEST_CASE("both names of one weight are checked", "[memory]") {
+  const testing::TemporaryFolder folder;
+  ToyModel model;
+  model.bias.overriding_name = "other.bias";
+  auto tensors = toy_tensors();
+  SECTION("the one that counts") {
+    tensors.emplace_back("other.bias", at::ones({5}));
+    CHECK_THROWS_WITH(weights_of(folder, tensors).check(model),
+                      Catch::ContainsSubstring("tensor other.bias: expected shape [4], got [5]"));
+  }
+  SECTION("the one that does not") {
+    tensors[0].second = at::ones({5});
+    tensors.emplace_back("other.bias", at::ones({4}));
+    CHECK_THROWS_WITH(weights_of(folder, tensors).check(model),
+                      Catch::ContainsSubstring("tensor bias: expected shape [4], got [5]"));
+  }
+  SECTION("neither is there") {
+    tensors.erase(tensors.begin());
+    CHECK_THROWS_WITH(weights_of(folder, tensors).check(model),
+                      Catch::ContainsSubstring("tensor bias is missing, expected shape [4]"));
+  }
+}
+
 TEST_CASE("bound weights outlive their file", "[memory]") {
   ToyModel model;
   {

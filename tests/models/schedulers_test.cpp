@@ -1,9 +1,13 @@
 #include <ATen/ATen.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/log.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/models/schedulers/scheduler.h"
 #include "tests/models/reference.h"
@@ -147,6 +151,57 @@ TEST_CASE("an unknown scheduler is refused with the names of the known ones", "[
                     "scheduler_config.json: _class_name: unknown scheduler DDIMScheduler, expected "
                     "one of FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler");
   CHECK_THROWS_AS(make(Json::object()), InputError);
+}
+
+TEST_CASE("the class that a caller names counts, not the config's", "[models]") {
+  const SchedulerFactory factory(io::JsonObject("scheduler_config.json", unipc()),
+                                 "FlowMatchEulerDiscreteScheduler");
+  CHECK(factory.class_name() == "FlowMatchEulerDiscreteScheduler");
+  const auto scheduler = factory.make(), plain = make(euler({{"shift", 1.0}}));
+  scheduler->set_timesteps(4);
+  plain->set_timesteps(4);
+  CHECK(scheduler->sigmas() == plain->sigmas());
+}
+
+TEST_CASE("keys of other schedulers are passed over with one line in the log", "[models]") {
+  std::ostringstream text;
+  const auto log = logger("models");
+  log->sinks().push_back(std::make_shared<spdlog::sinks::ostream_sink_st>(text));
+  const auto scheduler =
+      make(euler({{"beta_end", 0.02}, {"flow_shift", 7.0}, {"thresholding", true}}));
+  log->sinks().pop_back();
+  scheduler->set_timesteps(4);
+  const auto plain = make(euler());
+  plain->set_timesteps(4);
+  CHECK(scheduler->sigmas() == plain->sigmas());
+  CHECK_THAT(text.str(),
+             Catch::ContainsSubstring(
+                 "scheduler_config.json: passed over, being of other schedulers than "
+                 "FlowMatchEulerDiscreteScheduler: beta_end, flow_shift, thresholding"));
+  CHECK(std::ranges::count(text.str(), '\n') == 1);
+  make(unipc({{"shift", 3.0}, {"stochastic_sampling", true}, {"quantization_config", nullptr}}));
+  CHECK_THROWS_WITH(make(euler({{"shfit", 3.0}, {"beta_end", 0.02}})),
+                    "scheduler_config.json: shfit: unknown key, did you mean shift?");
+}
+
+TEST_CASE("a schedule whose steps lead to numbers that are not finite is known for it",
+          "[models]") {
+  const auto finite = [](const Json& config, std::int64_t steps, std::optional<double> shift = {}) {
+    const auto scheduler = make(config, shift);
+    scheduler->set_timesteps(steps);
+    const bool is_finite = stays_finite(*scheduler);
+    scheduler->step(at::ones({1}), 0, at::ones({1}));  // a walk may begin
+    return is_finite;
+  };
+  for (const Json& config : {unipc(), euler()}) {
+    CHECK(finite(config, 1));
+    CHECK(finite(config, 50));
+    CHECK_FALSE(finite(config, 4, 1e-30));
+  }
+  CHECK_FALSE(finite(unipc(), 4, 1e30));  // every sigma is 1: no step has a length
+  CHECK_FALSE(finite(unipc({{"shift_terminal", 0.1}}), 1));
+  CHECK(finite(unipc({{"shift_terminal", 0.1}}), 2));
+  CHECK_FALSE(finite(euler({{"shift_terminal", 0.1}}), 1));
 }
 
 TEST_CASE("what a scheduler does not support is refused by name", "[models]") {

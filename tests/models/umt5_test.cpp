@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/error.h"
@@ -145,17 +146,42 @@ TEST_CASE("umT5 keeps wo in float32 beside float16 and nothing beside bfloat16",
   CHECK(beside_half.front() == "encoder.block.0.layer.1.DenseReluDense.wo.weight");
 }
 
-TEST_CASE("a second copy of the embedding is known and not needed", "[models]") {
-  const auto unused = UMT5EncoderModel(UMT5Config{}).unused_prefixes();
-  CHECK(unused.front() == "encoder.embed_tokens.weight");
+TEST_CASE("the encoder reads encoder.embed_tokens where a checkpoint has it, else shared",
+          "[models]") {
+  UMT5EncoderModel model{UMT5Config{}};
+  std::map<std::string, std::string> second_names;
+  std::as_const(model).visit_parameters(
+      [&](const std::string& name, const memory::Parameter& parameter) {
+        if (!parameter.overriding_name.empty()) second_names[name] = parameter.overriding_name;
+      });
+  CHECK(second_names ==
+        std::map<std::string, std::string>{{"shared.weight", "encoder.embed_tokens.weight"}});
+  CHECK(model.unused_prefixes() == std::vector<std::string>{"decoder.", "lm_head."});
+}
+
+TEST_CASE("the class is the pipeline's to name, whatever model_type says", "[models]") {
+  const auto read = [](const nlohmann::json& json) {
+    return UMT5Config::from_json(io::JsonObject("text_encoder/config.json", json)).d_model;
+  };
+  CHECK(read({{"model_type", "t5"}, {"d_model", 8}}) == 8);
+  CHECK(read({{"d_model", 8}, {"quantization_config", nullptr}}) == 8);
 }
 
 TEST_CASE("encoders of other kinds are refused by name", "[models]") {
   const auto read = [](const nlohmann::json& json) {
     UMT5Config::from_json(io::JsonObject("text_encoder/config.json", json));
   };
-  CHECK_THROWS_WITH(read({{"model_type", "t5"}}),
-                    "text_encoder/config.json: model_type: expected umt5, got t5");
+  // Keys of their own say what the feed-forward is; feed_forward_proj where they do not.
+  read({{"feed_forward_proj", "relu"}, {"dense_act_fn", "gelu_new"}, {"is_gated_act", true}});
+  CHECK_THROWS_WITH(read({{"dense_act_fn", "relu"}}),
+                    "text_encoder/config.json: dense_act_fn: expected gelu_new, got relu");
+  CHECK_THROWS_WITH(read({{"is_gated_act", false}}),
+                    "text_encoder/config.json: is_gated_act: expected true, got false");
+  CHECK_THROWS_WITH(read({{"d_model", 8}, {"hidden_size", 16}}),
+                    "text_encoder/config.json: hidden_size: expected what d_model says, got 16");
+  CHECK_THROWS_WITH(read({{"quantization_config", {{"load_in_4bit", true}}}}),
+                    "text_encoder/config.json: quantization_config: quantized weights are not "
+                    "supported, expected null");
   CHECK_THROWS_WITH(read({{"feed_forward_proj", "relu"}}),
                     "text_encoder/config.json: feed_forward_proj: expected gated-gelu, got relu");
   CHECK_THROWS_WITH(read({{"num_layers", 0}}),

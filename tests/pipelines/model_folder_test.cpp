@@ -1,14 +1,11 @@
 #include "pipelines/model_folder.h"
 
-#include <fstream>
+#include <algorithm>
 #include <functional>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/files.h"
-#include "pipelines/engine.h"
-#include "tests/pipelines/tiny_models.h"
+#include "tests/pipelines/edited_model.h"
 #include "tests/support/catch.h"
-#include "tests/support/temporary_folder.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -16,28 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-/// A copy of the tiny checkpoint that a test may damage.
-struct DamagedModel {
-  explicit DamagedModel(const std::string& model = "wan-unipc") {
-    fs::copy(fixtures() / model, path(), fs::copy_options::recursive);
-  }
-  fs::path path() const { return folder / "model"; }
-  void edit(const std::string& file, const std::function<void(nlohmann::json&)>& change) const {
-    auto json = nlohmann::json::parse(read_file(path() / file));
-    change(json);
-    write_file(path() / file, json.dump());
-  }
-  void open() const {
-    EngineOptions options;
-    options.ckpt_dir = path();
-    options.device = "cpu";
-    Engine engine(options);
-  }
-  testing::TemporaryFolder folder;
-};
-
 TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pipelines]") {
-  const DamagedModel model;
+  const EditedModel model;
   std::string expected;
   SECTION("no folder") {
     fs::remove_all(model.path());
@@ -57,9 +34,8 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
     expected = "transformer: expected WanTransformer3DModel, got WanVACETransformer3DModel";
   }
   SECTION("the second transformer of Wan 2.2") {
-    model.edit("model_index.json", [](auto& json) {
-      json["transformer_2"] = {"diffusers", "WanTransformer3DModel"};
-    });
+    model.edit("model_index.json",
+               [](auto& json) { json["transformer_2"] = {"diffusers", "WanTransformer3DModel"}; });
     expected = "transformer_2: not supported, expected a Wan 2.1 text-to-video checkpoint";
   }
   SECTION("the boundary of Wan 2.2") {
@@ -71,9 +47,61 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
     expected = "vae: no such folder, but model_index.json names it";
   }
   SECTION("an unknown scheduler") {
+    model.edit("model_index.json", [](auto& json) { json["scheduler"][1] = "DDIMScheduler"; });
+    expected =
+        "model_index.json: scheduler: expected one of FlowMatchEulerDiscreteScheduler, "
+        "UniPCMultistepScheduler, got DDIMScheduler";
+  }
+  SECTION("a component saved as null") {
+    model.edit("model_index.json", [](auto& json) { json["vae"] = {nullptr, nullptr}; });
+    expected = "model_index.json: vae: null, expected AutoencoderKLWan";
+  }
+  SECTION("a component whose class has no library") {
+    model.edit("model_index.json", [](auto& json) { json["vae"][0] = nullptr; });
+    expected = "model_index.json: vae: null, expected AutoencoderKLWan";
+  }
+  SECTION("a component without a class") {
+    model.edit("model_index.json", [](auto& json) { json["vae"][1] = nullptr; });
+    expected = "model_index.json: vae: expected [library, class], got [\"diffusers\",null]";
+  }
+  SECTION("a class of another library") {
+    model.edit("model_index.json", [](auto& json) { json["vae"][0] = "my_code"; });
+    expected = "model_index.json: vae: expected AutoencoderKLWan of diffusers, got that of my_code";
+  }
+  SECTION("another text encoder") {
+    model.edit("model_index.json", [](auto& json) { json["text_encoder"][1] = "T5EncoderModel"; });
+    expected = "text_encoder: expected UMT5EncoderModel, got T5EncoderModel";
+  }
+  SECTION("another tokenizer") {
+    model.edit("model_index.json", [](auto& json) { json["tokenizer"][1] = "CLIPTokenizer"; });
+    expected = "tokenizer: expected one of T5TokenizerFast, T5Tokenizer, ";
+  }
+  SECTION("a schedule that shifts with the size") {
+    model.edit("model_index.json",
+               [](auto& json) { json["scheduler"][1] = "FlowMatchEulerDiscreteScheduler"; });
     model.edit("scheduler/scheduler_config.json",
-               [](auto& json) { json["_class_name"] = "DDIMScheduler"; });
-    expected = "DDIMScheduler";
+               [](auto& json) { json["use_dynamic_shifting"] = true; });
+    expected = "scheduler_config.json: use_dynamic_shifting: true is not supported here";
+  }
+  SECTION("an unfinished download") {
+    const auto file = model.path() / "model_index.json";
+    fs::remove(file);
+    fs::create_symlink("../../blobs/ab12", file);
+    expected = file.string() + ": a link to ../../blobs/ab12, which is missing";
+  }
+  SECTION("a folder of the hub's cache above its snapshots") {
+    fs::create_directories(model.path() / "snapshots");
+    fs::create_directories(model.path() / "snapshots" / "1234");
+    fs::rename(model.path() / "model_index.json",
+               model.path() / "snapshots" / "1234" / "model_index.json");
+    expected = "did you mean " + (model.path() / "snapshots" / "1234").string() + "?";
+  }
+  SECTION("pickled weights alone") {
+    for (const char* part : {"text_encoder", "transformer", "vae"})
+      for (const auto& entry : fs::directory_iterator(model.path() / part))
+        if (entry.path().extension() == ".safetensors")
+          fs::rename(entry.path(), model.path() / part / "pytorch_model.bin");
+    expected = "text_encoder: has pytorch_model.bin, but no safetensors: pickled weights are not";
   }
   SECTION("weights of another shape") {
     model.edit("transformer/config.json", [](auto& json) { json["ffn_dim"] = 60; });
@@ -96,8 +124,103 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
   CHECK_THROWS_WITH(model.open(), ContainsSubstring(expected));
 }
 
+TEST_CASE("the class of a scheduler is the one in model_index.json, as in diffusers",
+          "[pipelines]") {
+  const EditedModel model("wan-unipc"), other("wan-euler");
+  // Configs saved by from_config have keys of their former class, and what they say is no matter.
+  model.edit("model_index.json",
+             [](auto& json) { json["scheduler"][1] = "FlowMatchEulerDiscreteScheduler"; });
+  model.edit("scheduler/scheduler_config.json", [](auto& json) { json["shift"] = 3.0; });
+  other.edit("scheduler/scheduler_config.json", [](auto& json) {
+    json = {{"_class_name", "UniPCMultistepScheduler"}, {"shift", 3.0}};
+  });
+  CHECK(at::equal(model.run("sigmas"), other.run("sigmas")));
+  CHECK_FALSE(at::equal(model.run("sigmas"), EditedModel("wan-unipc").run("sigmas")));
+}
+
+TEST_CASE("class names in the configs of components count for nothing, model_index.json's do",
+          "[pipelines]") {
+  const EditedModel model;
+  for (const char* file : {"transformer/config.json", "vae/config.json"})
+    model.edit(file, [](auto& json) { json["_class_name"] = "SomeOtherModel"; });
+  model.edit("text_encoder/config.json", [](auto& json) { json["model_type"] = "t5"; });
+  model.edit("model_index.json", [](auto& json) {
+    json["tokenizer"][1] = "T5Tokenizer";
+    json["transformer_2"] = {nullptr, nullptr};
+    json["image_encoder"] = {nullptr, "CLIPVisionModel"};
+  });
+  CHECK(at::equal(model.run("final_latents"), EditedModel().run("final_latents")));
+}
+
+TEST_CASE("keys that diffusers replaces by its defaults are replaced here too", "[pipelines]") {
+  const EditedModel model, plain;
+  const auto edit = [](const EditedModel& edited, bool defaults) {
+    edited.edit("scheduler/scheduler_config.json", [&](auto& json) {
+      json["solver_order"] = defaults ? 3 : 2;
+      if (defaults) json["_use_default_values"] = {"solver_order"};
+    });
+  };
+  edit(model, true);
+  edit(plain, false);
+  CHECK(at::equal(model.run("final_latents"), plain.run("final_latents")));
+}
+
+TEST_CASE("null-valued keys that nobody knows say nothing in any config", "[pipelines]") {
+  const EditedModel model;
+  for (const char* file : {"transformer/config.json", "vae/config.json", "text_encoder/config.json",
+                           "scheduler/scheduler_config.json"})
+    model.edit(file, [](auto& json) {
+      json["quantization_config"] = nullptr;
+      json["key_of_tomorrow"] = nullptr;
+    });
+  CHECK_NOTHROW(model.open());
+}
+
+TEST_CASE("a checkpoint of variants alone runs as if they had plain names", "[pipelines]") {
+  const EditedModel model;
+  const auto rename = [&](const std::string& file, const std::string& variant) {
+    fs::rename(model.path() / (file + ".safetensors"),
+               model.path() / (file + "." + variant + ".safetensors"));
+  };
+  rename("text_encoder/model", "fp16");
+  rename("transformer/diffusion_pytorch_model", "bf16");
+  rename("vae/diffusion_pytorch_model", "fp32");
+  CHECK(at::equal(model.run("final_latents"), EditedModel().run("final_latents")));
+}
+
+TEST_CASE("an embedding that differs from the shared one is the one that is used", "[pipelines]") {
+  const auto embeds_with =
+      [](const std::function<void(EditedModel::Tensors&, at::Tensor)>& change) {
+        const EditedModel model;
+        model.edit_weights("text_encoder/model.safetensors", [&](EditedModel::Tensors& tensors) {
+          std::erase_if(tensors,
+                        [](const auto& t) { return t.first == "encoder.embed_tokens.weight"; });
+          for (const auto& [name, tensor] : EditedModel::Tensors(tensors))
+            if (name == "shared.weight") change(tensors, tensor);
+        });
+        return model.run("prompt_embeds");
+      };
+  const std::string second = "encoder.embed_tokens.weight";
+  const auto shared = [](EditedModel::Tensors& tensors) -> auto& {
+    return *std::ranges::find(tensors, "shared.weight", &EditedModel::Tensors::value_type::first);
+  };
+  const at::Tensor right = embeds_with([](auto&, const at::Tensor&) {});
+  const at::Tensor halved = embeds_with(
+      [&](auto& tensors, const at::Tensor& table) { shared(tensors).second = table / 2; });
+  CHECK_FALSE(at::equal(right, halved));
+  CHECK(at::equal(right, embeds_with([&](auto& tensors, const at::Tensor& table) {
+                    tensors.emplace_back(second, table.clone());
+                  })));
+  CHECK(at::equal(halved, embeds_with([&](auto& tensors, const at::Tensor& table) {
+                    tensors.emplace_back(second, table / 2);
+                  })));
+  CHECK(at::equal(right, embeds_with([&](auto& tensors, const at::Tensor&) {
+                    shared(tensors).first = second;
+                  })));
+}
+
 TEST_CASE("generation_config.json fills what a request leaves open", "[pipelines]") {
-  const DamagedModel model;
+  const EditedModel model;
   const auto write = [&](const std::string& text) {
     write_file(model.path() / "generation_config.json", text);
   };

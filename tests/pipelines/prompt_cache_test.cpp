@@ -6,12 +6,15 @@
 #include <spdlog/sinks/ostream_sink.h>
 
 #include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/log.h"
 #include "chitu_core/io/safetensors.h"
+#include "pipelines/weights_fingerprint.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -68,7 +71,8 @@ struct Fixture {
   std::vector<fs::path> files() const {
     std::vector<fs::path> found;
     if (fs::exists(cache))
-      for (const auto& entry : fs::directory_iterator(cache)) found.push_back(entry.path());
+      for (const auto& entry : fs::directory_iterator(cache))
+        if (entry.path().extension() == ".safetensors") found.push_back(entry.path());
     std::ranges::sort(found);
     return found;
   }
@@ -167,11 +171,42 @@ TEST_CASE("a cached prompt depends on all that decides its bits, and not on the 
     write_file(weights, bytes);
     REQUIRE(fs::last_write_time(weights) != before);
   }
-  SECTION("weights of another time") {
+  SECTION("other weights of the same size and time") {
+    const auto time = fs::last_write_time(weights);
+    std::string bytes = read_file(weights);
+    bytes[bytes.size() - 5] ^= 0x10;
+    SECTION("in another file") { write_file(weights, bytes); }
+    SECTION("in the same file") {
+      std::fstream file(weights, std::ios::in | std::ios::out | std::ios::binary);
+      file.write(bytes.data(), std::ssize(bytes));
+    }
+    fs::last_write_time(weights, time);
+  }
+  SECTION("the same weights of another time") {
     fs::last_write_time(weights, fs::last_write_time(weights) + std::chrono::seconds(1));
+    loads = 0;
+  }
+  SECTION("the same weights under another name") {
+    fs::rename(weights, f.options.ckpt_dir / "text_encoder" / "model.fp32.safetensors");
+    loads = 0;
   }
   SECTION("another config") { write_file(config, read_file(config) + "\n"); }
   SECTION("another dtype") { f.options.dtype = "bfloat16"; }
+  SECTION("weights that wait rounded") {
+    f.options.memory.text_encoder.onload.dtype = memory::StateDtype::float8_e4m3fn;
+  }
+  SECTION("another tokenizer, which gives other tokens") {
+    const fs::path file = f.options.ckpt_dir / "tokenizer" / "tokenizer.json";
+    std::string text = read_file(file);
+    const auto found = text.find("\"vocab\"");
+    REQUIRE(found != std::string::npos);
+    auto json = nlohmann::json::parse(text);
+    auto& vocab = json["model"]["vocab"];
+    std::swap(vocab[vocab.size() - 1], vocab[vocab.size() - 2]);
+    for (std::size_t i = 4; i + 1 < vocab.size(); i += 2) std::swap(vocab[i][0], vocab[i + 1][0]);
+    write_file(file, json.dump());
+    loads = 1;
+  }
   SECTION("another length") { request.max_sequence_length = 100; }
   SECTION("another attention backend") { f.options.attn_type = "torch_sdpa_math"; }
   SECTION("another kind of device") { f.options.device = "sim"; }
@@ -179,6 +214,38 @@ TEST_CASE("a cached prompt depends on all that decides its bits, and not on the 
   CHECK(cached.loads == loads);
   f.options.prompt_cache.clear();
   CHECK(at::equal(cached.final_latents, f.run(request).final_latents));
+}
+
+TEST_CASE("the sum of a file's weights is made once and taken from memory after", "[pipelines]") {
+  const testing::TemporaryFolder memory, model;
+  const io::Checkpoint committed(fixtures() / "wan-unipc" / "text_encoder");
+  const auto sums = [&](const io::Checkpoint& checkpoint) {
+    int reads = 0;
+    const std::string sum = weights_fingerprint(checkpoint, memory.path(), [&] { ++reads; });
+    return std::pair(sum, reads);
+  };
+  const auto [right, reads] = sums(committed);
+  CHECK(reads == 1);
+  CHECK(sums(committed) == std::pair(right, 0));
+  // A file that changed just now could change again within the same tick of the clock.
+  fs::copy(committed.folder(), model.path(),
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  const io::Checkpoint copied(model.path());
+  CHECK(sums(copied) == std::pair(right, 1));
+  CHECK(sums(copied) == std::pair(right, 1));
+  // What is kept may be damaged; it is made anew.
+  for (const auto& entry : fs::directory_iterator(memory.path())) write_file(entry.path(), "x");
+  CHECK(sums(committed) == std::pair(right, 1));
+  CHECK(sums(committed) == std::pair(right, 0));
+}
+
+TEST_CASE("making the sum of weights can be interrupted", "[pipelines]") {
+  Fixture f;
+  const io::Checkpoint checkpoint(f.options.ckpt_dir / "text_encoder");
+  CHECK_THROWS_AS(
+      weights_fingerprint(checkpoint, f.cache, [] { throw Interrupted("interrupted"); }),
+      Interrupted);
+  CHECK_FALSE(fs::exists(f.cache));
 }
 
 TEST_CASE("a damaged file of the cache is told about once and made anew", "[pipelines]") {

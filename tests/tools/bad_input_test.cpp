@@ -193,9 +193,9 @@ TEST_CASE("checkpoints that are missing or damaged are refused", "[e2e]") {
     CHECK(fs::is_empty(bad.work));
   }
   SECTION("an unknown scheduler") {
-    const fs::path file = bad.model / "scheduler" / "scheduler_config.json";
+    const fs::path file = bad.model / "model_index.json";
     auto config = nlohmann::json::parse(read_file(file));
-    config["_class_name"] = "EulerScheduler";
+    config["scheduler"][1] = "EulerScheduler";
     write_file(file, config.dump());
     bad.refused({}, "FlowMatchEulerDiscreteScheduler");
   }

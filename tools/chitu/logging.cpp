@@ -3,6 +3,7 @@
 #include <spdlog/cfg/env.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/dist_sink.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -18,6 +19,9 @@ std::shared_ptr<spdlog::sinks::dist_sink_mt>& all_sinks() {
 }
 
 std::shared_ptr<spdlog::sinks::sink> log_file, console;
+/// What was said before there was a file for it: about the checkpoint that was opened.
+std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> before_file;
+constexpr std::size_t kMostBeforeFile = 1000;
 
 constexpr const char* kEveryLogger = "*";
 
@@ -45,6 +49,9 @@ void start_logging(const config::Composition& composition) {
     return true;
   }();
   (void)first;
+  if (before_file) all_sinks()->remove_sink(before_file);
+  before_file = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kMostBeforeFile);
+  all_sinks()->add_sink(before_file);
   spdlog::cfg::load_env_levels();
   const std::vector<std::string> verbose = verbose_loggers(composition);
   for (const std::string& name : verbose) {
@@ -64,6 +71,11 @@ bool console_shows_info() { return console && console->should_log(spdlog::level:
 void start_log_file(const std::filesystem::path& file) {
   log_file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);
   log_file->set_pattern("[%Y-%m-%d %H:%M:%S.%e][%n][%l] %v");
+  if (before_file) {
+    for (const auto& message : before_file->last_raw()) log_file->log(message);
+    all_sinks()->remove_sink(before_file);
+    before_file.reset();
+  }
   all_sinks()->add_sink(log_file);
 }
 

@@ -8,6 +8,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/models/component_config.h"
 #include "chitu_core/models/schedulers/schedule.h"
 
 namespace chitu::models {
@@ -31,7 +32,7 @@ const std::vector<std::string> kKnownKeys{"num_train_timesteps",
 }  // namespace
 
 FlowMatchEulerConfig FlowMatchEulerConfig::from_json(const io::JsonObject& json) {
-  refuse_unknown_keys(json, kKnownKeys);
+  check_keys(json, kKnownKeys);
   refuse_true(json, {"invert_sigmas", "use_karras_sigmas", "use_exponential_sigmas",
                      "use_beta_sigmas", "stochastic_sampling"});
   FlowMatchEulerConfig config;
@@ -124,6 +125,7 @@ namespace {
 
 class FlowMatchEulerClass final : public SchedulerClass {
  public:
+  const std::vector<std::string>& known_keys() const override { return kKnownKeys; }
   std::unique_ptr<Scheduler> make(const io::JsonObject& json,
                                   std::optional<double> flow_shift) const override {
     FlowMatchEulerConfig config = FlowMatchEulerConfig::from_json(json);

@@ -24,11 +24,6 @@ at::Tensor times(float factor, const at::Tensor& velocity) {
   return at::scalar_tensor(factor).mul(velocity);
 }
 
-void refuse_unknown_keys(const io::JsonObject& config, const std::vector<std::string>& known) {
-  for (const std::string& key : config.unknown_keys(known))
-    config.fail(key, "unknown key" + did_you_mean(key, known));
-}
-
 void refuse_true(const io::JsonObject& config, std::initializer_list<const char*> keys) {
   for (const char* key : keys)
     if (config.value_or(key, false)) config.fail(key, "true is not supported, expected false");

@@ -35,8 +35,6 @@ void stretch_to_terminal(std::vector<T>& sigmas, double terminal) {
 /// on the CPU the factor is rounded to its dtype before the product.
 at::Tensor times(float factor, const at::Tensor& velocity);
 
-/// Throws InputError for the first key of a scheduler's config that is not in `known`.
-void refuse_unknown_keys(const io::JsonObject& config, const std::vector<std::string>& known);
 /// Throws InputError for the first of `keys` that is true.
 void refuse_true(const io::JsonObject& config, std::initializer_list<const char*> keys);
 /// The key's text. Throws InputError when it is none of `allowed`.

@@ -1,12 +1,16 @@
 #include "chitu_core/models/schedulers/scheduler.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/models/schedulers/foreign_keys.h"
 
 namespace chitu::models {
 
@@ -25,17 +29,34 @@ void Scheduler::start(std::vector<double> timesteps, std::vector<float> sigmas) 
   next_index_ = 0;
 }
 
-std::shared_ptr<const SchedulerFactory> SchedulerFactory::read(const std::filesystem::path& path) {
-  return std::make_shared<const SchedulerFactory>(io::JsonObject::read(path));
+bool stays_finite(Scheduler& scheduler) {
+  const auto finite = [](double number) { return std::isfinite(number); };
+  if (!std::ranges::all_of(scheduler.sigmas(), finite) ||
+      !std::ranges::all_of(scheduler.timesteps(), finite))
+    return false;
+  const at::Tensor velocity = at::scalar_tensor(0.5F);
+  at::Tensor sample = at::scalar_tensor(1.0F);
+  for (std::int64_t i = 0; i < scheduler.step_count(); ++i)
+    sample = scheduler.step(velocity, i, sample);
+  return finite(sample.item<double>());
 }
 
-SchedulerFactory::SchedulerFactory(io::JsonObject config)
-    : config_(std::move(config)),
-      class_name_(config_.required<std::string>("_class_name")),
-      class_(Registry<SchedulerClass>::instance().find(class_name_)) {
-  if (!class_)
-    config_.fail("_class_name", fmt::format("unknown scheduler {}, expected one of {}", class_name_,
-                                            join(Registry<SchedulerClass>::instance().names())));
+namespace {
+
+const SchedulerClass& class_named(const std::string& name, const io::JsonObject& config) {
+  const auto& classes = Registry<SchedulerClass>::instance();
+  if (const SchedulerClass* found = classes.find(name)) return *found;
+  config.fail("_class_name",
+              fmt::format("unknown scheduler {}, expected one of {}", name, join(classes.names())));
+}
+
+}  // namespace
+
+SchedulerFactory::SchedulerFactory(const io::JsonObject& config, std::string class_name)
+    : class_name_(class_name.empty() ? config.required<std::string>("_class_name")
+                                     : std::move(class_name)),
+      class_(&class_named(class_name_, config)),
+      config_(without_foreign_keys(config, class_->known_keys(), class_name_)) {
   make();  // a mistake in the config shows when the checkpoint is opened, not when it is run
 }
 

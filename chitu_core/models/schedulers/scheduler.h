@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -68,11 +67,17 @@ class Scheduler {
   std::int64_t next_index_ = 0;
 };
 
-/// One class of schedulers, registered under the `_class_name` of scheduler_config.json
+/// Whether a planned schedule leads from finite numbers to finite numbers: its sigmas and
+/// timesteps, and a walk along all of its steps with a single number for latents. Forgets the walk.
+bool stays_finite(Scheduler& scheduler);
+
+/// One class of schedulers, registered under its name in model_index.json
 /// (Registry<SchedulerClass>).
 class SchedulerClass {
  public:
   virtual ~SchedulerClass() = default;
+  /// The keys of its config.
+  virtual const std::vector<std::string>& known_keys() const = 0;
   /// throws  InputError naming file and key for a setting that is unknown or not supported
   virtual std::unique_ptr<Scheduler> make(const io::JsonObject& config,
                                           std::optional<double> flow_shift) const = 0;
@@ -81,22 +86,24 @@ class SchedulerClass {
 /// The scheduler of a checkpoint: makes one for every run, because a scheduler remembers its steps.
 class SchedulerFactory {
  public:
-  /// `path` of scheduler_config.json.
+  /// config      of scheduler_config.json; keys of other schedulers are passed over
+  /// class_name  as model_index.json has it, whatever the config says; empty = the config's
   ///
   /// throws  InputError when the class is unknown (the message names those known), or as
   ///         SchedulerClass::make()
-  static std::shared_ptr<const SchedulerFactory> read(const std::filesystem::path& path);
-  explicit SchedulerFactory(io::JsonObject config);
+  explicit SchedulerFactory(const io::JsonObject& config, std::string class_name = {});
 
   /// flow_shift  replaces the one in the config (flow_shift, or shift); above 0
   std::unique_ptr<Scheduler> make(std::optional<double> flow_shift = {}) const;
 
   const std::string& class_name() const { return class_name_; }
+  /// The config's file, for messages.
+  const std::string& config_name() const { return config_.name(); }
 
  private:
-  io::JsonObject config_;
   std::string class_name_;
   const SchedulerClass* class_;
+  io::JsonObject config_;  ///< its own keys
 };
 
 }  // namespace chitu::models

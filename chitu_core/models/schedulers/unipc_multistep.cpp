@@ -10,6 +10,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/models/component_config.h"
 #include "chitu_core/models/schedulers/schedule.h"
 
 namespace chitu::models {
@@ -46,7 +47,7 @@ const std::vector<std::string> kKnownKeys{"num_train_timesteps",
                                           "shift_terminal"};
 
 void check_mode(const io::JsonObject& json) {
-  refuse_unknown_keys(json, kKnownKeys);
+  check_keys(json, kKnownKeys);
   one_of(json, "prediction_type", "epsilon", {"flow_prediction"});
   if (!json.value_or("use_flow_sigmas", false))
     json.fail("use_flow_sigmas", "false is not supported, expected true");
@@ -220,6 +221,7 @@ namespace {
 
 class UniPCClass final : public SchedulerClass {
  public:
+  const std::vector<std::string>& known_keys() const override { return kKnownKeys; }
   std::unique_ptr<Scheduler> make(const io::JsonObject& json,
                                   std::optional<double> flow_shift) const override {
     UniPCConfig config = UniPCConfig::from_json(json);

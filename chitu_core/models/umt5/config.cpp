@@ -1,10 +1,14 @@
 #include "chitu_core/models/umt5/config.h"
 
 #include <fmt/format.h>
+#include <spdlog/logger.h>
 
+#include <optional>
 #include <string>
 
+#include "chitu_core/common/log.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/models/component_config.h"
 
 namespace chitu::models {
 namespace {
@@ -12,9 +16,32 @@ namespace {
 constexpr std::int64_t kMostLayers = 1000;
 constexpr std::int64_t kWidest = 1 << 24;
 
-void require(const io::JsonObject& json, const char* key, const std::string& expected) {
-  const auto value = json.value_or<std::string>(key, expected);
-  if (value != expected) json.fail(key, fmt::format("expected {}, got {}", expected, value));
+/// Keys under other names, which transformers knows as well.
+constexpr const char* kSecondNames[][2] = {{"hidden_size", "d_model"},
+                                           {"num_attention_heads", "num_heads"},
+                                           {"num_hidden_layers", "num_layers"},
+                                           {"head_dim", "d_kv"}};
+
+void refuse_second_names(const io::JsonObject& json) {
+  for (const auto& [second, first] : kSecondNames) {
+    const auto value = json.value_or<std::optional<std::int64_t>>(second, std::nullopt);
+    if (value && value != json.value_or<std::optional<std::int64_t>>(first, std::nullopt))
+      json.fail(second, fmt::format("expected what {} says, got {}", first, *value));
+  }
+}
+
+/// The activation and the gate stand in keys of their own, which count, or in feed_forward_proj.
+void check_feed_forward(const io::JsonObject& json) {
+  const auto projection = json.value_or<std::string>("feed_forward_proj", "gated-gelu");
+  const auto activation = json.value_or<std::optional<std::string>>("dense_act_fn", std::nullopt);
+  const auto gated = json.value_or<std::optional<bool>>("is_gated_act", std::nullopt);
+  if (activation && *activation != "gelu_new")
+    json.fail("dense_act_fn", "expected gelu_new, got " + *activation);
+  if (gated && !*gated) json.fail("is_gated_act", "expected true, got false");
+  const bool other_activation = !activation && projection != "gated-gelu";
+  const bool other_gate = !gated && !projection.starts_with("gated-");
+  if (other_activation || other_gate)
+    json.fail("feed_forward_proj", "expected gated-gelu, got " + projection);
 }
 
 std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t fallback,
@@ -28,9 +55,13 @@ std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t f
 }  // namespace
 
 UMT5Config UMT5Config::from_json(const io::JsonObject& json) {
-  // T5 shares the first layer's position table among all layers; umT5 does not.
-  require(json, "model_type", "umt5");
-  require(json, "feed_forward_proj", "gated-gelu");
+  // model_index.json names the class; transformers goes by that too.
+  const auto type = json.value_or<std::string>("model_type", "umt5");
+  if (type != "umt5")
+    logger("models")->info("{}: model_type: {}, read as umt5 all the same", json.name(), type);
+  refuse_quantized(json);
+  refuse_second_names(json);
+  check_feed_forward(json);
 
   UMT5Config config;
   config.vocab_size = integer(json, "vocab_size", config.vocab_size);

@@ -21,9 +21,8 @@ struct UMT5Config {
   std::int64_t relative_attention_max_distance = 128;
   double layer_norm_epsilon = 1e-6;
 
-  /// throws  InputError naming file and key: another model_type or feed-forward than umT5's, a
-  /// wrong
-  ///         type, a number out of range
+  /// throws  InputError naming file and key: another feed-forward than umT5's, quantized weights, a
+  ///         wrong type, a number out of range
   static UMT5Config from_json(const io::JsonObject& json);
 };
 

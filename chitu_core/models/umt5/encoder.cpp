@@ -131,6 +131,8 @@ UMT5EncoderModel::UMT5EncoderModel(const UMT5Config& config)
     : config_(config),
       shared_(config.vocab_size, config.d_model, nn::Embedding::Rows::few),
       final_layer_norm_(config.d_model, config.layer_norm_epsilon) {
+  // The reference ties the two only where their numbers are the same, and reads the second.
+  shared_.set_overriding_name("encoder.embed_tokens.weight");
   add_child("shared", shared_);
   for (std::int64_t index = 0; index < config.num_layers; ++index) {
     blocks_.push_back(std::make_unique<UMT5Block>(config));
@@ -140,7 +142,7 @@ UMT5EncoderModel::UMT5EncoderModel(const UMT5Config& config)
 }
 
 std::vector<std::string> UMT5EncoderModel::unused_prefixes() const {
-  return {"encoder.embed_tokens.weight", "decoder.", "lm_head."};
+  return {"decoder.", "lm_head."};
 }
 
 std::vector<std::pair<std::string, memory::Module*>> UMT5EncoderModel::layers() {

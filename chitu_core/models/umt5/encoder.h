@@ -67,8 +67,7 @@ class UMT5EncoderModel : public memory::Module {
   const UMT5Config& config() const { return config_; }
   std::vector<std::pair<std::string, memory::Module*>> layers() override;
 
-  /// The embedding under its second name, which holds the same numbers, and the decoder, which
-  /// nothing here runs.
+  /// The decoder, which nothing here runs.
   std::vector<std::string> unused_prefixes() const override;
 
   /// input_ids       [B, L] int64, 0 to vocab_size - 1, on the weights' device

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "chitu_core/common/nearest.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/models/component_config.h"
 
 namespace chitu::models {
 namespace {
@@ -48,16 +48,14 @@ constexpr Relative kForeign[] = {{"vace_layers", "VACE"},
                                  {"audio_dim", "speech-to-video"}};
 
 void refuse_relatives(const io::JsonObject& json) {
-  const auto class_name = json.value_or<std::string>("_class_name", "WanTransformer3DModel");
-  if (class_name != "WanTransformer3DModel")
-    json.fail("_class_name", "expected WanTransformer3DModel, got " + class_name);
+  const auto has = [&](const char* key) {
+    return json.contains(key) && !json.json().at(key).is_null();
+  };
   for (const auto& [key, name] : kForeign)
-    if (json.contains(key)) json.fail(key, fmt::format("{} models are not supported", name));
+    if (has(key)) json.fail(key, fmt::format("{} models are not supported", name));
   for (const auto& [key, name] : kNullInTextToVideo)
-    if (json.contains(key) && !json.json().at(key).is_null())
-      json.fail(key, fmt::format("{} models are not supported, expected null", name));
-  for (const std::string& key : json.unknown_keys(kKnownKeys))
-    json.fail(key, "unknown key" + did_you_mean(key, kKnownKeys));
+    if (has(key)) json.fail(key, fmt::format("{} models are not supported, expected null", name));
+  check_keys(json, kKnownKeys);
 }
 
 std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t fallback,

@@ -16,7 +16,7 @@ struct WanTransformer3DConfig {
   std::int64_t attention_head_dim = 128;
   std::int64_t in_channels = 16;
   std::int64_t out_channels = 16;
-  std::int64_t text_dim = 512;   ///< width of the prompt embeddings
+  std::int64_t text_dim = 4096;  ///< width of the prompt embeddings
   std::int64_t freq_dim = 256;   ///< width of the timestep's sinusoids
   std::int64_t ffn_dim = 13824;  ///< width of the feed-forward's middle
   std::int64_t num_layers = 40;

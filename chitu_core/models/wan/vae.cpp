@@ -58,8 +58,8 @@ void AutoencoderKLWan::decode(const at::Tensor& latents, FrameSink& sink) const 
   nn::FeatureCache low_cache, high_cache;
   const auto decode_chunk = [&](std::int64_t first, std::int64_t count) {
     sink.check_stop();
-    sink.take({decoder_.chunk(input.narrow(1, first, count), low_cache, high_cache, first == 0),
-               frames_before(first, config_.temporal_factor())});
+    sink.give(decoder_.chunk(input.narrow(1, first, count), low_cache, high_cache, first == 0),
+              frames_before(first, config_.temporal_factor()));
   };
   for_each_chunk(input.size(1), chunk_frames(input.size(2), input.size(3)),
                  {&low_cache, &high_cache}, decode_chunk);
@@ -94,7 +94,10 @@ std::optional<at::Tensor> WanVaeDecoding::next_chunk() {
   }
   const at::Tensor input = latents_.narrow(1, next_frame_, count);
   next_frame_ += count;
-  return vae_.decoder().chunk(input, low_cache_, high_cache_, first);
+  return vae_.decoder()
+      .chunk(input, low_cache_, high_cache_, first)
+      .clamp_(-1, 1)
+      .permute({0, 4, 1, 2, 3});
 }
 
 at::Tensor frames_to_uint8(const at::Tensor& frames) {

@@ -102,8 +102,7 @@ class BlendedDecode {
       keep(edges, part, tile, frame);
       const at::Tensor shown = part.narrow(2, 0, std::min(part.size(2), tiles_.stride_height))
                                    .narrow(3, 0, std::min(part.size(3), tiles_.stride_width));
-      sink_.take({shown.clamp_(-1, 1).permute({0, 4, 1, 2, 3}), frame, tile.top * factor,
-                  tile.left * factor});
+      sink_.give(shown, frame, tile.top * factor, tile.left * factor);
     });
     return edges;
   }

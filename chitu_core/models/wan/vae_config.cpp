@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "chitu_core/common/nearest.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/models/component_config.h"
 
 namespace chitu::models {
 namespace {
@@ -43,11 +43,7 @@ const std::vector<double> kLatentsStd{2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.
                                       1.6382, 1.1253, 2.8251, 1.9160};
 
 void refuse_relatives(const io::JsonObject& json) {
-  const auto class_name = json.value_or<std::string>("_class_name", "AutoencoderKLWan");
-  if (class_name != "AutoencoderKLWan")
-    json.fail("_class_name", "expected AutoencoderKLWan, got " + class_name);
-  for (const std::string& key : json.unknown_keys(kKnownKeys))
-    json.fail(key, "unknown key" + did_you_mean(key, kKnownKeys));
+  check_keys(json, kKnownKeys);
   if (json.value_or("is_residual", false))
     json.fail("is_residual", "the residual autoencoder of Wan 2.2 is not supported");
   if (json.contains("patch_size") && !json.json().at("patch_size").is_null())

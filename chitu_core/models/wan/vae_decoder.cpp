@@ -86,8 +86,7 @@ at::Tensor WanDecoder3d::high_resolution(at::Tensor hidden, nn::FeatureCache& ca
 at::Tensor WanDecoder3d::chunk(const at::Tensor& x, nn::FeatureCache& low_cache,
                                nn::FeatureCache& high_cache, bool first_chunk) const {
   at::Tensor hidden = low_resolution(x, low_cache);
-  at::Tensor frames = high_resolution(std::move(hidden), high_cache, first_chunk);
-  return frames.clamp_(-1, 1).permute({0, 4, 1, 2, 3});
+  return high_resolution(std::move(hidden), high_cache, first_chunk);
 }
 
 at::Tensor WanDecoder3d::run_blocks(at::Tensor hidden, std::size_t first, std::size_t end,

@@ -33,7 +33,7 @@ class WanDecoder3d : public memory::Module {
   at::Tensor high_resolution(at::Tensor hidden, nn::FeatureCache& cache, bool first_chunk,
                              WanTileWindow* window = nullptr) const;
 
-  /// Both parts on a chunk [B, F, h, w, z]: frames [B, 3, F', H, W] in -1..1.
+  /// Both parts on a chunk [B, F, h, w, z]: [B, F', H, W, 3], not clamped.
   at::Tensor chunk(const at::Tensor& x, nn::FeatureCache& low_cache, nn::FeatureCache& high_cache,
                    bool first_chunk) const;
 

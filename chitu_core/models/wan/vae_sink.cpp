@@ -10,6 +10,12 @@ at::Tensor DecodedPart::place_in(const at::Tensor& clip, std::int64_t frame_dim)
       .narrow(frame_dim + 2, left, frames.size(4));
 }
 
+void FrameSink::give(const at::Tensor& decoded, std::int64_t frame, std::int64_t top,
+                     std::int64_t left) {
+  check(decoded);
+  take({decoded.clamp_(-1, 1).permute({0, 4, 1, 2, 3}), frame, top, left});
+}
+
 void WholeClip::take(const DecodedPart& part) {
   if (part.frames.sizes() == at::IntArrayRef(shape_)) {
     frames_ = part.frames;

@@ -25,7 +25,14 @@ struct DecodedPart {
 class FrameSink {
  public:
   virtual ~FrameSink() = default;
+  /// For the decoder: gives a part [B, F, h, w, 3] as it comes, which is clamped in place. Frame,
+  /// top and left as in DecodedPart.
+  void give(const at::Tensor& decoded, std::int64_t frame, std::int64_t top = 0,
+            std::int64_t left = 0);
+
   virtual void take(const DecodedPart& part) = 0;
+  /// Sees every part [B, F, h, w, 3] before its values are clamped. Throws to end the decode.
+  virtual void check(const at::Tensor& /*decoded*/) {}
   /// Called before every chunk of work, also where that gives no part. Throws to end the decode.
   virtual void check_stop() {}
 };
