@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -29,14 +30,22 @@ double process_start_after_boot() {
   return std::stod(field) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-}  // namespace
-
-double seconds_since_start() {
-  static const double start = process_start_after_boot();
+double seconds_after_boot() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec) - start;
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
+
+std::atomic<double>& start_after_boot() {
+  static std::atomic<double> start = process_start_after_boot();
+  return start;
+}
+
+}  // namespace
+
+double seconds_since_start() { return seconds_after_boot() - start_after_boot(); }
+
+void restart_seconds() { start_after_boot() = seconds_after_boot(); }
 
 Metrics::Metrics(c10::Device device) : device_(device) {}
 

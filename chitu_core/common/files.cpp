@@ -34,7 +34,7 @@ std::string read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) throw InputError(path.string() + ": " + reason());
   std::string bytes;
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode))
     bytes.reserve(static_cast<std::size_t>(info.st_size));
   char buffer[1 << 16];

@@ -95,7 +95,7 @@ TEST_CASE("each job of a sweep has its number", "[config]") {
   ComposeRequest request = project({"seed=1,2", "title='x,y'"});
   request.texts = {{"prompt", "a, b = c"}};
   const SweepPlan plan = plan_sweep(request);
-  REQUIRE(plan.jobs.size() == 2);
+  REQUIRE(plan.size() == 2);
   const Composition second = compose(job_request(request, plan, 1));
   CHECK(second.config.at("seed").as_integer() == 2);
   CHECK(second.config.at("prompt").text() == "a, b = c");

@@ -1,0 +1,103 @@
+#include "chitu_core/common/system_limits.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <fstream>
+
+namespace chitu {
+namespace {
+
+std::string limit_text(const char* option, int resource, rlim_t unit) {
+  rlimit limit{};
+  if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY)
+    return "";
+  return std::string("ulimit ") + option + " " + std::to_string(limit.rlim_cur / unit);
+}
+
+/// The content of pids.max of the process's own cgroup; empty where there is no limit.
+std::string most_pids() {
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const bool unified = line.starts_with("0::");
+    if (!unified && line.find(":pids:") == std::string::npos) continue;
+    const std::string path = line.substr(line.rfind(':') + 1);
+    for (const std::string& below : {path, std::string()}) {
+      std::ifstream file((unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/pids") + below +
+                         "/pids.max");
+      std::string most;
+      if (file >> most && most != "max") return "pids.max " + most;
+    }
+  }
+  return "";
+}
+
+std::string limits_behind(int error_number) {
+  switch (error_number) {
+    case EMFILE:
+      return limit_text("-n", RLIMIT_NOFILE, 1);
+    case EAGAIN: {
+      std::string text = limit_text("-u", RLIMIT_NPROC, 1);
+      for (const std::string& more : {most_pids(), limit_text("-v", RLIMIT_AS, 1024)})
+        if (!more.empty()) text += (text.empty() ? "" : ", ") + more;
+      return text;
+    }
+    case ENOMEM:
+      return limit_text("-v", RLIMIT_AS, 1024);
+    default:
+      return "";
+  }
+}
+
+/// Prints without allocating: memory may be what is short.
+[[noreturn]] void end_with(const char* text, int code) {
+  for (const char* part : {"error: ", text, "\n"})
+    if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) break;
+  ::_exit(code);
+}
+
+[[noreturn]] void on_terminate() {
+  try {
+    if (const auto error = std::current_exception()) std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    end_with("out of memory", exit_codes::kOutOfMemory);
+  } catch (const std::exception& error) {
+    const int code = exit_code(error);
+    if (code == exit_codes::kOutOfMemory) end_with(explain(error).c_str(), code);
+    const std::string text = "unexpected: " + explain(error);
+    end_with(text.c_str(), exit_codes::kFailed);
+  } catch (...) {
+  }
+  std::abort();
+}
+
+}  // namespace
+
+bool is_system_limit(int error_number) {
+  constexpr std::array kLimits{EAGAIN, ENOMEM, EMFILE, ENFILE};
+  for (const int limit : kLimits)
+    if (error_number == limit) return true;
+  return false;
+}
+
+std::string system_reason(int error_number) {
+  const std::string limits = limits_behind(error_number);
+  return std::strerror(error_number) + (limits.empty() ? "" : " (" + limits + ")");
+}
+
+void fail_system_call(std::string_view doing, int error_number) {
+  const std::string text = std::string(doing) + ": " + system_reason(error_number);
+  if (is_system_limit(error_number)) throw SystemLimitError(text);
+  throw InputError(text);
+}
+
+void install_terminate_handler() { std::set_terminate(on_terminate); }
+
+}  // namespace chitu

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "chitu_core/common/error.h"
+
+namespace chitu {
+
+/// The system refuses what the process asks for: a thread, a process, memory, an open file. The
+/// command ends with exit code 3.
+class SystemLimitError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Whether an errno means that a limit of the system is met (EAGAIN, ENOMEM, EMFILE, ENFILE).
+bool is_system_limit(int error_number);
+
+/// The reason of a failed system call, with the limits that a user can look at: "Too many open
+/// files (ulimit -n 64)".
+std::string system_reason(int error_number);
+
+/// Throws "<doing>: <reason>" for a failed system call: SystemLimitError where a limit is met, else
+/// InputError.
+[[noreturn]] void fail_system_call(std::string_view doing, int error_number);
+
+/// Has std::terminate print one line and end the process: exit code 3 where memory or a limit is
+/// what some thread ran into, else an abort.
+void install_terminate_handler();
+
+}  // namespace chitu
