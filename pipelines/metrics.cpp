@@ -7,11 +7,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "chitu_core/common/cpu_capability.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
 
@@ -20,9 +20,7 @@ namespace {
 
 /// Field 22 of /proc/self/stat: when the process began, in clock ticks after boot.
 double process_start_after_boot() {
-  std::ifstream file("/proc/self/stat");
-  std::string line;
-  std::getline(file, line);
+  const std::string line = read_file("/proc/self/stat");
   // The second field is the command's name in parentheses and may hold spaces.
   std::istringstream fields(line.substr(line.rfind(')') + 1));
   std::string field;

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <new>
-#include <system_error>
 
 #include "chitu_core/common/system_limits.h"
 
@@ -12,15 +11,6 @@ namespace {
 std::string own_text(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error)) return "out of memory: " + system_reason(ENOMEM);
   return error.what();
-}
-
-/// Whether the system refused memory, a thread or a file to code that is not ours.
-bool meets_system_limit(const std::exception& error) {
-  if (dynamic_cast<const SystemLimitError*>(&error) || dynamic_cast<const std::bad_alloc*>(&error))
-    return true;
-  const auto* failed = dynamic_cast<const std::system_error*>(&error);
-  return failed && failed->code().default_error_condition().category() == std::generic_category() &&
-         is_system_limit(failed->code().value());
 }
 
 }  // namespace
@@ -37,7 +27,7 @@ std::string explain(const std::exception& error) {
 
 int exit_code(const std::exception& error) {
   if (dynamic_cast<const InputError*>(&error)) return exit_codes::kInputError;
-  if (dynamic_cast<const OutOfMemoryError*>(&error) || meets_system_limit(error))
+  if (dynamic_cast<const OutOfMemoryError*>(&error) || is_system_limit(error))
     return exit_codes::kOutOfMemory;
   if (dynamic_cast<const Interrupted*>(&error)) return exit_codes::kInterrupted;
   try {

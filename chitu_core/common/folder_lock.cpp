@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -53,6 +54,17 @@ std::optional<int> holder(const struct stat& folder) {
   return found;
 }
 
+/// Locks; waits a moment for a process that is just ending. False with errno when it cannot.
+bool lock_soon(int folder) {
+  constexpr int kTries = 25;
+  constexpr timespec kPause{0, 20'000'000};
+  for (int tries = 1; ::flock(folder, LOCK_EX | LOCK_NB) != 0; ++tries) {
+    if (errno != EWOULDBLOCK || tries == kTries) return false;
+    ::nanosleep(&kPause, nullptr);
+  }
+  return true;
+}
+
 [[noreturn]] void refuse(const std::filesystem::path& folder, const struct stat& info) {
   const auto process = holder(info);
   throw InputError(folder.string() + ": " +
@@ -70,7 +82,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
   folder_ = {info.st_dev, info.st_ino};
   const std::lock_guard lock(held().mutex);
   const bool ours = held().folders.contains(folder_);
-  if (!ours && ::flock(opened, LOCK_EX | LOCK_NB) == 0) {
+  if (!ours && lock_soon(opened)) {
     held().folders.insert(folder_);
     descriptor_ = opened;
     return;

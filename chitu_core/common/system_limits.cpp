@@ -10,6 +10,8 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <new>
+#include <system_error>
 
 namespace chitu {
 namespace {
@@ -56,6 +58,11 @@ std::string limits_behind(int error_number) {
   }
 }
 
+bool is_limit(const std::error_code& code) {
+  const std::error_condition condition = code.default_error_condition();
+  return condition.category() == std::generic_category() && is_system_limit(condition.value());
+}
+
 /// Prints without allocating: memory may be what is short.
 [[noreturn]] void end_with(const char* text, int code) {
   for (const char* part : {"error: ", text, "\n"})
@@ -84,6 +91,19 @@ bool is_system_limit(int error_number) {
   constexpr std::array kLimits{EAGAIN, ENOMEM, EMFILE, ENFILE};
   for (const int limit : kLimits)
     if (error_number == limit) return true;
+  return false;
+}
+
+bool is_system_limit(const std::exception& error) {
+  const auto* failed = dynamic_cast<const std::system_error*>(&error);
+  if (dynamic_cast<const SystemLimitError*>(&error) ||
+      dynamic_cast<const std::bad_alloc*>(&error) || (failed && is_limit(failed->code())))
+    return true;
+  try {
+    std::rethrow_if_nested(error);
+  } catch (const std::exception& cause) {
+    return is_system_limit(cause);
+  }
   return false;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ class SystemLimitError : public Error {
 
 /// Whether an errno means that a limit of the system is met (EAGAIN, ENOMEM, EMFILE, ENFILE).
 bool is_system_limit(int error_number);
+
+/// Whether an error, or one in its chain, is such a refusal: SystemLimitError, std::bad_alloc, or a
+/// std::system_error of these numbers.
+bool is_system_limit(const std::exception& error);
 
 /// The reason of a failed system call, with the limits that a user can look at: "Too many open
 /// files (ulimit -n 64)".

@@ -12,6 +12,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/tokenizer.h"
 #include "chitu_core/memory/strategy.h"
@@ -83,8 +84,11 @@ int chitu_engine_command(const chitu::tools::EngineCall& call) {
   if (call.command == "run") return run_command(call);
   if (call.command == "check") return check_command(call);
   if (call.command == "graph") return graph_command(call);
-  if (call.command == "plan") return plan_command(call);
   if (call.command == "calibrate") return calibrate_command(call.calibrate);
+  if (call.command == "plan") {
+    chitu::device::start_compute_threads_or_go_alone();  // it computes next to nothing
+    return plan_command(call);
+  }
   if (call.command == "tokenize") return tokenize_command(call);
   return info_command();
 }

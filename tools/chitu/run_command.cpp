@@ -19,6 +19,7 @@
 #include "pipelines/metrics.h"
 #include "pipelines/plan_json.h"
 #include "pipelines/profile.h"
+#include "pipelines/run_checker.h"
 #include "pipelines/save_frames.h"
 #include "tools/chitu/interrupt.h"
 #include "tools/chitu/logging.h"
@@ -113,21 +114,11 @@ struct OpenEngine {
 };
 std::optional<OpenEngine> last_engine;
 
-/// The engines of jobs that are being checked: most jobs of a sweep share one, and opening it takes
-/// longer than all else that is checked.
-std::vector<OpenEngine> checked_engines;
-constexpr std::size_t kMostChecked = 32;
-
-const pipelines::Engine& engine_to_check(const pipelines::EngineOptions& options) {
-  for (const OpenEngine& open : checked_engines)
-    if (open.options == options) return open.engine;
-  if (checked_engines.size() >= kMostChecked) checked_engines.clear();
-  checked_engines.push_back({options, pipelines::Engine(options)});
-  return checked_engines.back().engine;
-}
+/// Of the jobs of a sweep, for as long as they are being checked.
+std::optional<pipelines::RunChecker> checker;
 
 pipelines::Engine take_engine(const pipelines::EngineOptions& options) {
-  checked_engines.clear();
+  checker.reset();
   auto last = std::exchange(last_engine, std::nullopt);
   if (last && last->options == options) return std::move(last->engine);
   last.reset();  // two models at once may not fit
@@ -313,8 +304,8 @@ int run_command(const EngineCall& call) {
 
 int check_command(const EngineCall& call) {
   const Settings settings = read_settings(call.composition);
-  const pipelines::Engine& engine = engine_to_check(settings.engine_options());
-  check_output(engine.complete(settings.request), settings.output);
+  if (!checker) checker.emplace();
+  check_output(checker->check(settings.engine_options(), settings.request), settings.output);
   return 0;
 }
 
