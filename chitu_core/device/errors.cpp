@@ -2,9 +2,13 @@
 
 #include <c10/util/Exception.h>
 
+#include <cerrno>
+#include <exception>
 #include <string>
+#include <string_view>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/system_limits.h"
 
 namespace chitu::device {
 
@@ -19,6 +23,11 @@ void rethrow_as_own() {
     const auto refused = text.find("DefaultCPUAllocator: ");
     if (refused != std::string::npos) throw OutOfMemoryError(text.substr(refused));
     throw Error(text);
+  } catch (const std::exception& error) {
+    // oneDNN's words where it has no memory for its code; what it cannot do has others.
+    if (std::string_view(error.what()) == "could not create a primitive")
+      fail_system_call("oneDNN could not create a primitive", ENOMEM);
+    throw;
   }
 }
 
