@@ -1,5 +1,7 @@
 #include "chitu_core/common/system_limits.h"
 
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -85,6 +87,15 @@ bool is_limit(const std::error_code& code) {
   std::abort();
 }
 
+/// Some of oneDNN's code goes on with the null pointer that malloc gave it. A fault of another
+/// cause comes again once this returns, and ends the process as it would have.
+void on_fault(int) {
+  constexpr std::size_t kLittle = 16 << 20;  // what malloc asks the kernel for at once
+  void* memory = ::mmap(nullptr, kLittle, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) end_with("out of memory (ulimit -v)", exit_codes::kOutOfMemory);
+  ::munmap(memory, kLittle);
+}
+
 }  // namespace
 
 bool is_system_limit(int error_number) {
@@ -118,6 +129,14 @@ void fail_system_call(std::string_view doing, int error_number) {
   throw InputError(text);
 }
 
-void install_terminate_handler() { std::set_terminate(on_terminate); }
+void end_in_one_line() {
+  std::set_terminate(on_terminate);
+  rlimit addresses{};
+  if (::getrlimit(RLIMIT_AS, &addresses) != 0 || addresses.rlim_cur == RLIM_INFINITY) return;
+  struct sigaction action{};
+  action.sa_handler = on_fault;
+  action.sa_flags = SA_RESETHAND;
+  ::sigaction(SIGSEGV, &action, nullptr);
+}
 
 }  // namespace chitu

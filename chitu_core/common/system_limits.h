@@ -30,8 +30,9 @@ std::string system_reason(int error_number);
 /// InputError.
 [[noreturn]] void fail_system_call(std::string_view doing, int error_number);
 
-/// Has std::terminate print one line and end the process: exit code 3 where memory or a limit is
-/// what some thread ran into, else an abort.
-void install_terminate_handler();
+/// Has the process end with one line and exit code 3 where an error that no thread has caught comes
+/// from memory or a limit, and where memory that a library was refused is used all the same, which
+/// is a segmentation fault.
+void end_in_one_line();
 
 }  // namespace chitu

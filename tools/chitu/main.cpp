@@ -270,7 +270,7 @@ int run_command_line(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  chitu::install_terminate_handler();
+  chitu::end_in_one_line();
   ::mallopt(M_TOP_PAD, 16 << 20);  // few large steps to the kernel instead of many small ones
   const int code = run_command_line(Arguments(argv + 1, argv + argc));
   std::cout.flush();
