@@ -9,6 +9,8 @@
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/system_limits.h"
+#include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
@@ -17,15 +19,6 @@
 #include "pipelines/process_size.h"
 
 namespace chitu::pipelines {
-namespace {
-
-memory::PlanRequest devices_of(const EngineOptions& options) {
-  return choices_on(options.device == "sim" ? device::configure_sim(options.sim)
-                                            : device::resolve(options.device),
-                    options);
-}
-
-}  // namespace
 
 struct Engine::Impl {
   memory::MemoryConfig config;
@@ -131,6 +124,7 @@ Engine::Engine(const EngineOptions& options) {
   const c10::InferenceMode inference;
   cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
   if (options.threads > 0) at::set_num_threads(options.threads);
+  device::start_compute_threads();
   const auto devices = devices_of(options);
   auto plan = memory::make_plan(options.memory, devices);
   auto pipeline = open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
@@ -163,7 +157,9 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
     try {
       return impl_->pipeline->run({request, output}, context);
     } catch (const std::exception& error) {
-      if (exit_code(error) != exit_codes::kOutOfMemory || impl_->chooses()) throw;
+      const bool device_full =
+          exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
+      if (!device_full || impl_->chooses()) throw;
       const std::string advice = impl_->what_would_fit(request);
       if (advice.empty()) throw;
       throw OutOfMemoryError(explain(error) + "; " + advice);

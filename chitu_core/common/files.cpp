@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/system_limits.h"
 
 namespace chitu {
 namespace {
@@ -32,9 +33,9 @@ std::string reason() { return std::strerror(errno); }
 
 std::string read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) throw InputError(path.string() + ": " + reason());
+  if (file.get() < 0) fail_system_call(path.string(), errno);
   std::string bytes;
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode))
     bytes.reserve(static_cast<std::size_t>(info.st_size));
   char buffer[1 << 16];

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/thread.h"
 
 namespace chitu::tools {
 namespace {
@@ -35,7 +36,12 @@ void wait_for_signals(std::stop_source source) {
 Interrupt::Interrupt() {
   const sigset_t signals = watched();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  waiter_ = std::thread(wait_for_signals, source_);
+  try {
+    waiter_ = start_thread([source = source_] { wait_for_signals(source); });
+  } catch (...) {
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    throw;
+  }
 }
 
 Interrupt::~Interrupt() {

@@ -20,7 +20,7 @@ class Interrupt {
 
  private:
   std::stop_source source_;
-  std::thread waiter_;
+  std::jthread waiter_;
 };
 
 }  // namespace chitu::tools

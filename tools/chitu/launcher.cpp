@@ -1,6 +1,7 @@
 #include "tools/chitu/launcher.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,9 +9,9 @@
 #include <chrono>
 #include <iostream>
 #include <map>
-#include <system_error>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/system_limits.h"
 
 namespace chitu::tools {
 namespace {
@@ -34,15 +35,21 @@ int exit_code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/// Starts a process that does `work` and ends; returns its id.
+/// Has the kernel end this process when its parent does, however that ends: a job must not go on
+/// writing where a resumed sweep writes.
+void end_with_parent(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(128 + SIGKILL);  // it ended before the call
+}
+
+/// Starts a process that does `work` and ends; returns its id, or -1 when the system has none left.
 pid_t start(const std::function<int()>& work, const sigset_t& signals) {
   std::cout.flush();
   std::cerr.flush();
+  const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child < 0)
-    throw Error("cannot start a process: " +
-                std::error_code(errno, std::generic_category()).message());
-  if (child > 0) return child;
+  if (child != 0) return child;
+  end_with_parent(parent);
   ::sigprocmask(SIG_SETMASK, &signals, nullptr);
   const int code = work();
   std::cout.flush();
@@ -99,6 +106,13 @@ void launch_processes(std::vector<JobResult>& results, const JobFunction& job, s
     for (; !stopped && next < results.size() && running.size() < width; ++next) {
       if (results[next].status == Status::skipped) continue;
       const pid_t child = start([&] { return job(next); }, signals.before());
+      if (child < 0 && !running.empty()) break;  // one more when one has ended
+      if (child < 0) {
+        std::cerr << "error: cannot start a process: " << system_reason(errno) << "\n";
+        record(results[next], exit_codes::kOutOfMemory, 0);
+        stopped = true;
+        break;
+      }
       running[child] = {next, Clock::now()};
     }
     if (running.empty()) return;
@@ -123,6 +137,7 @@ int in_child_process(const std::function<int()>& work) {
   sigset_t mask;
   ::sigprocmask(SIG_SETMASK, nullptr, &mask);
   const pid_t child = start(work, mask);
+  if (child < 0) fail_system_call("cannot start a process", errno);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

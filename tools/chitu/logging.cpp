@@ -6,7 +6,10 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
+
 #include "chitu_core/common/log.h"
+#include "chitu_core/common/system_limits.h"
 #include "chitu_core/config/text.h"
 
 namespace chitu::tools {
@@ -62,7 +65,11 @@ void start_logging(const config::Composition& composition) {
 bool console_shows_info() { return console && console->should_log(spdlog::level::info); }
 
 void start_log_file(const std::filesystem::path& file) {
-  log_file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);
+  try {
+    log_file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);
+  } catch (const spdlog::spdlog_ex&) {
+    fail_system_call(file.string() + ": cannot write", errno);
+  }
   log_file->set_pattern("[%Y-%m-%d %H:%M:%S.%e][%n][%l] %v");
   all_sinks()->add_sink(log_file);
 }

@@ -19,6 +19,7 @@
 #include "pipelines/metrics.h"
 #include "pipelines/plan_json.h"
 #include "pipelines/profile.h"
+#include "pipelines/run_checker.h"
 #include "pipelines/save_frames.h"
 #include "tools/chitu/interrupt.h"
 #include "tools/chitu/logging.h"
@@ -122,7 +123,11 @@ struct OpenEngine {
 };
 std::optional<OpenEngine> last_engine;
 
+/// Of the jobs of a sweep, for as long as they are being checked.
+std::optional<pipelines::RunChecker> checker;
+
 pipelines::Engine take_engine(const pipelines::EngineOptions& options) {
+  checker.reset();
   auto last = std::exchange(last_engine, std::nullopt);
   if (last && last->options == options) return std::move(last->engine);
   last.reset();  // two models at once may not fit
@@ -298,6 +303,7 @@ class Run {
 }  // namespace
 
 int run_command(const EngineCall& call) {
+  if (call.restarts_clock) pipelines::restart_seconds();
   start_logging(call.composition);
   device::reuse_host_memory();
   const Interrupt interrupt;
@@ -306,8 +312,10 @@ int run_command(const EngineCall& call) {
 
 int check_command(const EngineCall& call) {
   const Settings settings = read_settings(call.composition);
-  const pipelines::Engine engine(settings.engine_options());
-  complete_request(engine, settings);
+  check_output(settings.request.num_frames.value_or(1), settings.output);
+  if (!checker) checker.emplace();
+  const auto request = checker->check(settings.engine_options(), settings.request);
+  check_output(request.num_frames, settings.output);
   return 0;
 }
 

@@ -28,9 +28,15 @@ RunFolder::RunFolder(fs::path path, bool unique) : path_(fs::absolute(path).lexi
     const bool made = fs::create_directory(path_, error);
     if (error) fail(path_, error.message());
     if (made) made_.push_back(path_);
-    if (made || !unique) return;
+    if (made || !unique) break;
     path_ = wanted;
     path_ += fmt::format("-{}", count);
+  }
+  try {
+    lock_.emplace(path_);
+  } catch (...) {
+    if (!made_.empty()) discard({});
+    throw;
   }
 }
 

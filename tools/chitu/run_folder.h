@@ -1,20 +1,24 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "chitu_core/common/folder_lock.h"
 #include "chitu_core/config/compose.h"
 
 namespace chitu::tools {
 
-/// The folder of one run, outputs/<date>/<time>, made before the work begins.
+/// The folder of one run, outputs/<date>/<time>, made before the work begins. While this lives no
+/// other process can make a run of it.
 class RunFolder {
  public:
   /// Makes the folder and its parents. With `unique`, a folder that is there already is never
   /// shared: the name gets -1, -2 and so on, so two runs in one second stay apart.
   ///
-  /// throws  InputError "<path>: cannot make the folder: <reason>"
+  /// throws  InputError "<path>: cannot make the folder: <reason>", or that another process is
+  ///         writing there
   RunFolder(std::filesystem::path path, bool unique);
 
   const std::filesystem::path& path() const { return path_; }
@@ -29,6 +33,7 @@ class RunFolder {
  private:
   std::filesystem::path path_;
   std::vector<std::filesystem::path> made_;  ///< outermost first
+  std::optional<FolderLock> lock_;
 };
 
 /// Makes the folder of a run `hydra.runtime.output_dir`, which configurations read as
