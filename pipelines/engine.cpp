@@ -16,7 +16,9 @@
 #include "chitu_core/memory/levels.h"
 #include "chitu_core/pipeline/tensor_dump.h"
 #include "pipelines/device_choices.h"
+#include "pipelines/outputs.h"
 #include "pipelines/process_size.h"
+#include "pipelines/side_output_error.h"
 
 namespace chitu::pipelines {
 
@@ -29,6 +31,7 @@ struct Engine::Impl {
   std::optional<PlanChoice> choice{};
   std::optional<Request> chosen_for{};  ///< whose plan was chosen and has not been run yet
   std::optional<DeviceProfile> profile{};
+  std::filesystem::path ckpt_dir{};
   std::int64_t process_bytes = 0;  ///< before any weights; known when plans are chosen
 
   /// Whether a request decides what its plan is.
@@ -133,6 +136,7 @@ Engine::Engine(const EngineOptions& options) {
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
   impl_->profile = options.profile;
+  impl_->ckpt_dir = options.ckpt_dir;
   if (impl_->chooses())
     impl_->process_bytes = process_size(devices, planned_device(devices.device).host_kernels);
 }
@@ -148,6 +152,9 @@ Request Engine::complete(const PartialRequest& partial) const {
 std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
                                                     const RunOptions& options) {
   const c10::InferenceMode inference;
+  if (output.dir.empty() && options.dump_tensors.empty() && options.observers.empty())
+    throw InputError("output.dir: expected a folder that exists, for the media; got none");
+  const auto dump_file = check_outputs(request, output, options.dump_tensors, impl_->ckpt_dir);
   if (impl_->chosen_for != request) choose_plan(request);
   impl_->chosen_for.reset();
   pipeline::TensorDump dump;
@@ -165,7 +172,11 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
       throw OutOfMemoryError(explain(error) + "; " + advice);
     }
   }();
-  if (context.dump) io::write_safetensors(options.dump_tensors, dump.tensors());
+  if (context.dump)
+    context.write_aside("debug.dump_tensors",
+                        [&] { io::write_safetensors(dump_file, dump.tensors()); });
+  if (!context.failed_outputs.empty())
+    throw SideOutputError(join(context.failed_outputs, "; "), saved.paths);
   return saved.paths;
 }
 

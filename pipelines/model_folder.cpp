@@ -6,6 +6,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/output_path.h"
 #include "chitu_core/io/json.h"
 
 namespace chitu::pipelines {
@@ -21,11 +22,12 @@ std::string class_of(const io::JsonObject& index, const std::string& key) {
 }  // namespace
 
 ModelFolder ModelFolder::open(const std::filesystem::path& path) {
-  if (!std::filesystem::is_directory(path))
-    throw InputError("model.ckpt_dir=" + path.string() +
-                     ": no such folder, expected a checkpoint in the diffusers layout");
+  if (const auto problem = folder_problem(path))
+    throw InputError("model.ckpt_dir=" + path.string() + ": " + *problem +
+                     ", expected a checkpoint in the diffusers layout");
   const auto file = path / "model_index.json";
-  if (!std::filesystem::exists(file))
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored))
     throw InputError("model.ckpt_dir=" + path.string() +
                      ": has no model_index.json, expected a checkpoint in the diffusers layout");
   const auto index = io::JsonObject::read(file);

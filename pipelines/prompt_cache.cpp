@@ -5,9 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <torch/headeronly/version.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
@@ -16,6 +14,8 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/log.h"
+#include "chitu_core/common/output_path.h"
+#include "chitu_core/common/temporary.h"
 #include "chitu_core/io/hash.h"
 #include "chitu_core/io/safetensors.h"
 
@@ -30,15 +30,6 @@ constexpr const char* kTensor = "prompt_embeds";
 [[noreturn]] void refuse_folder(const fs::path& folder, int error) {
   throw InputError(fmt::format("infer.prompt_cache={}: cannot write: {}", folder.string(),
                                std::generic_category().message(error)));
-}
-
-/// The folder, or what is there of its path, must take new entries.
-void check_writable(const fs::path& folder) {
-  std::error_code ignored;
-  fs::path there = fs::absolute(folder);
-  while (!fs::exists(there, ignored) && there != there.parent_path()) there = there.parent_path();
-  if (!fs::is_directory(there, ignored)) refuse_folder(folder, ENOTDIR);
-  if (::access(there.c_str(), W_OK | X_OK) != 0) refuse_folder(folder, errno);
 }
 
 std::string identity_of(const io::Checkpoint& checkpoint) {
@@ -80,7 +71,8 @@ at::Tensor read_rows(const fs::path& path, const std::string& key,
 
 PromptCache::PromptCache(fs::path folder, const io::Checkpoint& text_encoder)
     : folder_(std::move(folder)), text_encoder_(identity_of(text_encoder)) {
-  check_writable(folder_);
+  check_output_folder("infer.prompt_cache=" + folder_.string(), folder_);
+  remove_abandoned(folder_);
 }
 
 std::string PromptCache::key_of(const Prompt& prompt) const {

@@ -29,7 +29,8 @@ class PromptCache {
     std::string attention;  ///< name of the backend
   };
 
-  /// Writes nothing: the folder is made with the first prompt stored.
+  /// Leaves nothing behind: the folder is made with the first prompt stored. In one that is there,
+  /// temporary files of killed processes are removed.
   ///
   /// text_encoder  its config.json counts whole; its weights by the name, size and time of each
   /// file throws  InputError "infer.prompt_cache=<folder>: cannot write: <reason>"

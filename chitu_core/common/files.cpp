@@ -9,6 +9,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/system_limits.h"
+#include "chitu_core/common/temporary.h"
 
 namespace chitu {
 namespace {
@@ -49,25 +50,9 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view bytes) {
-  std::filesystem::path temporary = path;
-  temporary += ".tmp" + std::to_string(::getpid());
-  const auto fail = [&](const std::string& why) {
-    ::unlink(temporary.c_str());
-    throw InputError(path.string() + ": cannot write: " + why);
-  };
-  {
-    const Descriptor file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (file.get() < 0) fail(reason());
-    while (!bytes.empty()) {
-      const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) fail(reason());
-      bytes.remove_prefix(static_cast<std::size_t>(put));
-    }
-    if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) fail(reason());
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail(reason());
+  TemporaryFile file(path);
+  file.write(bytes);
+  file.commit();
 }
 
 }  // namespace chitu

@@ -113,7 +113,9 @@ void EncodeText::encode_missing(Embeds& embeds, const std::vector<PromptCache::P
       text_encoder->model().prompt_embeds(ids, prompts[0].rows, attention, &layers);
   for (std::size_t i = 0; i < missing.size(); ++i) {
     embeds[missing[i]] = encoded[i];
-    if (cache) cache->store(prompts[missing[i]], encoded[i]);
+    if (cache)
+      context.write_aside("infer.prompt_cache",
+                          [&] { cache->store(prompts[missing[i]], encoded[i]); });
   }
 }
 

@@ -55,7 +55,10 @@ TEST_CASE("a sweep runs a job for every combination, the last key fastest", "[e2
                  ContainsSubstring("mode: MULTIRUN"));
   CHECK(first_frame(all / "0") == first_frame(all / "1"));
   CHECK(first_frame(all / "0") != first_frame(all / "2"));
-  CHECK_THAT(run.out, ContainsSubstring("4 jobs: 4 done; " + all.string()));
+  CHECK_THAT(run.err, ContainsSubstring("4 jobs: 4 done; " + all.string()));
+  std::string frames;
+  for (const char* job : {"0", "1", "2", "3"}) frames += (all / job / "frames").string() + "\n";
+  CHECK(run.out == frames);
 }
 
 TEST_CASE("jobs side by side give what jobs in order give", "[e2e]") {
@@ -95,7 +98,7 @@ TEST_CASE("a failed job does not stop the others", "[e2e]") {
   const auto run =
       chitu(sweep({"seed=1,2,3", "hydra.sweep.subdir=job_${request.seed}"}), folder.path());
   CHECK(run.exit_code == 2);
-  CHECK_THAT(run.out, ContainsSubstring("3 jobs: 2 done, 1 failed"));
+  CHECK_THAT(run.err, ContainsSubstring("3 jobs: 2 done, 1 failed"));
   CHECK(fs::exists(folder / "all/job_3/metrics.json"));
 }
 
@@ -109,15 +112,34 @@ TEST_CASE("an interrupted sweep goes on where it stopped", "[e2e]") {
   INFO(run.err);
   REQUIRE(run.exit_code == 0);
   CHECK(fs::last_write_time(folder / "all/0/metrics.json") == before);
-  CHECK_THAT(run.out, ContainsSubstring("3 jobs: 2 done, 1 done before"));
+  CHECK_THAT(run.err, ContainsSubstring("3 jobs: 2 done, 1 done before"));
   CHECK(fs::exists(folder / "all/2/metrics.json"));
   // Another configuration in the same folder is another job.
   const auto other = chitu(sweep({"seed=1,7", "hydra.sweep.resume=true"}), folder.path());
-  CHECK_THAT(other.out, ContainsSubstring("2 jobs: 1 done, 1 done before"));
+  CHECK_THAT(other.err, ContainsSubstring("2 jobs: 1 done, 1 done before"));
 
   auto words = sweep({"seed=1,2", "hydra.sweep.resume=true"});
   std::erase(words, "hydra.sweep.dir=all");
   CHECK_THAT(chitu(words, folder.path()).err, ContainsSubstring("hydra.sweep.dir=FOLDER"));
+}
+
+TEST_CASE("a job whose media were damaged is done again", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto resume = [&] {
+    return chitu(sweep({"seed=1,2", "hydra.sweep.resume=true"}), folder.path());
+  };
+  REQUIRE(resume().exit_code == 0);
+  const fs::path picture = folder / "all/1/frames/frame_0002.png";
+  const std::string whole = read_file(picture);
+  std::string other = whole;
+  other.back() ^= 1;
+  const auto damage = GENERATE_COPY(std::string(), whole.substr(0, 9), other);
+  write_file(picture, damage);
+  const auto run = resume();
+  CHECK(run.exit_code == 0);
+  CHECK_THAT(run.err, ContainsSubstring("2 jobs: 1 done, 1 done before"));
+  CHECK(read_file(picture) == whole);
+  CHECK_THAT(resume().err, ContainsSubstring("2 jobs: 2 done before"));
 }
 
 TEST_CASE("an interrupt stops the sweep and says how to go on", "[e2e]") {
@@ -132,8 +154,8 @@ TEST_CASE("an interrupt stops the sweep and says how to go on", "[e2e]") {
     process.send(SIGTERM);
     const auto run = process.finish();
     INFO(run.err);
-    CHECK(run.exit_code == 130);
-    CHECK_THAT(run.out, ContainsSubstring("interrupted") && ContainsSubstring("not started"));
+    CHECK(run.exit_code == 143);
+    CHECK_THAT(run.err, ContainsSubstring("interrupted") && ContainsSubstring("not started"));
     CHECK_THAT(run.err, ContainsSubstring("hydra.sweep.dir=all hydra.sweep.resume=true"));
   }
 }

@@ -4,6 +4,7 @@
 #include <ostream>
 #include <sstream>
 
+#include "chitu_core/common/about_key.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/compose.h"
@@ -61,9 +62,13 @@ class Command {
     return {hydra_root, [this](const std::string& text) { warn(text); }};
   }
 
+  static Node load(const std::string& flag, const std::string& file) {
+    return about_key(flag, [&] { return config::load_yaml(file); });
+  }
+
   void show_file() {
-    Node node = config::load_yaml(*options_.file);
-    if (options_.merge) node = config::merged(std::move(node), config::load_yaml(*options_.merge));
+    Node node = load("--file", *options_.file);
+    if (options_.merge) node = config::merged(std::move(node), load("--merge", *options_.merge));
     print(part_of(node, nullptr));
   }
 
@@ -127,7 +132,7 @@ class Command {
     else if (options_.origin)
       out_ << annotated(composed);
     else if (options_.diff)
-      out_ << difference(config::load_yaml(*options_.diff), composed.config);
+      out_ << difference(load("--diff", *options_.diff), composed.config);
     else
       print_composed(composed);
   }

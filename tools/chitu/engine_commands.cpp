@@ -11,6 +11,7 @@
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/output_path.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
@@ -50,8 +51,11 @@ int graph_command(const EngineCall& call) {
 }
 
 int tokenize_command(const EngineCall& call) {
+  if (const auto problem = folder_problem(call.ckpt_dir))
+    throw InputError("--ckpt-dir " + call.ckpt_dir + ": " + *problem +
+                     ", expected a checkpoint in the diffusers layout");
   const auto folder = std::filesystem::path(call.ckpt_dir) / "tokenizer";
-  if (!std::filesystem::is_directory(folder))
+  if (folder_problem(folder))
     throw InputError("--ckpt-dir " + call.ckpt_dir + ": has no folder tokenizer");
   const auto tokenizer = io::Tokenizer::load(folder);
   const std::string texts(std::istreambuf_iterator<char>(std::cin), {});

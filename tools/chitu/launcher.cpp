@@ -12,6 +12,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/system_limits.h"
+#include "tools/chitu/standard_output.h"
 
 namespace chitu::tools {
 namespace {
@@ -23,10 +24,19 @@ double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+bool is_ignored(int number) {
+  struct sigaction action{};
+  return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+bool tells_of_interrupt(int code) {
+  return code == 128 + SIGINT || code == 128 + SIGTERM || code == 128 + SIGHUP;
+}
+
 void record(JobResult& result, int code, double seconds) {
-  result.status = code == 0                          ? Status::done
-                  : code == exit_codes::kInterrupted ? Status::interrupted
-                                                     : Status::failed;
+  result.status = code == 0                  ? Status::done
+                  : tells_of_interrupt(code) ? Status::interrupted
+                                             : Status::failed;
   result.code = code;
   result.seconds = seconds;
 }
@@ -51,8 +61,7 @@ pid_t start(const std::function<int()>& work, const sigset_t& signals) {
   if (child != 0) return child;
   end_with_parent(parent);
   ::sigprocmask(SIG_SETMASK, &signals, nullptr);
-  const int code = work();
-  std::cout.flush();
+  const int code = finish_output(work());
   std::cerr.flush();
   std::_Exit(code);  // what the parent still holds is the parent's to clean up
 }
@@ -63,6 +72,7 @@ class BlockedSignals {
   BlockedSignals() {
     ::sigemptyset(&blocked_);
     for (const int number : {SIGCHLD, SIGINT, SIGTERM}) ::sigaddset(&blocked_, number);
+    if (!is_ignored(SIGHUP)) ::sigaddset(&blocked_, SIGHUP);  // as nohup has it
     ::sigprocmask(SIG_BLOCK, &blocked_, &before_);
   }
   ~BlockedSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }

@@ -6,6 +6,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "chitu_core/common/log.h"
@@ -21,6 +22,7 @@ std::shared_ptr<spdlog::sinks::dist_sink_mt>& all_sinks() {
 }
 
 std::shared_ptr<spdlog::sinks::sink> log_file, console;
+std::atomic<bool> log_is_whole{true};
 
 constexpr const char* kEveryLogger = "*";
 
@@ -72,17 +74,29 @@ void start_log_file(const std::filesystem::path& file) {
   }
   log_file->set_pattern("[%Y-%m-%d %H:%M:%S.%e][%n][%l] %v");
   all_sinks()->add_sink(log_file);
+  log_is_whole = true;
+  // spdlog's own handler prints every failure; the run tells of it once, at its end.
+  spdlog::set_error_handler([](const std::string&) { log_is_whole = false; });
 }
 
 void log_failure(const std::string& text) {
-  if (log_file) log_file->log({"chitu.run", spdlog::level::err, text});
+  try {
+    if (log_file) log_file->log({"chitu.run", spdlog::level::err, text});
+  } catch (const spdlog::spdlog_ex&) {
+    log_is_whole = false;
+  }
 }
 
-void stop_log_file() {
-  if (!log_file) return;
-  log_file->flush();
+bool stop_log_file() {
+  if (!log_file) return true;
+  try {
+    log_file->flush();
+  } catch (const spdlog::spdlog_ex&) {
+    log_is_whole = false;
+  }
   all_sinks()->remove_sink(log_file);
   log_file.reset();
+  return log_is_whole;
 }
 
 }  // namespace chitu::tools

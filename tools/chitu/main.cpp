@@ -21,6 +21,7 @@
 #include "tools/chitu/config_command.h"
 #include "tools/chitu/engine_commands.h"
 #include "tools/chitu/job.h"
+#include "tools/chitu/standard_output.h"
 #include "tools/chitu/sweep_command.h"
 
 namespace {
@@ -50,7 +51,6 @@ usage: chitu [SUBCOMMAND] [flags] [key=value ...]
 `eval "$(chitu -sc install=bash)"` teaches bash to complete both (zsh and fish alike).
 )usage";
 
-constexpr int kCannotWrite = 1;
 bool engine_is_open = false;
 bool ends_by_itself = false;
 
@@ -276,10 +276,10 @@ int run_command_line(const Arguments& arguments) {
 int main(int argc, char** argv) {
   chitu::end_in_one_line();
   ::mallopt(M_TOP_PAD, 16 << 20);  // few large steps to the kernel instead of many small ones
-  const int code = run_command_line(Arguments(argv + 1, argv + argc));
-  std::cout.flush();
+  chitu::tools::start_output();
+  const int code = chitu::tools::finish_output(run_command_line(Arguments(argv + 1, argv + argc)));
   // Without the engine there is nothing left to do but to free memory, which takes milliseconds.
-  if (!engine_is_open) std::_Exit(std::cout ? code : kCannotWrite);
+  if (!engine_is_open) std::_Exit(code);
   ends_by_itself = true;
   return code;
 }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,7 +17,8 @@ namespace chitu::tools {
 class RunFolder {
  public:
   /// Makes the folder and its parents. With `unique`, a folder that is there already is never
-  /// shared: the name gets -1, -2 and so on, so two runs in one second stay apart.
+  /// shared: the name gets -1, -2 and so on, so two runs in one second stay apart. What a killed
+  /// run has left half-written in it is removed.
   ///
   /// throws  InputError "<path>: cannot make the folder: <reason>", or that another process is
   ///         writing there
@@ -23,16 +26,23 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// Writes a file below the folder, whole or not at all, making folders as needed.
-  void write(const std::filesystem::path& name, std::string_view bytes) const;
+  /// Throws InputError when a folder is where this file is going to be written.
+  void check_file(const std::filesystem::path& name) const;
 
-  /// Takes back the folder and everything in it, and the parents that this run made; a folder that
-  /// was there before keeps what it held, and loses `names` alone.
-  void discard(const std::vector<std::filesystem::path>& names) noexcept;
+  /// Writes a file below the folder, whole or not at all, making folders as needed.
+  void write(const std::filesystem::path& name, std::string_view bytes);
+
+  /// Takes back the folder and everything in it, and the parents that this run made. A folder that
+  /// was there before becomes as it was: what write() has written is removed, and what that
+  /// replaced comes back.
+  void discard() noexcept;
 
  private:
+  void make_folder(const std::filesystem::path& folder);
+
   std::filesystem::path path_;
-  std::vector<std::filesystem::path> made_;  ///< outermost first
+  std::vector<std::filesystem::path> made_;                               ///< outermost first
+  std::map<std::filesystem::path, std::optional<std::string>> replaced_;  ///< by file written
   std::optional<FolderLock> lock_;
 };
 

@@ -1,23 +1,26 @@
 #include "tools/chitu/sweep_command.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <optional>
 #include <unordered_map>
 
+#include "chitu_core/common/about_key.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/folder_lock.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/job_composer.h"
-#include "chitu_core/config/loader.h"
 #include "chitu_core/config/override.h"
 #include "chitu_core/config/sweep.h"
 #include "chitu_core/config/text.h"
 #include "chitu_core/config/yaml_writer.h"
 #include "tools/chitu/counted_progress.h"
 #include "tools/chitu/launcher.h"
+#include "tools/chitu/media_record.h"
 #include "tools/chitu/run_folder.h"
 
 namespace chitu::tools {
@@ -83,12 +86,15 @@ class Sweep {
     }
     // What another sweep is writing there is neither done nor left to do.
     std::optional<FolderLock> lock;
-    if (named_folder_ && fs::is_directory(folder_)) lock.emplace(folder_);
+    std::error_code ignored;
+    if (named_folder_ && fs::is_directory(folder_, ignored)) lock.emplace(folder_);
     compose_all();
     if (const int code = check(); code != 0) return code;
-    const RunFolder folder(folder_, !named_folder_ && !resume_);
+    const char* key = "hydra.sweep.dir";
+    RunFolder folder =
+        about_key(key, [&] { return RunFolder(folder_, !named_folder_ && !resume_); });
     folder_ = folder.path();  // a default one may have got another name
-    folder.write("multirun.yaml", config::to_yaml(plan_.master.root));
+    about_key(key, [&] { folder.write("multirun.yaml", config::to_yaml(plan_.master.root)); });
     const JobFunction job = [this](std::size_t i) { return run_job(i); };
     if (width_ > 0)
       launch_processes(results_, job, width_);
@@ -162,15 +168,10 @@ class Sweep {
   /// Whether the folder holds all that this very job writes. Anything unreadable there is not done.
   static bool is_done(const config::Composition& job, const fs::path& folder) {
     try {
-      const config::Node metrics = config::load_yaml(folder / "metrics.json");
-      const config::Node* status = metrics.find("status");
-      const config::Node* files = metrics.find("files");
-      if (!status || !status->is_string() || status->as_string() != "done" || !files) return false;
-      for (const config::Node& file : files->list())
-        if (!fs::exists(folder / file.as_string())) return false;
       const std::string kept = text_at(job, "output_subdir");
       return !kept.empty() &&
-             read_file(folder / kept / "config.yaml") == config::to_yaml(job.config);
+             read_file(folder / kept / "config.yaml") == config::to_yaml(job.config) &&
+             is_done_and_whole(folder);
     } catch (const InputError&) {
       return false;
     }
@@ -193,7 +194,7 @@ class Sweep {
   int check_job(std::size_t i) const {
     const Job job = make_job(i);
     const JobEnvironment environment(job.composition);
-    return engine_({.command = "check", .composition = job.composition});
+    return engine_({.command = "check", .composition = job.composition, .folder = job.folder});
   }
 
   int run_job(std::size_t i) const {
@@ -218,25 +219,23 @@ class Sweep {
     }
   }
 
+  /// The table goes to standard error: standard output has the paths of the media.
   int report() const {
     std::map<Status, int> counts;
     int code = 0;
-    std::printf("%5s  %-12s %9s  %s\n", "job", "status", "seconds", "overrides");
+    std::cerr << row("job", "status", "seconds", "overrides");
     for (std::size_t i = 0; i < results_.size(); ++i) {
       const JobResult& result = results_[i];
       ++counts[result.status];
       if (code == 0) code = result.code;
       std::string status = name_of(result.status);
       if (result.status == Status::failed) status += " (" + std::to_string(result.code) + ")";
-      const std::string seconds = seconds_text(result);
-      std::printf("%5s  %-12s %9s  %s\n", ("#" + std::to_string(i)).c_str(), status.c_str(),
-                  seconds.c_str(), differences(i).c_str());
+      std::cerr << row("#" + std::to_string(i), status, seconds_text(result), differences(i));
     }
     std::string summary;
     for (const auto& [status, count] : counts)
       summary += (summary.empty() ? "" : ", ") + std::to_string(count) + " " + name_of(status);
-    std::printf("%zu jobs: %s; %s\n", results_.size(), summary.c_str(), folder_.c_str());
-    std::fflush(stdout);
+    std::cerr << results_.size() << " jobs: " << summary << "; " << folder_.string() << "\n";
     const bool left =
         counts[Status::waiting] + counts[Status::failed] + counts[Status::interrupted];
     if (left)
@@ -244,6 +243,11 @@ class Sweep {
                        config::override_text(config::Node::literal(relative_folder())) +
                        " hydra.sweep.resume=true\n";
     return code;
+  }
+
+  static std::string row(const std::string& job, const std::string& status,
+                         const std::string& seconds, const std::string& overrides) {
+    return fmt::format("{:>5}  {:<12} {:>9}  {}\n", job, status, seconds, overrides);
   }
 
   static std::string seconds_text(const JobResult& result) {
