@@ -14,6 +14,7 @@
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
 
 namespace chitu::pipelines {
@@ -148,6 +149,7 @@ Calibration calibrate(const CalibrationOptions& options) {
   Calibration found;
   // The disk first: the one part that a mistake of the user's makes fail.
   found.disk = measure_disk(options.disk_folder, options.most_bytes);
+  device::start_compute_threads();
   const int threads = at::get_num_threads();
   found.name = device.is_cpu() ? fmt::format("{}, {} threads, as measured", processor(), threads)
                                : fmt::format("{}, as measured", device.str());

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/device.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -35,6 +36,12 @@ memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options)
   return {.device = device,
           .dtype = parse_dtype("infer.dtype", options.dtype, on_cpu ? at::kFloat : at::kBFloat16),
           .vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat)};
+}
+
+memory::PlanRequest devices_of(const EngineOptions& options) {
+  return choices_on(options.device == "sim" ? device::configure_sim(options.sim)
+                                            : device::resolve(options.device),
+                    options);
 }
 
 }  // namespace chitu::pipelines

@@ -12,6 +12,11 @@ namespace chitu::pipelines {
 /// throws  InputError for a name that is no dtype
 memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options);
 
+/// The device that the options name, which must be at hand, and its dtypes. "sim" is configured.
+///
+/// throws  InputError likewise, and for a device that is not there
+memory::PlanRequest devices_of(const EngineOptions& options);
+
 /// As a configuration writes it: "bfloat16".
 std::string_view dtype_name(at::ScalarType dtype);
 

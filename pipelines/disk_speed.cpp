@@ -17,6 +17,8 @@
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/system_limits.h"
+#include "chitu_core/common/thread.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -26,7 +28,7 @@ constexpr std::size_t kAlignment = 4096;  // as O_DIRECT asks for
 constexpr int kThreads = 4;               // keep more than one request at the drive
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* what) {
-  throw InputError(fmt::format("{}: cannot {}: {}", path.string(), what, std::strerror(errno)));
+  fail_system_call(fmt::format("{}: cannot {}", path.string(), what), errno);
 }
 
 struct Free {
@@ -121,16 +123,16 @@ class Sample {
 double read_all(const std::filesystem::path& path, std::int64_t blocks, int flags) {
   const File file(path, O_RDONLY | flags);
   if (!file.is_open()) return -1;
-  std::vector<std::thread> threads;
   std::atomic<bool> failed = false;
+  std::vector<std::jthread> threads;
   const auto begin = std::chrono::steady_clock::now();
   for (int index = 0; index < kThreads; ++index)
-    threads.emplace_back([&, index] {
+    threads.push_back(start_thread([&, index] {
       const Buffer buffer = make_buffer();
       for (std::int64_t block = index; block < blocks && !failed; block += kThreads)
-        if (!file.read(buffer.get(), block * kBlock)) failed = true;
-    });
-  for (std::thread& thread : threads) thread.join();
+        if (!buffer || !file.read(buffer.get(), block * kBlock)) failed = true;
+    }));
+  threads.clear();  // joins them
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
   return failed ? -1 : elapsed.count();
 }

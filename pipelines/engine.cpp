@@ -9,23 +9,18 @@
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/system_limits.h"
+#include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
 #include "chitu_core/pipeline/tensor_dump.h"
 #include "pipelines/device_choices.h"
+#include "pipelines/outputs.h"
 #include "pipelines/process_size.h"
+#include "pipelines/side_output_error.h"
 
 namespace chitu::pipelines {
-namespace {
-
-memory::PlanRequest devices_of(const EngineOptions& options) {
-  return choices_on(options.device == "sim" ? device::configure_sim(options.sim)
-                                            : device::resolve(options.device),
-                    options);
-}
-
-}  // namespace
 
 struct Engine::Impl {
   memory::MemoryConfig config;
@@ -36,6 +31,7 @@ struct Engine::Impl {
   std::optional<PlanChoice> choice{};
   std::optional<Request> chosen_for{};  ///< whose plan was chosen and has not been run yet
   std::optional<DeviceProfile> profile{};
+  std::filesystem::path ckpt_dir{};
   std::int64_t process_bytes = 0;  ///< before any weights; known when plans are chosen
 
   /// Whether a request decides what its plan is.
@@ -131,6 +127,7 @@ Engine::Engine(const EngineOptions& options) {
   const c10::InferenceMode inference;
   cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
   if (options.threads > 0) at::set_num_threads(options.threads);
+  device::start_compute_threads();
   const auto devices = devices_of(options);
   auto plan = memory::make_plan(options.memory, devices);
   auto pipeline = open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
@@ -139,6 +136,7 @@ Engine::Engine(const EngineOptions& options) {
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
   impl_->profile = options.profile;
+  impl_->ckpt_dir = options.ckpt_dir;
   if (impl_->chooses())
     impl_->process_bytes = process_size(devices, planned_device(devices.device).host_kernels);
 }
@@ -154,6 +152,9 @@ Request Engine::complete(const PartialRequest& partial) const {
 std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
                                                     const RunOptions& options) {
   const c10::InferenceMode inference;
+  if (output.dir.empty() && options.dump_tensors.empty() && options.observers.empty())
+    throw InputError("output.dir: expected a folder that exists, for the media; got none");
+  const auto dump_file = check_outputs(request, output, options.dump_tensors, impl_->ckpt_dir);
   if (impl_->chosen_for != request) choose_plan(request);
   impl_->chosen_for.reset();
   pipeline::TensorDump dump;
@@ -163,13 +164,19 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
     try {
       return impl_->pipeline->run({request, output}, context);
     } catch (const std::exception& error) {
-      if (exit_code(error) != exit_codes::kOutOfMemory || impl_->chooses()) throw;
+      const bool device_full =
+          exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
+      if (!device_full || impl_->chooses()) throw;
       const std::string advice = impl_->what_would_fit(request);
       if (advice.empty()) throw;
       throw OutOfMemoryError(explain(error) + "; " + advice);
     }
   }();
-  if (context.dump) io::write_safetensors(options.dump_tensors, dump.tensors());
+  if (context.dump)
+    context.write_aside("debug.dump_tensors",
+                        [&] { io::write_safetensors(dump_file, dump.tensors()); });
+  if (!context.failed_outputs.empty())
+    throw SideOutputError(join(context.failed_outputs, "; "), saved.paths);
   return saved.paths;
 }
 

@@ -62,8 +62,11 @@ class Engine {
     std::filesystem::path dump_tensors;  ///< safetensors file for comparison; empty = none
   };
   /// Runs the pipeline and writes the media into `output.dir`. Returns the files, the media first.
+  /// Without a folder nothing is saved, which needs a dump or an observer to be of use.
   ///
-  /// throws  InputError (exit code 2), OutOfMemoryError (3), Interrupted (130), Error
+  /// throws  InputError (exit code 2) for an output that cannot be written, before the work begins;
+  ///         SideOutputError (2) when the media are saved and something beside them is not;
+  ///         OutOfMemoryError (3), Interrupted (130), Error
   std::vector<std::filesystem::path> generate(const Request& request, const Output& output,
                                               const RunOptions& options);
   std::vector<std::filesystem::path> generate(const Request& request, const Output& output) {

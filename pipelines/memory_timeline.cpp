@@ -1,7 +1,12 @@
 #include "pipelines/memory_timeline.h"
 
-#include <algorithm>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <exception>
+
+#include "chitu_core/common/log.h"
+#include "chitu_core/common/thread.h"
 #include "chitu_core/device/device.h"
 
 namespace chitu::pipelines {
@@ -21,13 +26,18 @@ bool smaller(const MemoryTimeline::Sample& a, const MemoryTimeline::Sample& b) {
 }  // namespace
 
 MemoryTimeline::MemoryTimeline(c10::Device device)
-    : device_(device), interval_(kFirstInterval), thread_([this] { run(); }) {}
+    : device_(device), interval_(kFirstInterval), thread_(start_thread([this] { run(); })) {}
 
 void MemoryTimeline::run() {
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, interval_, [&] { return stopped_; })) {
     lock.unlock();
-    sample();
+    try {
+      sample();
+    } catch (const std::exception& error) {  // no memory or file left: the run itself will say so
+      logger("memory")->debug("no more samples of memory: {}", error.what());
+      return;
+    }
     lock.lock();
   }
 }

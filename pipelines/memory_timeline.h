@@ -46,7 +46,7 @@ class MemoryTimeline {
   std::vector<Sample> samples_;
   Clock::duration interval_;
   bool stopped_ = false;
-  std::thread thread_;
+  std::jthread thread_;
 };
 
 }  // namespace chitu::pipelines

@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "chitu_core/common/cpu_capability.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
 
@@ -19,9 +20,7 @@ namespace {
 
 /// Field 22 of /proc/self/stat: when the process began, in clock ticks after boot.
 double process_start_after_boot() {
-  std::ifstream file("/proc/self/stat");
-  std::string line;
-  std::getline(file, line);
+  const std::string line = read_file("/proc/self/stat");
   // The second field is the command's name in parentheses and may hold spaces.
   std::istringstream fields(line.substr(line.rfind(')') + 1));
   std::string field;
@@ -29,14 +28,22 @@ double process_start_after_boot() {
   return std::stod(field) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-}  // namespace
-
-double seconds_since_start() {
-  static const double start = process_start_after_boot();
+double seconds_after_boot() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec) - start;
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
+
+std::atomic<double>& start_after_boot() {
+  static std::atomic<double> start = process_start_after_boot();
+  return start;
+}
+
+}  // namespace
+
+double seconds_since_start() { return seconds_after_boot() - start_after_boot(); }
+
+void restart_seconds() { start_after_boot() = seconds_after_boot(); }
 
 Metrics::Metrics(c10::Device device) : device_(device) {}
 

@@ -15,8 +15,11 @@
 
 namespace chitu::pipelines {
 
-/// Seconds since this process was started, from the kernel's own record (10 ms steps at worst).
+/// Seconds since this process was started, from the kernel's own record (10 ms steps at worst), or
+/// since restart_seconds().
 double seconds_since_start();
+/// Counts them from now on: for a job of a sweep that runs in the process of those before it.
+void restart_seconds();
 
 /// Watches a run and tells what it cost: each stage in time, memory and traffic, seconds of each
 /// step, counted from the start of the process, and bytes of each component.

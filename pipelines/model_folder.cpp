@@ -10,6 +10,7 @@
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/io/json.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -36,8 +37,8 @@ std::string snapshot_hint(const std::filesystem::path& path) {
 
 ModelFolder ModelFolder::open(const std::filesystem::path& path) {
   const std::string given = "model.ckpt_dir=" + path.string() + ": ";
-  if (const auto problem = folder_problem(path); !problem.empty())
-    throw InputError(given + problem + ", expected a checkpoint in the diffusers layout");
+  if (const auto problem = folder_problem(path))
+    throw InputError(given + *problem + ", expected a checkpoint in the diffusers layout");
   const auto file = path / "model_index.json";
   if (!name_exists(file)) throw InputError(given + "has no model_index.json" + snapshot_hint(path));
   const auto index = io::JsonObject::read(file);
@@ -70,7 +71,7 @@ std::filesystem::path ModelFolder::component(const std::string& name, const std:
     fail(fmt::format("{}: expected {} of {}, got that of {}", name, named.name, library,
                      named.library));
   const auto folder = path / name;
-  if (const auto problem = folder_problem(folder); !problem.empty())
+  if (const auto problem = folder_problem(folder))
     throw InputError(folder.string() + ": " + problem + ", but model_index.json names it");
   return folder;
 }

@@ -5,9 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <torch/headeronly/version.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
@@ -17,6 +15,8 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/log.h"
+#include "chitu_core/common/output_path.h"
+#include "chitu_core/common/temporary.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/planning.h"
 #include "chitu_core/io/hash.h"
@@ -34,15 +34,6 @@ constexpr const char* kTensor = "prompt_embeds";
 [[noreturn]] void refuse_folder(const fs::path& folder, int error) {
   throw InputError(fmt::format("infer.prompt_cache={}: cannot write: {}", folder.string(),
                                std::generic_category().message(error)));
-}
-
-/// The folder, or what is there of its path, must take new entries.
-void check_writable(const fs::path& folder) {
-  std::error_code ignored;
-  fs::path there = fs::absolute(folder);
-  while (!fs::exists(there, ignored) && there != there.parent_path()) there = there.parent_path();
-  if (!fs::is_directory(there, ignored)) refuse_folder(folder, ENOTDIR);
-  if (::access(there.c_str(), W_OK | X_OK) != 0) refuse_folder(folder, errno);
 }
 
 /// The kind of the device, and which of its kind: an accelerator is known by its memory, which
@@ -82,7 +73,8 @@ PromptCache::PromptCache(fs::path folder, std::shared_ptr<const io::Checkpoint> 
     : folder_(std::move(folder)),
       weights_(std::move(text_encoder)),
       config_(io::sha256(read_file(weights_->folder() / "config.json"))) {
-  check_writable(folder_);
+  check_output_folder("infer.prompt_cache=" + folder_.string(), folder_);
+  remove_abandoned(folder_);
 }
 
 void PromptCache::prepare(const std::function<void()>& between) const {

@@ -33,7 +33,8 @@ class PromptCache {
     std::string attention;  ///< name of the backend
   };
 
-  /// Writes nothing: the folder is made when it is first needed.
+  /// Leaves nothing behind: the folder is made with the first prompt stored. In one that is there,
+  /// temporary files of killed processes are removed.
   ///
   /// throws  InputError "infer.prompt_cache=<folder>: cannot write: <reason>"
   PromptCache(std::filesystem::path folder, std::shared_ptr<const io::Checkpoint> text_encoder);

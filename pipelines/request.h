@@ -10,7 +10,7 @@ namespace chitu::pipelines {
 
 /// In which form the frames are written.
 enum class OutputFormat {
-  mp4,     ///< H.264 where the FFmpeg at hand has it, else MPEG-4; a single frame becomes a PNG
+  mp4,     ///< H.264 where the FFmpeg at hand has it, else MPEG-4
   gif,     ///< animated
   png,     ///< one picture: for one frame only
   frames,  ///< frames/frame_0000.png and so on
@@ -49,7 +49,7 @@ struct PartialRequest {
 /// Where and in which form a run's frames go.
 struct Output {
   OutputFormat format = OutputFormat::mp4;
-  std::filesystem::path dir;   ///< exists; empty writes nothing
+  std::filesystem::path dir;   ///< exists; see Engine::generate
   bool contact_sheet = false;  ///< also contact_sheet.png, all frames side by side
 };
 

@@ -2,9 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 #include <fmt/format.h>
-#include <unistd.h>
+
+#include <algorithm>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/temporary.h"
 #include "chitu_core/io/contact_sheet.h"
 #include "chitu_core/io/png.h"
 #include "chitu_core/io/video.h"
@@ -17,7 +19,6 @@ namespace {
 constexpr const char* kVideo = "video.mp4";
 constexpr const char* kGif = "video.gif";
 constexpr const char* kImage = "image.png";
-constexpr const char* kFrames = "frames";
 constexpr const char* kContactSheet = "contact_sheet.png";
 
 fs::path save_video(const at::Tensor& frames, const Job& job, io::VideoFormat format,
@@ -36,29 +37,38 @@ fs::path save_video(const at::Tensor& frames, const Job& job, io::VideoFormat fo
   return file;
 }
 
+bool holds_frames_alone(const fs::path& folder) {
+  return std::all_of(fs::directory_iterator(folder), fs::directory_iterator(),
+                     [](const auto& at) { return is_frame_name(at.path().filename().string()); });
+}
+
+/// Replaces the frames in a folder that also holds files of the user's, which stay.
+void replace_frames(const fs::path& made, const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (is_frame_name(entry.path().filename().string())) fs::remove(entry.path());
+  for (const auto& entry : fs::directory_iterator(made))
+    fs::rename(entry.path(), folder / entry.path().filename());
+}
+
+/// Gives the folder its name, in place of an earlier run's.
+void commit_folder(TemporaryName& made) {
+  const fs::path& folder = made.target();
+  if (!fs::exists(folder)) return made.commit();
+  if (!holds_frames_alone(folder)) return replace_frames(made.temporary(), folder);
+  const TemporaryName earlier(folder, TemporaryName::Kind::folder);
+  fs::rename(folder, earlier.temporary());
+  made.commit();
+}
+
 /// A folder that gets its name when every picture in it is whole.
 fs::path save_pictures(const at::Tensor& frames, const fs::path& folder,
                        pipeline::Context& context) {
-  fs::path temporary = folder;
-  temporary += fmt::format(".tmp{}", ::getpid());
-  const auto remove = [&](const fs::path& path) {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  };
-  try {
-    std::error_code error;
-    if (!fs::create_directory(temporary, error) && error)
-      throw InputError(folder.string() + ": cannot write: " + error.message());
-    for (std::int64_t i = 0; i < frames.size(0); ++i) {
-      context.check_stop();
-      io::write_png(temporary / fmt::format("frame_{:04}.png", i), frames[i]);
-    }
-    remove(folder);  // of an earlier run in a folder that the user named
-    fs::rename(temporary, folder);
-  } catch (...) {
-    remove(temporary);
-    throw;
+  TemporaryName made(folder, TemporaryName::Kind::folder);
+  for (std::int64_t i = 0; i < frames.size(0); ++i) {
+    context.check_stop();
+    io::write_png(made.temporary() / fmt::format("frame_{:04}.png", i), frames[i]);
   }
+  commit_folder(made);
   return folder;
 }
 
@@ -69,39 +79,61 @@ fs::path save_image(const at::Tensor& frames, const fs::path& file) {
   return file;
 }
 
+const char* media_name(OutputFormat format) {
+  switch (format) {
+    case OutputFormat::mp4:
+      return kVideo;
+    case OutputFormat::gif:
+      return kGif;
+    case OutputFormat::png:
+      return kImage;
+    case OutputFormat::frames:
+      return kFramesFolder;
+  }
+  return "";
+}
+
+fs::path save_media(const at::Tensor& frames, const Job& job, pipeline::Context& context) {
+  const fs::path path = job.output.dir / media_name(job.output.format);
+  switch (job.output.format) {
+    case OutputFormat::mp4:
+      return save_video(frames, job, io::VideoFormat::mp4, path, context);
+    case OutputFormat::gif:
+      return save_video(frames, job, io::VideoFormat::gif, path, context);
+    case OutputFormat::png:
+      return save_image(frames, path);
+    case OutputFormat::frames:
+      return save_pictures(frames, path, context);
+  }
+  return path;
+}
+
 }  // namespace
 
 pipeline::SavedFiles SaveFrames::run(const pipeline::Frames& input, const Job& job,
                                      pipeline::Context& context) const {
-  const at::Tensor& frames = input.frames;
   const auto& output = job.output;
-  pipeline::SavedFiles saved;
-  if (output.dir.empty()) return saved;
-  switch (output.format) {
-    case OutputFormat::mp4:
-      // One frame is a picture; players show nothing of a video that long.
-      saved.paths.push_back(frames.size(0) == 1 ? save_image(frames, output.dir / kImage)
-                                                : save_video(frames, job, io::VideoFormat::mp4,
-                                                             output.dir / kVideo, context));
-      break;
-    case OutputFormat::gif:
-      saved.paths.push_back(
-          save_video(frames, job, io::VideoFormat::gif, output.dir / kGif, context));
-      break;
-    case OutputFormat::png:
-      saved.paths.push_back(save_image(frames, output.dir / kImage));
-      break;
-    case OutputFormat::frames:
-      saved.paths.push_back(save_pictures(frames, output.dir / kFrames, context));
-      break;
-  }
-  if (output.contact_sheet) {
-    io::write_png(output.dir / kContactSheet, io::contact_sheet(frames));
-    saved.paths.push_back(output.dir / kContactSheet);
-  }
+  if (output.dir.empty()) return {};  // what the run is for is a dump or an observer
+  pipeline::SavedFiles saved{{save_media(input.frames, job, context)}};
+  if (output.contact_sheet)
+    context.write_aside("output.contact_sheet", [&] {
+      io::write_png(output.dir / kContactSheet, io::contact_sheet(input.frames));
+      saved.paths.push_back(output.dir / kContactSheet);
+    });
   return saved;
 }
 
-std::vector<fs::path> media_names() { return {kVideo, kGif, kImage, kFrames, kContactSheet}; }
+std::vector<std::string> media_names(const Output& output) {
+  std::vector<std::string> names{media_name(output.format)};
+  if (output.contact_sheet) names.emplace_back(kContactSheet);
+  return names;
+}
+
+bool is_frame_name(std::string_view name) {
+  constexpr std::string_view kBegin = "frame_", kEnd = ".png";
+  if (!name.starts_with(kBegin) || !name.ends_with(kEnd)) return false;
+  const auto number = name.substr(kBegin.size(), name.size() - kBegin.size() - kEnd.size());
+  return number.size() >= 4 && number.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 }  // namespace chitu::pipelines

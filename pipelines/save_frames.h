@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <vector>
@@ -11,7 +12,8 @@
 namespace chitu::pipelines {
 
 /// Writes frames as the job's output asks: video.mp4, video.gif, image.png or frames/, and
-/// contact_sheet.png. Each file appears under its name only when it is whole.
+/// contact_sheet.png. Each file appears under its name only when it is whole; one of these names
+/// that is there is replaced. A contact sheet that cannot be written costs nothing else.
 struct SaveFrames {
   using Inputs = std::tuple<pipeline::Frames, Job>;
   using Output = pipeline::SavedFiles;
@@ -25,7 +27,12 @@ struct SaveFrames {
 };
 static_assert(pipeline::Stage<SaveFrames>);
 
-/// The names below Output::dir that SaveFrames may write.
-std::vector<std::filesystem::path> media_names();
+inline constexpr const char* kFramesFolder = "frames";
+
+/// The names below Output::dir that SaveFrames writes for this output, the media first.
+std::vector<std::string> media_names(const Output& output);
+
+/// Whether a file of the folder `frames` is one that SaveFrames writes: frame_0000.png and so on.
+bool is_frame_name(std::string_view name);
 
 }  // namespace chitu::pipelines

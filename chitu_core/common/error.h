@@ -60,8 +60,9 @@ decltype(auto) with_context(const std::string& doing, Work&& work) {
 /// The whole chain on one line, outermost first: "stage decode: layer 3: out of memory".
 std::string explain(const std::exception& error);
 
-/// The exit code for an error: that of the InputError, OutOfMemoryError or Interrupted that its
-/// chain holds, else kFailed.
+/// The exit code for an error: that of the InputError, OutOfMemoryError, SystemLimitError or
+/// Interrupted that its chain holds, kOutOfMemory for memory, threads and files that the system
+/// refused (std::bad_alloc, std::system_error), else kFailed.
 int exit_code(const std::exception& error);
 
 }  // namespace chitu

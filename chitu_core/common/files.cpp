@@ -8,6 +8,8 @@
 #include <cstring>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/system_limits.h"
+#include "chitu_core/common/temporary.h"
 
 namespace chitu {
 namespace {
@@ -56,19 +58,27 @@ bool name_exists(const std::filesystem::path& path) {
   return std::filesystem::exists(std::filesystem::symlink_status(path, error));
 }
 
-std::string folder_problem(const std::filesystem::path& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (std::filesystem::is_directory(status)) return "";
-  if (std::filesystem::exists(status)) return "not a folder";
-  if (status.type() != std::filesystem::file_type::not_found) return std::strerror(error.value());
-  const bool dangling = !dangling_link(path).empty();
-  return dangling ? open_problem(path, ENOENT) : "no such folder";
+void fail_to_open(const std::filesystem::path& path, int error) {
+  if (is_system_limit(error)) fail_system_call(path.string(), error);
+  throw InputError(path.string() + ": " + open_problem(path, error));
+}
+
+std::optional<std::string> folder_problem(const std::filesystem::path& path) {
+  if (path.native().find('\0') != std::string::npos) return "a path holds no NUL character";
+  if (path.empty()) return "no folder is named";
+  struct stat info{};
+  if (::stat(path.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) return std::nullopt;
+    return "is a file, not a folder";
+  }
+  if (errno != ENOENT) return "no such folder: " + reason();
+  if (!dangling_link(path).empty()) return open_problem(path, ENOENT);
+  return "no such folder";
 }
 
 std::string read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) throw InputError(path.string() + ": " + open_problem(path, errno));
+  if (file.get() < 0) fail_to_open(path, errno);
   std::string bytes;
   struct stat info{};
   if (::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode))
@@ -84,25 +94,9 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view bytes) {
-  std::filesystem::path temporary = path;
-  temporary += ".tmp" + std::to_string(::getpid());
-  const auto fail = [&](const std::string& why) {
-    ::unlink(temporary.c_str());
-    throw InputError(path.string() + ": cannot write: " + why);
-  };
-  {
-    const Descriptor file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (file.get() < 0) fail(reason());
-    while (!bytes.empty()) {
-      const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) fail(reason());
-      bytes.remove_prefix(static_cast<std::size_t>(put));
-    }
-    if (::fsync(file.get()) != 0 && errno != EINVAL && errno != EROFS) fail(reason());
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail(reason());
+  TemporaryFile file(path);
+  file.write(bytes);
+  file.commit();
 }
 
 }  // namespace chitu

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,9 +14,13 @@ std::string open_problem(const std::filesystem::path& path, int error);
 /// Whether the name is taken: by a file, a folder, or a link with or without a target.
 bool name_exists(const std::filesystem::path& path);
 
-/// Why a path is no folder: "no such folder", "not a folder", or as open_problem() says. Empty when
-/// it is one.
-std::string folder_problem(const std::filesystem::path& path);
+/// Throws for a file that could not be opened: SystemLimitError where a limit of the system is met,
+/// else InputError "<path>: <open_problem>".
+[[noreturn]] void fail_to_open(const std::filesystem::path& path, int error);
+
+/// Why a path is no folder: "no such folder", "is a file, not a folder", or as open_problem() says.
+/// Empty when it is one.
+std::optional<std::string> folder_problem(const std::filesystem::path& path);
 
 /// The whole file as bytes. Throws InputError "<path>: <reason>" when it cannot be read.
 std::string read_file(const std::filesystem::path& path);

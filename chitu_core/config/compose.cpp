@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/config/compose_parts.h"
 #include "chitu_core/config/defaults_tree.h"
 #include "chitu_core/config/edit.h"
 #include "chitu_core/config/error.h"
@@ -17,14 +18,6 @@
 
 namespace chitu::config {
 namespace {
-
-std::vector<Override> parse_all(const ComposeRequest& request) {
-  std::vector<Override> overrides;
-  overrides.reserve(request.overrides.size() + request.texts.size());
-  for (const std::string& text : request.overrides) overrides.push_back(parse_override(text));
-  for (const auto& [key, text] : request.texts) overrides.push_back(text_override(key, text));
-  return overrides;
-}
 
 void check_sweeps(const std::vector<Override>& overrides, bool multirun) {
   for (const Override& given : overrides) {
@@ -179,9 +172,16 @@ void merge_all(Composition& composition, const std::vector<FinalDefault>& defaul
 
 }  // namespace
 
-Composition compose(const ComposeRequest& request) {
-  check_directories(request);
-  const std::vector<Override> overrides = parse_all(request);
+std::vector<Override> parse_overrides(const ComposeRequest& request) {
+  std::vector<Override> overrides;
+  overrides.reserve(request.overrides.size() + request.texts.size());
+  for (const std::string& text : request.overrides) overrides.push_back(parse_override(text));
+  for (const auto& [key, text] : request.texts) overrides.push_back(text_override(key, text));
+  return overrides;
+}
+
+MergedDefaults merge_defaults(const ComposeRequest& request,
+                              const std::vector<Override>& overrides) {
   Composition composition;
   Repository repository(request.search_path);
   extend_search_path(repository, request, overrides, composition);
@@ -194,20 +194,32 @@ Composition compose(const ComposeRequest& request) {
 
   merge_all(composition, defaults, repository);
   note_surprises(composition);
-  for (const Override* given : choices.value_overrides())
-    apply_override(composition.root, *given, request.new_keys);
-
-  for (const Override& given : overrides)
-    (given.is_hydra() ? composition.hydra_overrides : composition.task_overrides)
-        .push_back(given.text);
   composition.choices = choices.known();
   composition.search_path = repository.search_path();
   composition.defaults_tree = tree.describe();
+  return {std::move(composition), choices.value_overrides()};
+}
+
+void set_values(Composition& composition, const ComposeRequest& request,
+                const std::vector<Override>& overrides,
+                const std::vector<const Override*>& value_overrides) {
+  for (const Override* given : value_overrides)
+    apply_override(composition.root, *given, request.new_keys);
+  for (const Override& given : overrides)
+    (given.is_hydra() ? composition.hydra_overrides : composition.task_overrides)
+        .push_back(given.text);
   if (Node* hydra = composition.root.map().find("hydra")) convert_hydra_node(*hydra);
   fill_hydra_node(composition, request, overrides);
   composition.config = composition.root;
   composition.config.map().erase("hydra");
-  return composition;
+}
+
+Composition compose(const ComposeRequest& request) {
+  check_directories(request);
+  const std::vector<Override> overrides = parse_overrides(request);
+  MergedDefaults merged = merge_defaults(request, overrides);
+  set_values(merged.composition, request, overrides, merged.value_overrides);
+  return std::move(merged.composition);
 }
 
 }  // namespace chitu::config

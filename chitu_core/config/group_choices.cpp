@@ -40,14 +40,18 @@ Node option_node(const DefaultsEntry& entry) {
 
 }  // namespace
 
+bool chooses_group(Repository& repository, const Override& given) {
+  // A map is merged into the configuration even when its key is a group.
+  return !given.value.is_map() && repository.is_group(given.key);
+}
+
 GroupChoices::GroupChoices(Repository& repository, const std::vector<Override>& overrides) {
   for (const Override& given : overrides) {
     if (given.is_sweep()) continue;
-    // A map is merged into the configuration even when its key is a group.
-    if (given.value.is_map() || !repository.is_group(given.key))
-      value_overrides_.push_back(&given);
-    else
+    if (chooses_group(repository, given))
       add_external(given);
+    else
+      value_overrides_.push_back(&given);
   }
 }
 

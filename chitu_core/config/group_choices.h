@@ -13,6 +13,9 @@
 
 namespace chitu::config {
 
+/// Whether an override that is no sweep chooses an option of a group; all others set values.
+bool chooses_group(Repository& repository, const Override& given);
+
 /// The overrides that choose groups, and what the walk over the defaults lists made of them. All
 /// others are left for the values.
 class GroupChoices {

@@ -1,6 +1,7 @@
 #include "chitu_core/config/sweep.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/limits.h"
@@ -30,36 +31,35 @@ std::vector<std::string> sweeper_params(const Composition& master) {
   return params;
 }
 
-/// Values of one key, in the order keys were first given.
-struct Axis {
-  std::string key;
-  std::vector<std::string> overrides;
-};
-
-std::vector<std::string> expand(const Override& given, const Repository& repository) {
-  const std::string key = given.key_element();
-  if (!given.is_sweep()) return {key + "=" + override_text(given.value)};
+std::vector<std::string> values_of(const Override& given, const Repository& repository) {
+  if (!given.is_sweep()) return {override_text(given.value)};
   std::vector<std::string> options;
   if (given.value_type == ValueType::glob) options = repository.options(given.key);
-  std::vector<std::string> overrides;
+  std::vector<std::string> texts;
   try {
     for (const Node& value : sweep_values(given.sweep, options))
-      overrides.push_back(key + "=" + override_text(value));
+      texts.push_back(override_text(value));
   } catch (const ConfigError& error) {
     throw ConfigError(given.text + ": " + error.what());
   }
-  return overrides;
+  return texts;
 }
 
-std::vector<Axis> axes_of(const std::vector<std::string>& texts, const Repository& repository) {
-  std::vector<Axis> axes;
+bool differ(const std::vector<std::string>& values) {
+  return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) != values.end();
+}
+
+std::vector<SweepAxis> axes_of(const std::vector<std::string>& texts,
+                               const Repository& repository) {
+  std::vector<SweepAxis> axes;
   for (const std::string& text : texts) {
     const Override given = parse_override(text);
     if (given.is_sweep() && given.is_hydra())
       throw ConfigError(text + ": sweeping over Hydra's own configuration is not possible");
-    Axis axis{given.key_element(), expand(given, repository)};
+    SweepAxis axis{given.key_element(), values_of(given, repository)};
+    axis.varies = differ(axis.values);
     const auto old = std::find_if(axes.begin(), axes.end(),
-                                  [&](const Axis& other) { return other.key == axis.key; });
+                                  [&](const SweepAxis& other) { return other.key == axis.key; });
     if (old == axes.end())
       axes.push_back(std::move(axis));
     else
@@ -68,25 +68,41 @@ std::vector<Axis> axes_of(const std::vector<std::string>& texts, const Repositor
   return axes;
 }
 
-std::vector<std::vector<std::string>> product(const std::vector<Axis>& axes) {
-  std::vector<std::vector<std::string>> jobs = {{}};
-  for (const Axis& axis : axes) {
-    if (!axis.overrides.empty() && jobs.size() > kMaxJobs / axis.overrides.size())
+void check_size(const std::vector<SweepAxis>& axes) {
+  std::size_t jobs = 1;
+  for (const SweepAxis& axis : axes) {
+    if (!axis.values.empty() && jobs > kMaxJobs / axis.values.size())
       throw ConfigError("the sweep has more than " + std::to_string(kMaxJobs) + " jobs");
-    std::vector<std::vector<std::string>> longer;
-    longer.reserve(jobs.size() * axis.overrides.size());
-    for (const std::vector<std::string>& job : jobs) {
-      for (const std::string& choice : axis.overrides) {
-        longer.push_back(job);
-        longer.back().push_back(choice);
-      }
-    }
-    jobs = std::move(longer);
+    jobs *= axis.values.size();
   }
-  return jobs;
 }
 
 }  // namespace
+
+std::size_t SweepPlan::size() const {
+  std::size_t jobs = 1;
+  for (const SweepAxis& axis : axes) jobs *= axis.values.size();
+  return jobs;
+}
+
+std::vector<std::string> SweepPlan::job(std::size_t index) const {
+  std::vector<std::string> overrides(axes.size());
+  for (std::size_t k = axes.size(); k-- > 0;) {
+    const SweepAxis& axis = axes[k];
+    overrides[k] = axis.key + "=" + axis.values[index % axis.values.size()];
+    index /= axis.values.size();
+  }
+  return overrides;
+}
+
+std::vector<std::string> SweepPlan::differences(std::size_t index) const {
+  std::vector<std::string> overrides = job(index);
+  if (size() == 1) return overrides;
+  std::vector<std::string> differing;
+  for (std::size_t k = 0; k < axes.size(); ++k)
+    if (axes[k].varies) differing.push_back(std::move(overrides[k]));
+  return differing;
+}
 
 SweepPlan plan_sweep(const ComposeRequest& request) {
   SweepPlan plan;
@@ -95,7 +111,8 @@ SweepPlan plan_sweep(const ComposeRequest& request) {
   plan.master = compose(master);
   std::vector<std::string> texts = sweeper_params(plan.master);
   texts.insert(texts.end(), plan.master.task_overrides.begin(), plan.master.task_overrides.end());
-  plan.jobs = product(axes_of(texts, Repository(plan.master.search_path)));
+  plan.axes = axes_of(texts, Repository(plan.master.search_path));
+  check_size(plan.axes);
   return plan;
 }
 
@@ -104,7 +121,7 @@ ComposeRequest job_request(const ComposeRequest& request, const SweepPlan& plan,
   one.multirun = false;
   one.texts.clear();  // task_overrides hold them in quotes
   one.overrides = plan.master.hydra_overrides;
-  one.overrides.insert(one.overrides.end(), plan.jobs[job].begin(), plan.jobs[job].end());
+  for (std::string& text : plan.job(job)) one.overrides.push_back(std::move(text));
   one.job_num = static_cast<int>(job);
   return one;
 }

@@ -2,23 +2,43 @@
 
 #include <c10/util/Exception.h>
 
+#include <cerrno>
+#include <exception>
 #include <string>
+#include <string_view>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/system_limits.h"
+#include "chitu_core/device/host_allocator.h"
 
 namespace chitu::device {
+
+namespace {
+
+/// Memory of the host is the system's to refuse, whatever the device. `text` is an allocator's, of
+/// which libtorch's own has no error class.
+void throw_if_host_is_full(const std::string& text) {
+  const auto refused = text.find("DefaultCPUAllocator: ");
+  const bool ours = text.starts_with(kHostIsFull);
+  if (!ours && refused == std::string::npos) return;
+  fail_system_call(ours ? text : text.substr(refused), ENOMEM);
+}
+
+}  // namespace
 
 void rethrow_as_own() {
   try {
     throw;
-  } catch (const c10::OutOfMemoryError& error) {
-    throw OutOfMemoryError(error.what_without_backtrace());
   } catch (const c10::Error& error) {
     const std::string text = error.what_without_backtrace();
-    // The CPU's allocator has no error class of its own.
-    const auto refused = text.find("DefaultCPUAllocator: ");
-    if (refused != std::string::npos) throw OutOfMemoryError(text.substr(refused));
+    throw_if_host_is_full(text);
+    if (dynamic_cast<const c10::OutOfMemoryError*>(&error)) throw OutOfMemoryError(text);
     throw Error(text);
+  } catch (const std::exception& error) {
+    // oneDNN's words where it has no memory for its code; what it cannot do has others.
+    if (std::string_view(error.what()) == "could not create a primitive")
+      fail_system_call("oneDNN could not create a primitive", ENOMEM);
+    throw;
   }
 }
 

@@ -26,7 +26,7 @@ class HostAllocator final : public c10::Allocator {
     if (bytes == 0) return {nullptr, nullptr, &free_aligned, c10::Device(c10::kCPU)};
     void* block = std::malloc(bytes + kAlignment + sizeof(void*));
     TORCH_CHECK_WITH(OutOfMemoryError, block,
-                     fmt::format("the CPU has no memory left: asked {} bytes", bytes));
+                     fmt::format("{}: asked {} bytes", kHostIsFull, bytes));
     const auto first = reinterpret_cast<std::uintptr_t>(block) + sizeof(void*);
     void* data = reinterpret_cast<void*>((first + kAlignment - 1) / kAlignment * kAlignment);
     static_cast<void**>(data)[-1] = block;

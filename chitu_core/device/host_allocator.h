@@ -14,4 +14,7 @@ namespace chitu::device {
 /// Process-wide; call before the first tensor is made. Does nothing the second time.
 void reuse_host_memory();
 
+/// What the error of that allocator begins with.
+inline constexpr const char* kHostIsFull = "the CPU has no memory left";
+
 }  // namespace chitu::device

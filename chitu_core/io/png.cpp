@@ -7,8 +7,8 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/common/temporary.h"
 #include "chitu_core/io/frames.h"
-#include "chitu_core/io/temporary_file.h"
 
 namespace chitu::io {
 namespace {

@@ -1,9 +1,7 @@
 #include "chitu_core/io/safetensors.h"
 
 #include <ATen/ATen.h>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +13,8 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/system_limits.h"
+#include "chitu_core/io/open_file.h"
 #include "chitu_core/io/safetensors_header.h"
 
 namespace chitu::io {
@@ -34,40 +34,27 @@ std::int64_t TensorInfo::numel() const {
 /// The file's bytes in memory, unmapped when the last tensor is gone.
 class SafetensorsFile::Mapping {
  public:
-  explicit Mapping(const std::filesystem::path& path) {
-    const auto fail = [&](const std::string& reason) {
-      throw InputError(path.string() + ": " + reason);
-    };
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) fail(open_problem(path, errno));
-    struct stat info{};
-    const bool known = ::fstat(file, &info) == 0;
-    size_ = known && S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) : 0;
-    void* mapped = nullptr;
-    // An empty file cannot be mapped; the header check names its problem.
-    if (size_ > 0) mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file, 0);
-    const int map_error = errno;
-    if (!known || !S_ISREG(info.st_mode) || mapped == MAP_FAILED) ::close(file);
-    if (!known || !S_ISREG(info.st_mode)) fail("not a regular file");
-    if (mapped == MAP_FAILED) fail(std::strerror(map_error));
-    file_ = file;
+  explicit Mapping(const std::filesystem::path& path) : file_(path) {
+    if (size() == 0) return;  // cannot be mapped; the header check names its problem
+    void* mapped = ::mmap(nullptr, size(), PROT_READ, MAP_PRIVATE, file_.descriptor()->get(), 0);
+    if (mapped == MAP_FAILED) fail_system_call(path.string(), errno);
     data_ = static_cast<const char*>(mapped);
   }
   ~Mapping() {
-    if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size_);
-    ::close(file_);
+    if (data_ != nullptr) ::munmap(const_cast<char*>(data_), size());
   }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
 
   const char* data() const { return data_; }
-  std::string_view bytes() const { return {data_, size_}; }
+  std::string_view bytes() const { return {data_, size()}; }
 
   /// Reads from the file itself: unlike a mapped page, a read that fails says so. Returns the
   /// reason, null when all is read.
   const char* read(std::int64_t offset, char* into, std::int64_t count) const {
+    const auto file = file_.descriptor();
     while (count > 0) {
-      const ssize_t got = ::pread(file_, into, static_cast<std::size_t>(count), offset);
+      const ssize_t got = ::pread(file->get(), into, static_cast<std::size_t>(count), offset);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return std::strerror(errno);
       if (got == 0) return "the file has become shorter";
@@ -80,14 +67,15 @@ class SafetensorsFile::Mapping {
 
   struct stat status() const {
     struct stat info{};
-    ::fstat(file_, &info);
+    ::fstat(file_.descriptor()->get(), &info);
     return info;
   }
 
  private:
-  int file_ = -1;
+  std::size_t size() const { return file_.size(); }
+
+  OpenFile file_;
   const char* data_ = nullptr;
-  std::size_t size_ = 0;
 };
 
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)

@@ -5,9 +5,9 @@
 #include <set>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/temporary.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/io/safetensors_dtype.h"
-#include "chitu_core/io/temporary_file.h"
 
 namespace chitu::io {
 namespace {

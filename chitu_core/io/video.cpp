@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/temporary.h"
 #include "chitu_core/io/frames.h"
-#include "chitu_core/io/temporary_file.h"
 #include "chitu_core/io/video/encoder.h"
 #include "chitu_core/io/video/palette.h"
 #include "chitu_core/io/video/yuv.h"

@@ -126,15 +126,15 @@ std::optional<std::string> stand_in(const fs::path& folder, const std::vector<st
 }  // namespace
 
 bool holds_weights(const fs::path& folder) {
-  return folder_problem(folder).empty() &&
+  return !folder_problem(folder) &&
          !matching(names_in(folder),
                    R"(.*\.(safetensors|bin|pt|pth|ckpt|pkl|gguf|onnx|msgpack|h5))")
               .empty();
 }
 
 WeightFile find_weights(const fs::path& folder, std::string_view variant) {
-  if (const auto problem = folder_problem(folder); !problem.empty())
-    throw InputError(folder.string() + ": " + problem);
+  if (const auto problem = folder_problem(folder))
+    throw InputError(folder.string() + ": " + *problem);
   if (const auto file = first_of(candidates(folder, variant))) return *file;
   const auto names = names_in(folder);
   const auto taken = variant.empty() ? stand_in(folder, variants(names)) : std::nullopt;

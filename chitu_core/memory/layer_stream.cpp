@@ -12,6 +12,8 @@
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
+#include "chitu_core/common/thread.h"
+#include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/pinned.h"
 #include "chitu_core/device/planning.h"
@@ -24,7 +26,7 @@ constexpr int kHostBuffers = 2;  // one is read into while the other is copied f
 
 }  // namespace
 
-LayerStream::LayerStream(Layers layers, const WeightSource& source, c10::Device device,
+LayerStream::LayerStream(Passive, Layers layers, const WeightSource& source, c10::Device device,
                          const StreamOptions& options)
     : source_(source), device_(device), planned_(device::planning()) {
   const SpreadLayers resident{options.resident_layers, static_cast<std::int64_t>(layers.size())};
@@ -39,14 +41,14 @@ LayerStream::LayerStream(Layers layers, const WeightSource& source, c10::Device 
     for (const LayerChunk& chunk : layer.chunks()) chunks_.push_back({&layer, &chunk});
   }
   make_slots(options);
-  if (!planned_) start_threads();
 }
 
 void LayerStream::start_threads() {
+  if (planned_ || layers_.empty()) return;
   if (on_host_.slots.empty()) {
-    threads_.emplace_back([this] {
+    threads_.push_back(start_thread([this] {
       work_off(on_device_, [] { return true; }, [this](auto turn) { read_layer(turn); });
-    });
+    }));
     return;
   }
   copy_stream_ = c10::impl::VirtualGuardImpl(device_.type()).getStreamFromGlobalPool(device_);
@@ -57,10 +59,11 @@ void LayerStream::start_threads() {
   }
   for (Slot& slot : on_host_.slots) slot.free.emplace(device_.type());
   const auto is_read = [this] { return on_host_.of(on_host_.emptied).ready; };
-  threads_.emplace_back(
-      [this] { work_off(on_host_, [] { return true; }, [this](auto turn) { read_chunk(turn); }); });
-  threads_.emplace_back(
-      [=, this] { work_off(on_device_, is_read, [this](auto turn) { copy_layer(turn); }); });
+  threads_.push_back(start_thread([this] {
+    work_off(on_host_, [] { return true; }, [this](auto turn) { read_chunk(turn); });
+  }));
+  threads_.push_back(start_thread(
+      [=, this] { work_off(on_device_, is_read, [this](auto turn) { copy_layer(turn); }); }));
 }
 
 LayerStream::~LayerStream() {
@@ -69,7 +72,7 @@ LayerStream::~LayerStream() {
     stop_ = true;
   }
   changed_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();  // joins them
   wait_for_device();
   for (const LayerLayout& layer : layers_)
     for (const LayerPiece& piece : layer.pieces()) piece.parameter->tensor.reset();
@@ -229,6 +232,7 @@ c10::Stream LayerStream::compute_stream() const {
 void LayerStream::work_off(Stage& stage, const std::function<bool()>& is_fed,
                            const std::function<void(std::int64_t)>& work) {
   const c10::InferenceMode inference;
+  device::start_compute_threads_or_go_alone();
   const auto can_go = [&] {
     return stage.filled < stage.announced && stage.has_room() && !failure_ && is_fed();
   };

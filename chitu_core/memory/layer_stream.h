@@ -71,9 +71,12 @@ class LayerStream final : public LayerObserver {
   /// layers  name in the source, and module; they and the source outlive the
   ///         stream; their dtypes are set (set_dtypes). Those that are resident are
   ///         bound already
-  /// throws  Error for a weight that is not contiguous; OutOfMemoryError
+  /// throws  Error for a weight that is not contiguous; OutOfMemoryError; SystemLimitError
   LayerStream(Layers layers, const WeightSource& source, c10::Device device,
-              const StreamOptions& options);
+              const StreamOptions& options)
+      : LayerStream(Passive{}, std::move(layers), source, device, options) {
+    start_threads();  // the destructor ends those that did start
+  }
   ~LayerStream() override;
   LayerStream(const LayerStream&) = delete;
   LayerStream& operator=(const LayerStream&) = delete;
@@ -131,6 +134,10 @@ class LayerStream final : public LayerObserver {
     const LayerChunk* part;
   };
 
+  /// Chooses the constructor that starts no thread.
+  struct Passive {};
+  LayerStream(Passive, Layers layers, const WeightSource& source, c10::Device device,
+              const StreamOptions& options);
   void make_slots(const StreamOptions& options);
   at::Tensor host_memory(std::int64_t bytes, bool pinned);
   void start_threads();
@@ -187,7 +194,7 @@ class LayerStream final : public LayerObserver {
   StreamObserver* observer_ = nullptr;
   device::PlannedRepeats brought_;  ///< in a plan: the layers, by their places among the streamed
   std::deque<Stall> stalls_;        ///< that are not known to be over
-  std::vector<std::thread> threads_;
+  std::vector<std::jthread> threads_;
 };
 
 }  // namespace chitu::memory

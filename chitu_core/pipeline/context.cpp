@@ -13,4 +13,18 @@ void Context::keep(std::string_view name, const at::Tensor& tensor) const {
   if (dump) dump->put(name, tensor);
 }
 
+void Context::write_aside(const std::string& key, const std::function<void()>& write) {
+  try {
+    write();
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    const std::string text = explain(error);
+    // What fails for one prompt fails for the next.
+    for (const std::string& known : failed_outputs)
+      if (known.starts_with(key)) return;
+    failed_outputs.push_back(text.starts_with(key) ? text : key + ": " + text);
+  }
+}
+
 }  // namespace chitu::pipeline

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <range/v3/range/conversion.hpp>
 #include <range/v3/view/transform.hpp>
@@ -23,6 +24,33 @@ std::string maker_name(const Graph& graph, std::size_t slot) {
   return maker == Graph::npos ? "input" : graph.stages()[maker].name;
 }
 
+std::string span_of(const Graph& graph, const Graph::Lifetime& life) {
+  return graph.stages()[life.first_stage].name + " .. " + graph.stages()[life.last_stage].name;
+}
+
+/// Calls visit(component, stage) for every stage that uses a component.
+void visit_uses(const Graph& graph, auto&& visit) {
+  for (const Graph::StageInfo& stage : graph.stages())
+    for (const memory::Component* component : stage.components)
+      visit(component->name(), stage.name);
+}
+
+using Rows = std::vector<std::vector<std::string>>;
+
+/// Columns as wide as their longest cell, two spaces apart.
+std::string table(const Rows& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string text;
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) text += fmt::format("{:<{}}  ", row[i], widths[i]);
+    text.resize(text.find_last_not_of(' ') + 1);
+    text += "\n";
+  }
+  return text;
+}
+
 /// Calls visit(from, value, to) for every arrow.
 void visit_arrows(const Graph& graph, auto&& visit) {
   for (const Graph::StageInfo& stage : graph.stages())
@@ -33,21 +61,18 @@ void visit_arrows(const Graph& graph, auto&& visit) {
 }  // namespace
 
 std::string to_text(const Graph& graph) {
-  std::string text =
-      fmt::format("{:<16} {:<38} {:<16} {}\n", "stage", "reads", "makes", "component");
+  Rows stages{{"stage", "reads", "makes", "component"}};
   for (const Graph::StageInfo& stage : graph.stages()) {
     std::vector<std::string> reads;
     for (const std::size_t slot : stage.inputs)
       reads.push_back(graph.slots()[slot].value_name + " of " + maker_name(graph, slot));
-    text += fmt::format("{:<16} {:<38} {:<16} {}\n", stage.name, join(reads),
-                        graph.slots()[stage.output].value_name, component_names(stage));
+    stages.push_back(
+        {stage.name, join(reads), graph.slots()[stage.output].value_name, component_names(stage)});
   }
-  text += fmt::format("\n{:<16} {}\n", "component", "needed from .. to");
+  Rows lifetimes{{"component", "needed from .. to"}};
   for (const auto& life : graph.lifetimes())
-    text +=
-        fmt::format("{:<16} {} .. {}\n", life.component->name(),
-                    graph.stages()[life.first_stage].name, graph.stages()[life.last_stage].name);
-  return text;
+    lifetimes.push_back({life.component->name(), span_of(graph, life)});
+  return table(stages) + "\n" + table(lifetimes);
 }
 
 std::string to_mermaid(const Graph& graph) {
@@ -59,6 +84,12 @@ std::string to_mermaid(const Graph& graph) {
   }
   visit_arrows(graph, [&](const auto& from, const auto& value, const auto& to) {
     text += fmt::format("  {} -->|{}| {}\n", from, value, to);
+  });
+  for (const auto& life : graph.lifetimes())
+    text += fmt::format("  component_{0}[(\"{0}<br/>{1}\")]\n", life.component->name(),
+                        span_of(graph, life));
+  visit_uses(graph, [&](const auto& component, const auto& stage) {
+    text += fmt::format("  component_{} -.- {}\n", component, stage);
   });
   return text;
 }
@@ -72,6 +103,12 @@ std::string to_dot(const Graph& graph) {
   }
   visit_arrows(graph, [&](const auto& from, const auto& value, const auto& to) {
     text += fmt::format("  {} -> {} [label=\"{}\"];\n", from, to, value);
+  });
+  for (const auto& life : graph.lifetimes())
+    text += fmt::format("  component_{0} [shape=cylinder, label=\"{0}\\n{1}\"];\n",
+                        life.component->name(), span_of(graph, life));
+  visit_uses(graph, [&](const auto& component, const auto& stage) {
+    text += fmt::format("  component_{} -> {} [style=dashed, arrowhead=none];\n", component, stage);
   });
   return text + "}\n";
 }

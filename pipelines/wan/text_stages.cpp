@@ -118,7 +118,9 @@ void EncodeText::encode_missing(Embeds& embeds, const std::vector<PromptCache::P
       return dtype_advice("text_encoder", context.plan.text_encoder, "infer.dtype");
     });
     embeds[missing[i]] = encoded[i];
-    if (cache) cache->store(prompts[missing[i]], encoded[i]);
+    if (cache)
+      context.write_aside("infer.prompt_cache",
+                          [&] { cache->store(prompts[missing[i]], encoded[i]); });
   }
 }
 

@@ -1,5 +1,10 @@
 #include "chitu_core/common/error.h"
 
+#include <csignal>
+#include <filesystem>
+
+#include "chitu_core/common/about_key.h"
+#include "chitu_core/common/interrupted_by.h"
 #include "tests/support/catch.h"
 
 namespace chitu {
@@ -17,10 +22,35 @@ TEST_CASE("the whole chain of an error stands on one line", "[common]") {
   }
 }
 
+TEST_CASE("several lines become one, without libtorch's backtrace", "[common]") {
+  CHECK(explain(Error("expected one of:\n  a\n  b\n")) == "expected one of: a; b");
+  CHECK(explain(Error("no room\nException raised from f at g.cpp:1 (most recent call first):\n"
+                      "frame #0: c10::Error::Error")) == "no room");
+}
+
+TEST_CASE("an error of the file system names the path and is the user's to mend", "[common]") {
+  try {
+    static_cast<void>(std::filesystem::file_size("/no/such/file"));
+    FAIL("expected an error");
+  } catch (const std::exception& error) {
+    CHECK(explain(error) == "/no/such/file: No such file or directory");
+    CHECK(exit_code(error) == 2);
+  }
+  try {
+    about_key("hydra.run.dir", [] { throw InputError("/x: is a file"); });
+    FAIL("expected an error");
+  } catch (const InputError& error) {
+    CHECK(explain(error) == "hydra.run.dir: /x: is a file");
+  }
+}
+
 TEST_CASE("the exit code tells whose fault it was", "[common]") {
   CHECK(exit_code(InputError("x")) == 2);
   CHECK(exit_code(OutOfMemoryError("x")) == 3);
   CHECK(exit_code(Interrupted("x")) == 130);
+  CHECK(exit_code(InterruptedBy(SIGINT, "x")) == 130);
+  CHECK(exit_code(InterruptedBy(SIGTERM, "x")) == 143);
+  CHECK(exit_code(InterruptedBy(SIGHUP, "x")) == 129);
   CHECK(exit_code(Error("x")) == 1);
   CHECK(exit_code(std::runtime_error("x")) == 1);
 }

@@ -1,10 +1,13 @@
 #include "chitu_core/config/compose.h"
 
+#include <malloc.h>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/config/binder.h"
 #include "chitu_core/config/error.h"
 #include "chitu_core/config/explain.h"
 #include "chitu_core/config/info.h"
+#include "chitu_core/config/job_composer.h"
 #include "chitu_core/config/loader.h"
 #include "chitu_core/config/resolvers.h"
 #include "chitu_core/config/sweep.h"
@@ -95,11 +98,36 @@ TEST_CASE("each job of a sweep has its number", "[config]") {
   ComposeRequest request = project({"seed=1,2", "title='x,y'"});
   request.texts = {{"prompt", "a, b = c"}};
   const SweepPlan plan = plan_sweep(request);
-  REQUIRE(plan.jobs.size() == 2);
+  REQUIRE(plan.size() == 2);
   const Composition second = compose(job_request(request, plan, 1));
   CHECK(second.config.at("seed").as_integer() == 2);
   CHECK(second.config.at("prompt").text() == "a, b = c");
   CHECK(second.root.at("hydra.job.num").as_integer() == 1);
+}
+
+TEST_CASE("the jobs of a sweep are indices into its product", "[config]") {
+  const SweepPlan plan = plan_sweep(project({"seed=range(0,1000)", "title=range(0,1000)"}));
+  CHECK(plan.size() == 1'000'000);
+  CHECK(plan.job(999'998) == std::vector<std::string>{"seed=999", "title=998"});
+  const SweepPlan some = plan_sweep(project({"seed=1,1", "title=a", "sampler=heun,euler"}));
+  CHECK(some.size() == 4);
+  CHECK(some.differences(3) == std::vector<std::string>{"sampler=euler"});
+  CHECK(plan_sweep(project({"seed=1"})).differences(0) == std::vector<std::string>{"seed=1"});
+  CHECK_THROWS_WITH(plan_sweep(project({"seed=range(0,1001)", "title=range(0,1001)"})),
+                    Catch::ContainsSubstring("more than 1000000 jobs"));
+}
+
+TEST_CASE("composing more jobs holds no more memory", "[config]") {
+  const ComposeRequest request = project({"seed=range(0,5000)", "sampler=heun,euler"});
+  const SweepPlan plan = plan_sweep(request);
+  JobComposer composer(request, plan);
+  const auto held_after = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i)
+      REQUIRE(composer.compose(i).config.at("seed").as_integer() == static_cast<int>(i / 2));
+    return ::mallinfo2().uordblks;
+  };
+  const std::size_t few = held_after(0, 100);
+  CHECK(held_after(100, 10'000) <= few + 65'536);
 }
 
 TEST_CASE("programs register resolvers", "[config]") {

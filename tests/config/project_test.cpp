@@ -4,6 +4,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/compose.h"
+#include "chitu_core/config/job_composer.h"
 #include "chitu_core/config/json.h"
 #include "chitu_core/config/sweep.h"
 #include "tests/support/catch.h"
@@ -20,6 +21,20 @@ std::vector<std::string> texts(const Node& list) {
   return texts;
 }
 
+/// A job composed from what the sweep shares is the job composed by itself.
+void check_job(const ComposeRequest& request, const SweepPlan& plan, std::size_t job) {
+  const auto composed = [](const auto& work) {
+    try {
+      return to_json(work().root);
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+  };
+  JobComposer composer(request, plan);
+  CHECK(composed([&] { return composer.compose(job); }) ==
+        composed([&] { return compose(job_request(request, plan, job)); }));
+}
+
 // tests/config/against_hydra.py recorded what hydra-core 1.3 makes of these command lines.
 TEST_CASE("a project of configurations composes as under Hydra, key by key", "[config]") {
   setenv("CHITU_PROJECT_WHO", "someone", 1);
@@ -33,9 +48,11 @@ TEST_CASE("a project of configurations composes as under Hydra, key by key", "[c
     INFO(join(request.overrides, " "));
     if (const Node* jobs = test.find("jobs")) {
       const SweepPlan plan = plan_sweep(request);
-      REQUIRE(plan.jobs.size() == jobs->list().size());
-      for (std::size_t i = 0; i < plan.jobs.size(); ++i)
-        CHECK(plan.jobs[i] == texts(jobs->list()[i]));
+      REQUIRE(plan.size() == jobs->list().size());
+      for (std::size_t i = 0; i < plan.size(); ++i) {
+        CHECK(plan.job(i) == texts(jobs->list()[i]));
+        check_job(request, plan, i);
+      }
     } else if (test.at("config").is_null()) {
       CHECK_THROWS_AS(compose(request).resolved(), InputError);
     } else {

@@ -137,5 +137,13 @@ TEST_CASE("pinned memory can fail, and a plan counts what its allocator takes", 
   }
 }
 
+TEST_CASE("what fails on a stream of the simulated device is told by the next wait", "[sim]") {
+  const Streams streams;
+  const c10::Stream stream = sim::streams::from_pool();
+  sim::streams::enqueue(stream, [] { throw std::bad_alloc(); });
+  CHECK_THROWS_AS(sim::streams::wait(stream), std::bad_alloc);
+  CHECK_NOTHROW(sim::streams::wait(stream));
+}
+
 }  // namespace
 }  // namespace chitu::device

@@ -14,8 +14,13 @@ TEST_CASE("a graph is printed as text, Mermaid and DOT", "[pipeline]") {
   graph.add(Multiply{}, number, graph.add(Add{vae.get()}, number));
 
   using Catch::ContainsSubstring;
-  CHECK_THAT(to_text(graph), ContainsSubstring("Number of input, Number of add") &&
-                                 ContainsSubstring("vae              add .. add"));
+  CHECK(to_text(graph) ==
+        "stage     reads                           makes   component\n"
+        "add       Number of input                 Number  vae\n"
+        "multiply  Number of input, Number of add  Text\n"
+        "\n"
+        "component  needed from .. to\n"
+        "vae        add .. add\n");
   CHECK(to_mermaid(graph) ==
         "flowchart LR\n"
         "  input([input])\n"
@@ -23,8 +28,13 @@ TEST_CASE("a graph is printed as text, Mermaid and DOT", "[pipeline]") {
         "  multiply[\"multiply\"]\n"
         "  input -->|Number| add\n"
         "  input -->|Number| multiply\n"
-        "  add -->|Number| multiply\n");
-  CHECK_THAT(to_dot(graph), ContainsSubstring("add -> multiply [label=\"Number\"];"));
+        "  add -->|Number| multiply\n"
+        "  component_vae[(\"vae<br/>add .. add\")]\n"
+        "  component_vae -.- add\n");
+  CHECK_THAT(to_dot(graph),
+             ContainsSubstring("add -> multiply [label=\"Number\"];") &&
+                 ContainsSubstring("  component_vae [shape=cylinder, label=\"vae\\nadd .. add\"];\n"
+                                   "  component_vae -> add [style=dashed, arrowhead=none];\n"));
 }
 
 }  // namespace

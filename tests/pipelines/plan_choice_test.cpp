@@ -268,8 +268,9 @@ TEST_CASE("running out of memory names the levels that would fit, or what auto w
   options = on_sim(capacity);
   options.memory.low_mem_level = 0;
   Engine engine(options);
+  const testing::TemporaryFolder folder;
   try {
-    engine.generate(engine.complete(small_request()), {});
+    engine.generate(engine.complete(small_request()), {.dir = folder.path()});
     FAIL("expected to run out of memory");
   } catch (const std::exception& error) {
     CHECK(exit_code(error) == 3);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/io/png.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -37,7 +38,7 @@ TEST_CASE("each format writes its files and nothing else", "[pipelines]") {
   Saver saver;
   using Names = std::vector<std::string>;
   SECTION("mp4") { CHECK(saver.save(clip(5)) == Names{"video.mp4"}); }
-  SECTION("a single frame is a picture") { CHECK(saver.save(clip(1)) == Names{"image.png"}); }
+  SECTION("a video of a single frame") { CHECK(saver.save(clip(1)) == Names{"video.mp4"}); }
   SECTION("gif") {
     saver.job.output.format = OutputFormat::gif;
     CHECK(saver.save(clip(5)) == Names{"video.gif"});
@@ -62,6 +63,29 @@ TEST_CASE("frames are written without loss, in order, over an older run's", "[pi
   CHECK(names_in(folder) ==
         std::vector<std::string>{"frame_0000.png", "frame_0001.png", "frame_0002.png"});
   CHECK(at::equal(io::read_png(folder / "frame_0002.png"), frames[2]));
+}
+
+TEST_CASE("files of the user's among the frames stay where they are", "[pipelines]") {
+  Saver saver;
+  saver.job.output.format = OutputFormat::frames;
+  saver.save(clip(5));
+  const fs::path folder = saver.folder / "frames";
+  write_file(folder / "notes.txt", "mine");
+  CHECK(saver.save(clip(1)) == std::vector<std::string>{"frames"});
+  CHECK(names_in(folder) == std::vector<std::string>{"frame_0000.png", "notes.txt"});
+  CHECK(read_file(folder / "notes.txt") == "mine");
+}
+
+TEST_CASE("a contact sheet that cannot be written costs nothing else", "[pipelines]") {
+  Saver saver;
+  saver.job.output.contact_sheet = true;
+  fs::create_directories(saver.folder / "contact_sheet.png/x");
+  const auto saved = SaveFrames().run({clip(5)}, saver.job, saver.context);
+  CHECK(saved.paths == std::vector<fs::path>{saver.folder / "video.mp4"});
+  REQUIRE(saver.context.failed_outputs.size() == 1);
+  CHECK_THAT(saver.context.failed_outputs.front(),
+             Catch::StartsWith("output.contact_sheet: ") &&
+                 Catch::ContainsSubstring("contact_sheet.png: cannot write: Is a directory"));
 }
 
 TEST_CASE("a clip is no single picture", "[pipelines]") {

@@ -20,6 +20,28 @@ TEST_CASE("subcommands, flags and their values are completed", "[tools]") {
   CHECK(complete_line("chitu graph --multi").empty());
 }
 
+TEST_CASE("what a flag takes is completed behind it", "[tools]") {
+  CHECK(complete_line("chitu config --explain infer.d") ==
+        Words{"infer.diffusion.", "infer.dtype"});
+  CHECK(complete_line("chitu config model=demo -p outp") == Words{"output."});
+  CHECK(complete_line("chitu run --set-str request.neg") == Words{"request.negative_prompt"});
+  CHECK(complete_line("chitu run --set-file request.prompt ").empty());  // a file: the shell knows
+  CHECK(complete_line("chitu run --set-str request.prompt x infer.dt") == Words{"infer.dtype="});
+  CHECK(complete_line("chitu config --config-name c") == Words{"chitu"});
+  CHECK(complete_line("chitu graph --format=m") == Words{"--format=mermaid"});
+  CHECK(complete_line("chitu plan --explain infer.dt") == Words{"infer.dtype="});  // a switch there
+  CHECK(complete_line("chitu config --info def") == Words{"defaults", "defaults-tree"});
+}
+
+TEST_CASE("subcommands that compose nothing have their flags completed", "[tools]") {
+  CHECK(complete_line("chitu calibrate --d") == Words{"--device", "--disk"});
+  CHECK(complete_line("chitu calibrate --device ") == Words{"auto", "cpu", "cuda"});
+  CHECK(complete_line("chitu calibrate --device c") == Words{"cpu", "cuda"});
+  CHECK(complete_line("chitu calibrate --disk ").empty());
+  CHECK(complete_line("chitu tokenize --") == Words{"--ckpt-dir", "--help"});
+  CHECK(complete_line("chitu info -") == Words{"--help"});
+}
+
 TEST_CASE("groups, options, keys and values are completed", "[tools]") {
   CHECK(complete_line("chitu run infer.d") == Words{"infer.diffusion.", "infer.dtype="});
   CHECK(complete_line("chitu run ++output.f") == Words{"++output.format="});

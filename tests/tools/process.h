@@ -22,6 +22,7 @@ class Process {
   Process(const std::vector<std::string>& arguments, const std::filesystem::path& working_folder,
           const std::string& stdin_text = "");
   void send(int signal) const;
+  int id() const { return pid_; }
   Finished finish();
 
  private:

@@ -21,7 +21,7 @@ TEST_CASE("two runs in one second get folders of their own", "[tools]") {
 TEST_CASE("a folder that the user named is used as it is", "[tools]") {
   const testing::TemporaryFolder folder;
   fs::create_directories(folder / "mine");
-  const RunFolder run(folder / "mine/", false);
+  RunFolder run(folder / "mine/", false);
   CHECK(run.path() == folder / "mine");
   run.write("a/b.txt", "x");
   CHECK(read_file(folder / "mine/a/b.txt") == "x");
@@ -32,13 +32,13 @@ TEST_CASE("a discarded run leaves nothing that it made, and all that it did not"
   SECTION("folders of its own") {
     RunFolder run(folder / "outputs/day/time", true);
     run.write("run.log", "x");
-    run.discard({"run.log"});
+    run.discard();
     CHECK(fs::is_empty(folder.path()));
   }
   SECTION("a parent that another run has come to use") {
     RunFolder run(folder / "outputs/day/one", true);
     const RunFolder other(folder / "outputs/day/two", true);
-    run.discard({});
+    run.discard();
     CHECK_FALSE(fs::exists(folder / "outputs/day/one"));
     CHECK(fs::exists(other.path()));
   }
@@ -46,9 +46,18 @@ TEST_CASE("a discarded run leaves nothing that it made, and all that it did not"
     write_file(folder / "keep", "x");
     RunFolder run(folder.path(), false);
     run.write("run.log", "x");
-    run.discard({"run.log"});
+    run.discard();
     CHECK(fs::exists(folder / "keep"));
     CHECK_FALSE(fs::exists(folder / "run.log"));
+  }
+  SECTION("files of an earlier run, which come back") {
+    write_file(folder / "run.log", "earlier");
+    RunFolder run(folder.path(), false);
+    run.write("run.log", "x");
+    run.write(".hydra/config.yaml", "x");
+    run.discard();
+    CHECK(read_file(folder / "run.log") == "earlier");
+    CHECK_FALSE(fs::exists(folder / ".hydra"));
   }
 }
 

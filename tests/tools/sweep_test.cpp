@@ -1,8 +1,13 @@
 #include <signal.h>
 
 #include <chrono>
+#include <functional>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 
+#include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -50,7 +55,10 @@ TEST_CASE("a sweep runs a job for every combination, the last key fastest", "[e2
                  ContainsSubstring("mode: MULTIRUN"));
   CHECK(first_frame(all / "0") == first_frame(all / "1"));
   CHECK(first_frame(all / "0") != first_frame(all / "2"));
-  CHECK_THAT(run.out, ContainsSubstring("4 jobs: 4 done; " + all.string()));
+  CHECK_THAT(run.err, ContainsSubstring("4 jobs: 4 done; " + all.string()));
+  std::string frames;
+  for (const char* job : {"0", "1", "2", "3"}) frames += (all / job / "frames").string() + "\n";
+  CHECK(run.out == frames);
 }
 
 TEST_CASE("jobs side by side give what jobs in order give", "[e2e]") {
@@ -90,7 +98,7 @@ TEST_CASE("a failed job does not stop the others", "[e2e]") {
   const auto run =
       chitu(sweep({"seed=1,2,3", "hydra.sweep.subdir=job_${request.seed}"}), folder.path());
   CHECK(run.exit_code == 2);
-  CHECK_THAT(run.out, ContainsSubstring("3 jobs: 2 done, 1 failed"));
+  CHECK_THAT(run.err, ContainsSubstring("3 jobs: 2 done, 1 failed"));
   CHECK(fs::exists(folder / "all/job_3/metrics.json"));
 }
 
@@ -104,15 +112,34 @@ TEST_CASE("an interrupted sweep goes on where it stopped", "[e2e]") {
   INFO(run.err);
   REQUIRE(run.exit_code == 0);
   CHECK(fs::last_write_time(folder / "all/0/metrics.json") == before);
-  CHECK_THAT(run.out, ContainsSubstring("3 jobs: 2 done, 1 done before"));
+  CHECK_THAT(run.err, ContainsSubstring("3 jobs: 2 done, 1 done before"));
   CHECK(fs::exists(folder / "all/2/metrics.json"));
   // Another configuration in the same folder is another job.
   const auto other = chitu(sweep({"seed=1,7", "hydra.sweep.resume=true"}), folder.path());
-  CHECK_THAT(other.out, ContainsSubstring("2 jobs: 1 done, 1 done before"));
+  CHECK_THAT(other.err, ContainsSubstring("2 jobs: 1 done, 1 done before"));
 
   auto words = sweep({"seed=1,2", "hydra.sweep.resume=true"});
   std::erase(words, "hydra.sweep.dir=all");
   CHECK_THAT(chitu(words, folder.path()).err, ContainsSubstring("hydra.sweep.dir=FOLDER"));
+}
+
+TEST_CASE("a job whose media were damaged is done again", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto resume = [&] {
+    return chitu(sweep({"seed=1,2", "hydra.sweep.resume=true"}), folder.path());
+  };
+  REQUIRE(resume().exit_code == 0);
+  const fs::path picture = folder / "all/1/frames/frame_0002.png";
+  const std::string whole = read_file(picture);
+  std::string other = whole;
+  other.back() ^= 1;
+  const auto damage = GENERATE_COPY(std::string(), whole.substr(0, 9), other);
+  write_file(picture, damage);
+  const auto run = resume();
+  CHECK(run.exit_code == 0);
+  CHECK_THAT(run.err, ContainsSubstring("2 jobs: 1 done, 1 done before"));
+  CHECK(read_file(picture) == whole);
+  CHECK_THAT(resume().err, ContainsSubstring("2 jobs: 2 done before"));
 }
 
 TEST_CASE("an interrupt stops the sweep and says how to go on", "[e2e]") {
@@ -127,10 +154,84 @@ TEST_CASE("an interrupt stops the sweep and says how to go on", "[e2e]") {
     process.send(SIGTERM);
     const auto run = process.finish();
     INFO(run.err);
-    CHECK(run.exit_code == 130);
-    CHECK_THAT(run.out, ContainsSubstring("interrupted") && ContainsSubstring("not started"));
+    CHECK(run.exit_code == 143);
+    CHECK_THAT(run.err, ContainsSubstring("interrupted") && ContainsSubstring("not started"));
     CHECK_THAT(run.err, ContainsSubstring("hydra.sweep.dir=all hydra.sweep.resume=true"));
   }
+}
+
+/// The ids of the processes that a process has started.
+std::vector<std::string> children_of(int process) {
+  const std::string id = std::to_string(process);
+  std::istringstream ids(read_file("/proc/" + id + "/task/" + id + "/children"));
+  return {std::istream_iterator<std::string>(ids), {}};
+}
+
+/// A process that is gone, or that nobody has waited for yet.
+bool has_ended(const std::string& process) {
+  try {
+    const std::string stat = read_file("/proc/" + process + "/stat");
+    return stat.substr(stat.rfind(')') + 2, 1) == "Z";
+  } catch (const InputError&) {
+    return true;
+  }
+}
+
+void wait_for(const std::function<bool()>& condition) {
+  while (!condition()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
+TEST_CASE("jobs end with the sweep that started them, and no second one writes beside them",
+          "[e2e]") {
+  const TemporaryFolder folder;
+  auto words = sweep({"seed=1,2,3", "num_inference_steps=1000", "width=256", "height=256",
+                      "hydra/launcher=process", "hydra.launcher.n_jobs=2"});
+  words.insert(words.begin(), chitu_command());
+  Process process(words, folder.path());
+  wait_for([&] { return fs::exists(folder / "all/1/run.log"); });
+
+  const auto beside = chitu(sweep({"seed=1,2,3", "hydra.sweep.resume=true"}), folder.path());
+  CHECK(beside.exit_code == 2);
+  CHECK(beside.err == "error: " + (folder / "all").string() + ": process " +
+                          std::to_string(process.id()) +
+                          " is writing there; let it end or choose another folder\n");
+  auto one = sweep({"seed=1", "hydra.run.dir=all/0"});
+  std::erase(one, "--multirun");
+  const auto run = chitu(one, folder.path());
+  CHECK(run.exit_code == 2);
+  CHECK_THAT(run.err,
+             ContainsSubstring("all/0: process ") && ContainsSubstring("is writing there"));
+
+  const auto workers = children_of(process.id());
+  REQUIRE(workers.size() == 2);
+  process.send(SIGKILL);
+  process.finish();
+  for (const std::string& worker : workers) wait_for([&] { return has_ended(worker); });
+  CHECK(chitu(sweep({"seed=1,2", "hydra.sweep.resume=true"}), folder.path()).exit_code == 0);
+}
+
+TEST_CASE("the seconds of a job count from its own begin", "[e2e]") {
+  const TemporaryFolder folder;
+  REQUIRE(chitu(sweep({"seed=1,2"}), folder.path()).exit_code == 0);
+  const auto metrics_of = [&](const char* job) {
+    return nlohmann::json::parse(read_file(folder / "all" / job / "metrics.json"));
+  };
+  const double first = metrics_of("0")["seconds"]["since_process_start"];
+  CHECK(metrics_of("1")["stages"][0]["begin_s"].get<double>() < first);
+}
+
+TEST_CASE("a sweep of thousands of jobs is checked whole before the first starts", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto run = chitu(sweep({"seed=range(1,1000)", "num_frames=5,6"}), folder.path());
+  CHECK(run.exit_code == 2);
+  CHECK_THAT(run.err, ContainsSubstring("job #1: request.seed=1 request.num_frames=6: "));
+  CHECK(fs::is_empty(folder.path()));
+  const auto shared = chitu(sweep({"seed=range(0,5000)", "fps=8,9,10,8",
+                                   "hydra.sweep.subdir=${request.seed}_${request.fps}"}),
+                            folder.path());
+  CHECK(shared.exit_code == 2);
+  CHECK_THAT(shared.err, ContainsSubstring("jobs #0: request.seed=0 request.fps=8 and #3: ") &&
+                             ContainsSubstring("would share a folder"));
 }
 
 TEST_CASE("hydra.mode, hydra.job.chdir and the environment keep their meaning", "[e2e]") {

@@ -4,6 +4,8 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/common/output_path.h"
+#include "chitu_core/common/temporary.h"
 #include "chitu_core/device/device.h"
 #include "pipelines/calibration.h"
 
@@ -12,15 +14,19 @@ namespace chitu::tools {
 namespace fs = std::filesystem;
 
 int calibrate_command(const CalibrateCall& call) {
-  if (fs::exists(call.file) && !call.force)
+  const fs::path file = check_output_file("chitu calibrate " + call.file.string(), call.file);
+  std::error_code ignored;
+  if (fs::exists(file, ignored) && !call.force)
     throw InputError(call.file.string() + ": is there already; --force writes it anew");
-  const fs::path folder = call.file.has_parent_path() ? call.file.parent_path() : fs::path(".");
-  if (!fs::is_directory(folder)) throw InputError(folder.string() + ": no such folder");
   pipelines::CalibrationOptions options;
   options.device = device::resolve(call.device);
-  options.disk_folder = call.disk.empty() ? folder : call.disk;
+  options.disk_folder = call.disk.empty() ? file.parent_path() : call.disk;
+  check_output_folder("--disk " + options.disk_folder.string(), options.disk_folder);
+  if (const auto problem = folder_problem(options.disk_folder))
+    throw InputError("--disk " + options.disk_folder.string() + ": " + *problem);
+  remove_abandoned(file.parent_path());
   const std::string text = pipelines::to_yaml(pipelines::calibrate(options));
-  write_file(call.file, text);
+  write_file(file, text);
   std::cerr << text;
   std::cout << call.file.string() << "\n";
   return 0;

@@ -1,6 +1,7 @@
 #include "tools/chitu/command_flags.h"
 
 #include <algorithm>
+#include <iterator>
 #include <sstream>
 #include <string_view>
 
@@ -215,6 +216,15 @@ std::vector<std::string> flag_names(Subcommand subcommand) {
   for (const Flag& flag : kFlags)
     if (has(subcommand, flag)) names.emplace_back(flag.name);
   return names;
+}
+
+std::vector<std::string> flag_placeholders(const std::string& name, Subcommand subcommand) {
+  for (const Flag& flag : kFlags) {
+    if (!has(subcommand, flag) || (name != flag.name && name != flag.alias)) continue;
+    std::istringstream words(flag.values);
+    return {std::istream_iterator<std::string>(words), {}};
+  }
+  return {};
 }
 
 std::optional<std::vector<std::string>> flag_values(const std::string& name,

@@ -38,9 +38,11 @@ CommandFlags parse_flags(const std::vector<std::string>& args, Subcommand subcom
 /// The flags of a subcommand, one line each.
 std::string flags_help(Subcommand subcommand);
 
-/// For completion: the names of the flags of a subcommand, and the values that one of them takes:
-/// nothing for a switch or an unknown flag, an empty list when any text will do.
+/// For completion: the names of the flags of a subcommand, what stands for the values of one of
+/// them in its help (KEY, FILE), and the values that it takes: nothing for a switch or an unknown
+/// flag, an empty list when any text will do.
 std::vector<std::string> flag_names(Subcommand subcommand);
+std::vector<std::string> flag_placeholders(const std::string& name, Subcommand subcommand);
 std::optional<std::vector<std::string>> flag_values(const std::string& name, Subcommand subcommand);
 
 }  // namespace chitu::tools

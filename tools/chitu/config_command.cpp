@@ -4,12 +4,14 @@
 #include <ostream>
 #include <sstream>
 
+#include "chitu_core/common/about_key.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/compose.h"
 #include "chitu_core/config/evaluate.h"
 #include "chitu_core/config/explain.h"
 #include "chitu_core/config/info.h"
+#include "chitu_core/config/job_composer.h"
 #include "chitu_core/config/json.h"
 #include "chitu_core/config/loader.h"
 #include "chitu_core/config/merge.h"
@@ -17,6 +19,7 @@
 #include "chitu_core/config/sweep.h"
 #include "chitu_core/config/text.h"
 #include "chitu_core/config/yaml_writer.h"
+#include "tools/chitu/counted_progress.h"
 
 namespace chitu::tools {
 namespace {
@@ -29,7 +32,7 @@ class Command {
  public:
   Command(const CommandFlags& flags, const ComposeRequest& request, Subcommand subcommand,
           std::ostream& out, std::ostream& err)
-      : options_(flags), request_(request), subcommand_(subcommand), out_(out), err_(err) {}
+      : options_(flags), request_(request), subcommand_(subcommand), stream_(out), err_(err) {}
 
   void run() {
     if (options_.parse_override)
@@ -40,6 +43,7 @@ class Command {
       show_jobs();
     else
       show_composition();
+    stream_ << out_.str();
   }
 
  private:
@@ -58,9 +62,13 @@ class Command {
     return {hydra_root, [this](const std::string& text) { warn(text); }};
   }
 
+  static Node load(const std::string& flag, const std::string& file) {
+    return about_key(flag, [&] { return config::load_yaml(file); });
+  }
+
   void show_file() {
-    Node node = config::load_yaml(*options_.file);
-    if (options_.merge) node = config::merged(std::move(node), config::load_yaml(*options_.merge));
+    Node node = load("--file", *options_.file);
+    if (options_.merge) node = config::merged(std::move(node), load("--merge", *options_.merge));
     print(part_of(node, nullptr));
   }
 
@@ -82,14 +90,28 @@ class Command {
 
   void show_jobs() {
     const config::SweepPlan plan = config::plan_sweep(request_);
-    config::List jobs;
-    for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
-      compose(job_request(request_, plan, i));  // a job that cannot be composed fails the sweep
-      config::List overrides;
-      for (const std::string& text : plan.jobs[i]) overrides.push_back(Node::literal(text));
-      jobs.emplace_back(std::move(overrides));
+    config::JobComposer composer(request_, plan);
+    CountedProgress progress("composing job", plan.size());
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+      progress.show(i + 1);
+      composer.compose(i);  // a job that cannot be composed fails the sweep
     }
-    print(Node(std::move(jobs)));
+    print_jobs(plan);
+  }
+
+  /// As print() would print the list of all jobs, which is never made: straight to the output.
+  void print_jobs(const config::SweepPlan& plan) {
+    const bool json = options_.format == "json";
+    if (plan.size() == 0) return print(Node(config::List()));
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+      config::List overrides;
+      for (const std::string& text : plan.job(i)) overrides.push_back(Node::literal(text));
+      if (json)
+        stream_ << (i == 0 ? "[" : ", ") << config::to_json(Node(std::move(overrides)));
+      else
+        stream_ << config::to_yaml(Node(config::List{Node(std::move(overrides))}));
+    }
+    if (json) stream_ << "]\n";
   }
 
   void show_composition() {
@@ -110,7 +132,7 @@ class Command {
     else if (options_.origin)
       out_ << annotated(composed);
     else if (options_.diff)
-      out_ << difference(config::load_yaml(*options_.diff), composed.config);
+      out_ << difference(load("--diff", *options_.diff), composed.config);
     else
       print_composed(composed);
   }
@@ -184,17 +206,16 @@ class Command {
   const CommandFlags& options_;
   const ComposeRequest& request_;
   Subcommand subcommand_;
-  std::ostream& out_;
+  std::ostream& stream_;
   std::ostream& err_;
+  std::ostringstream out_;  ///< printed when nothing has failed
 };
 
 }  // namespace
 
 void config_command(const CommandFlags& flags, const ComposeRequest& request, Subcommand subcommand,
                     std::ostream& out, std::ostream& err) {
-  std::ostringstream printed;
-  Command(flags, request, subcommand, printed, err).run();
-  out << printed.str();
+  Command(flags, request, subcommand, out, err).run();
 }
 
 }  // namespace chitu::tools

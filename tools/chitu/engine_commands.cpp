@@ -10,9 +10,13 @@
 
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/output_path.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/device/errors.h"
 #include "chitu_core/io/tokenizer.h"
 #include "chitu_core/memory/strategy.h"
 #include "chitu_core/models/schedulers/scheduler.h"
@@ -48,8 +52,11 @@ int graph_command(const EngineCall& call) {
 }
 
 int tokenize_command(const EngineCall& call) {
+  if (const auto problem = folder_problem(call.ckpt_dir))
+    throw InputError("--ckpt-dir " + call.ckpt_dir + ": " + *problem +
+                     ", expected a checkpoint in the diffusers layout");
   const auto folder = std::filesystem::path(call.ckpt_dir) / "tokenizer";
-  if (!std::filesystem::is_directory(folder))
+  if (folder_problem(folder))
     throw InputError("--ckpt-dir " + call.ckpt_dir + ": has no folder tokenizer");
   const auto tokenizer = io::Tokenizer::load(folder);
   const std::string texts(std::istreambuf_iterator<char>(std::cin), {});
@@ -75,16 +82,22 @@ int info_command() {
   return 0;
 }
 
+int call_command(const EngineCall& call) {
+  if (call.command == "run") return run_command(call);
+  if (call.command == "check") return check_command(call);
+  if (call.command == "graph") return graph_command(call);
+  if (call.command == "calibrate") return calibrate_command(call.calibrate);
+  if (call.command == "plan") {
+    device::start_compute_threads_or_go_alone();  // it computes next to nothing
+    return plan_command(call);
+  }
+  if (call.command == "tokenize") return tokenize_command(call);
+  return info_command();
+}
+
 }  // namespace
 }  // namespace chitu::tools
 
 int chitu_engine_command(const chitu::tools::EngineCall& call) {
-  using namespace chitu::tools;
-  if (call.command == "run") return run_command(call);
-  if (call.command == "check") return check_command(call);
-  if (call.command == "graph") return graph_command(call);
-  if (call.command == "plan") return plan_command(call);
-  if (call.command == "calibrate") return calibrate_command(call.calibrate);
-  if (call.command == "tokenize") return tokenize_command(call);
-  return info_command();
+  return chitu::device::with_own_errors([&] { return chitu::tools::call_command(call); });
 }

@@ -22,6 +22,7 @@ struct EngineCall {
   config::Composition composition{};  ///< of run, check, graph and plan
   std::filesystem::path folder{};     ///< of run: where its files go
   bool own_folder = false;            ///< of run: a folder that is there already is not used
+  bool restarts_clock = false;        ///< of run: its seconds count from now, not from the process
   std::string
       format{};  ///< of graph: text, mermaid, dot, json; of plan: table, json, csv, markdown
   std::optional<std::string> fit{};  ///< of plan: the limit to find sizes for

@@ -4,38 +4,52 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <cstdlib>
-
-#include "chitu_core/common/error.h"
+#include "chitu_core/common/interrupted_by.h"
+#include "chitu_core/common/thread.h"
 
 namespace chitu::tools {
 namespace {
 
 constexpr int kWakeUp = SIGUSR1;  // ends the waiter when the run is over
 
+bool is_ignored(int number) {
+  struct sigaction action{};
+  return sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 sigset_t watched() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, kWakeUp}) sigaddset(&signals, number);
+  if (!is_ignored(SIGHUP)) sigaddset(&signals, SIGHUP);
   return signals;
-}
-
-void wait_for_signals(std::stop_source source) {
-  const sigset_t signals = watched();
-  while (true) {
-    int number = 0;
-    if (sigwait(&signals, &number) != 0 || number == kWakeUp) return;
-    if (source.stop_requested()) ::_exit(exit_codes::kInterrupted);
-    source.request_stop();
-  }
 }
 
 }  // namespace
 
+void Interrupt::wait_for_signals() {
+  const sigset_t signals = watched();
+  while (true) {
+    int number = 0;
+    if (sigwait(&signals, &number) != 0 || number == kWakeUp) return;
+    if (!source_.stop_requested()) {
+      signal_ = number;
+      source_.request_stop();
+    } else if (number != SIGHUP) {  // a shell and the parent may both pass that one on
+      ::_exit(InterruptedBy::exit_code_of(number));
+    }
+  }
+}
+
 Interrupt::Interrupt() {
   const sigset_t signals = watched();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  waiter_ = std::thread(wait_for_signals, source_);
+  try {
+    waiter_ = start_thread([this] { wait_for_signals(); });
+  } catch (...) {
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    throw;
+  }
 }
 
 Interrupt::~Interrupt() {

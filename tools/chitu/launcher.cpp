@@ -1,6 +1,7 @@
 #include "tools/chitu/launcher.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -8,9 +9,10 @@
 #include <chrono>
 #include <iostream>
 #include <map>
-#include <system_error>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/system_limits.h"
+#include "tools/chitu/standard_output.h"
 
 namespace chitu::tools {
 namespace {
@@ -22,10 +24,19 @@ double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+bool is_ignored(int number) {
+  struct sigaction action{};
+  return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+bool tells_of_interrupt(int code) {
+  return code == 128 + SIGINT || code == 128 + SIGTERM || code == 128 + SIGHUP;
+}
+
 void record(JobResult& result, int code, double seconds) {
-  result.status = code == 0                          ? Status::done
-                  : code == exit_codes::kInterrupted ? Status::interrupted
-                                                     : Status::failed;
+  result.status = code == 0                  ? Status::done
+                  : tells_of_interrupt(code) ? Status::interrupted
+                                             : Status::failed;
   result.code = code;
   result.seconds = seconds;
 }
@@ -34,18 +45,23 @@ int exit_code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/// Starts a process that does `work` and ends; returns its id.
+/// Has the kernel end this process when its parent does, however that ends: a job must not go on
+/// writing where a resumed sweep writes.
+void end_with_parent(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(128 + SIGKILL);  // it ended before the call
+}
+
+/// Starts a process that does `work` and ends; returns its id, or -1 when the system has none left.
 pid_t start(const std::function<int()>& work, const sigset_t& signals) {
   std::cout.flush();
   std::cerr.flush();
+  const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child < 0)
-    throw Error("cannot start a process: " +
-                std::error_code(errno, std::generic_category()).message());
-  if (child > 0) return child;
+  if (child != 0) return child;
+  end_with_parent(parent);
   ::sigprocmask(SIG_SETMASK, &signals, nullptr);
-  const int code = work();
-  std::cout.flush();
+  const int code = finish_output(work());
   std::cerr.flush();
   std::_Exit(code);  // what the parent still holds is the parent's to clean up
 }
@@ -56,6 +72,7 @@ class BlockedSignals {
   BlockedSignals() {
     ::sigemptyset(&blocked_);
     for (const int number : {SIGCHLD, SIGINT, SIGTERM}) ::sigaddset(&blocked_, number);
+    if (!is_ignored(SIGHUP)) ::sigaddset(&blocked_, SIGHUP);  // as nohup has it
     ::sigprocmask(SIG_BLOCK, &blocked_, &before_);
   }
   ~BlockedSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
@@ -99,6 +116,13 @@ void launch_processes(std::vector<JobResult>& results, const JobFunction& job, s
     for (; !stopped && next < results.size() && running.size() < width; ++next) {
       if (results[next].status == Status::skipped) continue;
       const pid_t child = start([&] { return job(next); }, signals.before());
+      if (child < 0 && !running.empty()) break;  // one more when one has ended
+      if (child < 0) {
+        std::cerr << "error: cannot start a process: " << system_reason(errno) << "\n";
+        record(results[next], exit_codes::kOutOfMemory, 0);
+        stopped = true;
+        break;
+      }
       running[child] = {next, Clock::now()};
     }
     if (running.empty()) return;
@@ -123,6 +147,7 @@ int in_child_process(const std::function<int()>& work) {
   sigset_t mask;
   ::sigprocmask(SIG_SETMASK, nullptr, &mask);
   const pid_t child = start(work, mask);
+  if (child < 0) fail_system_call("cannot start a process", errno);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

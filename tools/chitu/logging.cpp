@@ -7,7 +7,11 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <cerrno>
+
 #include "chitu_core/common/log.h"
+#include "chitu_core/common/system_limits.h"
 #include "chitu_core/config/text.h"
 
 namespace chitu::tools {
@@ -22,6 +26,7 @@ std::shared_ptr<spdlog::sinks::sink> log_file, console;
 /// What was said before there was a file for it: about the checkpoint that was opened.
 std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> before_file;
 constexpr std::size_t kMostBeforeFile = 1000;
+std::atomic<bool> log_is_whole{true};
 
 constexpr const char* kEveryLogger = "*";
 
@@ -69,7 +74,11 @@ void start_logging(const config::Composition& composition) {
 bool console_shows_info() { return console && console->should_log(spdlog::level::info); }
 
 void start_log_file(const std::filesystem::path& file) {
-  log_file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);
+  try {
+    log_file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);
+  } catch (const spdlog::spdlog_ex&) {
+    fail_system_call(file.string() + ": cannot write", errno);
+  }
   log_file->set_pattern("[%Y-%m-%d %H:%M:%S.%e][%n][%l] %v");
   if (before_file) {
     for (const auto& message : before_file->last_raw()) log_file->log(message);
@@ -77,17 +86,29 @@ void start_log_file(const std::filesystem::path& file) {
     before_file.reset();
   }
   all_sinks()->add_sink(log_file);
+  log_is_whole = true;
+  // spdlog's own handler prints every failure; the run tells of it once, at its end.
+  spdlog::set_error_handler([](const std::string&) { log_is_whole = false; });
 }
 
 void log_failure(const std::string& text) {
-  if (log_file) log_file->log({"chitu.run", spdlog::level::err, text});
+  try {
+    if (log_file) log_file->log({"chitu.run", spdlog::level::err, text});
+  } catch (const spdlog::spdlog_ex&) {
+    log_is_whole = false;
+  }
 }
 
-void stop_log_file() {
-  if (!log_file) return;
-  log_file->flush();
+bool stop_log_file() {
+  if (!log_file) return true;
+  try {
+    log_file->flush();
+  } catch (const spdlog::spdlog_ex&) {
+    log_is_whole = false;
+  }
   all_sinks()->remove_sink(log_file);
   log_file.reset();
+  return log_is_whole;
 }
 
 }  // namespace chitu::tools

@@ -17,7 +17,8 @@ bool console_shows_info();
 
 /// Also writes everything from info upwards to this file, from now until stop_log_file().
 void start_log_file(const std::filesystem::path& file);
-void stop_log_file();
+/// Returns whether all that was logged is in the file.
+bool stop_log_file();
 
 /// Writes what ended a run to the log file, where there is one, and not to standard error.
 void log_failure(const std::string& text);

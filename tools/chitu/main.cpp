@@ -3,7 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -11,6 +13,7 @@
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/system_limits.h"
 #include "chitu_core/config/error.h"
 #include "tools/chitu/command_flags.h"
 #include "tools/chitu/command_line.h"
@@ -18,6 +21,7 @@
 #include "tools/chitu/config_command.h"
 #include "tools/chitu/engine_commands.h"
 #include "tools/chitu/job.h"
+#include "tools/chitu/standard_output.h"
 #include "tools/chitu/sweep_command.h"
 
 namespace {
@@ -47,8 +51,27 @@ usage: chitu [SUBCOMMAND] [flags] [key=value ...]
 `eval "$(chitu -sc install=bash)"` teaches bash to complete both (zsh and fish alike).
 )usage";
 
-constexpr int kCannotWrite = 1;
 bool engine_is_open = false;
+bool ends_by_itself = false;
+
+/// A library that ends the process has met a limit of the system and said so, as OpenMP does where
+/// no thread can be started.
+void on_exit() {
+  if (!ends_by_itself) std::_Exit(chitu::exit_codes::kOutOfMemory);
+}
+
+[[noreturn]] void fail_to_load(const std::string& reason) {
+  const std::string text = "cannot load the engine library: " + reason;
+  // The loader gives no number; it names the limit in words.
+  for (const int limit : {ENOMEM, EMFILE, ENFILE})
+    if (reason.find(std::strerror(limit)) != std::string::npos)
+      chitu::fail_system_call("cannot load the engine library", limit);
+  if (reason.find("failed to map segment") != std::string::npos ||
+      reason.find("cannot map") != std::string::npos ||
+      reason.find("cannot allocate memory") != std::string::npos)
+    chitu::fail_system_call("cannot load the engine library", ENOMEM);
+  throw chitu::Error(text);
+}
 
 /// Opens the engine library beside this executable and runs the call in it.
 int run_in_engine(const EngineCall& call) {
@@ -63,10 +86,9 @@ int run_in_engine(const EngineCall& call) {
     if (!library) reason = ::dlerror();
     break;
   }
-  if (!library)
-    throw chitu::Error("cannot load the engine library: " +
-                       (reason.empty() ? name + " is not beside the command" : reason));
+  if (!library) fail_to_load(reason.empty() ? name + " is not beside the command" : reason);
   engine_is_open = true;
+  std::atexit(on_exit);  // behind the library's own: runs before them
   using Entry = decltype(&chitu_engine_command);
   return reinterpret_cast<Entry>(::dlsym(library, "chitu_engine_command"))(call);
 }
@@ -253,10 +275,12 @@ int run_command_line(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  chitu::end_in_one_line();
   ::mallopt(M_TOP_PAD, 16 << 20);  // few large steps to the kernel instead of many small ones
-  const int code = run_command_line(Arguments(argv + 1, argv + argc));
-  std::cout.flush();
+  chitu::tools::start_output();
+  const int code = chitu::tools::finish_output(run_command_line(Arguments(argv + 1, argv + argc)));
   // Without the engine there is nothing left to do but to free memory, which takes milliseconds.
-  if (!engine_is_open) std::_Exit(std::cout ? code : kCannotWrite);
+  if (!engine_is_open) std::_Exit(code);
+  ends_by_itself = true;
   return code;
 }

@@ -4,27 +4,36 @@
 #include <spdlog/logger.h>
 #include <unistd.h>
 
+#include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
+#include "chitu_core/common/about_key.h"
 #include "chitu_core/common/bytes.h"
-#include "chitu_core/common/error.h"
+#include "chitu_core/common/interrupted_by.h"
 #include "chitu_core/common/log.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/output_path.h"
+#include "chitu_core/common/temporary.h"
 #include "chitu_core/config/yaml_writer.h"
 #include "chitu_core/device/host_allocator.h"
 #include "chitu_core/io/hash.h"
 #include "pipelines/engine.h"
 #include "pipelines/metrics.h"
+#include "pipelines/outputs.h"
 #include "pipelines/plan_json.h"
 #include "pipelines/profile.h"
-#include "pipelines/save_frames.h"
+#include "pipelines/run_checker.h"
+#include "pipelines/side_output_error.h"
 #include "tools/chitu/interrupt.h"
 #include "tools/chitu/logging.h"
+#include "tools/chitu/media_record.h"
 #include "tools/chitu/progress.h"
 #include "tools/chitu/run_folder.h"
 #include "tools/chitu/settings.h"
+#include "tools/chitu/working_directory.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;
@@ -40,10 +49,11 @@ std::string output_subdir(const config::Composition& composition) {
   return view && view->node().is_string() ? view->node().as_string() : "";
 }
 
-void write_configuration(const RunFolder& folder, const config::Composition& composition) {
+void write_configuration(RunFolder& folder, const config::Composition& composition) {
   const std::string name = output_subdir(composition);
   if (name.empty()) return;
   const fs::path below = name;
+  remove_abandoned(folder.path() / below);
   config::Map hydra;
   hydra.set("hydra", composition.root.at("hydra"));
   config::List overrides;
@@ -60,14 +70,6 @@ bool logs_to_file(const config::Composition& composition) {
     if (group == "hydra/job_logging" && option.is_string())
       return option.as_string() != "disabled" && option.as_string() != "none";
   return true;
-}
-
-/// A dump that cannot be written should not be found out after an hour of work.
-void check_dump(const std::string& path) {
-  const fs::path folder = fs::absolute(path).parent_path();
-  if (::access(folder.c_str(), W_OK) != 0)
-    throw InputError("debug.dump_tensors=" + path + ": cannot write to " + folder.string() + ": " +
-                     std::error_code(errno, std::generic_category()).message());
 }
 
 void check_output(std::int64_t num_frames, const OutputSettings& output) {
@@ -87,33 +89,27 @@ pipelines::Request complete_request(const pipelines::Engine& engine, const Setti
   return request;
 }
 
-const char* guidance_text(const memory::MemoryPlan& plan) {
-  if (!plan.guidance_interleave) return "guidance branches one after the other";
-  return plan.offload_activations ? "the guidance branch that waits on the host"
-                                  : "guidance branches together";
-}
-
 bool wants_chdir(const config::Composition& composition) {
   const auto view = composition.hydra().find("job.chdir");
   return view && view->node().kind() == config::Kind::boolean && view->node().as_bool();
 }
 
-/// The working directory of `hydra.job.chdir=true`, for as long as this lives.
-class WorkingDirectory {
- public:
-  explicit WorkingDirectory(const fs::path& folder) : before_(fs::current_path()) {
-    fs::current_path(folder);
-  }
-  ~WorkingDirectory() {
-    std::error_code ignored;
-    fs::current_path(before_, ignored);
-  }
-  WorkingDirectory(const WorkingDirectory&) = delete;
-  WorkingDirectory& operator=(const WorkingDirectory&) = delete;
+/// A dump that cannot be written is found before the work. One below the folder of the run is
+/// checked when that folder is there.
+void check_dump_outside(const Settings& settings, const config::Composition& composition,
+                        const fs::path& folder) {
+  const auto& dump = settings.debug.dump_tensors;
+  if (!dump) return;
+  const bool inside = (wants_chdir(composition) && fs::path(*dump).is_relative()) ||
+                      (!dump->empty() && lies_in(*dump, folder));
+  if (!inside) pipelines::check_dump(*dump, settings.model.ckpt_dir, folder);
+}
 
- private:
-  fs::path before_;
-};
+const char* guidance_text(const memory::MemoryPlan& plan) {
+  if (!plan.guidance_interleave) return "guidance branches one after the other";
+  return plan.offload_activations ? "the guidance branch that waits on the host"
+                                  : "guidance branches together";
+}
 
 /// The engine of the last job that went well: those of a sweep mostly share one.
 struct OpenEngine {
@@ -122,7 +118,11 @@ struct OpenEngine {
 };
 std::optional<OpenEngine> last_engine;
 
+/// Of the jobs of a sweep, for as long as they are being checked.
+std::optional<pipelines::RunChecker> checker;
+
 pipelines::Engine take_engine(const pipelines::EngineOptions& options) {
+  checker.reset();
   auto last = std::exchange(last_engine, std::nullopt);
   if (last && last->options == options) return std::move(last->engine);
   last.reset();  // two models at once may not fit
@@ -151,13 +151,12 @@ class Run {
         request_(complete_request(engine_, settings_)),
         metrics_(engine_.plan().transformer.device) {
     engine_.choose_plan(request_);  // what cannot fit is refused before anything is written
-    const auto& dump = settings_.debug.dump_tensors;
-    const bool inside = wants_chdir(composition_) && dump && fs::path(*dump).is_relative();
-    if (dump && !inside) check_dump(*dump);
+    check_dump_outside(settings_, composition_, call_.folder);
   }
 
   int execute() {
-    RunFolder folder(call_.folder, call_.own_folder);
+    const std::string key = folder_key();
+    RunFolder folder = about_key(key, [&] { return RunFolder(call_.folder, call_.own_folder); });
     try {
       if (folder.path() != call_.folder) {
         set_output_folder(composition_, folder.path());
@@ -165,34 +164,79 @@ class Run {
       }
       std::optional<WorkingDirectory> inside;
       if (wants_chdir(composition_)) inside.emplace(folder.path());
-      write_configuration(folder, composition_);
-      if (logs_to_file(composition_)) {
-        folder.write(kLogName, "");
-        start_log_file(folder.path() / kLogName);
-      }
+      earlier_ = earlier_record(folder.path());
+      about_key(key, [&] { begin(folder); });
       log_choice();
-      const auto files = generate(folder);
-      finish(folder, "done", files);
-      last_engine = OpenEngine{settings_.engine_options(), std::move(engine_)};
-      for (const fs::path& file : files) std::cout << file.string() << "\n";
-      return 0;
+      files_ = generate(folder);
+      finish(folder, "done");
+      return end(folder);
     } catch (const Interrupted&) {
-      finish(folder, "interrupted", {});
-      throw Interrupted(
+      finish(folder, "interrupted");
+      throw InterruptedBy(
+          interrupt_.signal(),
           fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media",
                       where_stopped(), folder.path().string(), kLogName, kMetricsName));
     } catch (const std::exception& error) {
       log_failure(explain(error));  // the command itself prints it
-      const bool keeps = exit_code(error) != exit_codes::kInputError;
-      if (keeps) keep_failure(folder);
+      const bool keeps = !files_.empty() || exit_code(error) != exit_codes::kInputError;
+      if (keeps && files_.empty()) keep_failure(folder);
       stop_log_file();
-      if (!keeps) discard(folder);
+      if (!keeps) folder.discard();
       throw;
     }
   }
 
  private:
+  /// The key that says where the folder of the run is.
+  std::string folder_key() const {
+    const auto mode = composition_.hydra().find("mode");
+    const bool in_sweep =
+        mode && mode->node().is_string() && mode->node().as_string() == "MULTIRUN";
+    return in_sweep ? "hydra.sweep.subdir" : "hydra.run.dir";
+  }
+
+  /// Writes what stands in the folder before the work: a disk without room is found here. Until the
+  /// run ends, its metrics say that it goes on, and what it found there.
+  void begin(RunFolder& folder) {
+    for (const fs::path& name : written_names()) folder.check_file(name);
+    write_configuration(folder, composition_);
+    folder.write(kMetricsName, report(folder, "running").dump(1) + "\n");
+    if (!logs_to_file(composition_)) return;
+    folder.write(kLogName, "");
+    start_log_file(folder.path() / kLogName);
+  }
+
+  /// The files, but for the configuration, that this run writes itself.
+  std::vector<fs::path> written_names() const {
+    std::vector<fs::path> names{kMetricsName, kLogName};
+    if (settings_.debug.profile)
+      names.insert(names.end(), pipelines::Profile::kFileNames.begin(),
+                   pipelines::Profile::kFileNames.end());
+    return names;
+  }
+
+  void check_dump_inside(const RunFolder& folder) const {
+    const auto& dump = settings_.debug.dump_tensors;
+    auto names = written_names();
+    if (const auto subdir = output_subdir(composition_); !subdir.empty())
+      names.emplace_back(subdir);
+    for (const fs::path& name : names)
+      if (dump && !dump->empty() && lies_in(*dump, folder.path() / name))
+        throw InputError("debug.dump_tensors=" + *dump + ": is where the run writes its " +
+                         name.string() + ", expected another file");
+  }
+
+  /// Prints where the media are, and tells what could not be written beside them.
+  int end(const RunFolder& folder) {
+    last_engine = OpenEngine{settings_.engine_options(), std::move(engine_)};
+    for (const fs::path& file : files_) std::cout << file.string() << "\n";
+    std::cout.flush();
+    if (problems_.empty()) return 0;
+    throw InputError(join(problems_, "; ") + "; the media are saved in " + folder.path().string());
+  }
+
   std::vector<fs::path> generate(const RunFolder& folder) {
+    check_dump_inside(folder);
     std::optional<ProgressBar> bar;
     LogObserver log;
     pipelines::Engine::RunOptions options;
@@ -204,7 +248,12 @@ class Run {
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
     pipelines::Output output{settings_.output.format, folder.path(),
                              settings_.output.contact_sheet};
-    return engine_.generate(request_, output, options);
+    try {
+      return engine_.generate(request_, output, options);
+    } catch (const pipelines::SideOutputError& error) {
+      problems_.emplace_back(error.what());
+      return error.saved();
+    }
   }
 
   void log_choice() const {
@@ -229,10 +278,30 @@ class Run {
         plan.vae_tile_latents, guidance_text(plan));
   }
 
-  void finish(const RunFolder& folder, const std::string& status,
-              const std::vector<fs::path>& files) {
+  /// Writes what the run tells about itself. What cannot be written is a problem of its own: the
+  /// media, if there are any, stay.
+  void finish(RunFolder& folder, std::string status) {
     if (profile_)
-      for (const auto& [name, text] : profile_->finish()) folder.write(name, text);
+      for (const auto& [name, text] : profile_->finish())
+        write_aside("debug.profile", [&] { folder.write(name, text); });
+    show_stages();
+    for (const std::string& problem : problems_) log_failure(problem);
+    if (!stop_log_file()) problems_.push_back(folder_key() + ": " + kLogName + " is cut short");
+    if (status == "done" && !problems_.empty()) status = "incomplete";
+    const auto metrics = report(folder, status);
+    write_aside(folder_key(), [&] { folder.write(kMetricsName, metrics.dump(1) + "\n"); });
+    if (!files_.empty()) remove_earlier(folder.path(), earlier_, metrics["media"]);
+  }
+
+  void write_aside(const std::string& key, const std::function<void()>& write) {
+    try {
+      about_key(key, write);
+    } catch (const std::exception& error) {
+      problems_.push_back(explain(error));
+    }
+  }
+
+  nlohmann::json report(const RunFolder& folder, const std::string& status) const {
     auto report = metrics_.report();
     report["status"] = status;
     report["config_sha256"] = io::sha256(config::to_yaml(composition_.resolved()));
@@ -244,10 +313,11 @@ class Run {
       report["streamed"][component->name()] = {{"layers", component->traffic().layers},
                                                {"bytes", component->traffic().bytes}};
     report["files"] = nlohmann::json::array();
-    for (const fs::path& file : files) report["files"].push_back(file.filename().string());
-    folder.write(kMetricsName, report.dump(1) + "\n");
-    show_stages();
-    stop_log_file();
+    for (const fs::path& file : files_) report["files"].push_back(file.filename().string());
+    report["media"] = media_record(folder.path(), files_);
+    if (files_.empty() && !earlier_.empty()) report["earlier_media"] = earlier_;
+    for (const std::string& problem : problems_) report["problems"].push_back(problem);
+    return report;
   }
 
   /// The log has it at level info, a terminal in any case; standard output is for results.
@@ -260,20 +330,12 @@ class Run {
     }
   }
 
-  void keep_failure(const RunFolder& folder) noexcept {
+  void keep_failure(RunFolder& folder) noexcept {
     try {
-      finish(folder, "failed", {});
+      finish(folder, "failed");
     } catch (const std::exception&) {
       // The failure itself is what the user must read.
     }
-  }
-
-  void discard(RunFolder& folder) noexcept {
-    auto names = pipelines::media_names();
-    for (const char* name : {kLogName, kMetricsName}) names.emplace_back(name);
-    if (const auto subdir = output_subdir(composition_); !subdir.empty())
-      names.emplace_back(subdir);
-    folder.discard(names);
   }
 
   std::string where_stopped() const {
@@ -293,11 +355,15 @@ class Run {
   pipelines::Request request_;
   pipelines::Metrics metrics_;
   std::optional<pipelines::Profile> profile_;  ///< with debug.profile
+  nlohmann::json earlier_;                     ///< media of an earlier run in the folder
+  std::vector<fs::path> files_;                ///< the media, once they are saved
+  std::vector<std::string> problems_;          ///< with what was to be written beside them
 };
 
 }  // namespace
 
 int run_command(const EngineCall& call) {
+  if (call.restarts_clock) pipelines::restart_seconds();
   start_logging(call.composition);
   device::reuse_host_memory();
   const Interrupt interrupt;
@@ -306,8 +372,11 @@ int run_command(const EngineCall& call) {
 
 int check_command(const EngineCall& call) {
   const Settings settings = read_settings(call.composition);
-  const pipelines::Engine engine(settings.engine_options());
-  complete_request(engine, settings);
+  check_dump_outside(settings, call.composition, call.folder);
+  check_output(settings.request.num_frames.value_or(1), settings.output);
+  if (!checker) checker.emplace();
+  const auto request = checker->check(settings.engine_options(), settings.request);
+  check_output(request.num_frames, settings.output);
   return 0;
 }
 

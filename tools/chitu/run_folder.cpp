@@ -2,51 +2,89 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/common/temporary.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;
 
-RunFolder::RunFolder(fs::path path, bool unique) : path_(fs::absolute(path).lexically_normal()) {
-  if (path_.filename().empty()) path_ = path_.parent_path();
-  const auto fail = [&](const fs::path& at, const std::string& why) {
-    discard({});
-    throw InputError(at.string() + ": cannot make the folder: " + why);
-  };
+namespace {
+
+/// The folders above `path` that are not there, outermost first.
+std::vector<fs::path> missing_parents(const fs::path& path) {
   std::vector<fs::path> missing;
-  for (fs::path p = path_.parent_path(); !p.empty() && !fs::exists(p); p = p.parent_path())
-    missing.insert(missing.begin(), p);
-  std::error_code error;
-  for (const fs::path& parent : missing) {
-    const bool made = fs::create_directory(parent, error);
-    if (error) fail(parent, error.message());
-    if (made) made_.push_back(parent);
-  }
-  const fs::path wanted = path_;
-  for (int count = 1;; ++count) {
-    const bool made = fs::create_directory(path_, error);
-    if (error) fail(path_, error.message());
-    if (made) made_.push_back(path_);
-    if (made || !unique) return;
-    path_ = wanted;
-    path_ += fmt::format("-{}", count);
-  }
+  std::error_code ignored;
+  for (fs::path p = path.parent_path(); p.has_relative_path() && !fs::exists(p, ignored);
+       p = p.parent_path())
+    missing.push_back(p);
+  std::reverse(missing.begin(), missing.end());
+  return missing;
 }
 
-void RunFolder::write(const fs::path& name, std::string_view bytes) const {
-  const fs::path file = path_ / name;
+std::optional<std::string> content_of(const fs::path& file) {
+  std::error_code ignored;
+  return fs::is_regular_file(file, ignored) ? std::optional(read_file(file)) : std::nullopt;
+}
+
+}  // namespace
+
+RunFolder::RunFolder(fs::path path, bool unique) : path_(fs::absolute(path).lexically_normal()) {
+  if (path_.filename().empty()) path_ = path_.parent_path();
+  try {
+    for (const fs::path& parent : missing_parents(path_)) make_folder(parent);
+    const fs::path wanted = path_;
+    const std::size_t parents = made_.size();
+    for (int count = 1;; ++count) {
+      make_folder(path_);
+      if (made_.size() > parents || !unique) break;
+      path_ = wanted;
+      path_ += fmt::format("-{}", count);
+    }
+    lock_.emplace(path_);
+  } catch (...) {
+    discard();
+    throw;
+  }
+  remove_abandoned(path_);
+}
+
+void RunFolder::make_folder(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(file.parent_path(), error);
-  if (error)
-    throw InputError(file.parent_path().string() + ": cannot make the folder: " + error.message());
+  const bool made = fs::create_directory(folder, error);
+  if (error == std::errc::file_exists) throw InputError(folder.string() + ": is a file, not a folder");
+  if (error) throw InputError(folder.string() + ": cannot make the folder: " + error.message());
+  if (made) made_.push_back(folder);
+}
+
+void RunFolder::check_file(const fs::path& name) const {
+  std::error_code ignored;
+  if (fs::is_directory(fs::symlink_status(path_ / name, ignored)))
+    throw InputError((path_ / name).string() +
+                     ": is a folder, and the run writes a file there; expected another folder for "
+                     "the run");
+}
+
+void RunFolder::write(const fs::path& name, std::string_view bytes) {
+  const fs::path file = path_ / name;
+  for (const fs::path& parent : missing_parents(file)) make_folder(parent);
+  if (!replaced_.contains(file)) replaced_[file] = content_of(file);
   write_file(file, bytes);
 }
 
-void RunFolder::discard(const std::vector<fs::path>& names) noexcept {
+void RunFolder::discard() noexcept {
   std::error_code ignored;
-  for (const fs::path& name : names) fs::remove_all(path_ / name, ignored);
-  if (!made_.empty() && made_.back() == path_) fs::remove_all(path_, ignored);
+  for (const auto& [file, before] : replaced_) {
+    try {
+      if (before) write_file(file, *before);
+    } catch (const std::exception&) {
+      // The failure that led here is what the user must read.
+    }
+    if (!before) fs::remove(file, ignored);
+  }
+  if (std::find(made_.begin(), made_.end(), path_) != made_.end()) fs::remove_all(path_, ignored);
   // remove() leaves a parent that something else has come to use.
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, ignored);
 }

@@ -1,20 +1,26 @@
 #include "tools/chitu/sweep_command.h"
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <iostream>
-#include <iterator>
 #include <map>
+#include <optional>
+#include <unordered_map>
 
+#include "chitu_core/common/about_key.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/common/folder_lock.h"
 #include "chitu_core/common/nearest.h"
-#include "chitu_core/config/loader.h"
+#include "chitu_core/config/job_composer.h"
 #include "chitu_core/config/override.h"
 #include "chitu_core/config/sweep.h"
 #include "chitu_core/config/text.h"
 #include "chitu_core/config/yaml_writer.h"
+#include "tools/chitu/counted_progress.h"
 #include "tools/chitu/launcher.h"
+#include "tools/chitu/media_record.h"
 #include "tools/chitu/run_folder.h"
 
 namespace chitu::tools {
@@ -47,11 +53,20 @@ const char* name_of(Status status) {
   return "";
 }
 
-/// One sweep from its plan to its table.
+/// A job of a sweep: what it runs, and where.
+struct Job {
+  config::Composition composition;
+  fs::path folder;
+};
+
+/// One sweep from its plan to its table. Jobs are made one at a time, from their index.
 class Sweep {
  public:
   Sweep(const config::ComposeRequest& request, const EngineRunner& engine)
-      : engine_(engine), plan_(config::plan_sweep(request)) {
+      : engine_(engine),
+        plan_(config::plan_sweep(request)),
+        composer_(request, plan_),
+        results_(plan_.size()) {
     print_warnings(plan_.master);
     refuse_python(plan_.master);
     resume_ = text_at(plan_.master, "sweep.resume") == "True";
@@ -62,18 +77,24 @@ class Sweep {
       throw InputError(
           "hydra.sweep.resume=true: say which sweep to continue, with "
           "hydra.sweep.dir=FOLDER");
-    for (std::size_t i = 0; i < plan_.jobs.size(); ++i) add_job(request, i);
   }
 
   int run() {
-    if (jobs_.empty()) {
+    if (results_.empty()) {
       std::cerr << "the sweep has no jobs\n";
       return 0;
     }
+    // What another sweep is writing there is neither done nor left to do.
+    std::optional<FolderLock> lock;
+    std::error_code ignored;
+    if (named_folder_ && fs::is_directory(folder_, ignored)) lock.emplace(folder_);
+    compose_all();
     if (const int code = check(); code != 0) return code;
-    const RunFolder folder(folder_, !named_folder_ && !resume_);
-    if (folder.path() != folder_) move_to(folder.path());
-    folder.write("multirun.yaml", config::to_yaml(plan_.master.root));
+    const char* key = "hydra.sweep.dir";
+    RunFolder folder =
+        about_key(key, [&] { return RunFolder(folder_, !named_folder_ && !resume_); });
+    folder_ = folder.path();  // a default one may have got another name
+    about_key(key, [&] { folder.write("multirun.yaml", config::to_yaml(plan_.master.root)); });
     const JobFunction job = [this](std::size_t i) { return run_job(i); };
     if (width_ > 0)
       launch_processes(results_, job, width_);
@@ -97,68 +118,60 @@ class Sweep {
     width_ = static_cast<std::size_t>(jobs.as_integer());
   }
 
-  /// The overrides in which a job differs from another; all of them when there is one job.
-  std::string differences(std::size_t i) const {
-    std::vector<std::string> texts;
-    for (std::size_t k = 0; k < plan_.jobs[i].size(); ++k) {
-      const std::string& text = plan_.jobs[i][k];
-      const bool alike = std::all_of(plan_.jobs.begin(), plan_.jobs.end(),
-                                     [&](const auto& job) { return job[k] == text; });
-      if (!alike || plan_.jobs.size() == 1) texts.push_back(text);
-    }
-    return join(texts, " ");
-  }
+  std::string differences(std::size_t i) const { return join(plan_.differences(i), " "); }
 
   std::string title(std::size_t i) const { return "#" + std::to_string(i) + ": " + differences(i); }
 
-  void add_job(const config::ComposeRequest& request, std::size_t i) {
-    config::Composition job;
+  /// Does the work; a mistake in the input is told with the job that has it.
+  template <typename Work>
+  auto about_job(std::size_t i, const Work& work) const {
     try {
-      job = config::compose(config::job_request(request, plan_, i));
+      return work();
     } catch (const InputError& error) {
       throw InputError("job " + title(i) + ": " + error.what());
     }
-    // ${now:} must not give each job a sweep folder of its own.
-    config::Node& hydra = *job.root.find("hydra");
-    hydra.map().set("mode", config::Node("MULTIRUN"));
-    hydra.find("sweep")->map().set("dir", config::Node::literal(folder_.string()));
-    const fs::path folder = (folder_ / text_at(job, "sweep.subdir")).lexically_normal();
-    set_output_folder(job, folder);
-    const auto [old, fresh] = folders_.emplace(folder, i);
-    if (!fresh)
-      throw InputError("hydra.sweep.subdir=" + text_at(job, "sweep.subdir") + ": jobs " +
-                       title(old->second) + " and " + title(i) +
-                       " would share a folder, expected one for each, such as "
-                       "${hydra.job.num} or ${hydra.job.override_dirname}");
-    JobResult result;
-    if (resume_ && is_done(job, folder)) result.status = Status::skipped;
-    jobs_.push_back(std::move(job));
-    job_folders_.push_back(folder);
-    results_.push_back(result);
   }
 
-  /// A default folder that another sweep of the same second has taken gets another name.
-  void move_to(const fs::path& folder) {
-    for (std::size_t i = 0; i < jobs_.size(); ++i) {
-      job_folders_[i] = folder / job_folders_[i].lexically_relative(folder_);
-      jobs_[i].root.find("hydra.sweep")->map().set("dir", config::Node::literal(folder.string()));
-      set_output_folder(jobs_[i], job_folders_[i]);
+  Job make_job(std::size_t i) const {
+    Job job;
+    job.composition = composer_.compose(i);
+    // ${now:} must not give each job a sweep folder of its own.
+    config::Node& hydra = *job.composition.root.find("hydra");
+    hydra.map().set("mode", config::Node("MULTIRUN"));
+    hydra.find("sweep")->map().set("dir", config::Node::literal(folder_.string()));
+    job.folder = (folder_ / text_at(job.composition, "sweep.subdir")).lexically_normal();
+    set_output_folder(job.composition, job.folder);
+    return job;
+  }
+
+  /// Composes every job once, and keeps none: what cannot be composed, or would share a folder, is
+  /// told before any starts, and files that change later change no job.
+  void compose_all() {
+    std::unordered_map<std::size_t, std::size_t> jobs_by_folder;  // by its hash, which is small
+    CountedProgress progress("composing job", results_.size());
+    for (std::size_t i = 0; i < results_.size(); ++i) {
+      progress.show(i + 1);
+      const Job job = about_job(i, [&] { return make_job(i); });
+      const auto [old, fresh] = jobs_by_folder.emplace(fs::hash_value(job.folder), i);
+      if (!fresh && make_job(old->second).folder == job.folder) refuse_shared(old->second, i, job);
+      if (resume_ && is_done(job.composition, job.folder)) results_[i].status = Status::skipped;
     }
-    folder_ = folder;
+  }
+
+  [[noreturn]] void refuse_shared(std::size_t first, std::size_t second, const Job& job) const {
+    throw InputError("hydra.sweep.subdir=" + text_at(job.composition, "sweep.subdir") + ": jobs " +
+                     title(first) + " and " + title(second) +
+                     " would share a folder, expected one for each, such as "
+                     "${hydra.job.num} or ${hydra.job.override_dirname}");
   }
 
   /// Whether the folder holds all that this very job writes. Anything unreadable there is not done.
   static bool is_done(const config::Composition& job, const fs::path& folder) {
     try {
-      const config::Node metrics = config::load_yaml(folder / "metrics.json");
-      const config::Node* status = metrics.find("status");
-      const config::Node* files = metrics.find("files");
-      if (!status || !status->is_string() || status->as_string() != "done" || !files) return false;
-      for (const config::Node& file : files->list())
-        if (!fs::exists(folder / file.as_string())) return false;
       const std::string kept = text_at(job, "output_subdir");
       return !kept.empty() &&
-             read_file(folder / kept / "config.yaml") == config::to_yaml(job.config);
+             read_file(folder / kept / "config.yaml") == config::to_yaml(job.config) &&
+             is_done_and_whole(folder);
     } catch (const InputError&) {
       return false;
     }
@@ -167,29 +180,31 @@ class Sweep {
   /// Everything that can be known to fail fails before the first job starts.
   int check() const {
     const auto check_all = [this] {
-      for (std::size_t i = 0; i < jobs_.size(); ++i)
-        if (results_[i].status != Status::skipped) check_job(i);
+      CountedProgress progress("checking job", results_.size());
+      for (std::size_t i = 0; i < results_.size(); ++i) {
+        progress.show(i + 1);
+        if (results_[i].status != Status::skipped) about_job(i, [&] { return check_job(i); });
+      }
       return 0;
     };
     // Processes are forked before this one has loaded the engine and started its threads.
     return width_ == 0 ? check_all() : in_child_process([&] { return guarded(check_all); });
   }
 
-  void check_job(std::size_t i) const {
-    try {
-      const JobEnvironment environment(jobs_[i]);
-      engine_({.command = "check", .composition = jobs_[i]});
-    } catch (const InputError& error) {
-      throw InputError("job " + title(i) + ": " + error.what());
-    }
+  int check_job(std::size_t i) const {
+    const Job job = make_job(i);
+    const JobEnvironment environment(job.composition);
+    return engine_({.command = "check", .composition = job.composition, .folder = job.folder});
   }
 
   int run_job(std::size_t i) const {
     std::cerr << "job " << title(i) << "\n";
     return guarded([&] {
-      const JobEnvironment environment(jobs_[i]);
-      EngineCall call{.command = "run", .composition = jobs_[i]};
-      call.folder = job_folders_[i];
+      Job job = make_job(i);
+      const JobEnvironment environment(job.composition);
+      EngineCall call{.command = "run", .composition = std::move(job.composition)};
+      call.folder = std::move(job.folder);
+      call.restarts_clock = width_ == 0;
       return engine_(call);
     });
   }
@@ -204,25 +219,23 @@ class Sweep {
     }
   }
 
+  /// The table goes to standard error: standard output has the paths of the media.
   int report() const {
     std::map<Status, int> counts;
     int code = 0;
-    std::printf("%5s  %-12s %9s  %s\n", "job", "status", "seconds", "overrides");
+    std::cerr << row("job", "status", "seconds", "overrides");
     for (std::size_t i = 0; i < results_.size(); ++i) {
       const JobResult& result = results_[i];
       ++counts[result.status];
       if (code == 0) code = result.code;
       std::string status = name_of(result.status);
       if (result.status == Status::failed) status += " (" + std::to_string(result.code) + ")";
-      const std::string seconds = seconds_text(result);
-      std::printf("%5s  %-12s %9s  %s\n", ("#" + std::to_string(i)).c_str(), status.c_str(),
-                  seconds.c_str(), differences(i).c_str());
+      std::cerr << row("#" + std::to_string(i), status, seconds_text(result), differences(i));
     }
     std::string summary;
     for (const auto& [status, count] : counts)
       summary += (summary.empty() ? "" : ", ") + std::to_string(count) + " " + name_of(status);
-    std::printf("%zu jobs: %s; %s\n", results_.size(), summary.c_str(), folder_.c_str());
-    std::fflush(stdout);
+    std::cerr << results_.size() << " jobs: " << summary << "; " << folder_.string() << "\n";
     const bool left =
         counts[Status::waiting] + counts[Status::failed] + counts[Status::interrupted];
     if (left)
@@ -230,6 +243,11 @@ class Sweep {
                        config::override_text(config::Node::literal(relative_folder())) +
                        " hydra.sweep.resume=true\n";
     return code;
+  }
+
+  static std::string row(const std::string& job, const std::string& status,
+                         const std::string& seconds, const std::string& overrides) {
+    return fmt::format("{:>5}  {:<12} {:>9}  {}\n", job, status, seconds, overrides);
   }
 
   static std::string seconds_text(const JobResult& result) {
@@ -246,14 +264,12 @@ class Sweep {
 
   const EngineRunner& engine_;
   config::SweepPlan plan_;
+  mutable config::JobComposer composer_;  ///< keeps what jobs share
   fs::path folder_;
   bool named_folder_ = false;
   bool resume_ = false;
   std::size_t width_ = 0;
-  std::vector<config::Composition> jobs_;
-  std::vector<fs::path> job_folders_;
   std::vector<JobResult> results_;
-  std::map<fs::path, std::size_t> folders_;
 };
 
 }  // namespace

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
+#include "chitu_core/common/thread.h"
+#include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/sim/memory.h"
 
 namespace chitu::device::sim::streams {
@@ -37,6 +39,12 @@ struct Streams {
   std::condition_variable changed;
   std::array<Side, kSideStreams> sides;
   std::size_t next = 0;
+  std::exception_ptr failure;  ///< of work that was queued; the next wait tells it
+
+  /// Throws what queued work has failed with, once, as a device's own queue does.
+  void tell_failure() {
+    if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+  }
 
   /// Threads of streams may outlive every static.
   static Streams& all() {
@@ -53,6 +61,7 @@ c10::Stream stream_of(std::size_t id) {
 thread_local std::size_t current_id = 0;
 
 void work_on(Side& side) {
+  start_compute_threads_or_go_alone();
   Streams& streams = Streams::all();
   std::unique_lock lock(streams.mutex);
   while (true) {
@@ -61,9 +70,15 @@ void work_on(Side& side) {
     side.queue.pop_front();
     side.working = true;
     lock.unlock();
-    work();
+    std::exception_ptr failure;
+    try {
+      work();
+    } catch (...) {
+      failure = std::current_exception();
+    }
     work = nullptr;  // lets tensors go before the stream says that it is done
     lock.lock();
+    if (failure) streams.failure = failure;
     side.working = false;
     streams.changed.notify_all();
   }
@@ -79,6 +94,7 @@ void wait_for_moment(const Moment& moment) {
   Streams& streams = Streams::all();
   std::unique_lock lock(streams.mutex);
   streams.changed.wait(lock, [&] { return moment.came.has_value(); });
+  streams.tell_failure();
 }
 
 SharedMoment& moment_of(void* event) { return *static_cast<SharedMoment*>(event); }
@@ -105,7 +121,8 @@ void enqueue(c10::Stream stream, std::function<void()> work) {
   Streams& streams = Streams::all();
   const std::lock_guard lock(streams.mutex);
   Side& side = streams.side_of(stream);
-  if (!std::exchange(side.has_thread, true)) std::thread(work_on, std::ref(side)).detach();
+  if (!side.has_thread) start_thread([&side] { work_on(side); }).detach();
+  side.has_thread = true;
   side.queue.push_back(std::move(work));
   streams.changed.notify_all();
 }
@@ -121,6 +138,7 @@ void wait(c10::Stream stream) {
   Streams& streams = Streams::all();
   std::unique_lock lock(streams.mutex);
   streams.changed.wait(lock, [&] { return streams.side_of(stream).idle(); });
+  streams.tell_failure();
 }
 
 void wait_for_all() {

@@ -8,6 +8,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
+#include "chitu_core/common/system_limits.h"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -68,6 +69,8 @@ Encoder::Encoder(const std::filesystem::path& path, std::string target, const Vi
 
 int Encoder::check(int result, const char* doing) const {
   if (result >= 0) return result;
+  if (is_system_limit(AVUNERROR(result)))
+    fail_system_call(fmt::format("{}: {}", target_, doing), AVUNERROR(result));
   char reason[AV_ERROR_MAX_STRING_SIZE] = "";
   av_strerror(result, reason, sizeof reason);
   throw InputError(fmt::format("{}: cannot write: {} ({})", target_, reason, doing));

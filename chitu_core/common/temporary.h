@@ -1,17 +1,21 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <string>
 #include <string_view>
 
-namespace chitu::io {
+namespace chitu {
 
 /// A name beside `target` to write under: commit() renames it to the target, and destroying it
-/// before that removes the file. A reader sees the old target or the whole new one.
+/// before that removes what is there. A reader sees the old target or the whole new one.
+///
+/// The file, or the folder, is made at once and stays locked, so that remove_abandoned() can tell
+/// it from what a killed process has left.
 class TemporaryName {
  public:
-  explicit TemporaryName(std::filesystem::path target);
+  enum class Kind { file, folder };
+
+  /// throws  InputError "<target>: cannot write: <reason>"
+  explicit TemporaryName(std::filesystem::path target, Kind kind = Kind::file);
   ~TemporaryName();
   TemporaryName(const TemporaryName&) = delete;
   TemporaryName& operator=(const TemporaryName&) = delete;
@@ -19,13 +23,20 @@ class TemporaryName {
   const std::filesystem::path& target() const { return target_; }
   /// Ends in the target's own extension, by which some writers choose a format.
   const std::filesystem::path& temporary() const { return temporary_; }
+  /// Of the file or the folder, open for writing where it is a file.
+  int descriptor() const { return descriptor_; }
 
-  /// Throws InputError "<target>: cannot write: <reason>".
+  /// Renames it to the target; a folder replaces an empty one only.
+  ///
+  /// throws  InputError "<target>: cannot write: <reason>"
   void commit();
 
  private:
+  void make(Kind kind);
+
   std::filesystem::path target_;
   std::filesystem::path temporary_;
+  int descriptor_ = -1;
   bool committed_ = false;
 };
 
@@ -35,19 +46,17 @@ class TemporaryName {
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::filesystem::path target);
-  ~TemporaryFile();
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
 
   void write(std::string_view bytes);
   /// Flushes to the disk and renames.
   void commit();
 
  private:
-  [[noreturn]] void fail();
-
   TemporaryName name_;
-  int descriptor_ = -1;
 };
 
-}  // namespace chitu::io
+/// Removes the temporary files and folders of processes that were killed while they wrote into this
+/// folder. Those of processes that go on are locked, and stay.
+void remove_abandoned(const std::filesystem::path& folder) noexcept;
+
+}  // namespace chitu

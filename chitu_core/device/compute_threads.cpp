@@ -1,0 +1,81 @@
+#include "chitu_core/device/compute_threads.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <latch>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "chitu_core/common/system_limits.h"
+#include "chitu_core/common/thread.h"
+
+namespace chitu::device {
+namespace {
+
+/// A thread counts against the system's limits until the kernel has forgotten it, which is a moment
+/// after it was joined.
+void wait_until_forgotten(pid_t thread) {
+  const std::string path = "/proc/self/task/" + std::to_string(thread);
+  for (int tries = 0; tries < 1000 && ::access(path.c_str(), F_OK) == 0; ++tries)
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+}
+
+/// Runs so many threads at once, for a moment; throws when the system does not let it.
+void try_threads(int count) {
+  std::latch end(1);
+  std::vector<pid_t> ids(static_cast<std::size_t>(count));
+  std::vector<std::jthread> threads;
+  threads.reserve(ids.size());
+  try {
+    for (pid_t& id : ids)
+      threads.push_back(start_thread([&] {
+        id = ::gettid();
+        end.wait();
+      }));
+  } catch (...) {
+    end.count_down();
+    throw;
+  }
+  end.count_down();
+  threads.clear();  // joins them
+  for (const pid_t id : ids) wait_until_forgotten(id);
+}
+
+/// OpenMP's own switch: at::set_num_threads would also change what other threads do.
+void go_alone() {
+  using SetThreads = void (*)(int);
+  if (const auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads")))
+    set(1);
+}
+
+}  // namespace
+
+void start_compute_threads() {
+  const int count = at::get_num_threads();
+  if (count <= 1) return;
+  const auto lock = no_other_starts();  // what is free now is free for OpenMP
+  try {
+    try_threads(count - 1);
+  } catch (const SystemLimitError& error) {
+    throw SystemLimitError(std::to_string(count) + " threads to compute with, but " + error.what() +
+                           "; fewer: infer.threads=1");
+  }
+  // An operator just large enough for all of them.
+  at::empty({count * at::internal::GRAIN_SIZE}, at::kByte).fill_(1);
+}
+
+void start_compute_threads_or_go_alone() {
+  try {
+    start_compute_threads();
+  } catch (const SystemLimitError&) {
+    go_alone();
+  }
+}
+
+}  // namespace chitu::device
