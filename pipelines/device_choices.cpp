@@ -37,4 +37,10 @@ memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options)
           .vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat)};
 }
 
+device::SimOptions sim_options(const EngineOptions& options) {
+  device::SimOptions sim = options.sim;
+  if (!sim.capacity_bytes && options.profile) sim.capacity_bytes = options.profile->memory_bytes;
+  return sim;
+}
+
 }  // namespace chitu::pipelines

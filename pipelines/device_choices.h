@@ -12,6 +12,9 @@ namespace chitu::pipelines {
 /// throws  InputError for a name that is no dtype
 memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options);
 
+/// What device "sim" allows: of a profile, its memory where no capacity is given.
+device::SimOptions sim_options(const EngineOptions& options);
+
 /// As a configuration writes it: "bfloat16".
 std::string_view dtype_name(at::ScalarType dtype);
 

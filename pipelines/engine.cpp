@@ -20,7 +20,7 @@ namespace chitu::pipelines {
 namespace {
 
 memory::PlanRequest devices_of(const EngineOptions& options) {
-  return choices_on(options.device == "sim" ? device::configure_sim(options.sim)
+  return choices_on(options.device == "sim" ? device::configure_sim(sim_options(options))
                                             : device::resolve(options.device),
                     options);
 }
@@ -36,13 +36,18 @@ struct Engine::Impl {
   std::optional<PlanChoice> choice{};
   std::optional<Request> chosen_for{};  ///< whose plan was chosen and has not been run yet
   std::optional<DeviceProfile> profile{};
-  std::int64_t process_bytes = 0;  ///< before any weights; known when plans are chosen
+  std::optional<MemoryBound> declared{};  ///< memory of the device
+  std::int64_t process_bytes = 0;         ///< before any weights; known when requests are planned
 
-  /// Whether a request decides what its plan is.
-  bool chooses() const { return !config.low_mem_level || config.vram_limit || config.host_limit; }
+  bool chooses() const { return chooses_plan(config); }
+  /// Whether a plan that is not chosen is checked before it runs. sim keeps its capacity by itself.
+  bool checks() const { return declared && devices.device.type() != c10::kPrivateUse1; }
+  bool plans() const { return chooses() || checks(); }
   const Planner& the_planner();
   std::int64_t weights_held() const;
-  MemoryBudget budget() const;
+  device::MemoryRoom room() const;
+  MemoryBudget budget(const device::MemoryRoom& room) const;
+  PlanChoice choose(const Request& request);
   void take(const memory::MemoryPlan& plan);
   std::string what_would_fit(const Request& request);
   std::string what_auto_takes(const Request& request, std::int64_t total_bytes);
@@ -63,26 +68,28 @@ std::int64_t Engine::Impl::weights_held() const {
   return bytes;
 }
 
-MemoryBudget Engine::Impl::budget() const {
-  const c10::Device device = devices.device;
-  const device::MemoryRoom room = device::memory_room(device);
-  MemoryBudget budget;
-  // On a CPU all that the process holds counts. What it holds now would count memory that the last
-  // request freed and the allocator kept.
-  if (device.is_cpu()) budget.base_bytes = process_bytes;
-  if (config.host_limit)
-    budget.host_bytes = config.host_limit->of(device::memory_room(c10::kCPU).total_bytes);
-  budget.host_base_bytes = process_bytes;
-  const std::int64_t held = device.is_cpu() ? device::resident_bytes() : weights_held();
-  const std::int64_t free = room.free_bytes + held;
-  budget.bytes = free;
-  budget.source = "free memory of " + device.str();
-  if (!config.vram_limit) return budget;
-  const std::int64_t bytes = config.vram_limit->of(room.total_bytes);
-  if (bytes > free) return budget;
-  budget.bytes = bytes;
-  budget.source = "infer.vram_limit";
-  return budget;
+/// On a CPU what the process owns counts as free, since it is reused: process_bytes stands for it.
+device::MemoryRoom Engine::Impl::room() const {
+  device::MemoryRoom room = device::memory_room(devices.device);
+  room.free_bytes += devices.device.is_cpu() ? device::owned_bytes() : weights_held();
+  return room;
+}
+
+MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
+  MemoryFacts facts;
+  facts.device = devices.device.str();
+  facts.host_computes = devices.device.is_cpu();
+  facts.declared = declared;
+  facts.room = room;
+  facts.host_total_bytes = device::memory_room(c10::kCPU).total_bytes;
+  facts.process_bytes = process_bytes;
+  return memory_budget(config, facts);
+}
+
+PlanChoice Engine::Impl::choose(const Request& request) {
+  const Forecasts forecasts(the_planner(), request);
+  if (!chooses()) return keep_plan(forecasts, plan, budget(room()));
+  return pipelines::choose_plan(forecasts, config, devices, budget(room()), profile);
 }
 
 /// Obeys a plan from now on; components that it treats otherwise are let go.
@@ -114,16 +121,14 @@ std::string Engine::Impl::what_would_fit(const Request& request) {
 std::string Engine::Impl::what_auto_takes(const Request& request, std::int64_t total_bytes) {
   memory::MemoryConfig any_level = config;
   any_level.low_mem_level.reset();
-  MemoryBudget budget;
-  budget.bytes = total_bytes;
   try {
-    const PlanChoice taken =
-        pipelines::choose_plan(the_planner(), any_level, devices, request, budget, profile);
+    const PlanChoice taken = pipelines::choose_plan(the_planner(), any_level, devices, request,
+                                                    budget({total_bytes, total_bytes}), profile);
     return fmt::format(
         "what would fit: infer.diffusion.low_mem_level=auto, which takes level {} and needs {}",
         taken.forecast.plan.low_mem_level, format_bytes(taken.needed_bytes));
-  } catch (const OutOfMemoryError&) {
-    return "no level holds this request here; see chitu plan";
+  } catch (const OutOfMemoryError& error) {
+    return fmt::format("no level holds this request here; see chitu plan: {}", error.what());
   }
 }
 
@@ -139,7 +144,8 @@ Engine::Engine(const EngineOptions& options) {
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
   impl_->profile = options.profile;
-  if (impl_->chooses())
+  impl_->declared = declared_memory(options.sim.capacity_bytes, options.profile, devices.device);
+  if (impl_->plans())
     impl_->process_bytes = process_size(devices, planned_device(devices.device).host_kernels);
 }
 
@@ -163,7 +169,7 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
     try {
       return impl_->pipeline->run({request, output}, context);
     } catch (const std::exception& error) {
-      if (exit_code(error) != exit_codes::kOutOfMemory || impl_->chooses()) throw;
+      if (exit_code(error) != exit_codes::kOutOfMemory || impl_->plans()) throw;
       const std::string advice = impl_->what_would_fit(request);
       if (advice.empty()) throw;
       throw OutOfMemoryError(explain(error) + "; " + advice);
@@ -175,9 +181,8 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
 
 const memory::MemoryPlan& Engine::choose_plan(const Request& request) {
   impl_->pipeline->check(request);
-  if (!impl_->chooses()) return impl_->plan;
-  impl_->choice = pipelines::choose_plan(impl_->the_planner(), impl_->config, impl_->devices,
-                                         request, impl_->budget(), impl_->profile);
+  if (!impl_->plans()) return impl_->plan;
+  impl_->choice = impl_->choose(request);
   impl_->take(impl_->choice->forecast.plan);
   impl_->chosen_for = request;
   return impl_->plan;

@@ -159,24 +159,49 @@ json modelled(const PlanReport& report) {
        "profile"}};
 }
 
-}  // namespace
-
-PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
-                        const Request& request, bool longest_prompts,
-                        const PlanQuestions& questions) {
+/// What every part of the report is about.
+PlanReport head_of(const LevelPlanner& planner, const Request& request, bool longest_prompts) {
   PlanReport report;
-  report.model = model;
   report.device = planner.device_name();
   report.host_computes = planner.host_computes();
   report.capacity_bytes = planner.capacity_bytes();
-  report.fit_bytes = questions.fit_bytes;
+  report.budget = planner.budget();
   report.process_bytes = planner.process_bytes();
   report.planned = planner.device();
   report.profile = planner.profile();
   report.request = request;
   report.longest_prompts = longest_prompts;
+  report.transformer_layers = planner.pipeline().transformer_layers();
+  return report;
+}
+
+json budget_json(const MemoryBudget& budget) {
+  return {{"source", budget.bytes ? json(budget.source) : json()},
+          {"bytes", or_null(budget.bytes)},
+          {"host_bytes", or_null(budget.host_bytes)}};
+}
+
+}  // namespace
+
+std::vector<const LevelReport*> PlanReport::columns() const {
+  std::vector<const LevelReport*> all;
+  for (const LevelReport& level : levels) all.push_back(&level);
+  if (chosen) all.push_back(&*chosen);
+  return all;
+}
+
+PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
+                        const Request& request, bool longest_prompts,
+                        const PlanQuestions& questions) {
+  PlanReport report = head_of(planner, request, longest_prompts);
+  report.model = model;
+  report.fit_bytes = questions.fit_bytes;
+  const Forecasts forecasts = planner.forecasts(request, longest_prompts);
   for (int level = 0; level < memory::kLevels; ++level)
-    report.levels.push_back({planner.plan(level, request, longest_prompts), {}, {}});
+    report.levels.push_back({planner.plan(level, forecasts), {}, {}});
+  auto [plan, refusal] = planner.chosen(forecasts);
+  if (plan) report.chosen = LevelReport{std::move(*plan), {}, {}};
+  report.refusal = std::move(refusal);
   for (std::size_t i = 0; i < report.levels.size(); ++i) {
     LevelReport& level = report.levels[i];
     if (questions.fit_bytes)
@@ -204,7 +229,10 @@ nlohmann::json to_json(const PlanReport& report) {
             {"longest_prompts", report.longest_prompts},
             {"process_bytes", report.process_bytes},
             {"modelled", modelled(report)},
-            {"levels", levels}};
+            {"budget", budget_json(report.budget)},
+            {"levels", levels},
+            {"chosen", report.chosen ? level_json(report, *report.chosen) : json()}};
+  if (!report.refusal.empty()) text["refused"] = report.refusal;
   if (report.profile) text["profile"] = profile_json(*report.profile);
   if (report.fit_bytes) text["fit_bytes"] = *report.fit_bytes;
   return text;

@@ -42,13 +42,29 @@ std::vector<memory::MemoryPlan> plans_of(const pipelines::EngineOptions& options
   return plans;
 }
 
-int print_dry(const EngineCall& call, const Settings& settings) {
+/// The plan that a run would choose for this request.
+memory::MemoryPlan chosen_plan(const Settings& settings, bool no_prompt) {
+  const pipelines::LevelPlanner planner(settings.engine_options());
+  const auto request = pipelines::complete(planner.pipeline(), settings.request);
+  const auto chosen = planner.chosen(planner.forecasts(request, no_prompt));
+  if (!chosen.plan && !planner.budget().bytes) throw InputError(chosen.refusal);
+  if (!chosen.plan) throw OutOfMemoryError(chosen.refusal);
+  return chosen.plan->forecast.plan;
+}
+
+void check_dry(const EngineCall& call) {
   if (call.fit || call.explain)
     throw InputError("--dry plans no run, so there is nothing for --fit or --explain to look at");
   if (call.format != "table" && call.format != "json")
     throw InputError("--format " + call.format + ": --dry prints YAML, or json");
-  const auto& level = settings.infer.diffusion.low_mem_level;
-  const auto plans = plans_of(settings.engine_options(), level && level != "auto");
+}
+
+int print_dry(const EngineCall& call, const Settings& settings, bool no_prompt) {
+  check_dry(call);
+  const auto options = settings.engine_options();
+  const auto plans = pipelines::chooses_plan(options.memory)
+                         ? std::vector{chosen_plan(settings, no_prompt)}
+                         : plans_of(options, settings.infer.diffusion.low_mem_level.has_value());
   std::cout << (call.format == "json" ? to_json(plans) : to_yaml(plans));
   return 0;
 }
@@ -60,7 +76,7 @@ int plan_command(const EngineCall& call) {
   const pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain};
   const bool no_prompt = fill_in_prompt(composition);
   const auto settings = config::read<Settings>(composition.view());
-  if (call.dry) return print_dry(call, settings);
+  if (call.dry) return print_dry(call, settings, no_prompt);
   const pipelines::LevelPlanner planner(settings.engine_options());
   const auto request = pipelines::complete(planner.pipeline(), settings.request);
   const auto report =

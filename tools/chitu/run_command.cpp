@@ -18,6 +18,7 @@
 #include "pipelines/engine.h"
 #include "pipelines/metrics.h"
 #include "pipelines/plan_json.h"
+#include "pipelines/plan_words.h"
 #include "pipelines/profile.h"
 #include "pipelines/save_frames.h"
 #include "tools/chitu/interrupt.h"
@@ -85,12 +86,6 @@ pipelines::Request complete_request(const pipelines::Engine& engine, const Setti
   auto request = engine.complete(settings.request);
   check_output(request.num_frames, settings.output);
   return request;
-}
-
-const char* guidance_text(const memory::MemoryPlan& plan) {
-  if (!plan.guidance_interleave) return "guidance branches one after the other";
-  return plan.offload_activations ? "the guidance branch that waits on the host"
-                                  : "guidance branches together";
 }
 
 bool wants_chdir(const config::Composition& composition) {
@@ -213,7 +208,7 @@ class Run {
     for (const auto& [level, bytes, host_bytes] : choice->rejected)
       logger("memory")->info("low_mem_level {} needs {} ({} has {}), {} of the host", level,
                              format_bytes(bytes), choice->budget.source,
-                             format_bytes(choice->budget.bytes), format_bytes(host_bytes));
+                             format_bytes(*choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
     const auto profile = settings_.engine_options().profile;
     if (profile && !choice->predicted.empty() && !profile->describes(plan.transformer.device))
@@ -222,11 +217,11 @@ class Run {
           "low_mem_level auto goes, are not of this device",
           profile->name, profile->device, plan.transformer.device.str());
     logger("memory")->info(
-        "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, tiles of {} "
-        "latents, {}",
-        plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(choice->budget.bytes),
+        "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, VAE: {}, guidance "
+        "branches {}",
+        plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(*choice->budget.bytes),
         memory::to_string(plan.transformer.residency), plan.transformer.resident_layers,
-        plan.vae_tile_latents, guidance_text(plan));
+        pipelines::tiles_text(plan), pipelines::guidance_text(plan));
   }
 
   void finish(const RunFolder& folder, const std::string& status,
@@ -245,9 +240,29 @@ class Run {
                                                {"bytes", component->traffic().bytes}};
     report["files"] = nlohmann::json::array();
     for (const fs::path& file : files) report["files"].push_back(file.filename().string());
+    warn_of_overruns(report);
     folder.write(kMetricsName, report.dump(1) + "\n");
     show_stages();
     stop_log_file();
+  }
+
+  /// A limit on the CPU is kept by an estimate of what libraries hold: a run that held more says
+  /// so.
+  void warn_of_overruns(nlohmann::json& report) const {
+    if (!engine_.choice()) return;
+    // The memory of sim is the process's, and is none of the host's that it simulates.
+    const bool is_sim = engine_.plan().transformer.device.type() == c10::kPrivateUse1;
+    std::int64_t peak = 0, host_peak = 0;
+    for (const pipelines::StageCost& stage : metrics_.stages()) {
+      const std::int64_t simulated = is_sim ? stage.peak_device_bytes : 0;
+      peak = std::max(peak, stage.peak_device_bytes);
+      host_peak = std::max(host_peak, stage.peak_host_bytes - simulated);
+    }
+    report["memory"]["overruns"] = nlohmann::json::array();
+    for (const auto& overrun : pipelines::overruns(engine_.choice()->budget, peak, host_peak)) {
+      logger("memory")->warn("{}", pipelines::to_string(overrun));
+      report["memory"]["overruns"].push_back(pipelines::to_json(overrun));
+    }
   }
 
   /// The log has it at level info, a terminal in any case; standard output is for results.
