@@ -50,6 +50,9 @@ struct Engine::Impl {
   PlanChoice choose(const Request& request);
   void take(const memory::MemoryPlan& plan);
   std::string what_would_fit(const Request& request);
+  std::string what_the_device_holds(const Request& request);
+  std::string what_needs_less(const Request& request);
+  std::vector<std::string> lower_levels(const Forecasts& forecasts, std::int64_t most_bytes) const;
   std::string what_auto_takes(const Request& request, std::int64_t total_bytes);
 };
 
@@ -99,21 +102,48 @@ void Engine::Impl::take(const memory::MemoryPlan& next) {
   for (memory::Component* component : pipeline->components()) component->offload();
 }
 
-/// After running out of memory: the levels that the device has room for.
+/// After running out of memory: what was needed, and the levels that need less.
 std::string Engine::Impl::what_would_fit(const Request& request) {
-  if (devices.device.is_cpu()) return "";
-  const std::int64_t total = device::memory_room(devices.device).total_bytes;
+  try {
+    return devices.device.is_cpu() ? what_needs_less(request) : what_the_device_holds(request);
+  } catch (const std::exception&) {
+    return "";  // there may be no memory to plan with, either
+  }
+}
+
+/// The levels below that of the plan, with their peaks, as far as these are at most so large.
+std::vector<std::string> Engine::Impl::lower_levels(const Forecasts& forecasts,
+                                                    std::int64_t most_bytes) const {
   std::vector<std::string> levels;
   for (int level = plan.low_mem_level + 1; level < memory::kLevels; ++level) {
     memory::MemoryConfig lower = config;
     lower.low_mem_level = level;
-    const auto forecast = the_planner().forecast(request, memory::make_plan(lower, devices));
-    if (forecast.peak_device_bytes <= total)
-      levels.push_back(fmt::format("infer.diffusion.low_mem_level={} needs {}", level,
-                                   format_bytes(forecast.peak_device_bytes)));
+    const std::int64_t peak = forecasts.of(memory::make_plan(lower, devices)).peak_bytes();
+    if (peak <= most_bytes)
+      levels.push_back(
+          fmt::format("infer.diffusion.low_mem_level={} needs {}", level, format_bytes(peak)));
   }
-  if (levels.empty()) return what_auto_takes(request, total);
-  return "what would fit: " + join(levels);
+  return levels;
+}
+
+std::string Engine::Impl::what_the_device_holds(const Request& request) {
+  const Forecasts forecasts(the_planner(), request);
+  const std::int64_t total = device::memory_room(devices.device).total_bytes;
+  const auto levels = lower_levels(forecasts, total);
+  return fmt::format(
+      "level {} needs {}, {} has {}; {}", plan.low_mem_level,
+      format_bytes_up(forecasts.of(plan).peak_bytes()), devices.device.str(), format_bytes(total),
+      levels.empty() ? what_auto_takes(request, total) : "what would fit: " + join(levels));
+}
+
+/// On the host a process may have less memory than there is: what needs less may go.
+std::string Engine::Impl::what_needs_less(const Request& request) {
+  const Forecasts forecasts(the_planner(), request);
+  const std::int64_t needed = forecasts.of(plan).peak_bytes();
+  const auto levels = lower_levels(forecasts, needed - 1);
+  return fmt::format("level {} needs {} of tensors, the host has {} free{}", plan.low_mem_level,
+                     format_bytes_up(needed), format_bytes(room().free_bytes),
+                     levels.empty() ? "" : "; what needs less: " + join(levels));
 }
 
 /// Where no level holds the request as it comes: auto also makes tiles smaller and holds less of

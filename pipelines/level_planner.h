@@ -64,6 +64,9 @@ class LevelPlanner {
   /// The process itself without tensors: process_size() before the first plan.
   std::int64_t process_bytes() const { return process_bytes_; }
 
+  /// As Planner::watch.
+  void watch(pipeline::Observer* observer) { planner_.watch(observer); }
+
   memory::MemoryPlan plan_of(int level) const;
   /// As plan_of, without opening the checkpoint, which no memory plan depends on.
   ///

@@ -9,6 +9,7 @@
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "pipelines/plan_fit.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -28,6 +29,8 @@ class Refusal {
       if (counts(level) && (!found || limit_for(level) < limit_for(*found))) found = &level;
     return *found;
   }
+
+  bool for_host() const { return for_host_; }
 
   std::string text() const {
     const Forecast& level = least();
@@ -74,11 +77,57 @@ class Refusal {
   bool for_host_ = false;
 };
 
+/// What of the same request would fit with the plan that needs least.
+class SmallerRequests {
+ public:
+  SmallerRequests(const Forecasts& forecasts, const MemoryBudget& budget,
+                  const memory::MemoryPlan& plan, bool for_host)
+      : forecasts_(forecasts), budget_(budget), plan_(plan), for_host_(for_host) {}
+
+  std::string text() const {
+    const auto need = [this](const Request& tried) { return need_of(forecast(tried)); };
+    const SizeSteps steps = forecasts_.planner().pipeline().size_steps();
+    Request smaller = forecasts_.request();
+    if (const auto frames = most_frames(steps, smaller, need, limit())) {
+      smaller.num_frames = *frames;
+      return said(smaller, fmt::format("num_frames={}", *frames));
+    }
+    if (const auto picture = largest_picture(steps, smaller, need, limit())) {
+      smaller.width = picture->width;
+      smaller.height = picture->height;
+      return said(smaller, fmt::format("width={} height={}", picture->width, picture->height));
+    }
+    return "; neither fewer frames nor a smaller picture would fit";
+  }
+
+ private:
+  std::int64_t limit() const { return for_host_ ? *budget_.host_bytes : *budget_.bytes; }
+  std::int64_t need_of(const Forecast& forecast) const {
+    return for_host_ ? needed_host_bytes(forecast, budget_) : needed_bytes(forecast, budget_);
+  }
+  Forecast forecast(const Request& tried) const {
+    return forecasts_.planner().forecast(tried, plan_, forecasts_.longest_prompts());
+  }
+  /// Of a request whose other kind of memory suffices, too.
+  std::string said(const Request& smaller, const std::string& overrides) const {
+    if (!fits(forecast(smaller), budget_).value_or(true)) return "";
+    return fmt::format("; what would fit there: {}", overrides);
+  }
+
+  const Forecasts& forecasts_;
+  const MemoryBudget& budget_;
+  const memory::MemoryPlan& plan_;
+  bool for_host_;
+};
+
 }  // namespace
 
-void refuse_plans(const Forecasts&, const MemoryBudget& budget,
+void refuse_plans(const Forecasts& forecasts, const MemoryBudget& budget,
                   const std::vector<Forecast>& rejected) {
-  throw OutOfMemoryError(Refusal(budget, rejected).text());
+  const Refusal refusal(budget, rejected);
+  throw OutOfMemoryError(
+      refusal.text() +
+      SmallerRequests(forecasts, budget, refusal.least().plan, refusal.for_host()).text());
 }
 
 }  // namespace chitu::pipelines

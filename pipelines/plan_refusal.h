@@ -11,7 +11,7 @@ namespace chitu::pipelines {
 ///
 /// rejected  what each level that was tried needs, at least one
 /// throws    OutOfMemoryError naming what there is, the least limit that would do, what each level
-///           needs, and the most frames that would fit
+///           needs, and the most frames or the largest picture that would fit
 [[noreturn]] void refuse_plans(const Forecasts& forecasts, const MemoryBudget& budget,
                                const std::vector<Forecast>& rejected);
 

@@ -1,6 +1,9 @@
 #include "pipelines/plan_report.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "chitu_core/memory/levels.h"
 #include "pipelines/device_choices.h"
@@ -197,20 +200,30 @@ PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
   report.model = model;
   report.fit_bytes = questions.fit_bytes;
   const Forecasts forecasts = planner.forecasts(request, longest_prompts);
-  for (int level = 0; level < memory::kLevels; ++level)
+  const auto look_at = [&](const std::string& what) {
+    if (questions.progress) questions.progress(what);
+  };
+  for (int level = 0; level < memory::kLevels; ++level) {
+    look_at(fmt::format("level {}", level));
     report.levels.push_back({planner.plan(level, forecasts), {}, {}});
+  }
+  look_at("what a run takes");
   auto [plan, refusal] = planner.chosen(forecasts);
   if (plan) report.chosen = LevelReport{std::move(*plan), {}, {}};
   report.refusal = std::move(refusal);
   for (std::size_t i = 0; i < report.levels.size(); ++i) {
     LevelReport& level = report.levels[i];
-    if (questions.fit_bytes)
+    if (questions.fit_bytes) {
+      look_at(fmt::format("sizes at level {}", level.plan.level()));
       level.largest = largest_sizes(planner, level.plan.level(), request, longest_prompts,
                                     *questions.fit_bytes);
-    if (questions.explain_peaks)
+    }
+    if (questions.explain_peaks) {
+      look_at(fmt::format("peak of level {}", level.plan.level()));
       level.peak = explain_peak(planner, level.plan,
                                 i + 1 < report.levels.size() ? &report.levels[i + 1].plan : nullptr,
                                 request, longest_prompts);
+    }
   }
   return report;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ struct PlanReport {
 struct PlanQuestions {
   std::optional<std::int64_t> fit_bytes;
   bool explain_peaks = false;
+  std::function<void(const std::string&)> progress{};  ///< called with what is looked at next
 };
 
 /// Plans a request at every level.

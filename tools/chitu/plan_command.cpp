@@ -1,5 +1,7 @@
 #include "tools/chitu/plan_command.h"
 
+#include <unistd.h>
+
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +11,7 @@
 #include "pipelines/plan_report.h"
 #include "tools/chitu/dry_plan.h"
 #include "tools/chitu/plan_text.h"
+#include "tools/chitu/progress.h"
 #include "tools/chitu/settings.h"
 
 namespace chitu::tools {
@@ -73,14 +76,20 @@ int print_dry(const EngineCall& call, const Settings& settings, bool no_prompt) 
 
 int plan_command(const EngineCall& call) {
   config::Composition composition = call.composition;
-  const pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain};
+  pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain, {}};
   const bool no_prompt = fill_in_prompt(composition);
   const auto settings = config::read<Settings>(composition.view());
   if (call.dry) return print_dry(call, settings, no_prompt);
-  const pipelines::LevelPlanner planner(settings.engine_options());
+  pipelines::LevelPlanner planner(settings.engine_options());
   const auto request = pipelines::complete(planner.pipeline(), settings.request);
+  std::optional<PlanProgress> progress;  // large sizes take a while
+  if (::isatty(STDERR_FILENO)) {
+    planner.watch(&progress.emplace(std::cerr));
+    questions.progress = [&](const std::string& what) { progress->look_at(what); };
+  }
   const auto report =
       pipelines::report_plans(planner, settings.model.ckpt_dir, request, no_prompt, questions);
+  progress.reset();
   if (call.format == "json")
     std::cout << pipelines::to_json(report).dump(1) << "\n";
   else if (call.format == "csv")

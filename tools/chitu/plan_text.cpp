@@ -13,6 +13,7 @@
 #include "chitu_core/common/bytes.h"
 #include "pipelines/device_choices.h"
 #include "pipelines/plan_words.h"
+#include "tools/chitu/plan_cells.h"
 
 namespace chitu::tools {
 namespace {
@@ -39,19 +40,6 @@ std::string flops_text(double flops) {
   return fmt::format("{:.2f} GFLOP", flops / 1e9);
 }
 
-std::string largest_picture(const LevelReport& level) {
-  if (!level.largest) return "-";
-  const auto& picture = level.largest->picture;
-  return picture ? fmt::format("{}x{}", picture->width, picture->height) : "does not fit";
-}
-
-std::string largest_frames(const LevelReport& level) {
-  if (!level.largest) return "-";
-  return level.largest->frames ? fmt::format("{}", *level.largest->frames) : "does not fit";
-}
-
-std::string fits_text(const LevelReport& level) { return *level.plan.fits ? "yes" : "no"; }
-
 /// "24.00 GiB (device.capacity)", and what the host may hold.
 std::string budget_text(const pipelines::MemoryBudget& budget) {
   std::vector<std::string> bounds;
@@ -61,8 +49,6 @@ std::string budget_text(const pipelines::MemoryBudget& budget) {
     bounds.push_back(fmt::format("{} (infer.host_limit)", format_bytes(*budget.host_bytes)));
   return fmt::format("{}", fmt::join(bounds, " and "));
 }
-
-bool is_bounded(const PlanReport& report) { return report.levels.front().plan.fits.has_value(); }
 
 const memory::MemoryPlan& plan_of(const LevelReport& level) { return level.plan.forecast.plan; }
 
@@ -257,6 +243,7 @@ std::string explain_level(const PlanReport& report, const LevelReport& level) {
                         group.where.empty() ? "" : ", made in " + group.where);
   }
   if (rest > 0) text += fmt::format("  {:>10}  smaller ones\n", format_bytes(rest));
+  if (peak.remedies.empty()) text += "  lower: by no single key\n";
   for (const auto& remedy : peak.remedies)
     text += fmt::format("  lower: {} ({}): {}\n", remedy.change, remedy.note,
                         format_bytes(remedy.peak_bytes));
@@ -301,75 +288,6 @@ std::string to_markdown(const PlanReport& report) {
   text += fmt::format("\n{}\n\n{}\n{}", chosen_text(report), left_out(report), about_times(report));
   for (const LevelReport& level : report.levels)
     if (level.peak) text += fmt::format("\n```\n{}```\n", explain_level(report, level));
-  return text;
-}
-
-std::string to_csv(const PlanReport& report) {
-  std::vector<std::pair<std::string, std::function<std::string(const LevelReport&)>>> columns;
-  const auto number = [&](std::string name, std::function<std::int64_t(const Forecast&)> of) {
-    columns.emplace_back(std::move(name), [of](const LevelReport& level) {
-      return fmt::format("{}", of(level.plan.forecast));
-    });
-  };
-  number("low_mem_level", [](const Forecast& f) { return f.plan.low_mem_level; });
-  number("peak_device_bytes", [](const Forecast& f) { return f.peak_bytes(); });
-  number("peak_host_bytes", [&](const Forecast& f) { return report.peak_host_bytes(f); });
-  number("peak_host_tensor_bytes", [](const Forecast& f) { return f.peak_host_bytes; });
-  const auto& stages = report.levels.front().plan.forecast.stages;
-  for (std::size_t i = 0; i < stages.size(); ++i)
-    number(fmt::format("{}_peak_device_bytes", stages[i].name), [=](const Forecast& f) {
-      return f.host_computes() ? f.stages[i].use.peak_host : f.stages[i].use.peak_device;
-    });
-  columns.emplace_back("weights_at_rest_bytes", [](const LevelReport& level) {
-    return fmt::format("{}", level.plan.at_rest_bytes());
-  });
-  number("step_h2d_bytes", [](const Forecast& f) { return f.step.h2d; });
-  number("step_d2h_bytes", [](const Forecast& f) { return f.step.d2h; });
-  number("step_disk_bytes", [](const Forecast& f) { return f.step.disk; });
-  number("request_h2d_bytes", [](const Forecast& f) { return f.h2d_bytes; });
-  number("request_d2h_bytes", [](const Forecast& f) { return f.d2h_bytes; });
-  number("request_disk_bytes", [](const Forecast& f) { return f.disk_bytes; });
-  columns.emplace_back("flops_per_step", [](const LevelReport& level) {
-    return fmt::format("{:.0f}", level.plan.forecast.step.flops);
-  });
-  if (report.profile) {
-    columns.emplace_back("step_least_seconds", [](const LevelReport& level) {
-      return fmt::format("{:.6g}", level.plan.least_time->step.total_s);
-    });
-    columns.emplace_back("request_least_seconds", [](const LevelReport& level) {
-      return fmt::format("{:.6g}", level.plan.least_time->total_s);
-    });
-  }
-  columns.emplace_back("recomputed_share", [](const LevelReport& level) {
-    return fmt::format("{:.4f}", level.plan.recomputed_share);
-  });
-  number("vae_tile_latents", [](const Forecast& f) {
-    return f.plan.vae_tiling == memory::VaeTiling::off ? 0 : f.plan.vae_tile_latents;
-  });
-  number("resident_layers", [&](const Forecast& f) {
-    const auto& transformer = f.plan.transformer;
-    return transformer.residency == memory::Residency::streamed ? transformer.resident_layers
-                                                                : report.transformer_layers;
-  });
-  number("guidance_interleave", [](const Forecast& f) { return f.plan.guidance_interleave; });
-  number("offload_activations", [](const Forecast& f) { return f.plan.offload_activations; });
-  columns.emplace_back("chosen", [&](const LevelReport& level) {
-    return report.chosen && &level == &*report.chosen ? "yes" : "no";
-  });
-  if (is_bounded(report)) columns.emplace_back("fits", fits_text);
-  if (report.fit_bytes) {
-    columns.emplace_back("largest_picture", largest_picture);
-    columns.emplace_back("most_frames", largest_frames);
-  }
-  std::string text;
-  const auto add_line = [&](const auto& cell) {
-    std::vector<std::string> cells;
-    for (const auto& column : columns) cells.push_back(cell(column));
-    text += fmt::format("{}\n", fmt::join(cells, ","));
-  };
-  add_line([](const auto& column) { return column.first; });
-  for (const LevelReport* level : report.columns())
-    add_line([&](const auto& column) { return column.second(*level); });
   return text;
 }
 
