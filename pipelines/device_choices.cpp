@@ -38,8 +38,14 @@ memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options)
           .vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat)};
 }
 
+device::SimOptions sim_options(const EngineOptions& options) {
+  device::SimOptions sim = options.sim;
+  if (!sim.capacity_bytes && options.profile) sim.capacity_bytes = options.profile->memory_bytes;
+  return sim;
+}
+
 memory::PlanRequest devices_of(const EngineOptions& options) {
-  return choices_on(options.device == "sim" ? device::configure_sim(options.sim)
+  return choices_on(options.device == "sim" ? device::configure_sim(sim_options(options))
                                             : device::resolve(options.device),
                     options);
 }

@@ -17,6 +17,9 @@ memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options)
 /// throws  InputError likewise, and for a device that is not there
 memory::PlanRequest devices_of(const EngineOptions& options);
 
+/// What device "sim" allows: of a profile, its memory where no capacity is given.
+device::SimOptions sim_options(const EngineOptions& options);
+
 /// As a configuration writes it: "bfloat16".
 std::string_view dtype_name(at::ScalarType dtype);
 

@@ -32,15 +32,23 @@ struct Engine::Impl {
   std::optional<Request> chosen_for{};  ///< whose plan was chosen and has not been run yet
   std::optional<DeviceProfile> profile{};
   std::filesystem::path ckpt_dir{};
-  std::int64_t process_bytes = 0;  ///< before any weights; known when plans are chosen
+  std::optional<MemoryBound> declared{};  ///< memory of the device
+  std::int64_t process_bytes = 0;         ///< before any weights; known when requests are planned
 
-  /// Whether a request decides what its plan is.
-  bool chooses() const { return !config.low_mem_level || config.vram_limit || config.host_limit; }
+  bool chooses() const { return chooses_plan(config); }
+  /// Whether a plan that is not chosen is checked before it runs. sim keeps its capacity by itself.
+  bool checks() const { return declared && devices.device.type() != c10::kPrivateUse1; }
+  bool plans() const { return chooses() || checks(); }
   const Planner& the_planner();
   std::int64_t weights_held() const;
-  MemoryBudget budget() const;
+  device::MemoryRoom room() const;
+  MemoryBudget budget(const device::MemoryRoom& room) const;
+  PlanChoice choose(const Request& request);
   void take(const memory::MemoryPlan& plan);
   std::string what_would_fit(const Request& request);
+  std::string what_the_device_holds(const Request& request);
+  std::string what_needs_less(const Request& request);
+  std::vector<std::string> lower_levels(const Forecasts& forecasts, std::int64_t most_bytes) const;
   std::string what_auto_takes(const Request& request, std::int64_t total_bytes);
 };
 
@@ -59,26 +67,28 @@ std::int64_t Engine::Impl::weights_held() const {
   return bytes;
 }
 
-MemoryBudget Engine::Impl::budget() const {
-  const c10::Device device = devices.device;
-  const device::MemoryRoom room = device::memory_room(device);
-  MemoryBudget budget;
-  // On a CPU all that the process holds counts. What it holds now would count memory that the last
-  // request freed and the allocator kept.
-  if (device.is_cpu()) budget.base_bytes = process_bytes;
-  if (config.host_limit)
-    budget.host_bytes = config.host_limit->of(device::memory_room(c10::kCPU).total_bytes);
-  budget.host_base_bytes = process_bytes;
-  const std::int64_t held = device.is_cpu() ? device::resident_bytes() : weights_held();
-  const std::int64_t free = room.free_bytes + held;
-  budget.bytes = free;
-  budget.source = "free memory of " + device.str();
-  if (!config.vram_limit) return budget;
-  const std::int64_t bytes = config.vram_limit->of(room.total_bytes);
-  if (bytes > free) return budget;
-  budget.bytes = bytes;
-  budget.source = "infer.vram_limit";
-  return budget;
+/// On a CPU what the process owns counts as free, since it is reused: process_bytes stands for it.
+device::MemoryRoom Engine::Impl::room() const {
+  device::MemoryRoom room = device::memory_room(devices.device);
+  room.free_bytes += devices.device.is_cpu() ? device::owned_bytes() : weights_held();
+  return room;
+}
+
+MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
+  MemoryFacts facts;
+  facts.device = devices.device.str();
+  facts.host_computes = devices.device.is_cpu();
+  facts.declared = declared;
+  facts.room = room;
+  facts.host_total_bytes = device::memory_room(c10::kCPU).total_bytes;
+  facts.process_bytes = process_bytes;
+  return memory_budget(config, facts);
+}
+
+PlanChoice Engine::Impl::choose(const Request& request) {
+  const Forecasts forecasts(the_planner(), request);
+  if (!chooses()) return keep_plan(forecasts, plan, budget(room()));
+  return pipelines::choose_plan(forecasts, config, devices, budget(room()), profile);
 }
 
 /// Obeys a plan from now on; components that it treats otherwise are let go.
@@ -88,21 +98,48 @@ void Engine::Impl::take(const memory::MemoryPlan& next) {
   for (memory::Component* component : pipeline->components()) component->offload();
 }
 
-/// After running out of memory: the levels that the device has room for.
+/// After running out of memory: what was needed, and the levels that need less.
 std::string Engine::Impl::what_would_fit(const Request& request) {
-  if (devices.device.is_cpu()) return "";
-  const std::int64_t total = device::memory_room(devices.device).total_bytes;
+  try {
+    return devices.device.is_cpu() ? what_needs_less(request) : what_the_device_holds(request);
+  } catch (const std::exception&) {
+    return "";  // there may be no memory to plan with, either
+  }
+}
+
+/// The levels below that of the plan, with their peaks, as far as these are at most so large.
+std::vector<std::string> Engine::Impl::lower_levels(const Forecasts& forecasts,
+                                                    std::int64_t most_bytes) const {
   std::vector<std::string> levels;
   for (int level = plan.low_mem_level + 1; level < memory::kLevels; ++level) {
     memory::MemoryConfig lower = config;
     lower.low_mem_level = level;
-    const auto forecast = the_planner().forecast(request, memory::make_plan(lower, devices));
-    if (forecast.peak_device_bytes <= total)
-      levels.push_back(fmt::format("infer.diffusion.low_mem_level={} needs {}", level,
-                                   format_bytes(forecast.peak_device_bytes)));
+    const std::int64_t peak = forecasts.of(memory::make_plan(lower, devices)).peak_bytes();
+    if (peak <= most_bytes)
+      levels.push_back(
+          fmt::format("infer.diffusion.low_mem_level={} needs {}", level, format_bytes(peak)));
   }
-  if (levels.empty()) return what_auto_takes(request, total);
-  return "what would fit: " + join(levels);
+  return levels;
+}
+
+std::string Engine::Impl::what_the_device_holds(const Request& request) {
+  const Forecasts forecasts(the_planner(), request);
+  const std::int64_t total = device::memory_room(devices.device).total_bytes;
+  const auto levels = lower_levels(forecasts, total);
+  return fmt::format(
+      "level {} needs {}, {} has {}; {}", plan.low_mem_level,
+      format_bytes_up(forecasts.of(plan).peak_bytes()), devices.device.str(), format_bytes(total),
+      levels.empty() ? what_auto_takes(request, total) : "what would fit: " + join(levels));
+}
+
+/// On the host a process may have less memory than there is: what needs less may go.
+std::string Engine::Impl::what_needs_less(const Request& request) {
+  const Forecasts forecasts(the_planner(), request);
+  const std::int64_t needed = forecasts.of(plan).peak_bytes();
+  const auto levels = lower_levels(forecasts, needed - 1);
+  return fmt::format("level {} needs {} of tensors, the host has {} free{}", plan.low_mem_level,
+                     format_bytes_up(needed), format_bytes(room().free_bytes),
+                     levels.empty() ? "" : "; what needs less: " + join(levels));
 }
 
 /// Where no level holds the request as it comes: auto also makes tiles smaller and holds less of
@@ -110,16 +147,14 @@ std::string Engine::Impl::what_would_fit(const Request& request) {
 std::string Engine::Impl::what_auto_takes(const Request& request, std::int64_t total_bytes) {
   memory::MemoryConfig any_level = config;
   any_level.low_mem_level.reset();
-  MemoryBudget budget;
-  budget.bytes = total_bytes;
   try {
-    const PlanChoice taken =
-        pipelines::choose_plan(the_planner(), any_level, devices, request, budget, profile);
+    const PlanChoice taken = pipelines::choose_plan(the_planner(), any_level, devices, request,
+                                                    budget({total_bytes, total_bytes}), profile);
     return fmt::format(
         "what would fit: infer.diffusion.low_mem_level=auto, which takes level {} and needs {}",
         taken.forecast.plan.low_mem_level, format_bytes(taken.needed_bytes));
-  } catch (const OutOfMemoryError&) {
-    return "no level holds this request here; see chitu plan";
+  } catch (const OutOfMemoryError& error) {
+    return fmt::format("no level holds this request here; see chitu plan: {}", error.what());
   }
 }
 
@@ -137,7 +172,8 @@ Engine::Engine(const EngineOptions& options) {
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
   impl_->profile = options.profile;
   impl_->ckpt_dir = options.ckpt_dir;
-  if (impl_->chooses())
+  impl_->declared = declared_memory(options.sim.capacity_bytes, options.profile, devices.device);
+  if (impl_->plans())
     impl_->process_bytes = process_size(devices, planned_device(devices.device).host_kernels);
 }
 
@@ -166,7 +202,7 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
     } catch (const std::exception& error) {
       const bool device_full =
           exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
-      if (!device_full || impl_->chooses()) throw;
+      if (!device_full || impl_->plans()) throw;
       const std::string advice = impl_->what_would_fit(request);
       if (advice.empty()) throw;
       throw OutOfMemoryError(explain(error) + "; " + advice);
@@ -182,9 +218,8 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
 
 const memory::MemoryPlan& Engine::choose_plan(const Request& request) {
   impl_->pipeline->check(request);
-  if (!impl_->chooses()) return impl_->plan;
-  impl_->choice = pipelines::choose_plan(impl_->the_planner(), impl_->config, impl_->devices,
-                                         request, impl_->budget(), impl_->profile);
+  if (!impl_->plans()) return impl_->plan;
+  impl_->choice = impl_->choose(request);
   impl_->take(impl_->choice->forecast.plan);
   impl_->chosen_for = request;
   return impl_->plan;

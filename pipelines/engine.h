@@ -22,7 +22,7 @@ namespace chitu::pipelines {
 struct EngineOptions {
   std::filesystem::path ckpt_dir;  ///< a checkpoint in the diffusers layout
   std::string device = "auto";     ///< auto, cpu, sim, or an accelerator as libtorch names it
-  device::SimOptions sim;          ///< what device "sim" allows
+  device::SimOptions sim;          ///< what device "sim" allows; of others the capacity counts
   std::string dtype = "auto";      ///< auto, float32, bfloat16, float16
   std::string vae_dtype = "auto";  ///< auto = float32, as the reference decodes
   std::string attn_type = "auto";  ///< an attention backend
@@ -75,7 +75,8 @@ class Engine {
 
   /// With low_mem_level auto, a vram_limit or a host_limit: the plan for this request, from what is
   /// free now; a generate() of the same request that follows obeys it, any other chooses anew. Else
-  /// the plan of the options. With a profile, the plan of the least predicted time.
+  /// the plan of the options, which has to fit where the memory of the device is declared. With a
+  /// profile, the plan of the least predicted time.
   ///
   /// throws  OutOfMemoryError naming the least that would do
   const memory::MemoryPlan& choose_plan(const Request& request);

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/memory/weights.h"
 #include "pipelines/device_choices.h"
+#include "pipelines/plan_choice.h"
 #include "pipelines/process_size.h"
 
 namespace chitu::pipelines {
@@ -57,36 +59,39 @@ std::int64_t LevelPlan::at_rest_bytes() const {
 
 LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
   Device device = resolve_device(options);
-  if (options.profile && options.profile->memory_bytes && !options.sim.capacity_bytes)
-    device.capacity_bytes = options.profile->memory_bytes;
-  const auto& limit = options.memory.vram_limit;
-  if (!limit) return device;
-  if (limit->bytes > 0 || device.capacity_bytes)
-    device.capacity_bytes = limit->of(device.capacity_bytes.value_or(0));
+  MemoryFacts& memory = device.memory;
+  memory.device = device.computes_on.str();
+  memory.host_computes = device.computes_on.is_cpu();
+  memory.declared =
+      declared_memory(options.sim.capacity_bytes, options.profile, device.computes_on);
+  memory.host_total_bytes = device::memory_room(c10::kCPU).total_bytes;
+  if (!memory.declared) memory.room = room_at_hand(device, chooses_plan(options.memory));
   return device;
 }
 
+/// Of a device that is here; without a capacity the simulated one bounds choices alone.
+std::optional<device::MemoryRoom> LevelPlanner::room_at_hand(const Device& device, bool chooses) {
+  const bool is_sim = device.computes_on.type() == c10::kPrivateUse1;
+  if (is_sim ? !chooses : !is_at_hand(device.name)) return std::nullopt;
+  device::MemoryRoom room = device::memory_room(device.computes_on);
+  if (device.computes_on.is_cpu()) room.free_bytes += device::owned_bytes();
+  return room;
+}
+
 LevelPlanner::Device LevelPlanner::resolve_device(const EngineOptions& options) {
-  const auto& given = options.sim.capacity_bytes;
   const bool by_profile =
       options.device == "auto" && options.profile && !options.profile->device.empty();
   const std::string& wanted = by_profile ? options.profile->device : options.device;
-  if (options.device == "sim") return {"sim", device::configure_sim(options.sim), {}, given};
   Device device;
-  if (wanted.starts_with("cuda")) {
+  if (options.device == "sim")
+    device.computes_on = device::configure_sim(sim_options(options));
+  else if (wanted.starts_with("cuda"))
     device.computes_on = c10::Device(wanted == "cuda" ? "cuda:0" : wanted);
-  } else {
+  else
     device.computes_on = device::resolve(wanted);
-  }
-  device.name = device.computes_on.str();
-  device.capacity_bytes = given;
-  if (device.computes_on.is_cpu()) {
-    if (!given) device.capacity_bytes = device::memory_room(c10::kCPU).total_bytes;
-    return device;
-  }
-  device.planned = planned_device(device.computes_on);
-  if (!given && is_at_hand(device.name))
-    device.capacity_bytes = device::memory_room(device.computes_on).total_bytes;
+  device.name = options.device == "sim" ? "sim" : device.computes_on.str();
+  if (options.device != "sim" && !device.computes_on.is_cpu())
+    device.planned = planned_device(device.computes_on);
   return device;
 }
 
@@ -95,7 +100,10 @@ LevelPlanner::LevelPlanner(const EngineOptions& options)
       device_(resolve(options)),
       choices_(choices_on(device_.computes_on, options)),
       planner_(open(options, device_.computes_on), device_.planned),
-      process_bytes_(process_size(choices_, device_.planned.host_kernels)) {}
+      process_bytes_(process_size(choices_, device_.planned.host_kernels)) {
+  device_.memory.process_bytes = process_bytes_;
+  budget_ = memory_budget(options_.memory, device_.memory);
+}
 
 memory::MemoryPlan LevelPlanner::plan_of(int level) const {
   return memory::make_plan(at_level(options_.memory, level), choices_);
@@ -107,23 +115,45 @@ memory::MemoryPlan LevelPlanner::plan_of(int level, const EngineOptions& options
 }
 
 LevelPlan LevelPlanner::plan(int level, const Request& request, bool longest_prompts) const {
-  const memory::MemoryPlan plan = plan_of(level);
+  return plan(level, forecasts(request, longest_prompts));
+}
+
+LevelPlan LevelPlanner::plan(int level, const Forecasts& forecasts) const {
+  return level_plan(forecasts.of(plan_of(level)), forecasts.request());
+}
+
+LevelPlan LevelPlanner::level_plan(const Forecast& forecast, const Request& request) const {
   LevelPlan planned;
-  planned.forecast = planner_.forecast(request, plan, longest_prompts);
+  planned.forecast = forecast;
   for (const memory::Component* component : pipeline().components())
-    planned.components.push_back(describe(*component, plan));
-  planned.recomputed_share = pipeline().recomputed_share(request, plan);
-  if (profile()) planned.least_time = least_time(planned.forecast, *profile());
-  if (device_.capacity_bytes) {
-    const std::int64_t process = host_computes() ? process_bytes_ : 0;
-    planned.fits = planned.forecast.peak_bytes() + process <= *device_.capacity_bytes;
-  }
-  if (const auto& limit = options_.memory.host_limit) {
-    const std::int64_t most = limit->of(device::memory_room(c10::kCPU).total_bytes);
-    const bool host_fits = planned.forecast.peak_host_bytes + process_bytes_ <= most;
-    planned.fits = planned.fits.value_or(true) && host_fits;
-  }
+    planned.components.push_back(describe(*component, forecast.plan));
+  planned.recomputed_share = pipeline().recomputed_share(request, forecast.plan);
+  if (profile()) planned.least_time = least_time(forecast, *profile());
+  planned.fits = fits(forecast, budget_);
   return planned;
+}
+
+ChosenPlan LevelPlanner::chosen(const Forecasts& forecasts) const {
+  const memory::MemoryConfig& config = options_.memory;
+  if (!config.low_mem_level && !budget_.bytes)
+    return {{},
+            "infer.diffusion.low_mem_level=auto: what it takes depends on the memory of " +
+                device_name() + ", which is not known here; give it as device.capacity=24GiB"};
+  try {
+    return {level_plan(choose(forecasts), forecasts.request()), ""};
+  } catch (const OutOfMemoryError& error) {
+    return {{}, error.what()};
+  }
+}
+
+Forecast LevelPlanner::choose(const Forecasts& forecasts) const {
+  const memory::MemoryConfig& config = options_.memory;
+  if (chooses_plan(config))
+    return choose_plan(forecasts, config, choices_, budget_, profile()).forecast;
+  const memory::MemoryPlan named = plan_of(*config.low_mem_level);
+  // What is free at the moment is an estimate, for which a run does not refuse its level.
+  return device_.memory.declared ? keep_plan(forecasts, named, budget_).forecast
+                                 : forecasts.of(named);
 }
 
 }  // namespace chitu::pipelines

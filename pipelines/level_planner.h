@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "pipelines/engine.h"
+#include "pipelines/forecasts.h"
+#include "pipelines/memory_budget.h"
 #include "pipelines/planner.h"
 #include "pipelines/time_model.h"
 
@@ -33,6 +35,12 @@ struct LevelPlan {
   std::int64_t at_rest_bytes() const;
 };
 
+/// The plan that a run would take, or why it would take none.
+struct ChosenPlan {
+  std::optional<LevelPlan> plan;
+  std::string refusal;  ///< empty with a plan
+};
+
 /// Plans the same requests at every level, on a device that need not be at hand.
 class LevelPlanner {
  public:
@@ -48,10 +56,16 @@ class LevelPlanner {
   const std::string& device_name() const { return device_.name; }
   bool host_computes() const { return device_.computes_on.is_cpu(); }
   const std::optional<DeviceProfile>& profile() const { return options_.profile; }
-  /// Of the device, or of the host where that computes; else the profile's; empty when unknown.
-  std::optional<std::int64_t> capacity_bytes() const { return device_.capacity_bytes; }
+  /// What the device has, or the host where that computes, as declared or at hand; empty when
+  /// unknown.
+  std::optional<std::int64_t> capacity_bytes() const { return device_.memory.total_bytes(); }
+  /// What a run may take of it. Where memory is declared, what is free at hand does not count.
+  const MemoryBudget& budget() const { return budget_; }
   /// The process itself without tensors: process_size() before the first plan.
   std::int64_t process_bytes() const { return process_bytes_; }
+
+  /// As Planner::watch.
+  void watch(pipeline::Observer* observer) { planner_.watch(observer); }
 
   memory::MemoryPlan plan_of(int level) const;
   /// As plan_of, without opening the checkpoint, which no memory plan depends on.
@@ -59,22 +73,33 @@ class LevelPlanner {
   /// throws  InputError for a device, a dtype or a strategy that there is not
   static memory::MemoryPlan plan_of(int level, const EngineOptions& options);
   LevelPlan plan(int level, const Request& request, bool longest_prompts) const;
+  LevelPlan plan(int level, const Forecasts& forecasts) const;
+
+  /// What Engine::choose_plan takes.
+  ChosenPlan chosen(const Forecasts& forecasts) const;
+  Forecasts forecasts(const Request& request, bool longest_prompts) const {
+    return {planner_, request, longest_prompts};
+  }
 
  private:
   struct Device {
     std::string name;  ///< as device::resolve writes it, or "sim"
     c10::Device computes_on = c10::kCPU;
     device::PlannedDevice planned;
-    std::optional<std::int64_t> capacity_bytes;
+    MemoryFacts memory;
   };
   static Device resolve(const EngineOptions& options);
   static Device resolve_device(const EngineOptions& options);
+  static std::optional<device::MemoryRoom> room_at_hand(const Device& device, bool chooses);
+  LevelPlan level_plan(const Forecast& forecast, const Request& request) const;
+  Forecast choose(const Forecasts& forecasts) const;
 
   EngineOptions options_;
   Device device_;
   memory::PlanRequest choices_;
   Planner planner_;
   std::int64_t process_bytes_;
+  MemoryBudget budget_;
 };
 
 }  // namespace chitu::pipelines

@@ -162,7 +162,7 @@ nlohmann::json to_json(const PlanChoice& choice) {
                         {"needed_bytes", level.needed_bytes},
                         {"needed_host_bytes", level.needed_host_bytes}});
   json text{{"budget", choice.budget.source},
-            {"budget_bytes", choice.budget.bytes},
+            {"budget_bytes", choice.budget.bytes ? json(*choice.budget.bytes) : json()},
             {"needed_bytes", choice.needed_bytes},
             {"needed_host_bytes", choice.needed_host_bytes},
             {"rejected", rejected}};
@@ -172,6 +172,12 @@ nlohmann::json to_json(const PlanChoice& choice) {
     if (level == choice.forecast.plan.low_mem_level) text["predicted_least_seconds"] = least_s;
   }
   return text;
+}
+
+nlohmann::json to_json(const Overrun& overrun) {
+  return {{"limit", overrun.source},
+          {"limit_bytes", overrun.limit_bytes},
+          {"peak_bytes", overrun.peak_bytes}};
 }
 
 }  // namespace chitu::pipelines

@@ -68,8 +68,9 @@ class Metrics final : public pipeline::Observer {
   Streaming streaming_;  ///< of the stage
 };
 
-/// The request and the choice of its plan as they stand in metrics.json.
+/// The request, the choice of its plan and a limit that was not kept as they stand in metrics.json.
 nlohmann::json to_json(const Request& request);
 nlohmann::json to_json(const PlanChoice& choice);
+nlohmann::json to_json(const Overrun& overrun);
 
 }  // namespace chitu::pipelines

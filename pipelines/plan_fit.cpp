@@ -88,74 +88,57 @@ LargestSizes::Picture picture_of(std::int64_t width_steps, const Request& reques
   return {width, height_steps * steps.height};
 }
 
-/// Pictures and clips of one level, in steps of their sizes.
-class SizesOfLevel {
- public:
-  SizesOfLevel(const LevelPlanner& planner, int level, const Request& request, bool longest_prompts)
-      : planner_(planner),
-        plan_(planner.plan_of(level)),
-        steps_(planner.pipeline().size_steps()),
-        request_(request),
-        longest_prompts_(longest_prompts) {}
-
-  LargestSizes::Picture picture(std::int64_t width_steps) const {
-    return picture_of(width_steps, request_, steps_);
-  }
-  std::int64_t frames(std::int64_t count) const {
-    return steps_.first_frames + (count - 1) * steps_.frames;
-  }
-
-  Sizes pictures() const {
-    std::int64_t most = steps_.most_width / steps_.width;
-    while (most > 0 && picture(most).height > steps_.most_height) --most;
-    return {request_.width / steps_.width, most,
-            [this](std::int64_t n) { return area(picture(n)); },
-            [this](std::int64_t n) {
-              Request tried = request_;
-              const auto [width, height] = picture(n);
-              tried.width = width;
-              tried.height = height;
-              return peak(tried);
-            }};
-  }
-
-  Sizes clips() const {
-    return {(request_.num_frames - steps_.first_frames) / steps_.frames + 1,
-            (steps_.most_frames - steps_.first_frames) / steps_.frames + 1,
-            [](std::int64_t n) { return static_cast<double>(n); },
-            [this](std::int64_t n) {
-              Request tried = request_;
-              tried.num_frames = frames(n);
-              return peak(tried);
-            }};
-  }
-
- private:
-  static double area(const LargestSizes::Picture& picture) {
-    return static_cast<double>(picture.width) * static_cast<double>(picture.height);
-  }
-  std::int64_t peak(const Request& request) const {
-    return planner_.planner().forecast(request, plan_, longest_prompts_).peak_bytes();
-  }
-
-  const LevelPlanner& planner_;
-  memory::MemoryPlan plan_;
-  SizeSteps steps_;
-  const Request& request_;
-  bool longest_prompts_;
-};
+double area(const LargestSizes::Picture& picture) {
+  return static_cast<double>(picture.width) * static_cast<double>(picture.height);
+}
 
 }  // namespace
+
+std::optional<LargestSizes::Picture> largest_picture(const SizeSteps& steps, const Request& request,
+                                                     const PlannedNeed& need,
+                                                     std::int64_t limit_bytes) {
+  const auto picture = [&](std::int64_t n) { return picture_of(n, request, steps); };
+  const auto need_of = [&](std::int64_t n) {
+    Request tried = request;
+    tried.width = picture(n).width;
+    tried.height = picture(n).height;
+    return need(tried);
+  };
+  std::int64_t most = steps.most_width / steps.width;
+  while (most > 0 && picture(most).height > steps.most_height) --most;
+  const Sizes sizes{request.width / steps.width, most,
+                    [&](std::int64_t n) { return area(picture(n)); }, need_of};
+  const std::int64_t found = Search(sizes, limit_bytes).largest();
+  return found > 0 ? std::optional(picture(found)) : std::nullopt;
+}
+
+std::optional<std::int64_t> most_frames(const SizeSteps& steps, const Request& request,
+                                        const PlannedNeed& need, std::int64_t limit_bytes) {
+  const auto frames = [&](std::int64_t n) { return steps.first_frames + (n - 1) * steps.frames; };
+  const auto count = [&](std::int64_t frames) {
+    return (frames - steps.first_frames) / steps.frames + 1;
+  };
+  const auto need_of = [&](std::int64_t n) {
+    Request tried = request;
+    tried.num_frames = frames(n);
+    return need(tried);
+  };
+  const Sizes sizes{count(request.num_frames), count(steps.most_frames),
+                    [](std::int64_t n) { return static_cast<double>(n); }, need_of};
+  const std::int64_t found = Search(sizes, limit_bytes).largest();
+  return found > 0 ? std::optional(frames(found)) : std::nullopt;
+}
 
 LargestSizes largest_sizes(const LevelPlanner& planner, int level, const Request& request,
                            bool longest_prompts, std::int64_t limit_bytes) {
   if (planner.host_computes()) limit_bytes -= planner.process_bytes();
-  const SizesOfLevel sizes(planner, level, request, longest_prompts);
-  LargestSizes largest;
-  if (const auto n = Search(sizes.pictures(), limit_bytes).largest())
-    largest.picture = sizes.picture(n);
-  if (const auto n = Search(sizes.clips(), limit_bytes).largest()) largest.frames = sizes.frames(n);
-  return largest;
+  const SizeSteps steps = planner.pipeline().size_steps();
+  const memory::MemoryPlan plan = planner.plan_of(level);
+  const auto need = [&](const Request& tried) {
+    return planner.planner().forecast(tried, plan, longest_prompts).peak_bytes();
+  };
+  return {largest_picture(steps, request, need, limit_bytes),
+          most_frames(steps, request, need, limit_bytes)};
 }
 
 }  // namespace chitu::pipelines

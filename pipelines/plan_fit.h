@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "pipelines/level_planner.h"
+#include "pipelines/pipeline.h"
 
 namespace chitu::pipelines {
 
@@ -16,7 +18,17 @@ struct LargestSizes {
   std::optional<std::int64_t> frames;  ///< with the request's width and height
 };
 
-/// Plans some sizes, four or five in each direction where peaks grow evenly.
+/// What a request would take, in bytes: more the larger it is.
+using PlannedNeed = std::function<std::int64_t(const Request&)>;
+
+/// Each plans some sizes, four or five where needs grow evenly.
+std::optional<LargestSizes::Picture> largest_picture(const SizeSteps& steps, const Request& request,
+                                                     const PlannedNeed& need,
+                                                     std::int64_t limit_bytes);
+std::optional<std::int64_t> most_frames(const SizeSteps& steps, const Request& request,
+                                        const PlannedNeed& need, std::int64_t limit_bytes);
+
+/// Both at one level.
 LargestSizes largest_sizes(const LevelPlanner& planner, int level, const Request& request,
                            bool longest_prompts, std::int64_t limit_bytes);
 

@@ -1,20 +1,13 @@
 #include "pipelines/plan_json.h"
 
-#include <cctype>
 #include <nlohmann/json.hpp>
-#include <string>
+#include <string_view>
 
 #include "pipelines/device_choices.h"
+#include "pipelines/plan_words.h"
 
 namespace chitu::pipelines {
 namespace {
-
-/// As the group memory writes it, which knows float8 too.
-std::string state_name(at::ScalarType dtype) {
-  std::string name(dtype_name(dtype));
-  for (char& letter : name) letter = static_cast<char>(std::tolower(letter));
-  return name;
-}
 
 std::string_view rests_on(const memory::ComponentPlan& plan) {
   if (plan.residency == memory::Residency::resident) return "device";

@@ -8,12 +8,15 @@
 #include <map>
 #include <tuple>
 
+#include "chitu_core/common/bytes.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 
 namespace chitu::pipelines {
 namespace {
 
 constexpr std::string_view kWeights = "weights of ";
+/// A remedy leaves at most this share of the peak: less of a gain helps nobody.
+constexpr double kGain = 0.99;
 
 /// "step 3 / layer 12" without the numbers: the tensors of all steps and layers are one kind.
 std::string without_numbers(const std::string& where) {
@@ -114,7 +117,9 @@ class Remedies {
     return planner_.planner().forecast(request, plan, longest_prompts_).peak_bytes();
   }
   void add(std::string change, std::string note, std::int64_t peak) {
-    if (peak < peak_) found_.push_back({std::move(change), std::move(note), peak});
+    const bool lowers = static_cast<double>(peak) <= kGain * static_cast<double>(peak_);
+    if (lowers && format_bytes(peak) != format_bytes(peak_))
+      found_.push_back({std::move(change), std::move(note), peak});
   }
 
   const LevelPlanner& planner_;

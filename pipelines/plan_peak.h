@@ -28,7 +28,7 @@ struct PeakExplanation {
   std::string where;              ///< "denoise / step 0 / layer 3"
   std::string made_by;            ///< the operator that asked for the last bytes
   std::vector<HeldGroup> groups;  ///< largest first
-  std::vector<Remedy> remedies;   ///< those that lower the peak
+  std::vector<Remedy> remedies;   ///< those that lower the peak by 1 % or more
 };
 
 /// next  the plan of the next level, null for the last

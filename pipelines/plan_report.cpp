@@ -1,6 +1,9 @@
 #include "pipelines/plan_report.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "chitu_core/memory/levels.h"
 #include "pipelines/device_choices.h"
@@ -159,33 +162,68 @@ json modelled(const PlanReport& report) {
        "profile"}};
 }
 
-}  // namespace
-
-PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
-                        const Request& request, bool longest_prompts,
-                        const PlanQuestions& questions) {
+/// What every part of the report is about.
+PlanReport head_of(const LevelPlanner& planner, const Request& request, bool longest_prompts) {
   PlanReport report;
-  report.model = model;
   report.device = planner.device_name();
   report.host_computes = planner.host_computes();
   report.capacity_bytes = planner.capacity_bytes();
-  report.fit_bytes = questions.fit_bytes;
+  report.budget = planner.budget();
   report.process_bytes = planner.process_bytes();
   report.planned = planner.device();
   report.profile = planner.profile();
   report.request = request;
   report.longest_prompts = longest_prompts;
-  for (int level = 0; level < memory::kLevels; ++level)
-    report.levels.push_back({planner.plan(level, request, longest_prompts), {}, {}});
+  report.transformer_layers = planner.pipeline().transformer_layers();
+  return report;
+}
+
+json budget_json(const MemoryBudget& budget) {
+  return {{"source", budget.bytes ? json(budget.source) : json()},
+          {"bytes", or_null(budget.bytes)},
+          {"host_bytes", or_null(budget.host_bytes)}};
+}
+
+}  // namespace
+
+std::vector<const LevelReport*> PlanReport::columns() const {
+  std::vector<const LevelReport*> all;
+  for (const LevelReport& level : levels) all.push_back(&level);
+  if (chosen) all.push_back(&*chosen);
+  return all;
+}
+
+PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
+                        const Request& request, bool longest_prompts,
+                        const PlanQuestions& questions) {
+  PlanReport report = head_of(planner, request, longest_prompts);
+  report.model = model;
+  report.fit_bytes = questions.fit_bytes;
+  const Forecasts forecasts = planner.forecasts(request, longest_prompts);
+  const auto look_at = [&](const std::string& what) {
+    if (questions.progress) questions.progress(what);
+  };
+  for (int level = 0; level < memory::kLevels; ++level) {
+    look_at(fmt::format("level {}", level));
+    report.levels.push_back({planner.plan(level, forecasts), {}, {}});
+  }
+  look_at("what a run takes");
+  auto [plan, refusal] = planner.chosen(forecasts);
+  if (plan) report.chosen = LevelReport{std::move(*plan), {}, {}};
+  report.refusal = std::move(refusal);
   for (std::size_t i = 0; i < report.levels.size(); ++i) {
     LevelReport& level = report.levels[i];
-    if (questions.fit_bytes)
+    if (questions.fit_bytes) {
+      look_at(fmt::format("sizes at level {}", level.plan.level()));
       level.largest = largest_sizes(planner, level.plan.level(), request, longest_prompts,
                                     *questions.fit_bytes);
-    if (questions.explain_peaks)
+    }
+    if (questions.explain_peaks) {
+      look_at(fmt::format("peak of level {}", level.plan.level()));
       level.peak = explain_peak(planner, level.plan,
                                 i + 1 < report.levels.size() ? &report.levels[i + 1].plan : nullptr,
                                 request, longest_prompts);
+    }
   }
   return report;
 }
@@ -204,7 +242,10 @@ nlohmann::json to_json(const PlanReport& report) {
             {"longest_prompts", report.longest_prompts},
             {"process_bytes", report.process_bytes},
             {"modelled", modelled(report)},
-            {"levels", levels}};
+            {"budget", budget_json(report.budget)},
+            {"levels", levels},
+            {"chosen", report.chosen ? level_json(report, *report.chosen) : json()}};
+  if (!report.refusal.empty()) text["refused"] = report.refusal;
   if (report.profile) text["profile"] = profile_json(*report.profile);
   if (report.fit_bytes) text["fit_bytes"] = *report.fit_bytes;
   return text;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -23,15 +24,21 @@ struct PlanReport {
   std::string model;   ///< the checkpoint's folder
   std::string device;  ///< what it is planned for
   bool host_computes = false;
-  std::optional<std::int64_t> capacity_bytes;
-  std::optional<std::int64_t> fit_bytes;  ///< the limit of --fit
+  std::optional<std::int64_t> capacity_bytes;  ///< of the device in all
+  MemoryBudget budget;                         ///< what plans are compared with
+  std::optional<std::int64_t> fit_bytes;       ///< the limit of --fit
   std::int64_t process_bytes = 0;
   device::PlannedDevice planned;
   std::optional<DeviceProfile> profile;  ///< whose rates the least times are for
   Request request;
   bool longest_prompts = false;
+  std::int64_t transformer_layers = 0;
   std::vector<LevelReport> levels;
+  std::optional<LevelReport> chosen;  ///< what a run would take
+  std::string refusal;                ///< why it would take none
 
+  /// The levels, then what was chosen.
+  std::vector<const LevelReport*> columns() const;
   /// Planned tensors and the process itself.
   std::int64_t peak_host_bytes(const Forecast& forecast) const {
     return forecast.peak_host_bytes + process_bytes;
@@ -41,6 +48,7 @@ struct PlanReport {
 struct PlanQuestions {
   std::optional<std::int64_t> fit_bytes;
   bool explain_peaks = false;
+  std::function<void(const std::string&)> progress{};  ///< called with what is looked at next
 };
 
 /// Plans a request at every level.

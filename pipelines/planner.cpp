@@ -118,13 +118,15 @@ void sum_up(Forecast& forecast) {
 }
 
 Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Request request,
-                     const memory::MemoryPlan& plan, bool longest_prompts) {
+                     const memory::MemoryPlan& plan, bool longest_prompts,
+                     pipeline::Observer* observer) {
   const c10::InferenceMode inference;
   Forecast forecast;
   forecast.plan = plan;
   const std::int64_t all_steps = request.num_inference_steps;
   BookReader reader(planning, forecast);
   pipeline::Context context{on_planned_devices(plan), {&reader}, {}, nullptr};
+  if (observer) context.observers.push_back(observer);
   const std::int64_t steps = std::min(request.num_inference_steps, kPlannedSteps);
   const std::int64_t left_out = all_steps - steps;
   request.num_inference_steps = steps;
@@ -159,14 +161,14 @@ Planner::Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice
 Forecast Planner::forecast(const Request& request, const memory::MemoryPlan& plan,
                            bool longest_prompts) const {
   device::Planning planning(device_, repetition_);
-  return run_planned(*pipeline_, planning, request, plan, longest_prompts);
+  return run_planned(*pipeline_, planning, request, plan, longest_prompts, observer_);
 }
 
 device::PlannedPeak Planner::held_at(std::int64_t bytes, const Request& request,
                                      const memory::MemoryPlan& plan, bool longest_prompts) const {
   device::Planning planning(device_, repetition_);
   planning.watch(bytes, plan.transformer.device.is_cpu());
-  run_planned(*pipeline_, planning, request, plan, longest_prompts);
+  run_planned(*pipeline_, planning, request, plan, longest_prompts, observer_);
   return planning.peak();
 }
 

@@ -52,6 +52,9 @@ class Planner {
 
   const Pipeline& pipeline() const { return *pipeline_; }
 
+  /// Tells this observer, too, which stage and step is planned; null = nobody.
+  void watch(pipeline::Observer* observer) { observer_ = observer; }
+
   /// longest_prompts  whatever the prompts say, as if they filled the sequence
   Forecast forecast(const Request& request, const memory::MemoryPlan& plan,
                     bool longest_prompts = false) const;
@@ -65,6 +68,7 @@ class Planner {
   std::unique_ptr<Pipeline> pipeline_;
   device::PlannedDevice device_;
   device::Repetition repetition_;
+  pipeline::Observer* observer_ = nullptr;
 };
 
 }  // namespace chitu::pipelines

@@ -73,4 +73,14 @@ std::string format_bytes(std::int64_t bytes) {
   return fmt::format("{} B", bytes);
 }
 
+std::string format_bytes_up(std::int64_t bytes) {
+  const auto in = [&](double unit, double digits) {
+    const double parts = std::ceil(static_cast<double>(bytes) / unit * digits);
+    return static_cast<std::int64_t>(std::ceil(parts * unit / digits));
+  };
+  if (bytes >= kGi) return format_bytes(in(kGi, 100));
+  if (bytes >= kMi) return format_bytes(in(kMi, 10));
+  return format_bytes(bytes >= kKi ? in(kKi, 10) : bytes);
+}
+
 }  // namespace chitu

@@ -25,4 +25,7 @@ inline constexpr const char* kUnitAdvice =
 /// "1.50 GiB", "96.0 MiB", "512 B".
 std::string format_bytes(std::int64_t bytes);
 
+/// As format_bytes, rounded up: parse_bytes() of it is no less than `bytes`.
+std::string format_bytes_up(std::int64_t bytes);
+
 }  // namespace chitu

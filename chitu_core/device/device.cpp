@@ -4,12 +4,12 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
-#include <algorithm>
 #include <fstream>
 #include <optional>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/device/host_memory.h"
 #include "chitu_core/device/sim.h"
 
 namespace chitu::device {
@@ -27,37 +27,13 @@ std::optional<c10::DeviceType> accelerator() {
   return first;
 }
 
-/// A field of a file of the kernel's, such as VmHWM of /proc/self/status, in bytes; 0 where the
-/// system has no such file.
-std::int64_t kernel_bytes(const char* file, std::string_view field) {
-  std::ifstream status(file);
-  for (std::string line; std::getline(status, line);) {
-    if (line.rfind(field, 0) != 0) continue;
-    return std::stoll(line.substr(field.size() + 1)) * 1024;
-  }
-  return 0;
-}
-
 std::int64_t status_bytes(std::string_view field) {
   return kernel_bytes("/proc/self/status", field);
 }
 
-/// The number in a file of the control group; empty where there is none, or no limit.
-std::optional<std::int64_t> group_bytes(const char* file) {
-  std::ifstream stream(file);
-  std::int64_t bytes = 0;
-  return stream >> bytes ? std::optional(bytes) : std::nullopt;
-}
-
 MemoryRoom host_room() {
-  MemoryRoom room{kernel_bytes("/proc/meminfo", "MemTotal:"),
-                  kernel_bytes("/proc/meminfo", "MemAvailable:")};
-  const auto most = group_bytes("/sys/fs/cgroup/memory.max");
-  if (!most || *most >= room.total_bytes) return room;
-  const std::int64_t used = group_bytes("/sys/fs/cgroup/memory.current").value_or(0);
-  room.total_bytes = *most;
-  room.free_bytes = std::min(room.free_bytes, std::max<std::int64_t>(0, *most - used));
-  return room;
+  const HostMemory memory = host_memory();
+  return {memory.room_bytes(), memory.free_bytes()};
 }
 
 }  // namespace
@@ -90,6 +66,7 @@ c10::Device resolve(std::string_view name) {
 
 std::int64_t resident_bytes() { return status_bytes("VmRSS:"); }
 std::int64_t peak_resident_bytes() { return status_bytes("VmHWM:"); }
+std::int64_t owned_bytes() { return status_bytes("RssAnon:") + status_bytes("RssShmem:"); }
 
 MemoryUse memory_use(c10::Device device) {
   if (device.is_cpu()) {

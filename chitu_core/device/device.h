@@ -30,7 +30,8 @@ MemoryUse memory_use(c10::Device device);
 void reset_peak(c10::Device device);
 
 /// What the device has in all, and what of it nobody holds at present. On the CPU the system's
-/// memory, or the share of it that a control group allows this process.
+/// memory, or what control groups allow this process (host_memory.h); what the kernel reclaims when
+/// asked counts as free there.
 struct MemoryRoom {
   std::int64_t total_bytes = 0;
   std::int64_t free_bytes = 0;
@@ -41,6 +42,10 @@ MemoryRoom memory_room(c10::Device device);
 /// Read from /proc/self/status.
 std::int64_t resident_bytes();
 std::int64_t peak_resident_bytes();
+
+/// Of the resident set what is the process's own, in bytes; the rest are pages of files, which the
+/// kernel reclaims and memory_room() counts as free.
+std::int64_t owned_bytes();
 
 /// Waits until all work queued on the device is done. Nothing to wait for on the CPU.
 void synchronize(c10::Device device);

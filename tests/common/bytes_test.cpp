@@ -29,5 +29,16 @@ TEST_CASE("sizes are read with their units, plain numbers as GiB", "[common]") {
   CHECK(format_bytes(512) == "512 B");
 }
 
+TEST_CASE("an amount that is rounded up is no less when it is read again", "[common]") {
+  CHECK(format_bytes_up(512) == "512 B");
+  CHECK(format_bytes_up(1025) == "1.1 KiB");
+  CHECK(format_bytes_up((std::int64_t{3} << 29) + 1) == "1.51 GiB");
+  CHECK(format_bytes_up(96 << 20) == "96.0 MiB");
+  for (std::int64_t bytes = 1; bytes < std::int64_t{1} << 50; bytes += bytes / 7 + 1) {
+    CAPTURE(bytes);
+    CHECK(parse_bytes(format_bytes_up(bytes)).value_or(0) >= bytes);
+  }
+}
+
 }  // namespace
 }  // namespace chitu

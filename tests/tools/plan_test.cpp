@@ -1,8 +1,12 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "chitu_core/common/files.h"
 #include "tests/support/catch.h"
@@ -171,10 +175,189 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
   CHECK(one[0].at("transformer").at("dtype") == "bfloat16");
   CHECK(one[0].at("transformer").at("rests_on") == "cpu");
   CHECK(one[0].at("vae").at("residency") == "offloaded");
+}
 
-  CHECK_THAT(kPlans.run({"--dry", "infer.diffusion.low_mem_level=auto"}).out,
-             Catch::StartsWith("- low_mem_level: 0\n  strategies: []\n  text_encoder:\n") &&
-                 ContainsSubstring("\n- low_mem_level: 3\n"));
+TEST_CASE("--dry prints the plan that a run chooses: auto, or a level with a limit", "[e2e]") {
+  const auto dry = [](std::vector<std::string> more) {
+    more.emplace_back("--dry");
+    return kPlans.json(more);
+  };
+  const std::string automatic = "infer.diffusion.low_mem_level=auto";
+  const auto roomy = dry({automatic});
+  REQUIRE(roomy.size() == 1);
+  CHECK(roomy[0].at("low_mem_level") == 0);
+  const auto levels = kPlans.json({}).at("levels");
+  const auto least = levels[3].at("peak_device_bytes").get<std::int64_t>();
+  const auto layer = levels[3].at("components")[1].at("onload_bytes").get<std::int64_t>() / 2;
+  const std::string limit = fmt::format("infer.vram_limit={}B", least + layer);
+  for (const std::string level : {automatic, std::string("infer.diffusion.low_mem_level=3")}) {
+    const auto plans = dry({level, limit});
+    REQUIRE(plans.size() == 1);
+    CHECK(plans[0] == kPlans.json({level, limit}).at("chosen").at("plan"));
+  }
+  const auto kept = dry({limit, "infer.diffusion.low_mem_level=3"})[0].at("transformer");
+  CHECK((kept.at("residency") != "streamed" || kept.at("resident_layers") > 0));
+  const auto refused = kPlans.run({"--dry", "infer.vram_limit=1KiB"});
+  CHECK(refused.exit_code == 3);
+  CHECK(refused.out.empty());
+  CHECK_THAT(refused.err, ContainsSubstring("the least that does is "));
+  const auto unknown = kPlans.run({"--dry", automatic, "device=cuda"});
+  if (unknown.exit_code != 0) {  // no GPU here
+    CHECK(unknown.exit_code == 2);
+    CHECK_THAT(unknown.err, ContainsSubstring("give it as device.capacity=24GiB"));
+  }
+}
+
+/// What `chitu run` does with a request: nothing when it is out of memory, else its plan.
+json plan_of_run(const std::vector<std::string>& overrides) {
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments{
+      "run",          of_tiny_model(),         "prompt=cat",       "width=64", "height=32",
+      "num_frames=9", "num_inference_steps=3", "hydra.run.dir=run"};
+  arguments.insert(arguments.end(), overrides.begin(), overrides.end());
+  const auto run = chitu(arguments, folder.path());
+  INFO(run.err);
+  CHECK((run.exit_code == 0 || run.exit_code == 3));
+  if (run.exit_code != 0) return {};
+  json plan = json::parse(read_file(folder / "run/metrics.json")).at("plan");
+  plan.erase("choice");
+  return plan;
+}
+
+TEST_CASE("chitu plan shows the plan that chitu run records, or that it is refused", "[e2e]") {
+  const auto peak = [](std::size_t level) {
+    return kPlans.json({"prompt=cat"}).at("levels")[level].at("peak_device_bytes").get<int64_t>();
+  };
+  const std::string below = fmt::format("device.capacity={}B", peak(3) / 2);
+  const std::string between = fmt::format("device.capacity={}B", (peak(3) + peak(0)) / 2);
+  const std::string automatic = "infer.diffusion.low_mem_level=auto";
+  const std::vector<std::vector<std::string>> cases{
+      {"device=sim", below, "infer.vram_limit=100GiB"},
+      {"device=sim", between, "infer.vram_limit=100GiB"},
+      {"device=sim", between, "infer.vram_limit=100GiB", "infer.diffusion.low_mem_level=0"},
+      {"device=sim", between, automatic},
+      {"device=sim", between, "infer.diffusion.low_mem_level=0"},
+      {"device=sim", between, "infer.vram_limit=99%", "infer.host_limit=100GiB"},
+      {"device=sim", "infer.vram_limit=1MiB", "infer.host_limit=1MiB"},
+      {"device=sim", automatic},
+      {"device=cpu", "infer.vram_limit=1MiB"},
+      {"device=cpu", "infer.vram_limit=2GiB"},
+      {"device=cpu", automatic, "infer.host_limit=90%"},
+      {"device=cpu", "infer.vram_limit=2GiB", "infer.host_limit=1MiB"}};
+  for (std::vector<std::string> overrides : cases) {
+    CAPTURE(overrides);
+    const json taken = plan_of_run(overrides);
+    overrides.emplace_back("prompt=cat");
+    const json report = kPlans.json(overrides);
+    if (taken.is_null()) {
+      CHECK(report.at("chosen").is_null());
+      CHECK_THAT(report.at("refused").get<std::string>(),
+                 ContainsSubstring("the least that does is "));
+    } else {
+      REQUIRE_FALSE(report.at("chosen").is_null());
+      CHECK(report.at("chosen").at("plan") == taken);
+      CHECK_FALSE(report.contains("refused"));
+    }
+  }
+}
+
+TEST_CASE("every format has a column of what is chosen", "[e2e]") {
+  const auto peak = kPlans.json({}).at("levels")[0].at("peak_device_bytes").get<std::int64_t>();
+  const std::string limit = fmt::format("infer.vram_limit={}B", peak - 1);
+  const json report = kPlans.json({limit});
+  const int level = report.at("chosen").at("plan").at("low_mem_level");
+  CHECK(report.at("chosen").at("fits") == true);
+  CHECK(report.at("budget").at("source") == "infer.vram_limit");
+  CHECK(report.at("budget").at("bytes") == peak - 1);
+  const std::string table = kPlans.run({limit}).out;
+  CHECK_THAT(table, ContainsSubstring(fmt::format("chosen: {}", level)) &&
+                        ContainsSubstring("transformer layers on the device") &&
+                        ContainsSubstring("VAE decodes") && ContainsSubstring("guidance branches"));
+  CHECK_THAT(
+      kPlans.run({limit, "--format", "markdown"}).out,
+      ContainsSubstring(fmt::format("| `low_mem_level` | 0 | 1 | 2 | 3 | chosen: {} |", level)));
+  const std::string csv = kPlans.run({limit, "--format", "csv"}).out;
+  CHECK_THAT(csv, ContainsSubstring(",vae_tile_latents,resident_layers,guidance_interleave,"
+                                    "offload_activations,chosen,fits"));
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 6);
+  CHECK_THAT(csv, ContainsSubstring(",yes,yes\n"));
+  const std::string refused = kPlans.run({"infer.vram_limit=1KiB"}).out;
+  CHECK_THAT(refused, ContainsSubstring("chosen: none. infer.vram_limit: 1.0 KiB do not hold"));
+}
+
+TEST_CASE("the least limit that a refusal names holds when it is given back", "[e2e]") {
+  const auto [device, key] =
+      GENERATE(std::pair("cpu", "infer.vram_limit"), std::pair("cpu", "infer.host_limit"),
+               std::pair("cpu", "++device.capacity"), std::pair("sim", "infer.vram_limit"),
+               std::pair("sim", "infer.host_limit"), std::pair("sim", "device.capacity"));
+  CAPTURE(device, key);
+  const TemporaryFolder folder;
+  const auto run = [&](const std::string& amount) {
+    return chitu({"run", of_tiny_model(), "prompt=cat", "width=32", "height=32", "num_frames=1",
+                  "num_inference_steps=1", std::string("device=") + device,
+                  "infer.diffusion.low_mem_level=auto", fmt::format("{}={}", key, amount),
+                  "hydra.run.dir=run", "output.format=png"},
+                 folder.path());
+  };
+  for (int i = 0; i < 3; ++i) {
+    const auto refused = run("1KiB");
+    CHECK(refused.exit_code == 3);
+    const std::string before = "the least that does is ";
+    const std::size_t at = refused.err.find(before);
+    REQUIRE(at != std::string::npos);
+    const std::size_t open = refused.err.find(" (", at), close = refused.err.find(')', open);
+    const std::string exact = refused.err.substr(at + before.size(), open - at - before.size());
+    const std::string rounded = refused.err.substr(open + 2, close - open - 2);
+    for (const std::string& amount : {exact, rounded}) {
+      CAPTURE(amount);
+      const auto kept = run(amount);
+      INFO(kept.err);
+      CHECK(kept.exit_code == 0);
+    }
+  }
+}
+
+TEST_CASE("a run on the CPU that goes over its limit says so", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto run = chitu({"run", of_tiny_model(), "prompt=cat", "width=32", "height=32",
+                          "num_frames=1", "num_inference_steps=1", "device=cpu",
+                          "infer.vram_limit=90%", "hydra.run.dir=run", "output.format=png"},
+                         folder.path());
+  REQUIRE(run.exit_code == 0);
+  const json metrics = json::parse(read_file(folder / "run/metrics.json"));
+  CHECK(metrics.at("memory").at("overruns") == json::array());
+}
+
+TEST_CASE("the footer says what a level does, whatever had it so", "[e2e]") {
+  const std::string plain = kPlans.run({}).out;
+  CHECK_THAT(plain, ContainsSubstring("level 0: everything resident\n"));
+  const std::string float8 = kPlans.run({"memory=fp8_disk"}).out;
+  CHECK_THAT(float8, !ContainsSubstring("everything resident"));
+  CHECK_THAT(float8, ContainsSubstring("level 0: text_encoder streamed from disk in float8_e4m3fn, "
+                                       "transformer streamed from disk in float8_e4m3fn"));
+  CHECK_THAT(kPlans.run({"infer.offload_vae=true"}).out,
+             ContainsSubstring("level 0: text_encoder resident, transformer resident, vae "
+                               "offloaded from disk\n"));
+  CHECK_THAT(
+      kPlans.run({"infer.strategies=[text_encoder_offload]", "infer.offload_text_encoder=false"})
+          .out,
+      ContainsSubstring("level 0: everything resident (text_encoder_offload)\n"));
+}
+
+TEST_CASE("--explain offers only what lowers the peak visibly", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto plan = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all{"plan",      "model=wan2.1-t2v-14b", "device=cuda",
+                                 "width=832", "height=480",           "--explain"};
+    all.insert(all.end(), more.begin(), more.end());
+    return chitu(all, folder.path()).out;
+  };
+  const json report = json::parse(plan({"--format", "json"}));
+  for (const json& level : report.at("levels"))
+    for (const json& remedy : level.at("peak").at("remedies"))
+      CHECK(remedy.at("peak_bytes").get<double>() <=
+            0.99 * level.at("peak_device_bytes").get<double>());
+  CHECK_THAT(plan({}), !ContainsSubstring("num_frames=41 (fewer frames): 42.07 GiB"));
 }
 
 TEST_CASE("a limit on the host's memory says which levels fit, and refuses a run", "[e2e]") {
@@ -218,6 +401,53 @@ TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
   refused({"num_frames=8"}, "4k + 1 frames");
   refused({"infer.dtype=int8"}, "float32");
   refused({"model.ckpt_dir=nowhere"}, "nowhere: no such folder");
+}
+
+/// A terminal on which a command may write; what it wrote.
+class Terminal {
+ public:
+  Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY)) {
+    REQUIRE(master_ >= 0);
+    REQUIRE(::grantpt(master_) == 0);
+    REQUIRE(::unlockpt(master_) == 0);
+    name_ = ::ptsname(master_);
+    slave_ = ::open(name_.c_str(), O_RDWR | O_NOCTTY);  // reading ends when this is closed
+    reader_ = std::thread([this] {
+      char bytes[4096];
+      for (ssize_t count = 0; (count = ::read(master_, bytes, sizeof bytes)) > 0;)
+        text_.append(bytes, static_cast<std::size_t>(count));
+    });
+  }
+  ~Terminal() { ::close(master_); }
+  const std::string& name() const { return name_; }
+  std::string finish() {
+    ::close(slave_);
+    reader_.join();
+    return text_;
+  }
+
+ private:
+  int master_, slave_ = -1;
+  std::string name_, text_;
+  std::thread reader_;
+};
+
+TEST_CASE("a plan tells on a terminal what it looks at, and nowhere else", "[e2e]") {
+  CHECK(kPlans.run({"--fit", "1GiB"}).err.empty());
+  const TemporaryFolder folder;
+  Terminal terminal;
+  const std::string line = chitu_command() + " plan " + of_tiny_model() +
+                           " width=64 height=32 num_frames=9 device=sim --fit 1GiB --explain 2>" +
+                           terminal.name();
+  const auto run = Process({"/bin/bash", "-c", line}, folder.path()).finish();
+  const std::string shown = terminal.finish();
+  CHECK(run.exit_code == 0);
+  CHECK_THAT(shown, ContainsSubstring("planning level 0: encode_text, pass 1, 0 s") &&
+                        ContainsSubstring("planning what a run takes") &&
+                        ContainsSubstring("planning sizes at level 3: denoise, pass 2") &&
+                        ContainsSubstring("planning peak of level 1"));
+  CHECK(shown.ends_with("\r\x1b[K"));  // the line is gone in the end
+  CHECK_THAT(run.out, Catch::StartsWith("wan-unipc: ") && !ContainsSubstring("planning"));
 }
 
 TEST_CASE("help lists the flags of a plan", "[e2e]") {

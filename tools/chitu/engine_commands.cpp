@@ -17,6 +17,7 @@
 #include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/errors.h"
+#include "chitu_core/device/host_memory.h"
 #include "chitu_core/io/tokenizer.h"
 #include "chitu_core/memory/strategy.h"
 #include "chitu_core/models/schedulers/scheduler.h"
@@ -75,6 +76,8 @@ int info_command() {
                std::string("products of bfloat16 in ") +
                    (has_bfloat16_instructions() ? "bfloat16" : "float32")});
   line("devices", device::available());
+  for (const std::string& found : device::describe(device::host_memory()))
+    std::cout << fmt::format("{:<20} {}\n", "memory", found);
   line("pipelines", Registry<pipelines::PipelineFamily>::instance().names());
   line("schedulers", Registry<models::SchedulerClass>::instance().names());
   line("attention backends", nn::attention_names());

@@ -17,8 +17,16 @@
 namespace chitu::tools {
 namespace {
 
-std::shared_ptr<spdlog::sinks::dist_sink_mt>& all_sinks() {
-  static auto sinks = std::make_shared<spdlog::sinks::dist_sink_mt>();
+/// Each sink keeps its own pattern: spdlog gives every new logger, and so its sinks, the default
+/// one.
+class AllSinks final : public spdlog::sinks::dist_sink_mt {
+ protected:
+  void set_pattern_(const std::string&) override {}
+  void set_formatter_(std::unique_ptr<spdlog::formatter>) override {}
+};
+
+std::shared_ptr<AllSinks>& all_sinks() {
+  static auto sinks = std::make_shared<AllSinks>();
   return sinks;
 }
 

@@ -1,5 +1,7 @@
 #include "tools/chitu/plan_command.h"
 
+#include <unistd.h>
+
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +11,7 @@
 #include "pipelines/plan_report.h"
 #include "tools/chitu/dry_plan.h"
 #include "tools/chitu/plan_text.h"
+#include "tools/chitu/progress.h"
 #include "tools/chitu/settings.h"
 
 namespace chitu::tools {
@@ -42,13 +45,29 @@ std::vector<memory::MemoryPlan> plans_of(const pipelines::EngineOptions& options
   return plans;
 }
 
-int print_dry(const EngineCall& call, const Settings& settings) {
+/// The plan that a run would choose for this request.
+memory::MemoryPlan chosen_plan(const Settings& settings, bool no_prompt) {
+  const pipelines::LevelPlanner planner(settings.engine_options());
+  const auto request = pipelines::complete(planner.pipeline(), settings.request);
+  const auto chosen = planner.chosen(planner.forecasts(request, no_prompt));
+  if (!chosen.plan && !planner.budget().bytes) throw InputError(chosen.refusal);
+  if (!chosen.plan) throw OutOfMemoryError(chosen.refusal);
+  return chosen.plan->forecast.plan;
+}
+
+void check_dry(const EngineCall& call) {
   if (call.fit || call.explain)
     throw InputError("--dry plans no run, so there is nothing for --fit or --explain to look at");
   if (call.format != "table" && call.format != "json")
     throw InputError("--format " + call.format + ": --dry prints YAML, or json");
-  const auto& level = settings.infer.diffusion.low_mem_level;
-  const auto plans = plans_of(settings.engine_options(), level && level != "auto");
+}
+
+int print_dry(const EngineCall& call, const Settings& settings, bool no_prompt) {
+  check_dry(call);
+  const auto options = settings.engine_options();
+  const auto plans = pipelines::chooses_plan(options.memory)
+                         ? std::vector{chosen_plan(settings, no_prompt)}
+                         : plans_of(options, settings.infer.diffusion.low_mem_level.has_value());
   std::cout << (call.format == "json" ? to_json(plans) : to_yaml(plans));
   return 0;
 }
@@ -57,14 +76,20 @@ int print_dry(const EngineCall& call, const Settings& settings) {
 
 int plan_command(const EngineCall& call) {
   config::Composition composition = call.composition;
-  const pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain};
+  pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain, {}};
   const bool no_prompt = fill_in_prompt(composition);
   const auto settings = config::read<Settings>(composition.view());
-  if (call.dry) return print_dry(call, settings);
-  const pipelines::LevelPlanner planner(settings.engine_options());
+  if (call.dry) return print_dry(call, settings, no_prompt);
+  pipelines::LevelPlanner planner(settings.engine_options());
   const auto request = pipelines::complete(planner.pipeline(), settings.request);
+  std::optional<PlanProgress> progress;  // large sizes take a while
+  if (::isatty(STDERR_FILENO)) {
+    planner.watch(&progress.emplace(std::cerr));
+    questions.progress = [&](const std::string& what) { progress->look_at(what); };
+  }
   const auto report =
       pipelines::report_plans(planner, settings.model.ckpt_dir, request, no_prompt, questions);
+  progress.reset();
   if (call.format == "json")
     std::cout << pipelines::to_json(report).dump(1) << "\n";
   else if (call.format == "csv")

@@ -12,13 +12,19 @@
 
 #include "chitu_core/common/bytes.h"
 #include "pipelines/device_choices.h"
+#include "pipelines/plan_words.h"
+#include "tools/chitu/plan_cells.h"
 
 namespace chitu::tools {
 namespace {
 
+using pipelines::components_text;
 using pipelines::Forecast;
+using pipelines::guidance_text;
+using pipelines::layers_text;
 using pipelines::LevelReport;
 using pipelines::PlanReport;
+using pipelines::tiles_text;
 
 constexpr std::size_t kShownGroups = 8;
 
@@ -34,16 +40,17 @@ std::string flops_text(double flops) {
   return fmt::format("{:.2f} GFLOP", flops / 1e9);
 }
 
-std::string largest_picture(const LevelReport& level) {
-  const auto& picture = level.largest->picture;
-  return picture ? fmt::format("{}x{}", picture->width, picture->height) : "does not fit";
+/// "24.00 GiB (device.capacity)", and what the host may hold.
+std::string budget_text(const pipelines::MemoryBudget& budget) {
+  std::vector<std::string> bounds;
+  if (budget.bytes)
+    bounds.push_back(fmt::format("{} ({})", format_bytes(*budget.bytes), budget.source));
+  if (budget.host_bytes)
+    bounds.push_back(fmt::format("{} (infer.host_limit)", format_bytes(*budget.host_bytes)));
+  return fmt::format("{}", fmt::join(bounds, " and "));
 }
 
-std::string largest_frames(const LevelReport& level) {
-  return level.largest->frames ? fmt::format("{}", *level.largest->frames) : "does not fit";
-}
-
-std::string fits_text(const LevelReport& level) { return *level.plan.fits ? "yes" : "no"; }
+const memory::MemoryPlan& plan_of(const LevelReport& level) { return level.plan.forecast.plan; }
 
 class Rows {
  public:
@@ -51,7 +58,7 @@ class Rows {
 
   void add(std::string label, const std::function<std::string(const LevelReport&)>& cell) {
     Row& row = rows_.emplace_back(Row{std::move(label), {}});
-    for (const LevelReport& level : report_.levels) row.cells.push_back(cell(level));
+    for (const LevelReport* column : report_.columns()) row.cells.push_back(cell(*column));
   }
   void bytes(std::string label, const std::function<std::int64_t(const Forecast&)>& of) {
     add(std::move(label),
@@ -95,6 +102,17 @@ void add_traffic(Rows& rows, const PlanReport& report) {
   rows.bytes("the request, from disk", [](const Forecast& f) { return f.disk_bytes; });
 }
 
+/// What plans of one level may differ in.
+void add_choices(Rows& rows, const PlanReport& report) {
+  rows.add("VAE decodes", [](const LevelReport& level) { return tiles_text(plan_of(level)); });
+  rows.add("transformer layers on the device", [&](const LevelReport& level) {
+    return layers_text(plan_of(level), report.transformer_layers);
+  });
+  if (report.request.guided())
+    rows.add("guidance branches",
+             [](const LevelReport& level) { return guidance_text(plan_of(level)); });
+}
+
 std::string seconds_text(double seconds) {
   if (seconds >= 3600) {
     const long minutes = std::lround(seconds / 60);
@@ -128,8 +146,8 @@ std::vector<Row> rows_of(const PlanReport& report) {
   rows.add("decoded more than once", [](const LevelReport& level) {
     return fmt::format("{} %", std::lround(100 * level.plan.recomputed_share));
   });
-  if (report.capacity_bytes)
-    rows.add("fits into " + format_bytes(*report.capacity_bytes), fits_text);
+  add_choices(rows, report);
+  if (is_bounded(report)) rows.add("fits into " + budget_text(report.budget), fits_text);
   if (report.fit_bytes) {
     const std::string limit = format_bytes(*report.fit_bytes);
     const auto& request = report.request;
@@ -154,9 +172,30 @@ std::string title(const PlanReport& report) {
       pipelines::dtype_name(plan.vae.dtype));
 }
 
-std::string strategies_of(const LevelReport& level) {
-  const auto& names = level.plan.forecast.plan.strategies;
-  return names.empty() ? "everything resident" : fmt::format("{}", fmt::join(names, ", "));
+/// What the level does, and the strategies that it took.
+std::string level_text(const LevelReport& level) {
+  const memory::MemoryPlan& plan = plan_of(level);
+  std::string text = components_text(plan);
+  if (plan.vae_tiling != memory::VaeTiling::off)
+    text += fmt::format("; VAE in {}", tiles_text(plan));
+  if (!plan.strategies.empty()) text += fmt::format(" ({})", fmt::join(plan.strategies, ", "));
+  return text;
+}
+
+/// What a run would take, or why it would take nothing.
+std::string chosen_text(const PlanReport& report) {
+  if (!report.chosen) return "chosen: none. " + report.refusal;
+  return fmt::format("chosen, as a run takes it: level {}, {}", report.chosen->plan.level(),
+                     level_text(*report.chosen));
+}
+
+/// Heads of the columns.
+std::vector<std::string> heads(const PlanReport& report) {
+  std::vector<std::string> texts;
+  for (const LevelReport& level : report.levels)
+    texts.push_back(fmt::format("{}", level.plan.level()));
+  if (report.chosen) texts.push_back(fmt::format("chosen: {}", report.chosen->plan.level()));
+  return texts;
 }
 
 /// What the numbers leave out, one sentence.
@@ -204,6 +243,7 @@ std::string explain_level(const PlanReport& report, const LevelReport& level) {
                         group.where.empty() ? "" : ", made in " + group.where);
   }
   if (rest > 0) text += fmt::format("  {:>10}  smaller ones\n", format_bytes(rest));
+  if (peak.remedies.empty()) text += "  lower: by no single key\n";
   for (const auto& remedy : peak.remedies)
     text += fmt::format("  lower: {} ({}): {}\n", remedy.change, remedy.note,
                         format_bytes(remedy.peak_bytes));
@@ -214,10 +254,7 @@ std::string explain_level(const PlanReport& report, const LevelReport& level) {
 
 std::string to_table(const PlanReport& report) {
   std::vector<Row> rows = rows_of(report);
-  Row head{"low_mem_level", {}};
-  for (const LevelReport& level : report.levels)
-    head.cells.push_back(fmt::format("{}", level.plan.level()));
-  rows.insert(rows.begin(), std::move(head));
+  rows.insert(rows.begin(), Row{"low_mem_level", heads(report)});
   std::size_t widest = 0, column = 0;
   for (const Row& row : rows) {
     widest = std::max(widest, row.label.size());
@@ -231,8 +268,8 @@ std::string to_table(const PlanReport& report) {
   }
   text += "\n";
   for (const LevelReport& level : report.levels)
-    text += fmt::format("level {}: {}\n", level.plan.level(), strategies_of(level));
-  text += fmt::format("{}\n{}", left_out(report), about_times(report));
+    text += fmt::format("level {}: {}\n", level.plan.level(), level_text(level));
+  text += fmt::format("{}\n{}\n{}", chosen_text(report), left_out(report), about_times(report));
   for (const LevelReport& level : report.levels)
     if (level.peak) text += fmt::format("\n{}", explain_level(report, level));
   return text;
@@ -241,72 +278,16 @@ std::string to_table(const PlanReport& report) {
 std::string to_markdown(const PlanReport& report) {
   std::string text = title(report) + "\n\n| `low_mem_level` |";
   std::string line = "| --- |";
-  for (const LevelReport& level : report.levels) {
-    text += fmt::format(" {} |", level.plan.level());
+  for (const std::string& head : heads(report)) {
+    text += fmt::format(" {} |", head);
     line += " ---: |";
   }
   text += fmt::format("\n{}\n", line);
   for (const Row& row : rows_of(report))
     text += fmt::format("| {} | {} |\n", row.label, fmt::join(row.cells, " | "));
-  text += fmt::format("\n{}\n{}", left_out(report), about_times(report));
+  text += fmt::format("\n{}\n\n{}\n{}", chosen_text(report), left_out(report), about_times(report));
   for (const LevelReport& level : report.levels)
     if (level.peak) text += fmt::format("\n```\n{}```\n", explain_level(report, level));
-  return text;
-}
-
-std::string to_csv(const PlanReport& report) {
-  std::vector<std::pair<std::string, std::function<std::string(const LevelReport&)>>> columns;
-  const auto number = [&](std::string name, std::function<std::int64_t(const Forecast&)> of) {
-    columns.emplace_back(std::move(name), [of](const LevelReport& level) {
-      return fmt::format("{}", of(level.plan.forecast));
-    });
-  };
-  number("low_mem_level", [](const Forecast& f) { return f.plan.low_mem_level; });
-  number("peak_device_bytes", [](const Forecast& f) { return f.peak_bytes(); });
-  number("peak_host_bytes", [&](const Forecast& f) { return report.peak_host_bytes(f); });
-  number("peak_host_tensor_bytes", [](const Forecast& f) { return f.peak_host_bytes; });
-  const auto& stages = report.levels.front().plan.forecast.stages;
-  for (std::size_t i = 0; i < stages.size(); ++i)
-    number(fmt::format("{}_peak_device_bytes", stages[i].name), [=](const Forecast& f) {
-      return f.host_computes() ? f.stages[i].use.peak_host : f.stages[i].use.peak_device;
-    });
-  columns.emplace_back("weights_at_rest_bytes", [](const LevelReport& level) {
-    return fmt::format("{}", level.plan.at_rest_bytes());
-  });
-  number("step_h2d_bytes", [](const Forecast& f) { return f.step.h2d; });
-  number("step_d2h_bytes", [](const Forecast& f) { return f.step.d2h; });
-  number("step_disk_bytes", [](const Forecast& f) { return f.step.disk; });
-  number("request_h2d_bytes", [](const Forecast& f) { return f.h2d_bytes; });
-  number("request_d2h_bytes", [](const Forecast& f) { return f.d2h_bytes; });
-  number("request_disk_bytes", [](const Forecast& f) { return f.disk_bytes; });
-  columns.emplace_back("flops_per_step", [](const LevelReport& level) {
-    return fmt::format("{:.0f}", level.plan.forecast.step.flops);
-  });
-  if (report.profile) {
-    columns.emplace_back("step_least_seconds", [](const LevelReport& level) {
-      return fmt::format("{:.6g}", level.plan.least_time->step.total_s);
-    });
-    columns.emplace_back("request_least_seconds", [](const LevelReport& level) {
-      return fmt::format("{:.6g}", level.plan.least_time->total_s);
-    });
-  }
-  columns.emplace_back("recomputed_share", [](const LevelReport& level) {
-    return fmt::format("{:.4f}", level.plan.recomputed_share);
-  });
-  if (report.capacity_bytes) columns.emplace_back("fits", fits_text);
-  if (report.fit_bytes) {
-    columns.emplace_back("largest_picture", largest_picture);
-    columns.emplace_back("most_frames", largest_frames);
-  }
-  std::string text;
-  const auto add_line = [&](const auto& cell) {
-    std::vector<std::string> cells;
-    for (const auto& column : columns) cells.push_back(cell(column));
-    text += fmt::format("{}\n", fmt::join(cells, ","));
-  };
-  add_line([](const auto& column) { return column.first; });
-  for (const LevelReport& level : report.levels)
-    add_line([&](const auto& column) { return column.second(level); });
   return text;
 }
 

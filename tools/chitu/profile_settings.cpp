@@ -16,7 +16,7 @@ void RateSettings::bind(config::Binder& b) {
 void ProfileSettings::bind(config::Binder& b) {
   b.field("name", name, "as reports say it");
   b.field("device", device, "what chitu plan takes device=auto for; null: what is here");
-  b.field("memory", memory, "of the device; chitu plan compares with it");
+  b.field("memory", memory, "of the device; plans and runs on such a device count with it");
   b.field("flops", flops, "multiplications and additions a second; null: not known");
   b.field("link_bandwidth", link_bandwidth,
           "between host and device, one way, as 28.8GB; null: not known");

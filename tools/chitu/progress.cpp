@@ -23,27 +23,43 @@ std::string bar(int done, int count) {
          std::string(static_cast<std::size_t>(width - full), '.');
 }
 
+/// The one line that changes.
+void show(std::ostream& out, std::string_view text) {
+  constexpr std::string_view kToLineStartAndClear = "\r\x1b[K";
+  out << kToLineStartAndClear << text << std::flush;
+}
+
 }  // namespace
 
-ProgressBar::~ProgressBar() { show(""); }
-
-void ProgressBar::show(std::string_view text) {
-  constexpr std::string_view kToLineStartAndClear = "\r\x1b[K";
-  out_ << kToLineStartAndClear << text << std::flush;
-}
+ProgressBar::~ProgressBar() { show(out_, ""); }
 
 void ProgressBar::stage_begin(std::string_view stage) {
   stage_began_ = Clock::now();
-  show(stage);
+  show(out_, stage);
 }
 
-void ProgressBar::stage_end(std::string_view) { show(""); }
+void ProgressBar::stage_end(std::string_view) { show(out_, ""); }
 
 void ProgressBar::step_end(int index, int count) {
   const int done = index + 1;
   const double spent = seconds_since(stage_began_);
-  show(fmt::format("denoise [{}] {}/{}  {:.0f} s, {:.0f} s left", bar(done, count), done, count,
-                   spent, spent / done * (count - done)));
+  show(out_, fmt::format("denoise [{}] {}/{}  {:.0f} s, {:.0f} s left", bar(done, count), done,
+                         count, spent, spent / done * (count - done)));
+}
+
+PlanProgress::~PlanProgress() { show(out_, ""); }
+
+void PlanProgress::look_at(const std::string& what) {
+  what_ = what;
+  passes_ = 0;
+  show(out_, "planning " + what_);
+}
+
+void PlanProgress::stage_begin(std::string_view stage) {
+  if (first_stage_.empty()) first_stage_ = stage;
+  if (stage == first_stage_) ++passes_;
+  show(out_, fmt::format("planning {}: {}, pass {}, {:.0f} s", what_, stage, passes_,
+                         seconds_since(began_)));
 }
 
 void LogObserver::stage_begin(std::string_view stage) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <ostream>
+#include <string>
 #include <string_view>
 
 #include "chitu_core/pipeline/events.h"
@@ -19,10 +20,24 @@ class ProgressBar final : public pipeline::Observer {
   void step_end(int index, int count) override;
 
  private:
-  void show(std::string_view text);
-
   std::ostream& out_;
   std::chrono::steady_clock::time_point stage_began_;
+};
+
+/// Such a line about a plan: what is looked at, and for how long already.
+class PlanProgress final : public pipeline::Observer {
+ public:
+  explicit PlanProgress(std::ostream& out) : out_(out) {}
+  ~PlanProgress() override;
+
+  void look_at(const std::string& what);
+  void stage_begin(std::string_view stage) override;
+
+ private:
+  std::ostream& out_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  std::string what_, first_stage_;
+  int passes_ = 0;  ///< of shapes through the pipeline
 };
 
 /// The same events as lines of the log chitu.run.

@@ -24,6 +24,7 @@
 #include "pipelines/metrics.h"
 #include "pipelines/outputs.h"
 #include "pipelines/plan_json.h"
+#include "pipelines/plan_words.h"
 #include "pipelines/profile.h"
 #include "pipelines/run_checker.h"
 #include "pipelines/side_output_error.h"
@@ -262,7 +263,7 @@ class Run {
     for (const auto& [level, bytes, host_bytes] : choice->rejected)
       logger("memory")->info("low_mem_level {} needs {} ({} has {}), {} of the host", level,
                              format_bytes(bytes), choice->budget.source,
-                             format_bytes(choice->budget.bytes), format_bytes(host_bytes));
+                             format_bytes(*choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
     const auto profile = settings_.engine_options().profile;
     if (profile && !choice->predicted.empty() && !profile->describes(plan.transformer.device))
@@ -271,11 +272,11 @@ class Run {
           "low_mem_level auto goes, are not of this device",
           profile->name, profile->device, plan.transformer.device.str());
     logger("memory")->info(
-        "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, tiles of {} "
-        "latents, {}",
-        plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(choice->budget.bytes),
+        "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, VAE: {}, guidance "
+        "branches {}",
+        plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(*choice->budget.bytes),
         memory::to_string(plan.transformer.residency), plan.transformer.resident_layers,
-        plan.vae_tile_latents, guidance_text(plan));
+        pipelines::tiles_text(plan), pipelines::guidance_text(plan));
   }
 
   /// Writes what the run tells about itself. What cannot be written is a problem of its own: the
@@ -317,7 +318,27 @@ class Run {
     report["media"] = media_record(folder.path(), files_);
     if (files_.empty() && !earlier_.empty()) report["earlier_media"] = earlier_;
     for (const std::string& problem : problems_) report["problems"].push_back(problem);
+    warn_of_overruns(report);
     return report;
+  }
+
+  /// A limit on the CPU is kept by an estimate of what libraries hold: a run that held more says
+  /// so.
+  void warn_of_overruns(nlohmann::json& report) const {
+    if (!engine_.choice()) return;
+    // The memory of sim is the process's, and is none of the host's that it simulates.
+    const bool is_sim = engine_.plan().transformer.device.type() == c10::kPrivateUse1;
+    std::int64_t peak = 0, host_peak = 0;
+    for (const pipelines::StageCost& stage : metrics_.stages()) {
+      const std::int64_t simulated = is_sim ? stage.peak_device_bytes : 0;
+      peak = std::max(peak, stage.peak_device_bytes);
+      host_peak = std::max(host_peak, stage.peak_host_bytes - simulated);
+    }
+    report["memory"]["overruns"] = nlohmann::json::array();
+    for (const auto& overrun : pipelines::overruns(engine_.choice()->budget, peak, host_peak)) {
+      logger("memory")->warn("{}", pipelines::to_string(overrun));
+      report["memory"]["overruns"].push_back(pipelines::to_json(overrun));
+    }
   }
 
   /// The log has it at level info, a terminal in any case; standard output is for results.

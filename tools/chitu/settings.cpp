@@ -58,7 +58,8 @@ void InferSettings::bind(config::Binder& b) {
   b.field("activation_chunk", activation_chunk, between(16, 1 << 24),
           "tokens at once in a feed-forward; another number may round otherwise; null: by shape");
   b.field("vram_limit", vram_limit,
-          "most memory on the device: 6GiB, 512MiB, 80%; on a CPU, of the process; null: all");
+          "most memory on the device: 6GiB, 512MiB, 80%; on a CPU, of the process, by an estimate; "
+          "null: all");
   b.field("host_limit", host_limit,
           "most memory of the process on the host, in the same forms; null: all");
   b.field("strategies", strategies,
@@ -124,7 +125,8 @@ void DeviceSettings::bind(config::Binder& b) {
           "auto (an accelerator if there is one, else the CPU), cpu, cuda, sim");
   b.field("index", index, at_least(0), "which one, where there are several; null: the first");
   b.field("capacity", capacity,
-          "of sim: most bytes on the device; of others: what chitu plan compares with");
+          "of sim: most bytes on the device; of others: what plans and runs take it to have; null: "
+          "all");
   b.field("h2d_bandwidth", h2d_bandwidth,
           "of sim: to the device, as 12GiB; null: as fast as the host copies");
   b.field("d2h_bandwidth", d2h_bandwidth, "of sim: from the device; null: likewise");

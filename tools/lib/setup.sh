@@ -175,16 +175,71 @@ need_cmake() {
   in_venv -m pip install 'cmake>=3.24,<5' >&2 || die "pip could not install cmake"
 }
 
+# Prints "VERSION ROOT FOLDER GROUP" of each mounted hierarchy of memory control groups (cgroup v1 and
+# v2): where it is, which of its groups is there, and the group of this process.
+memory_hierarchies() {
+  awk '
+    function lists(names, name) { return index("," names ",", "," name ",") }
+    FILENAME ~ /cgroup$/ {
+      split($0, part, ":")
+      if (part[2] == "") group[2] = part[3]
+      else if (lists(part[2], "memory")) group[1] = part[3]
+      next
+    }
+    {
+      for (i = 7; i <= NF && $i != "-"; ++i);
+      version = $(i + 1) == "cgroup2" ? 2 : $(i + 1) == "cgroup" && lists($(i + 3), "memory") ? 1 : 0
+      if (version && !seen[version]++) print version, $4, $5, group[version] ? group[version] : "/"
+    }' "$1/proc/self/cgroup" "$1/proc/self/mountinfo" 2>/dev/null || true
+}
+
+# Prints the KiB that one control group leaves free; nothing where it has no limit. Page cache counts
+# as free: the kernel drops it when asked.
+free_kib_of_group() {
+  local version=$1 folder=$2 used limit bytes least='' prefix='' limits=(memory.max memory.high)
+  used=$(cat "$folder/memory.current" 2>/dev/null || true)
+  if ((version == 1)); then
+    limits=(memory.limit_in_bytes)
+    used=$(cat "$folder/memory.usage_in_bytes" 2>/dev/null || true)
+    prefix=total_
+  fi
+  [[ $used ]] || return 0
+  for limit in "${limits[@]}"; do
+    bytes=$(cat "$folder/$limit" 2>/dev/null || true)
+    # v1 writes a number of 19 digits for "no limit".
+    [[ $bytes =~ ^[0-9]{1,18}$ ]] || continue
+    [[ $least ]] && ((bytes >= least)) || least=$bytes
+  done
+  [[ $least ]] || return 0
+  awk -v used="$used" -v limit="$least" -v prefix="$prefix" '
+    $1 == prefix "inactive_file" || $1 == prefix "active_file" || $1 == "slab_reclaimable" { cache += $2 }
+    END {
+      free = limit - (used - (cache < used ? cache : used))
+      printf "%.0f\n", free > 0 ? int(free / 1024) : 0
+    }' "$folder/memory.stat" 2>/dev/null || echo $(((least - used) / 1024))
+}
+
+# Prints the KiB of memory that this process may still take: of the machine, and of its control groups
+# and all that these are in. The argument is the folder in which proc/ and sys/ are.
+free_kib() {
+  local system=${1:-} version mounted folder group free least
+  least=$(awk '/^MemAvailable:/{print $2}' "$system/proc/meminfo")
+  while read -r version mounted folder group; do
+    [[ $mounted == / ]] && mounted=
+    [[ $group == "$mounted"/* && $group != */..* ]] && group=${group#"$mounted"} || group=
+    while :; do
+      free=$(free_kib_of_group "$version" "$system$folder$group")
+      [[ $free ]] && ((free < least)) && least=$free
+      [[ $group ]] || break
+      group=${group%/*}
+    done
+  done < <(memory_hierarchies "$system")
+  echo "$least"
+}
+
 # Prints how many compilers may run at once: one a core, each with 2 GiB of free memory.
 choose_jobs() {
-  local free_kib limit used jobs
-  free_kib=$(awk '/^MemAvailable:/{print $2}' /proc/meminfo)
-  limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || echo max)
-  used=$(cat /sys/fs/cgroup/memory.current 2>/dev/null || echo 0)
-  if [[ $limit != max ]] && (((limit - used) / 1024 < free_kib)); then
-    free_kib=$(((limit - used) / 1024))
-  fi
-  jobs=$((free_kib / 2097152))
+  local jobs=$(($(free_kib "${1:-}") / 2097152))
   ((jobs <= $(nproc))) || jobs=$(nproc)
   echo $((jobs > 0 ? jobs : 1))
 }

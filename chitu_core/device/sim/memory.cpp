@@ -2,19 +2,20 @@
 
 #include <c10/core/CPUAllocator.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstring>
 #include <thread>
 
+#include "chitu_core/device/host_memory.h"
 #include "chitu_core/device/planning_books.h"
 
 namespace chitu::device::sim {
 namespace {
 
 std::int64_t host_bytes() {
-  return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+  static const std::int64_t bytes = host_memory().room_bytes();
+  return bytes;
 }
 
 /// True once, when the count down reaches the call that is to fail.
