@@ -115,8 +115,8 @@ std::optional<LargestSizes::Picture> largest_picture(const SizeSteps& steps, con
 std::optional<std::int64_t> most_frames(const SizeSteps& steps, const Request& request,
                                         const PlannedNeed& need, std::int64_t limit_bytes) {
   const auto frames = [&](std::int64_t n) { return steps.first_frames + (n - 1) * steps.frames; };
-  const auto count = [&](std::int64_t frames) {
-    return (frames - steps.first_frames) / steps.frames + 1;
+  const auto count = [&](std::int64_t num_frames) {
+    return (num_frames - steps.first_frames) / steps.frames + 1;
   };
   const auto need_of = [&](std::int64_t n) {
     Request tried = request;
