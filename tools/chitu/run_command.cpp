@@ -106,12 +106,6 @@ void check_dump_outside(const Settings& settings, const config::Composition& com
   if (!inside) pipelines::check_dump(*dump, settings.model.ckpt_dir, folder);
 }
 
-const char* guidance_text(const memory::MemoryPlan& plan) {
-  if (!plan.guidance_interleave) return "guidance branches one after the other";
-  return plan.offload_activations ? "the guidance branch that waits on the host"
-                                  : "guidance branches together";
-}
-
 /// The engine of the last job that went well: those of a sweep mostly share one.
 struct OpenEngine {
   pipelines::EngineOptions options;
