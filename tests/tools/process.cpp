@@ -30,9 +30,9 @@ Process::Process(const std::vector<std::string>& arguments, const fs::path& work
   if (pid_ < 0) throw std::runtime_error("cannot fork");
   if (pid_ > 0) return;
   // Only calls that are safe between fork and exec.
-  ::dup2(::open(in.c_str(), O_RDONLY), STDIN_FILENO);
-  ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
-  ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+  ::dup2(::open(in.c_str(), O_RDONLY | O_CLOEXEC), STDIN_FILENO);
+  ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), STDOUT_FILENO);
+  ::dup2(::open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), STDERR_FILENO);
   if (::chdir(working_folder.c_str()) == 0) ::execv(argv[0], argv.data());
   ::_exit(127);
 }
