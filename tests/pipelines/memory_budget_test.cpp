@@ -171,7 +171,8 @@ class Agreement {
     options.memory.vram_limit = limit;
     options.memory.host_limit = host_limit;
     CAPTURE(device_, capacity.value_or(-1), level.value_or(-1));
-    if (limit) CAPTURE(limit->bytes, limit->share);
+    const auto bound = limit.value_or(memory::MemoryLimit{});
+    CAPTURE(bound.bytes, bound.share);
     const Taken plan = planned(options), taken = run(options);
     INFO("plan: " << plan.refusal << "\nrun: " << taken.refusal);
     CHECK(plan.plan.has_value() == taken.plan.has_value());

@@ -190,7 +190,7 @@ TEST_CASE("--dry prints the plan that a run chooses: auto, or a level with a lim
   const auto least = levels[3].at("peak_device_bytes").get<std::int64_t>();
   const auto layer = levels[3].at("components")[1].at("onload_bytes").get<std::int64_t>() / 2;
   const std::string limit = fmt::format("infer.vram_limit={}B", least + layer);
-  for (const std::string level : {automatic, std::string("infer.diffusion.low_mem_level=3")}) {
+  for (const std::string& level : {automatic, std::string("infer.diffusion.low_mem_level=3")}) {
     const auto plans = dry({level, limit});
     REQUIRE(plans.size() == 1);
     CHECK(plans[0] == kPlans.json({level, limit}).at("chosen").at("plan"));
