@@ -204,8 +204,9 @@ TEST_CASE("a peak is made up of the same tensors", "[pipelines]") {
 /// How often a plan sends the operator through libtorch.
 std::int64_t calls_of(const char* name, const Planner& planner, const PartialRequest& partial,
                       const memory::MemoryPlan& plan) {
+  const Request request = complete(planner.pipeline(), partial);
   const OperatorTimes times;
-  planner.forecast(complete(planner.pipeline(), partial), plan);
+  planner.forecast(request, plan);
   for (const OperatorTime& each : times.hottest())
     if (each.name == name) return each.calls;
   return 0;

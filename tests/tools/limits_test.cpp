@@ -8,9 +8,12 @@ namespace {
 using Catch::ContainsSubstring;
 using Words = std::vector<std::string>;
 
-/// `chitu` with these words, behind limits that a shell sets.
+/// `chitu` with these words, behind limits that a shell sets. Descriptors that the test's own
+/// parent left open are closed: they would count.
 Finished limited(const std::string& limits, const Words& words, const TemporaryFolder& folder) {
-  Words all{"/bin/bash", "-c", limits + " && exec \"$0\" \"$@\"", chitu_command()};
+  Words all{"/bin/bash", "-c",
+            "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; " + limits + " && exec \"$0\" \"$@\"",
+            chitu_command()};
   all.insert(all.end(), words.begin(), words.end());
   return Process(all, folder.path()).finish();
 }

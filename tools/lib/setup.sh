@@ -215,7 +215,7 @@ free_kib_of_group() {
     $1 == prefix "inactive_file" || $1 == prefix "active_file" || $1 == "slab_reclaimable" { cache += $2 }
     END {
       free = limit - (used - (cache < used ? cache : used))
-      printf "%.0f\n", free > 0 ? int(free / 1024) : 0
+      printf "%.0f\n", (free > 0 ? int(free / 1024) : 0)
     }' "$folder/memory.stat" 2>/dev/null || echo $(((least - used) / 1024))
 }
 
