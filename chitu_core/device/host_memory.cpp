@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <string>
 #include <string_view>
 
 #include "chitu_core/common/bytes.h"
+#include "chitu_core/common/system_limits.h"
 
 namespace chitu::device {
 
@@ -66,6 +68,7 @@ std::vector<std::string> describe(const HostMemory& memory) {
 
 std::int64_t kernel_bytes(const std::filesystem::path& file, std::string_view field) {
   std::ifstream lines(file);
+  if (!lines && is_system_limit(errno)) fail_system_call(file.string(), errno);
   for (std::string line; std::getline(lines, line);)
     if (line.starts_with(field)) return std::stoll(line.substr(field.size())) * 1024;
   return 0;
