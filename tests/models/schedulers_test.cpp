@@ -223,6 +223,9 @@ TEST_CASE("what a scheduler does not support is refused by name", "[models]") {
   refused(unipc({{"lower_order_final", false}}), "lower_order_final: only order 1 has a step");
   refused(unipc({{"flow_shfit", 3.0}}), "flow_shfit: unknown key, did you mean flow_shift");
   refused(unipc({{"flow_shift", -1.0}}), "flow_shift: expected a number above 0, got -1");
+  for (const auto& config : {unipc, euler})
+    refused(config({{"shift_terminal", 1.0}}),
+            "shift_terminal: expected a number between 0 and 1, got 1");
   refused(euler({{"stochastic_sampling", true}}), "stochastic_sampling: true is not supported");
   refused(euler({{"invert_sigmas", true}}), "invert_sigmas: true is not supported");
   refused(euler({{"time_shift_type", "cubic"}}), "time_shift_type: cubic is not supported");

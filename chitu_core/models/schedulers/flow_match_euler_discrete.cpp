@@ -47,10 +47,7 @@ FlowMatchEulerConfig FlowMatchEulerConfig::from_json(const io::JsonObject& json)
   config.max_image_seq_len = json.value_or("max_image_seq_len", config.max_image_seq_len);
   if (config.max_image_seq_len <= config.base_image_seq_len)
     json.fail("max_image_seq_len", "expected more than base_image_seq_len");
-  if (json.value_or("shift_terminal", 0.0) != 0.0) {
-    config.shift_terminal = positive(json, "shift_terminal", 0.0);
-    if (*config.shift_terminal >= 1) json.fail("shift_terminal", "expected a number below 1");
-  }
+  config.shift_terminal = models::shift_terminal(json);
   return config;
 }
 

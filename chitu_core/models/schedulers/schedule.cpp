@@ -43,6 +43,14 @@ double positive(const io::JsonObject& config, const char* key, double fallback) 
   return value;
 }
 
+std::optional<double> shift_terminal(const io::JsonObject& config) {
+  const double value = config.value_or("shift_terminal", 0.0);
+  if (value == 0.0) return std::nullopt;
+  if (!(value > 0 && value < 1))
+    config.fail("shift_terminal", fmt::format("expected a number between 0 and 1, got {}", value));
+  return value;
+}
+
 std::int64_t num_train_timesteps(const io::JsonObject& config) {
   const auto count = config.value_or<std::int64_t>("num_train_timesteps", 1000);
   if (count < 2 || count > 1000000)

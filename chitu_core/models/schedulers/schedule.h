@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,8 @@ std::string one_of(const io::JsonObject& config, const char* key, const std::str
                    const std::vector<std::string>& allowed);
 /// The key's number above 0. Throws InputError otherwise.
 double positive(const io::JsonObject& config, const char* key, double fallback);
+/// shift_terminal, empty when missing, null or 0. Throws InputError unless it is between 0 and 1.
+std::optional<double> shift_terminal(const io::JsonObject& config);
 /// num_train_timesteps, 1000 when missing.
 std::int64_t num_train_timesteps(const io::JsonObject& config);
 /// Throws InputError unless 1 <= num_inference_steps <= most.

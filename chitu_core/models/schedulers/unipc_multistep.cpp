@@ -130,8 +130,7 @@ UniPCConfig UniPCConfig::from_json(const io::JsonObject& json) {
   config.lower_order_final = json.value_or("lower_order_final", true);
   config.disable_corrector = json.value_or("disable_corrector", config.disable_corrector);
   config.flow_shift = positive(json, "flow_shift", 1.0);
-  if (json.value_or("shift_terminal", 0.0) != 0.0)
-    config.shift_terminal = positive(json, "shift_terminal", 0.0);
+  config.shift_terminal = models::shift_terminal(json);
   config.final_sigma_zero =
       one_of(json, "final_sigmas_type", "zero", {"zero", "sigma_min"}) == "zero";
   check_last_step(config, json);
