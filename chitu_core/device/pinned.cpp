@@ -29,8 +29,7 @@ at::Tensor pinned_memory(std::int64_t bytes, c10::Device device) {
   const auto& hooks = at::globalContext().getAcceleratorHooksInterface(device.type());
   auto data = std::make_shared<c10::DataPtr>(
       hooks.getPinnedMemoryAllocator()->allocate(static_cast<std::size_t>(bytes)));
-  return at::from_blob(
-      data->get(), {bytes}, [data](void*) {}, at::kByte);
+  return at::from_blob(data->get(), {bytes}, [data](void*) {}, at::kByte);
 }
 
 }  // namespace chitu::device

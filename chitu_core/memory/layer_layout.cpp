@@ -15,11 +15,11 @@ std::int64_t aligned(std::int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-std::int64_t rows_of(const Parameter &parameter) {
+std::int64_t rows_of(const Parameter& parameter) {
   return parameter.shape.empty() ? 1 : parameter.shape.front();
 }
 
-at::Tensor weights_in(const at::Tensor &bytes, const Parameter &parameter, std::int64_t rows) {
+at::Tensor weights_in(const at::Tensor& bytes, const Parameter& parameter, std::int64_t rows) {
   std::vector<std::int64_t> shape = parameter.shape;
   if (!shape.empty()) shape.front() = rows;
   return bytes.view(parameter.stored).view(shape);
@@ -27,15 +27,15 @@ at::Tensor weights_in(const at::Tensor &bytes, const Parameter &parameter, std::
 
 }  // namespace
 
-at::Tensor LayerPiece::in(const at::Tensor &slab) const {
+at::Tensor LayerPiece::in(const at::Tensor& slab) const {
   return weights_in(slab.narrow(0, offset_bytes, parameter->stored_bytes()), *parameter,
                     rows_of(*parameter));
 }
 
-LayerLayout::LayerLayout(const std::string &name, std::int64_t index, Module &module,
+LayerLayout::LayerLayout(const std::string& name, std::int64_t index, Module& module,
                          std::int64_t chunk_bytes)
     : index_(index), chunk_bytes_(chunk_bytes), chunks_(1) {
-  module.visit_parameters([&](const std::string &parameter_name, Parameter &parameter) {
+  module.visit_parameters([&](const std::string& parameter_name, Parameter& parameter) {
     const std::string full_name = name + "." + parameter_name;
     if (parameter.memory_format != at::MemoryFormat::Contiguous)
       throw Error("cannot stream " + full_name + ": its weights are not contiguous");
@@ -48,7 +48,7 @@ LayerLayout::LayerLayout(const std::string &name, std::int64_t index, Module &mo
 
 /// Adds a piece's rows to the last chunk, and to new ones as it becomes full.
 void LayerLayout::cut(std::size_t piece) {
-  const Parameter &parameter = *pieces_[piece].parameter;
+  const Parameter& parameter = *pieces_[piece].parameter;
   if (parameter.numel() == 0) return;
   const std::int64_t rows = rows_of(parameter), row_bytes = parameter.stored_bytes() / rows;
   for (std::int64_t first = 0; first < rows;) {
@@ -67,10 +67,10 @@ void LayerLayout::cut(std::size_t piece) {
   }
 }
 
-void LayerLayout::read(const LayerChunk &chunk, const WeightSource &source,
-                       const at::Tensor &buffer) const {
-  for (const LayerRun &run : chunk.runs) {
-    const LayerPiece &piece = pieces_[run.piece];
+void LayerLayout::read(const LayerChunk& chunk, const WeightSource& source,
+                       const at::Tensor& buffer) const {
+  for (const LayerRun& run : chunk.runs) {
+    const LayerPiece& piece = pieces_[run.piece];
     const std::int64_t rows = rows_of(*piece.parameter);
     const std::int64_t bytes = piece.parameter->stored_bytes() / rows * run.rows;
     at::Tensor to = weights_in(buffer.narrow(0, run.offset_bytes - chunk.base, bytes),

@@ -14,11 +14,11 @@ namespace chitu::memory {
 /// One weight of a layer and its place in the layer's slab.
 struct LayerPiece {
   std::string name;  ///< in the source
-  Parameter *parameter;
+  Parameter* parameter;
   std::int64_t offset_bytes;
 
   /// The weight as it lies in a slab: uint8 [layer's bytes].
-  at::Tensor in(const at::Tensor &slab) const;
+  at::Tensor in(const at::Tensor& slab) const;
 };
 
 /// Rows of a piece's first dimension that are read at once.
@@ -46,16 +46,16 @@ class LayerLayout {
   /// name   of the layer in the source
   /// index  of the layer among all of its component
   /// throws  Error for a weight that is not contiguous
-  LayerLayout(const std::string &name, std::int64_t index, Module &module,
+  LayerLayout(const std::string& name, std::int64_t index, Module& module,
               std::int64_t chunk_bytes = kChunkBytes);
 
   std::int64_t index() const { return index_; }
   std::int64_t bytes() const { return bytes_; }
-  const std::vector<LayerPiece> &pieces() const { return pieces_; }
-  const std::vector<LayerChunk> &chunks() const { return chunks_; }
+  const std::vector<LayerPiece>& pieces() const { return pieces_; }
+  const std::vector<LayerChunk>& chunks() const { return chunks_; }
 
   /// Fills a chunk's buffer of the host: uint8, of which byte 0 is `chunk.base` of the slab.
-  void read(const LayerChunk &chunk, const WeightSource &source, const at::Tensor &buffer) const;
+  void read(const LayerChunk& chunk, const WeightSource& source, const at::Tensor& buffer) const;
 
  private:
   void cut(std::size_t piece);

@@ -54,7 +54,8 @@ RunFolder::RunFolder(fs::path path, bool unique) : path_(fs::absolute(path).lexi
 void RunFolder::make_folder(const fs::path& folder) {
   std::error_code error;
   const bool made = fs::create_directory(folder, error);
-  if (error == std::errc::file_exists) throw InputError(folder.string() + ": is a file, not a folder");
+  if (error == std::errc::file_exists)
+    throw InputError(folder.string() + ": is a file, not a folder");
   if (error) throw InputError(folder.string() + ": cannot make the folder: " + error.message());
   if (made) made_.push_back(folder);
 }

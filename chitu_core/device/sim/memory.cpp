@@ -19,7 +19,7 @@ std::int64_t host_bytes() {
 }
 
 /// True once, when the count down reaches the call that is to fail.
-bool strikes(std::int64_t &fault) { return fault > 0 && --fault == 0; }
+bool strikes(std::int64_t& fault) { return fault > 0 && --fault == 0; }
 
 }  // namespace
 
@@ -28,19 +28,19 @@ struct Memory::Block {
   std::int64_t bytes;
 };
 
-Memory &Memory::instance() {
-  static Memory *memory = new Memory;  // tensors may outlive every static
+Memory& Memory::instance() {
+  static Memory* memory = new Memory;  // tensors may outlive every static
   return *memory;
 }
 
-void Memory::configure(const SimOptions &options) {
+void Memory::configure(const SimOptions& options) {
   const std::lock_guard lock(mutex_);
   options_ = options;
   h2d_.bytes_per_second = options.h2d_bytes_per_second;
   d2h_.bytes_per_second = options.d2h_bytes_per_second;
 }
 
-void Memory::inject(const SimFaults &faults) {
+void Memory::inject(const SimFaults& faults) {
   const std::lock_guard lock(mutex_);
   faults_ = faults;
 }
@@ -63,9 +63,9 @@ void Memory::reserve(std::int64_t bytes) {
   peak_ = std::max(peak_, used_);
 }
 
-void Memory::release(void *block) {
-  const auto *owned = static_cast<Block *>(block);
-  Memory &memory = instance();
+void Memory::release(void* block) {
+  const auto* owned = static_cast<Block*>(block);
+  Memory& memory = instance();
   {
     const std::lock_guard lock(memory.mutex_);
     memory.used_ -= owned->bytes;
@@ -75,20 +75,20 @@ void Memory::release(void *block) {
 
 c10::DataPtr Memory::adopt(c10::DataPtr host, std::int64_t bytes) {
   reserve(bytes);
-  void *data = host.get();
+  void* data = host.get();
   return {data, new Block{std::move(host), bytes}, &release, c10::Device(kType, 0)};
 }
 
 c10::DataPtr Memory::allocate(std::size_t bytes) {
   const auto count = static_cast<std::int64_t>(bytes);
-  if (auto *books = Planning::Books::current()) return books->allocate(count, Planning::device());
+  if (auto* books = Planning::Books::current()) return books->allocate(count, Planning::device());
   reserve(count);
   auto host = c10::GetCPUAllocator()->allocate(bytes);
-  void *data = host.get();
+  void* data = host.get();
   return {data, new Block{std::move(host), count}, &release, c10::Device(kType, 0)};
 }
 
-void Memory::copy_data(void *to, const void *from, std::size_t bytes) const {
+void Memory::copy_data(void* to, const void* from, std::size_t bytes) const {
   std::memcpy(to, from, bytes);
 }
 
@@ -104,8 +104,8 @@ void Memory::book_pinning(std::int64_t bytes) {
   TORCH_CHECK(!strikes(faults_.pinning), "sim: pinning ", bytes, " bytes failed");
 }
 
-void Memory::transfer(std::int64_t bytes, bool to_device, const std::function<void()> &copy) {
-  Lane &lane = to_device ? h2d_ : d2h_;
+void Memory::transfer(std::int64_t bytes, bool to_device, const std::function<void()>& copy) {
+  Lane& lane = to_device ? h2d_ : d2h_;
   if (!lane.bytes_per_second) return copy();
   const std::lock_guard turn(lane.busy);
   const auto arrival =
@@ -119,7 +119,7 @@ c10::CachingDeviceAllocator::DeviceStats Memory::getDeviceStats(c10::DeviceIndex
   const std::lock_guard lock(mutex_);
   c10::CachingDeviceAllocator::DeviceStats stats;
   const auto all = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
-  for (auto *stat : {&stats.allocated_bytes[all], &stats.reserved_bytes[all]}) {
+  for (auto* stat : {&stats.allocated_bytes[all], &stats.reserved_bytes[all]}) {
     stat->current = used_;
     stat->peak = peak_;
   }

@@ -15,10 +15,10 @@ inline constexpr auto kType = c10::DeviceType::PrivateUse1;
 /// several threads.
 class Memory final : public c10::DeviceAllocator {
  public:
-  static Memory &instance();
+  static Memory& instance();
 
-  void configure(const SimOptions &options);
-  void inject(const SimFaults &faults);
+  void configure(const SimOptions& options);
+  void inject(const SimFaults& faults);
   SimTraffic traffic() const;
 
   /// Host memory that counts as the device's from now on.
@@ -33,14 +33,14 @@ class Memory final : public c10::DeviceAllocator {
   /// throws  c10::Error for an injected fault
   void book_pinning(std::int64_t bytes);
   /// Makes a copy that was booked, and takes as long as its lane needs.
-  void transfer(std::int64_t bytes, bool to_device, const std::function<void()> &copy);
+  void transfer(std::int64_t bytes, bool to_device, const std::function<void()>& copy);
 
   c10::DataPtr allocate(std::size_t bytes) override;
   c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
-  void copy_data(void *to, const void *from, std::size_t bytes) const override;
+  void copy_data(void* to, const void* from, std::size_t bytes) const override;
   bool initialized() override { return true; }
   void emptyCache(c10::MempoolId_t) override {}
-  void recordStream(const c10::DataPtr &, c10::Stream) override {}
+  void recordStream(const c10::DataPtr&, c10::Stream) override {}
   c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex) override;
   void resetAccumulatedStats(c10::DeviceIndex) override {}
   void resetPeakStats(c10::DeviceIndex) override;
@@ -48,7 +48,7 @@ class Memory final : public c10::DeviceAllocator {
 
  private:
   struct Block;
-  static void release(void *block);
+  static void release(void* block);
   void reserve(std::int64_t bytes);
   std::int64_t capacity() const;
 

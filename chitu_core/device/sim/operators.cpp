@@ -15,7 +15,7 @@
 
 namespace chitu::device::sim {
 
-at::Tensor with_layout_of(const at::Tensor &tensor, c10::Storage storage, c10::DispatchKey key) {
+at::Tensor with_layout_of(const at::Tensor& tensor, c10::Storage storage, c10::DispatchKey key) {
   auto made = at::detail::make_tensor<c10::TensorImpl>(std::move(storage), c10::DispatchKeySet(key),
                                                        tensor.dtype());
   made.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(),
@@ -28,14 +28,14 @@ at::Tensor with_layout_of(const at::Tensor &tensor, c10::Storage storage, c10::D
 namespace {
 
 /// Keeps a storage alive for as long as an alias of its bytes lives.
-c10::DataPtr shared_bytes(const c10::Storage &storage, c10::Device device) {
+c10::DataPtr shared_bytes(const c10::Storage& storage, c10::Device device) {
   return {storage.mutable_data(), new c10::Storage(storage),
-          [](void *held) { delete static_cast<c10::Storage *>(held); }, device};
+          [](void* held) { delete static_cast<c10::Storage*>(held); }, device};
 }
 
 /// The same bytes as a tensor of the CPU.
-at::Tensor on_cpu(const at::Tensor &tensor) {
-  const c10::Storage &storage = tensor.storage();
+at::Tensor on_cpu(const at::Tensor& tensor) {
+  const c10::Storage& storage = tensor.storage();
   return with_layout_of(tensor,
                         c10::Storage(c10::Storage::use_byte_size_t(), storage.nbytes(),
                                      shared_bytes(storage, c10::kCPU), c10::GetCPUAllocator(),
@@ -46,9 +46,9 @@ at::Tensor on_cpu(const at::Tensor &tensor) {
 /// One call of an operator: its tensors on the CPU, and back.
 class Call {
  public:
-  explicit Call(const c10::OperatorHandle &op) : op_(op) {}
+  explicit Call(const c10::OperatorHandle& op) : op_(op) {}
 
-  at::Tensor argument(const at::Tensor &tensor) {
+  at::Tensor argument(const at::Tensor& tensor) {
     if (!is_sim(tensor)) {
       // As on a GPU: numbers may come from the host, tensors may not.
       if (tensor.defined() && tensor.dim() > 0) foreign_ = tensor.device();
@@ -70,8 +70,8 @@ class Call {
 
   /// An operator may have resized the tensor that it writes to.
   void follow_resizes() const {
-    for (const auto &[cpu, sim] : pairs_) {
-      const c10::Storage &storage = cpu.storage();
+    for (const auto& [cpu, sim] : pairs_) {
+      const c10::Storage& storage = cpu.storage();
       if (storage.data() != sim.storage().data()) {
         const auto bytes = static_cast<std::int64_t>(storage.nbytes());
         sim.storage().set_data_ptr_noswap(
@@ -83,15 +83,15 @@ class Call {
     }
   }
 
-  at::Tensor result(const at::Tensor &tensor) const {
+  at::Tensor result(const at::Tensor& tensor) const {
     if (!tensor.defined() || !tensor.device().is_cpu()) return tensor;
-    for (const auto &[cpu, sim] : pairs_)
+    for (const auto& [cpu, sim] : pairs_)
       if (cpu.is_same(tensor)) return sim;
-    const c10::Storage &storage = tensor.storage();
-    for (const auto &[cpu, sim] : pairs_)  // a view
+    const c10::Storage& storage = tensor.storage();
+    for (const auto& [cpu, sim] : pairs_)  // a view
       if (storage.data() && storage.data() == sim.storage().data())
         return with_layout_of(tensor, c10::Storage(sim.storage()), c10::DispatchKey::PrivateUse1);
-    Memory &memory = Memory::instance();
+    Memory& memory = Memory::instance();
     return with_layout_of(tensor,
                           c10::Storage(c10::Storage::use_byte_size_t(), storage.nbytes(),
                                        memory.adopt(shared_bytes(storage, c10::kCPU),
@@ -101,12 +101,12 @@ class Call {
   }
 
  private:
-  const c10::OperatorHandle &op_;
+  const c10::OperatorHandle& op_;
   std::vector<std::pair<at::Tensor, at::Tensor>> pairs_;  // CPU, sim
   std::optional<c10::Device> foreign_;
 };
 
-void run_on_cpu(const c10::OperatorHandle &op, c10::DispatchKeySet, torch::jit::Stack *stack) {
+void run_on_cpu(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
   if (planning()) return run_planned(op, stack);
   streams::wait(streams::current());  // operators run here, behind what a side stream was given
   Call call(op);
@@ -118,13 +118,13 @@ void run_on_cpu(const c10::OperatorHandle &op, c10::DispatchKeySet, torch::jit::
 }
 
 /// Plans have two devices, the planned one and its host.
-c10::Allocator *allocator_of(const std::optional<at::Device> &device) {
+c10::Allocator* allocator_of(const std::optional<at::Device>& device) {
   return device && device == Planning::host() ? planned_host() : &Memory::instance();
 }
 
 /// These calls do not pass run_on_cpu.
-void note_operator(const char *name) {
-  if (auto *books = Planning::Books::current()) books->set_operator(name);
+void note_operator(const char* name) {
+  if (auto* books = Planning::Books::current()) books->set_operator(name);
 }
 
 at::Tensor empty(at::IntArrayRef sizes, std::optional<at::ScalarType> dtype,
@@ -146,7 +146,7 @@ at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides,
 }
 
 /// A copy whose tensors live until it is made.
-std::function<void()> copy_of(const at::Tensor &from, const at::Tensor &to) {
+std::function<void()> copy_of(const at::Tensor& from, const at::Tensor& to) {
   return [source = is_sim(from) ? on_cpu(from) : from, target = is_sim(to) ? on_cpu(to) : to] {
     const c10::InferenceMode inference;  // side streams have threads of their own
     target.copy_(source);
@@ -154,12 +154,12 @@ std::function<void()> copy_of(const at::Tensor &from, const at::Tensor &to) {
 }
 
 /// Between host and device: later, where a GPU would do so, else at once.
-void transfer(const at::Tensor &from, const at::Tensor &to, bool non_blocking) {
-  Memory &memory = Memory::instance();
+void transfer(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
+  Memory& memory = Memory::instance();
   const auto bytes = static_cast<std::int64_t>(to.nbytes());
   const bool to_device = is_sim(to);
   memory.book_copy(bytes, to_device);
-  const at::Tensor &on_host = to_device ? from : to;
+  const at::Tensor& on_host = to_device ? from : to;
   const c10::Stream stream = streams::current();
   auto copy = copy_of(from, to);
   if (streams::is_side(stream)) {
@@ -173,7 +173,7 @@ void transfer(const at::Tensor &from, const at::Tensor &to, bool non_blocking) {
   }
 }
 
-at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool non_blocking) {
+at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
   if (planning()) {
     plan_copy(from, to);
   } else if (is_sim(from) == is_sim(to)) {
@@ -185,7 +185,7 @@ at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool non_bloc
   return to;
 }
 
-at::Tensor strided_view(const at::Tensor &self, at::IntArrayRef sizes, at::IntArrayRef strides,
+at::Tensor strided_view(const at::Tensor& self, at::IntArrayRef sizes, at::IntArrayRef strides,
                         std::optional<std::int64_t> offset) {
   auto made = with_layout_of(self, c10::Storage(self.storage()), c10::DispatchKey::PrivateUse1);
   made.unsafeGetTensorImpl()->set_sizes_and_strides(sizes, strides,
@@ -193,12 +193,12 @@ at::Tensor strided_view(const at::Tensor &self, at::IntArrayRef sizes, at::IntAr
   return made;
 }
 
-at::Tensor view(const at::Tensor &self, at::IntArrayRef sizes) {
+at::Tensor view(const at::Tensor& self, at::IntArrayRef sizes) {
   const at::Tensor viewed = on_cpu(self).view(sizes);
   return strided_view(self, viewed.sizes(), viewed.strides(), viewed.storage_offset());
 }
 
-at::Tensor reshape_alias(const at::Tensor &self, at::IntArrayRef sizes, at::IntArrayRef strides) {
+at::Tensor reshape_alias(const at::Tensor& self, at::IntArrayRef sizes, at::IntArrayRef strides) {
   return strided_view(self, sizes, strides, std::nullopt);
 }
 
@@ -215,7 +215,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("_reshape_alias", reshape_alias);
   // These would be taken apart before they reach a backend, each into other
   // parts than on the CPU.
-  for (const char *name : {"linear", "matmul", "layer_norm", "scaled_dot_product_attention",
+  for (const char* name : {"linear", "matmul", "layer_norm", "scaled_dot_product_attention",
                            "convolution", "mkldnn_convolution"})
     library.impl(name, torch::CppFunction::makeFromBoxedFunction<&run_on_cpu>());
 }
