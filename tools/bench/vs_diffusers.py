@@ -15,6 +15,8 @@ denoise step   median over the steps of a run: two forward passes (guidance), th
 vae decode     latents to pixels
 whole process  until it has ended, the MP4 written
 cpu time       of the whole process, user and system, over all threads
+share          floating-point operations of a step, as `chitu plan` counts them, over the time of the step and the rate of a
+               large float32 product that the same libtorch makes on the same threads in the same round (product_rate.py)
 peak memory    the most resident memory, as the kernel counted it. Both programs have it count anew on the way (chitu at
                each stage), which the count at the end of the process follows: the largest of all counts is taken
 """
@@ -165,21 +167,14 @@ def run_diffusers(options, request, folder):
 
 
 def run_chitu(options, request, folder):
-    keys = ("width", "height", "num_frames", "guidance_scale", "seed", "fps")
     command = [
         os.path.abspath(options.chitu),
         "run",
-        f"model.ckpt_dir={request['model']}",
+        *chitu_keys(request),
         "--prompt",
         request["prompt"],
-        *(f"request.{key}={request[key]}" for key in keys),
-        f"request.num_inference_steps={request['steps']}",
-        f"infer.dtype={request['dtype']}",
-        f"infer.vae_dtype={request['vae_dtype']}",
         f"infer.threads={request['threads']}",
-        "device=cpu",
         "hydra.run.dir=run",
-        *request.get("overrides", ()),
     ]
     _, cost = measure_process(command, folder, options.threads)
     with open(os.path.join(folder, "run", "metrics.json"), encoding="utf-8") as file:
@@ -200,6 +195,58 @@ def run_chitu(options, request, folder):
     }
 
 
+def chitu_keys(request):
+    """The overrides that make chitu compute this request."""
+    keys = ("width", "height", "num_frames", "guidance_scale", "seed", "fps")
+    return [
+        f"model.ckpt_dir={request['model']}",
+        *(f"request.{key}={request[key]}" for key in keys),
+        f"request.num_inference_steps={request['steps']}",
+        f"infer.dtype={request['dtype']}",
+        f"infer.vae_dtype={request['vae_dtype']}",
+        "device=cpu",
+        *request.get("overrides", ()),
+    ]
+
+
+def flops_per_step(options, request):
+    """Multiplications and additions of a step, as the plan of level 0 counts them."""
+    command = [os.path.abspath(options.chitu), "plan", *chitu_keys(request), "--format", "json"]
+    with tempfile.TemporaryDirectory() as folder:
+        plan = json.loads(measure_process(command, folder, options.threads)[0])
+    return next(level["flops_per_step"] for level in plan["levels"] if level["low_mem_level"] == 0)
+
+
+def product_rate(options):
+    """Floating-point operations a second of a large float32 product: by libtorch's BLAS, and by its oneDNN."""
+    command = [options.python, os.path.join(HERE, "product_rate.py")]
+    return json.loads(measure_process(command, HERE, options.threads)[0].splitlines()[-1])
+
+
+def shares_of_limit(rounds, flops):
+    """For BLAS and oneDNN: the rate, and which share of it a step of each side comes to, as medians of the rounds."""
+    shares = {}
+    for library in ("blas", "onednn"):
+        measured = [results for results in rounds if library in results["limit"]]
+        if measured:
+            shares[library] = {
+                "rate": statistics.median(results["limit"][library] for results in measured),
+                **{
+                    side: statistics.median(
+                        flops / results[side]["denoise_step"] / results["limit"][library] for results in measured
+                    )
+                    for side in ("diffusers", "chitu")
+                },
+            }
+    return shares
+
+
+def print_shares(shares, flops):
+    print(f"a step is {flops / 1e9:.1f} GFLOP; its share of the rate of a large float32 product:")
+    for library, share in shares.items():
+        print(f"{library:15}{share['diffusers']:>14.2f}{share['chitu']:>14.2f}   of {share['rate'] / 1e9:.0f} GFLOP/s")
+
+
 def run_rounds(options, request):
     """Both sides once a round; diffusers goes first in even rounds, chitu in odd ones."""
     sides = {"diffusers": run_diffusers, "chitu": run_chitu}
@@ -213,6 +260,7 @@ def run_rounds(options, request):
                 results[name] = sides[name](options, request, folder)
             finally:
                 shutil.rmtree(folder)
+        results["limit"] = product_rate(options)
         rounds.append(results)
         print(f"round {index + 1} of {options.rounds}: {describe(results)}", file=sys.stderr, flush=True)
     return rounds
@@ -220,7 +268,7 @@ def run_rounds(options, request):
 
 def describe(results):
     ratio = results["diffusers"]["whole_process"] / results["chitu"]["whole_process"]
-    others = max(side["others_cpu"] for side in results.values())
+    others = max(results[side]["others_cpu"] for side in ("diffusers", "chitu"))
     return f"whole process {ratio:.2f}x, other processes used {others:.1f} cores"
 
 
@@ -270,9 +318,13 @@ def main():
         f" {request['threads']} threads, {options.rounds} rounds"
     )
     print_table(table)
+    flops = flops_per_step(options, request)
+    shares = shares_of_limit(rounds, flops)
+    print_shares(shares, flops)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": machine(), "request": request, "table": table, "rounds": rounds}, file, indent=1)
+            measured = {"table": table, "flops_per_step": flops, "share_of_limit": shares, "rounds": rounds}
+            json.dump({"machine": machine(), "request": request, **measured}, file, indent=1)
 
 
 if __name__ == "__main__":
