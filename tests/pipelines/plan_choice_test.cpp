@@ -233,7 +233,7 @@ TEST_CASE("a plan over the host's limit is refused with the least that would do"
   CHECK(choice.needed_host_bytes <= least);
   CHECK(choice.needed_host_bytes == choice.forecast.peak_host_bytes + 500);
   // The least is rounded up, so that it still does when the process has grown a little.
-  CHECK_THAT(refusal(on_host(least / 2)), ContainsSubstring(before + std::to_string(least) + "B"));
+  CHECK_THAT(refusal(on_host(2000)), ContainsSubstring(before + std::to_string(least) + "B"));
 
   MemoryBudget neither = on_host(1000);
   neither.bytes = 1000;
