@@ -38,17 +38,19 @@ struct OneDnnLimit {
   CpuCapability leaves;
   bool bfloat16;
   bool float16;
+  bool tiles = false;  ///< AMX
 };
-constexpr OneDnnLimit kOneDnnLimits[] = {{"SSE41", CpuCapability::baseline, false, false},
-                                         {"AVX", CpuCapability::baseline, false, false},
-                                         {"AVX2", CpuCapability::avx2, false, false},
-                                         {"AVX2_VNNI", CpuCapability::avx2, false, false},
-                                         {"AVX2_VNNI_2", CpuCapability::avx2, true, true},
-                                         {"AVX512_CORE", CpuCapability::avx512, false, false},
-                                         {"AVX512_CORE_VNNI", CpuCapability::avx512, false, false},
-                                         {"AVX512_CORE_BF16", CpuCapability::avx512, true, false},
-                                         {"AVX512_CORE_AMX", CpuCapability::avx512, true, true},
-                                         {"AVX512_CORE_FP16", CpuCapability::avx512, true, true}};
+constexpr OneDnnLimit kOneDnnLimits[] = {
+    {"SSE41", CpuCapability::baseline, false, false},
+    {"AVX", CpuCapability::baseline, false, false},
+    {"AVX2", CpuCapability::avx2, false, false},
+    {"AVX2_VNNI", CpuCapability::avx2, false, false},
+    {"AVX2_VNNI_2", CpuCapability::avx2, true, true},
+    {"AVX512_CORE", CpuCapability::avx512, false, false},
+    {"AVX512_CORE_VNNI", CpuCapability::avx512, false, false},
+    {"AVX512_CORE_BF16", CpuCapability::avx512, true, false},
+    {"AVX512_CORE_AMX", CpuCapability::avx512, true, true, true},
+    {"AVX512_CORE_FP16", CpuCapability::avx512, true, true}};
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -122,10 +124,13 @@ bool avx2_has_bfloat16() {
   const bool avx_ne_convert = cpuid_bit(7, 1, edx, 5);
   return avx_vnni && avx_vnni_int8 && avx_ne_convert;
 }
+bool machine_has_bfloat16_tiles() {
+  return machine_capability() == CpuCapability::avx512 && cpuid_bit(7, 0, edx, 22);
+}
 bool machine_has_bfloat16() {
   if (machine_capability() < CpuCapability::avx512) return avx2_has_bfloat16();
-  const bool avx512_bf16 = cpuid_bit(7, 1, eax, 5), amx_bf16 = cpuid_bit(7, 0, edx, 22);
-  return avx512_bf16 || amx_bf16;
+  const bool avx512_bf16 = cpuid_bit(7, 1, eax, 5);
+  return avx512_bf16 || machine_has_bfloat16_tiles();
 }
 bool machine_has_float16() {
   const bool avx512_fp16 = cpuid_bit(7, 0, edx, 23), amx_fp16 = cpuid_bit(7, 1, eax, 21);
@@ -133,6 +138,7 @@ bool machine_has_float16() {
 }
 #else
 // Of other processors nothing is asked here, and float32 is right on each.
+bool machine_has_bfloat16_tiles() { return false; }
 bool machine_has_bfloat16() { return false; }
 bool machine_has_float16() { return false; }
 #endif
@@ -182,6 +188,11 @@ CpuCapability cpu_capability() {
 
 bool has_bfloat16_instructions() {
   static const bool has = machine_has_bfloat16() && !is_limited_below(&OneDnnLimit::bfloat16);
+  return has;
+}
+
+bool has_bfloat16_tiles() {
+  static const bool has = machine_has_bfloat16_tiles() && !is_limited_below(&OneDnnLimit::tiles);
   return has;
 }
 

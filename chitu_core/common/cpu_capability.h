@@ -39,7 +39,9 @@ CpuCapability cpu_capability();
 /// (AVX-VNNI-INT8 and AVX-NE-CONVERT). Then oneDNN computes on bfloat16. Without them, products of
 /// bfloat16 are slower than those of float32.
 bool has_bfloat16_instructions();
-/// Likewise of float16: AVX512-FP16 or AMX-FP16.
+/// Whether products of bfloat16 are of whole tiles (AMX-BF16), and not switched off.
+bool has_bfloat16_tiles();
+/// As has_bfloat16_instructions(), of float16: AVX512-FP16 or AMX-FP16.
 bool has_float16_instructions();
 
 }  // namespace chitu

@@ -44,4 +44,21 @@ void run_cpu_kernel(Args... args) {
   Kernel::run(args...);
 }
 
+/// The same for kernels that name their registers: Kernel<lanes>::run, `lanes` being how many
+/// numbers of float32 a register of the instruction set holds.
+template <template <int> class Kernel, class... Args>
+void run_cpu_kernel(Args... args) {
+#if defined(__x86_64__)
+  switch (cpu_capability()) {
+    case CpuCapability::avx512:
+      return detail::run_avx512<Kernel<16>>(args...);
+    case CpuCapability::avx2:
+      return detail::run_avx2<Kernel<8>>(args...);
+    case CpuCapability::baseline:
+      break;
+  }
+#endif
+  Kernel<4>::run(args...);
+}
+
 }  // namespace chitu::nn

@@ -1,6 +1,7 @@
 #include "chitu_core/nn/products.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 
 #include <algorithm>
 
@@ -22,6 +23,37 @@ std::int64_t rows_at_once(std::int64_t count, std::int64_t width) {
   return runs == 0 ? 1 : (count + runs - 1) / runs;
 }
 
+/// Below so many rows the call of oneDNN costs more than it saves.
+constexpr std::int64_t kOneDnnPaysFrom = 32;
+
+using OneDnnLinear = at::Tensor(const at::Tensor& x, const at::Tensor& weight,
+                                const std::optional<at::Tensor>& bias, c10::string_view after,
+                                c10::List<std::optional<at::Scalar>> scalars,
+                                std::optional<c10::string_view> algorithm);
+
+/// The operator through which libtorch's own compiler reaches oneDNN's matrix product.
+std::optional<c10::TypedOperatorHandle<OneDnnLinear>> find_onednn_linear() {
+  if (!at::hasMKLDNN()) return std::nullopt;
+  const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
+  if (!found) return std::nullopt;
+  return found->typed<OneDnnLinear>();
+}
+
+/// In float32 libtorch asks its BLAS, which on some processors leaves half of the vector units
+/// idle; oneDNN uses all, and is as fast elsewhere.
+bool onednn_pays(const at::Tensor& x) {
+  return x.scalar_type() == at::kFloat && device::has_host_kernels(x.device()) &&
+         cpu_capability() != CpuCapability::baseline && x.numel() >= kOneDnnPaysFrom * x.size(-1) &&
+         x.size(-1) > 0 && at::globalContext().userEnabledMkldnn();
+}
+
+at::Tensor product(const at::Tensor& x, const at::Tensor& weight,
+                   const std::optional<at::Tensor>& bias) {
+  static const auto onednn = find_onednn_linear();
+  if (!onednn || !onednn_pays(x)) return at::linear(x, weight, bias);
+  return onednn->call(x, weight, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
 at::Tensor wide_linear(const at::Tensor& x, const at::Tensor& weight,
                        const std::optional<at::Tensor>& bias) {
   const std::int64_t in = x.size(-1), out = weight.size(0);
@@ -35,12 +67,12 @@ at::Tensor wide_linear(const at::Tensor& x, const at::Tensor& weight,
     const at::Tensor wide_weight = weight.narrow(0, first_out, outs).to(at::kFloat);
     const auto part =
         wide_bias ? std::optional(wide_bias->narrow(0, first_out, outs)) : std::nullopt;
-    device::for_runs(
-        rows.size(0), rows_at_once(rows.size(0), in), [&](std::int64_t first, std::int64_t count) {
-          const at::Tensor sums =
-              at::linear(rows.narrow(0, first, count).to(at::kFloat), wide_weight, part);
-          result_rows.narrow(0, first, count).narrow(1, first_out, outs).copy_(sums);
-        });
+    device::for_runs(rows.size(0), rows_at_once(rows.size(0), in),
+                     [&](std::int64_t first, std::int64_t count) {
+                       const at::Tensor sums =
+                           product(rows.narrow(0, first, count).to(at::kFloat), wide_weight, part);
+                       result_rows.narrow(0, first, count).narrow(1, first_out, outs).copy_(sums);
+                     });
   });
   return result;
 }
@@ -57,7 +89,7 @@ at::ScalarType product_dtype(const at::Tensor& x) {
 
 at::Tensor linear_map(const at::Tensor& x, const at::Tensor& weight,
                       const std::optional<at::Tensor>& bias) {
-  return product_dtype(x) == x.scalar_type() ? at::linear(x, weight, bias)
+  return product_dtype(x) == x.scalar_type() ? product(x, weight, bias)
                                              : wide_linear(x, weight, bias);
 }
 

@@ -11,9 +11,10 @@ namespace chitu::nn {
 /// to seven times as long as those of float32.
 at::ScalarType product_dtype(const at::Tensor& x);
 
-/// x weight^T + bias. Where product_dtype() is wider than the dtype of x, weights and rows of x are
-/// widened in runs of at most 16 MiB, sums and bias are those of float32, and the result is rounded
-/// once. What runs there are follows from the shapes alone.
+/// x weight^T + bias, in float32 through oneDNN where that pays. Where product_dtype() is wider
+/// than the dtype of x, weights and rows of x are widened in runs of at most 16 MiB, sums and bias
+/// are those of float32, and the result is rounded once. What runs there are follows from the
+/// shapes alone.
 ///
 /// x        [..., in]
 /// weight   [out, in], dtype of x

@@ -16,7 +16,8 @@ struct Inputs {
 };
 
 TEST_CASE("the attention backends of this build are these", "[nn]") {
-  CHECK(attention_names() == std::vector<std::string>{"auto", "torch_sdpa", "torch_sdpa_math"});
+  CHECK(attention_names() ==
+        std::vector<std::string>{"auto", "cpu_flash", "torch_sdpa", "torch_sdpa_math"});
   for (const auto& [name, backend] : Registry<AttentionBackend>::instance().entries()) {
     INFO(name);
     CHECK(backend->exact());
@@ -25,7 +26,7 @@ TEST_CASE("the attention backends of this build are these", "[nn]") {
 }
 
 TEST_CASE("auto takes the best exact backend", "[nn]") {
-  CHECK(Attention().name() == "torch_sdpa");
+  CHECK(Attention().name() == "cpu_flash");
   CHECK(Attention("auto", c10::kCUDA).name() == "torch_sdpa");
 }
 
@@ -33,7 +34,7 @@ TEST_CASE("an unknown attention backend is refused with the names of the known o
   CHECK_THROWS_AS(Attention("flash"), InputError);
   CHECK_THROWS_WITH(Attention("flash"),
                     "infer.attn_type: unknown attention backend flash, expected one of auto, "
-                    "torch_sdpa, torch_sdpa_math");
+                    "cpu_flash, torch_sdpa, torch_sdpa_math");
 }
 
 TEST_CASE("every backend computes softmax(q k^T * scale + bias) v", "[nn]") {

@@ -30,6 +30,13 @@ c10::IValue attention(Arguments arguments) {
   return empty_on_meta({q.size(0), q.size(2), q.size(1), v.size(3)}, q).transpose(1, 2);
 }
 
+c10::IValue onednn_linear(Arguments arguments) {
+  const at::Tensor x = arguments[0].toTensor();
+  std::vector<std::int64_t> sizes = x.sizes().vec();
+  sizes.back() = arguments[1].toTensor().size(0);
+  return empty_on_meta(sizes, x);
+}
+
 c10::IValue index_select(Arguments arguments) {
   const at::Tensor x = arguments[0].toTensor(), index = arguments[2].toTensor();
   std::vector<std::int64_t> sizes = x.sizes().vec();
@@ -83,6 +90,7 @@ const std::map<std::string_view, Shape>& known_shapes() {
   static const std::map<std::string_view, Shape> shapes{
       {"aten::layer_norm", &layer_norm},
       {"aten::scaled_dot_product_attention", &attention},
+      {"mkldnn::_linear_pointwise", &onednn_linear},
       {"aten::index_select", &index_select},
       {"aten::where", &where},
       {"aten::abs", &unary_out},
@@ -113,6 +121,7 @@ using Flops = double (*)(Arguments);
 const std::map<std::string_view, Flops>& known_flops() {
   static const std::map<std::string_view, Flops> flops{
       {"aten::linear", [](Arguments a) { return product_flops(a, 0, size(a[1], 0)); }},
+      {"mkldnn::_linear_pointwise", [](Arguments a) { return product_flops(a, 0, size(a[1], 0)); }},
       {"aten::matmul", [](Arguments a) { return product_flops(a, 0, size(a[1], -1)); }},
       {"aten::mm", [](Arguments a) { return product_flops(a, 0, size(a[1], -1)); }},
       {"aten::bmm", [](Arguments a) { return product_flops(a, 0, size(a[1], -1)); }},

@@ -1,0 +1,59 @@
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "chitu_core/common/cpu_capability.h"
+#include "chitu_core/common/registry.h"
+#include "chitu_core/device/planning.h"
+#include "chitu_core/nn/attention.h"
+#include "chitu_core/nn/flash_attention.h"
+#include "chitu_core/nn/products.h"
+
+namespace chitu::nn {
+namespace {
+
+std::optional<at::Tensor> bias_of(const AttentionOptions& options, at::ScalarType dtype) {
+  if (!options.bias.defined()) return std::nullopt;
+  return options.bias.scalar_type() == at::kBool ? options.bias : options.bias.to(dtype);
+}
+
+at::Tensor of_libtorch(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                       const AttentionOptions& options) {
+  return at::scaled_dot_product_attention(q, k, v, bias_of(options, q.scalar_type()),
+                                          /*dropout_p=*/0.0, /*is_causal=*/false, options.scale);
+}
+
+/// Libtorch's kernels are the faster ones without AVX2, and in bfloat16 where the processor
+/// multiplies tiles of it.
+bool flash_pays(const at::Tensor& q) {
+  if (cpu_capability() == CpuCapability::baseline) return false;
+  return q.scalar_type() == at::kFloat || !has_bfloat16_tiles();
+}
+
+/// chitu's own kernel for host memory, and libtorch's choice for what that does not compute.
+class CpuFlash final : public AttentionBackend {
+ public:
+  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const AttentionOptions& options) const override {
+    if (!device::has_host_kernels(q.device())) return of_libtorch(q, k, v, options);
+    const bool fits = !options.bias.defined() && flash_attention_fits(q, k, v) && flash_pays(q);
+    // A plan counts what libtorch's kernel would return: the same bytes.
+    if (fits && device::planning()) return of_libtorch(q, k, v, options);
+    if (fits) {
+      const double usual = 1.0 / std::sqrt(static_cast<double>(q.size(3)));
+      return flash_attention(q, k, v, options.scale.value_or(usual));
+    }
+    const at::ScalarType dtype = product_dtype(q);
+    if (dtype == q.scalar_type()) return of_libtorch(q, k, v, options);
+    return run(q.to(dtype), k.to(dtype), v.to(dtype), options).to(q.scalar_type());
+  }
+  int rank() const override { return 20; }
+  bool runs_on(c10::DeviceType type) const override {
+    return device::has_host_kernels(c10::Device(type, 0));
+  }
+};
+
+CHITU_REGISTER(AttentionBackend, CpuFlash, "cpu_flash");
+
+}  // namespace
+}  // namespace chitu::nn
