@@ -1,6 +1,6 @@
-#include "chitu_core/config/binder.h"
+#include "chitu_core/config/bind/binder.h"
 
-#include "chitu_core/config/loader.h"
+#include "chitu_core/config/yaml/loader.h"
 #include "tests/support/catch.h"
 
 namespace chitu::config {

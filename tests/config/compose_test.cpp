@@ -1,16 +1,16 @@
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/compose/compose.h"
 
 #include <malloc.h>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/config/binder.h"
-#include "chitu_core/config/error.h"
-#include "chitu_core/config/explain.h"
-#include "chitu_core/config/info.h"
-#include "chitu_core/config/job_composer.h"
-#include "chitu_core/config/loader.h"
-#include "chitu_core/config/resolvers.h"
-#include "chitu_core/config/sweep.h"
+#include "chitu_core/config/bind/binder.h"
+#include "chitu_core/config/compose/explain.h"
+#include "chitu_core/config/compose/info.h"
+#include "chitu_core/config/compose/job_composer.h"
+#include "chitu_core/config/compose/sweep.h"
+#include "chitu_core/config/interpolate/resolvers.h"
+#include "chitu_core/config/value/error.h"
+#include "chitu_core/config/yaml/loader.h"
 #include "tests/support/catch.h"
 
 namespace chitu::config {

@@ -3,10 +3,10 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
-#include "chitu_core/config/compose.h"
-#include "chitu_core/config/job_composer.h"
-#include "chitu_core/config/json.h"
-#include "chitu_core/config/sweep.h"
+#include "chitu_core/config/compose/compose.h"
+#include "chitu_core/config/compose/job_composer.h"
+#include "chitu_core/config/compose/sweep.h"
+#include "chitu_core/config/value/json.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_node.h"
 

@@ -1,6 +1,6 @@
-#include "chitu_core/config/reference.h"
+#include "chitu_core/config/bind/reference.h"
 
-#include "chitu_core/config/json.h"
+#include "chitu_core/config/value/json.h"
 #include "tests/support/catch.h"
 
 namespace chitu::config {

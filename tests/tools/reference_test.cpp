@@ -1,9 +1,9 @@
-#include "chitu_core/config/reference.h"
+#include "chitu_core/config/bind/reference.h"
 
 #include <cstdlib>
 
 #include "chitu_core/common/files.h"
-#include "chitu_core/config/json.h"
+#include "chitu_core/config/value/json.h"
 #include "tests/support/catch.h"
 #include "tools/chitu/settings.h"
 
