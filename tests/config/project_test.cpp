@@ -21,6 +21,17 @@ std::vector<std::string> texts(const Node& list) {
   return texts;
 }
 
+/// The request of one job by itself: its overrides and those of Hydra's node, with hydra.job.num.
+ComposeRequest job_request(const ComposeRequest& request, const SweepPlan& plan, std::size_t job) {
+  ComposeRequest one = request;
+  one.multirun = false;
+  one.texts.clear();  // task_overrides hold them in quotes
+  one.overrides = plan.master.hydra_overrides;
+  for (std::string& text : plan.job(job)) one.overrides.push_back(std::move(text));
+  one.job_num = static_cast<int>(job);
+  return one;
+}
+
 /// A job composed from what the sweep shares is the job composed by itself.
 void check_job(const ComposeRequest& request, const SweepPlan& plan, std::size_t job) {
   const auto composed = [](const auto& work) {

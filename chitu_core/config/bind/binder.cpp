@@ -65,20 +65,8 @@ std::string yaml_default(const Node& node) { return to_inline_yaml(node); }
 Binder::Binder(View view) : view_(std::move(view)) {}
 Binder::Binder() = default;
 
-void Binder::ignore(std::string_view name) { known_.emplace_back(name); }
-
 void Binder::add_error(const View& view, std::string_view problem) {
   errors_.emplace_back(ConfigError(view.written().origin(), view.key(), problem).what());
-}
-
-void Binder::error(std::string_view name, std::string_view problem) {
-  if (!view_) return;
-  const auto found = view_->find(name);
-  if (found)
-    add_error(*found, problem);
-  else
-    errors_.emplace_back(
-        ConfigError(view_->written().origin(), join_path(view_->key(), name), problem).what());
 }
 
 void Binder::take_errors(Binder& nested) {
@@ -257,7 +245,7 @@ std::string Binder::hint_for(const Entry& entry) const {
 }
 
 void Binder::check_unknown_keys() {
-  if (!view_ || allow_unknown_) return;
+  if (!view_) return;
   const Node& node = view_->node();
   if (!node.is_map()) return;
   for (const Entry& entry : node.map()) {

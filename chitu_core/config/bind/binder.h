@@ -95,16 +95,6 @@ class Binder {
     bind_field(name, value, rule, help, true);
   }
 
-  /// A key that may hold anything and is read elsewhere.
-  void ignore(std::string_view name);
-
-  /// Lets keys that no field declares pass.
-  void allow_unknown_keys() { allow_unknown_ = true; }
-
-  /// Adds a mistake of the struct's own, such as two fields that contradict each other; `name` is
-  /// the field to point at.
-  void error(std::string_view name, std::string_view problem);
-
   /// Every mistake so far, in the order of the fields; checks for unknown keys first.
   std::vector<std::string> finish();
 
@@ -152,7 +142,6 @@ class Binder {
   std::vector<std::string> known_;
   std::vector<std::string> errors_;
   std::vector<FieldInfo> fields_;
-  bool allow_unknown_ = false;
 };
 
 /// Throws ConfigError with one line a mistake when there is any.

@@ -24,7 +24,7 @@ bool Rule::holds(double number) const {
   if (described_only) return true;
   if (std::isnan(number)) return !least && !most && !multiple;
   if (least && (number < *least || (above_least && number == *least))) return false;
-  if (most && (number > *most || (below_most && number == *most))) return false;
+  if (most && number > *most) return false;
   return !multiple || std::fmod(number, static_cast<double>(*multiple)) == 0;
 }
 
@@ -45,11 +45,11 @@ bool Rule::holds(std::string_view text) const {
 
 std::string Rule::expected() const {
   std::vector<std::string> parts;
-  if (least && most && !above_least && !below_most) {
+  if (least && most && !above_least) {
     parts.push_back(number_text(*least) + " to " + number_text(*most));
   } else {
     if (least) parts.push_back((above_least ? "more than " : "at least ") + number_text(*least));
-    if (most) parts.push_back((below_most ? "less than " : "at most ") + number_text(*most));
+    if (most) parts.push_back("at most " + number_text(*most));
   }
   if (multiple) parts.push_back("a multiple of " + std::to_string(*multiple));
   if (!choices.empty()) parts.push_back("one of " + join(choices));
@@ -67,19 +67,9 @@ Rule at_least(double least) {
   rule.least = least;
   return rule;
 }
-Rule at_most(double most) {
-  Rule rule;
-  rule.most = most;
-  return rule;
-}
 Rule more_than(double least) {
   Rule rule = at_least(least);
   rule.above_least = true;
-  return rule;
-}
-Rule less_than(double most) {
-  Rule rule = at_most(most);
-  rule.below_most = true;
   return rule;
 }
 Rule multiple_of(std::int64_t factor) {
@@ -103,10 +93,7 @@ Rule operator&&(Rule a, const Rule& b) {
     a.least = b.least;
     a.above_least = b.above_least;
   }
-  if (b.most) {
-    a.most = b.most;
-    a.below_most = b.below_most;
-  }
+  if (b.most) a.most = b.most;
   if (b.multiple) a.multiple = b.multiple;
   if (!b.choices.empty()) a.choices = b.choices;
   return a;

@@ -13,7 +13,6 @@ struct Rule {
   std::optional<double> least;
   std::optional<double> most;
   bool above_least = false;  ///< `least` itself is out
-  bool below_most = false;   ///< `most` itself is out
   std::optional<std::int64_t> multiple;
   std::vector<std::string> choices;
   bool described_only = false;  ///< everything holds; what is expected is for the reader
@@ -29,9 +28,7 @@ struct Rule {
 
 Rule between(double least, double most);  ///< both ends are in
 Rule at_least(double least);
-Rule at_most(double most);
 Rule more_than(double least);
-Rule less_than(double most);
 Rule multiple_of(std::int64_t factor);
 Rule one_of(std::vector<std::string> choices);
 

@@ -81,8 +81,6 @@ Node search_path_data(const Composition& composition) {
                     did_you_mean(kind, kinds));
 }
 
-}  // namespace
-
 std::string defaults_table(const Composition& composition) {
   Rows rows = {{"Config path", "Package", "_self_", "Parent", "File"}};
   for (const ConfigStep& step : composition.steps)
@@ -103,6 +101,8 @@ std::string search_path_table(const Composition& composition) {
     rows.push_back({entry.provider, entry.path.string()});
   return titled("Config search path", table(rows));
 }
+
+}  // namespace
 
 std::string info_text(const Composition& composition, const std::string& kind) {
   const auto config = [&] { return titled("Config", to_yaml(composition.config)); };

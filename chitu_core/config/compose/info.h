@@ -6,11 +6,6 @@
 
 namespace chitu::config {
 
-/// `--info`: the tables that show how a configuration was composed.
-std::string defaults_table(const Composition& composition);
-std::string defaults_tree_text(const Composition& composition);
-std::string search_path_table(const Composition& composition);
-
 /// What `--info KIND` prints: all, config, defaults, defaults-tree or searchpath. Throws
 /// ConfigError for another kind.
 std::string info_text(const Composition& composition, const std::string& kind);

@@ -12,9 +12,9 @@
 
 namespace chitu::config {
 
-/// Composes the jobs of a sweep, each exactly as compose(job_request(...)) does, much faster: files
-/// are read and merged once for each choice of groups, and a job only sets its values. Holds no
-/// job. Files that change meanwhile are not read again.
+/// Composes the jobs of a sweep one at a time. A job equals compose() of its overrides, but files
+/// are read and merged only once per choice of groups; a job sets its values on a copy. Keeps no
+/// job in memory. Files that change during the sweep are not read again.
 class JobComposer {
  public:
   /// The plan must outlive this.

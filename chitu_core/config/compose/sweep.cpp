@@ -116,14 +116,4 @@ SweepPlan plan_sweep(const ComposeRequest& request) {
   return plan;
 }
 
-ComposeRequest job_request(const ComposeRequest& request, const SweepPlan& plan, std::size_t job) {
-  ComposeRequest one = request;
-  one.multirun = false;
-  one.texts.clear();  // task_overrides hold them in quotes
-  one.overrides = plan.master.hydra_overrides;
-  for (std::string& text : plan.job(job)) one.overrides.push_back(std::move(text));
-  one.job_num = static_cast<int>(job);
-  return one;
-}
-
 }  // namespace chitu::config

@@ -32,7 +32,4 @@ struct SweepPlan {
 /// Expands a request; `multirun` is implied. Throws ConfigError, also for more than kMaxJobs jobs.
 SweepPlan plan_sweep(const ComposeRequest& request);
 
-/// The request of one job: its overrides and those of Hydra's node, with hydra.job.num set.
-ComposeRequest job_request(const ComposeRequest& request, const SweepPlan& plan, std::size_t job);
-
 }  // namespace chitu::config

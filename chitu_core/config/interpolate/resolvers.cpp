@@ -107,12 +107,6 @@ void register_resolver(const std::string& name, Resolver resolver, Caching cachi
   known.entries[name] = {std::move(resolver), caching, {}};
 }
 
-bool unregister_resolver(const std::string& name) {
-  Table& known = table();
-  const std::lock_guard lock(known.mutex);
-  return known.entries.erase(name) > 0;
-}
-
 std::optional<Resolver> find_resolver(const std::string& name) {
   Table& known = table();
   const std::lock_guard lock(known.mutex);

@@ -33,9 +33,6 @@ enum class Caching { none, by_arguments };
 void register_resolver(const std::string& name, Resolver resolver, Caching caching = Caching::none,
                        bool replace = false);
 
-/// Forgets a resolver of register_resolver; false when there was none.
-bool unregister_resolver(const std::string& name);
-
 /// The registered resolver, or nothing.
 std::optional<Resolver> find_resolver(const std::string& name);
 

@@ -6,13 +6,10 @@
 
 namespace chitu::config {
 
-/// The tree as one JSON document. Numbers keep their kind (1 and 1.0); what JSON lacks is written
-/// as
-/// {"$float": "nan"}; `???` and interpolations are strings; keys are strings. `indent` 0 puts all
-/// on one line.
+/// The tree as a JSON document. Integers and reals stay apart (1 and 1.0). JSON has no inf and nan:
+/// they are {"$float": "nan"}. `???`, interpolations and keys are strings.
+///
+/// indent  spaces per level; 0 writes one line
 std::string to_json(const Node& node, int indent = 0);
-
-/// A string as JSON writes it, quotes included.
-std::string json_string(std::string_view text);
 
 }  // namespace chitu::config

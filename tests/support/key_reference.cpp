@@ -1,18 +1,25 @@
-#include "chitu_core/config/bind/reference.h"
+#include "tests/support/key_reference.h"
 
 #include <functional>
 
 #include "chitu_core/config/value/text.h"
 #include "chitu_core/config/yaml/loader.h"
 
-namespace chitu::config {
+namespace chitu::testing {
 namespace {
+
+using config::Entry;
+using config::FieldInfo;
+using config::List;
+using config::Map;
+using config::Node;
+using config::Rule;
 
 using Visit = std::function<void(const std::string& key, const FieldInfo& field)>;
 
 void each_leaf(const std::vector<FieldInfo>& fields, const std::string& at, const Visit& visit) {
   for (const FieldInfo& field : fields) {
-    const std::string key = join_path(at, field.name);
+    const std::string key = config::join_path(at, field.name);
     if (field.type == "map" && !field.children.empty())
       each_leaf(field.children, key, visit);
     else
@@ -46,7 +53,7 @@ Node number(double value) {
 void add_rule(Map& schema, const Rule& rule) {
   if (rule.least)
     schema.set(rule.above_least ? "exclusiveMinimum" : "minimum", number(*rule.least));
-  if (rule.most) schema.set(rule.below_most ? "exclusiveMaximum" : "maximum", number(*rule.most));
+  if (rule.most) schema.set("maximum", number(*rule.most));
   if (rule.multiple) schema.set("multipleOf", Node(*rule.multiple));
   if (!rule.choices.empty()) schema.set("enum", texts(rule.choices));
 }
@@ -103,7 +110,7 @@ Node field_schema(const FieldInfo& field) {
   schema.set("anyOf", Node(std::move(choices)));
   if (!field.help.empty()) schema.set("description", Node::literal(field.help));
   if (!field.default_value.empty()) {
-    const Node document = parse_yaml("default: " + field.default_value, field.name);
+    const Node document = config::parse_yaml("default: " + field.default_value, field.name);
     schema.set("default", document.at("default"));
   }
   return Node(std::move(schema));
@@ -126,15 +133,6 @@ Map object_schema(const std::vector<FieldInfo>& fields) {
 
 }  // namespace
 
-std::string fields_help(const std::vector<FieldInfo>& fields) {
-  std::string text;
-  each_leaf(fields, "", [&](const std::string& key, const FieldInfo& field) {
-    text += key + ": " + (field.required ? "<required>" : field.default_value) + "  (" +
-            kind_of(field) + ")" + (field.help.empty() ? "" : " " + field.help) + "\n";
-  });
-  return text;
-}
-
 std::string fields_markdown(const std::vector<FieldInfo>& fields) {
   std::string text = "| key | type | default | |\n| --- | --- | --- | --- |\n";
   each_leaf(fields, "", [&](const std::string& key, const FieldInfo& field) {
@@ -154,4 +152,4 @@ Node fields_schema(const std::vector<FieldInfo>& fields, const std::string& titl
   return Node(std::move(schema));
 }
 
-}  // namespace chitu::config
+}  // namespace chitu::testing
