@@ -82,8 +82,7 @@ Node to_boolean(const Node& value) {
 
 Node to_string(const Node& value) {
   if (value.is_null()) refuse(Cast::string, value);
-  if (value.kind() == Kind::boolean) return Node::literal(value.as_bool() ? "true" : "false");
-  return Node::literal(python_text(value));
+  return Node::literal(scalar_text(value));
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include "chitu_core/common/utf8.h"
 #include "chitu_core/config/override/override.h"
 #include "chitu_core/config/override/override_functions.h"
+#include "chitu_core/config/value/characters.h"
+#include "chitu_core/config/value/cursor.h"
 #include "chitu_core/config/value/error.h"
 #include "chitu_core/config/value/limits.h"
 #include "chitu_core/config/value/text.h"
@@ -13,14 +15,12 @@ namespace {
 
 constexpr std::size_t kMostInAdvice = 200;  // bytes of an override that is shown a second time
 
-bool is_key_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '$';
-}
+bool is_key_character(char c) { return is_letter(c) || c == '_' || c == '$'; }
 
 /// Recursive descent over one override. Never looks back, so time is linear.
-class OverrideParser {
+class OverrideParser : private Cursor {
  public:
-  explicit OverrideParser(std::string_view text) : text_(text) {}
+  explicit OverrideParser(std::string_view text) : Cursor(text) {}
 
   Override parse() {
     Override result;
@@ -45,48 +45,6 @@ class OverrideParser {
   }
 
  private:
-  struct Deeper {
-    explicit Deeper(OverrideParser& owner) : parser(owner) {
-      if (++parser.depth_ > kMaxDepth)
-        parser.fail("nested deeper than " + std::to_string(kMaxDepth) + " levels");
-    }
-    ~Deeper() { --parser.depth_; }
-    OverrideParser& parser;
-  };
-
-  bool done() const { return at_ >= text_.size(); }
-  char peek() const { return done() ? '\0' : text_[at_]; }
-  bool take(char c) {
-    if (done() || text_[at_] != c) return false;
-    ++at_;
-    return true;
-  }
-  void skip_blanks() {
-    while (!done() && is_blank(text_[at_])) ++at_;
-  }
-  char after_blanks() const {
-    std::size_t at = at_;
-    while (at < text_.size() && is_blank(text_[at])) ++at;
-    return at < text_.size() ? text_[at] : '\0';
-  }
-  /// Takes `c` with the blanks around it.
-  bool take_with_blanks(char c) {
-    if (done() || after_blanks() != c) return false;
-    skip_blanks();
-    ++at_;
-    skip_blanks();
-    return true;
-  }
-
-  [[noreturn]] void fail_at(std::size_t at, const std::string& problem,
-                            const std::string& advice = "") const {
-    throw ConfigError(excerpt(text_, at) + ": " + problem + at_column(text_, at) +
-                      (advice.empty() ? "" : "; " + advice));
-  }
-  [[noreturn]] void fail(const std::string& problem, const std::string& advice = "") const {
-    fail_at(at_, problem, advice);
-  }
-
   std::string found() const {
     return done() ? "the end"
                   : "'" + std::string(text_.substr(at_, character_size(text_, at_))) + "'";
@@ -115,23 +73,14 @@ class OverrideParser {
   std::size_t special_size(std::size_t at) const {
     if (at >= text_.size() || !is_key_character(text_[at])) return 0;
     std::size_t end = at + 1;
-    while (end < text_.size() && (is_key_character(text_[end]) || text_[end] == '-' ||
-                                  (text_[end] >= '0' && text_[end] <= '9')))
+    while (end < text_.size() &&
+           (is_key_character(text_[end]) || text_[end] == '-' || is_digit(text_[end])))
       ++end;
     return end - at;
   }
-  std::size_t index_size(std::size_t at) const {
-    std::size_t size = 0;
-    while (at + size < text_.size() && text_[at + size] >= '0' && text_[at + size] <= '9') {
-      ++size;
-      if (size == 1 && text_[at] == '0') break;
-      if (at + size + 1 < text_.size() && text_[at + size] == '_' && text_[at + size + 1] >= '0' &&
-          text_[at + size + 1] <= '9')
-        ++size;
-    }
-    return size;
+  std::size_t part_size(std::size_t at) const {
+    return std::max(special_size(at), unsigned_size(text_.substr(at)));
   }
-  std::size_t part_size(std::size_t at) const { return std::max(special_size(at), index_size(at)); }
 
   /// A dotted path, or a single key; may be empty.
   std::string package() {
@@ -157,7 +106,7 @@ class OverrideParser {
       if (identifier_size(result.key) != result.key.size() || result.key.empty())
         fail_at(from, "a group is names between slashes, such as db/engine");
       while (take('/')) {
-        const std::size_t size = identifier_size(text_.substr(at_));
+        const std::size_t size = identifier_size(rest());
         if (size == 0) fail("expected a group after the slash");
         at_ += size;
       }
@@ -192,18 +141,13 @@ class OverrideParser {
   }
 
   Element element() {
-    const Deeper deeper(*this);
+    const Level level(*this);
     const char c = peek();
     if (c == '\'' || c == '"') return quoted();
     if (c == '[') return list();
     if (c == '{') return map();
-    const std::size_t name = identifier_size(text_.substr(at_));
-    if (name > 0) {
-      std::size_t after = at_ + name;
-      while (after < text_.size() && is_blank(text_[after])) ++after;
-      if (after < text_.size() && text_[after] == '(') return function(name);
-    }
-    return primitive(false);
+    const std::size_t name = identifier_size(rest());
+    return name > 0 && follows(at_ + name, '(') ? function(name) : primitive(false);
   }
 
   Node plain_element(const char* where) {
@@ -246,10 +190,10 @@ class OverrideParser {
     ++at_;
     skip_blanks();
     List items;
-    if (!take_closing(']')) {
+    if (!take_after_blanks(']')) {
       do items.push_back(plain_element("list"));
       while (take_with_blanks(','));
-      if (!take_closing(']')) fail_in_value(", or ]");
+      if (!take_after_blanks(']')) fail_in_value(", or ]");
     }
     return Node(std::move(items));
   }
@@ -258,49 +202,27 @@ class OverrideParser {
     ++at_;
     skip_blanks();
     Map entries;
-    if (!take_closing('}')) {
+    if (!take_after_blanks('}')) {
       do {
         const Node key = primitive(true);
         if (!take_with_blanks(':')) fail_in_value(": after the key");
-        entries.set(map_key(key), plain_element("map"));
+        entries.set(key_of(key), plain_element("map"));
       } while (take_with_blanks(','));
-      if (!take_closing('}')) fail_in_value(", or }");
+      if (!take_after_blanks('}')) fail_in_value(", or }");
     }
     return Node(std::move(entries));
-  }
-
-  static Key map_key(const Node& key) {
-    switch (key.kind()) {
-      case Kind::boolean:
-        return {key.as_bool() ? "true" : "false", Kind::boolean};
-      case Kind::null:
-        return {"null", Kind::null};
-      case Kind::integer:
-      case Kind::real:
-        return {python_text(key), key.kind()};
-      default:
-        return {key.text(), Kind::string};
-    }
-  }
-
-  /// A closing bracket takes the blanks before it, not those after it.
-  bool take_closing(char c) {
-    if (done() || after_blanks() != c) return false;
-    skip_blanks();
-    ++at_;
-    return true;
   }
 
   Element function(std::size_t name_size) {
     const std::size_t from = at_;
     FunctionCall call;
-    call.name = std::string(text_.substr(at_, name_size));
+    call.name = std::string(rest().substr(0, name_size));
     at_ += name_size;
     take_with_blanks('(');
-    if (!take_closing(')')) {
+    if (!take_after_blanks(')')) {
       do argument(call);
       while (take_with_blanks(','));
-      if (!take_closing(')')) fail_in_value(", or )");
+      if (!take_after_blanks(')')) fail_in_value(", or )");
     }
     try {
       return call_function(std::move(call));
@@ -310,12 +232,10 @@ class OverrideParser {
   }
 
   void argument(FunctionCall& call) {
-    const std::size_t name = identifier_size(text_.substr(at_));
-    std::size_t after = at_ + name;
-    while (after < text_.size() && is_blank(text_[after])) ++after;
-    if (name > 0 && after < text_.size() && text_[after] == '=') {
-      std::string key(text_.substr(at_, name));
-      at_ = after;
+    const std::size_t name = identifier_size(rest());
+    if (name > 0 && follows(at_ + name, '=')) {
+      std::string key(rest().substr(0, name));
+      at_ += name;
       take_with_blanks('=');
       call.named.emplace_back(std::move(key), element());
       return;
@@ -338,7 +258,7 @@ class OverrideParser {
       ++words;
     };
     while (!done()) {
-      const char next = after_blanks();
+      const char next = peek_after_blanks();
       if (is_blank(peek()) &&
           (next == '\0' || std::string_view(",)]}=(").find(next) != std::string_view::npos))
         break;
@@ -356,9 +276,9 @@ class OverrideParser {
         at_ += interpolation.size();
         continue;
       }
-      const WordToken word = next_word(text_.substr(at_), true);
+      const WordToken word = next_word(rest(), true);
       if (word.word == Word::none) break;
-      const std::string_view written = text_.substr(at_, word.size);
+      const std::string_view written = rest().substr(0, word.size);
       Node value = Node::literal(std::string(written));
       try {
         value = word_value(word.word, written);
@@ -375,7 +295,7 @@ class OverrideParser {
 
   /// `${...}` up to the first closing brace; 0 when there is none.
   std::size_t interpolation_size() const {
-    if (!text_.substr(at_).starts_with("${") || no_more_braces_) return 0;
+    if (!rest().starts_with("${") || no_more_braces_) return 0;
     const std::size_t end = text_.find('}', at_ + 2);
     if (end == std::string_view::npos) {
       no_more_braces_ = true;
@@ -384,10 +304,7 @@ class OverrideParser {
     return end == at_ + 2 ? 0 : end + 1 - at_;
   }
 
-  std::string_view text_;
-  std::size_t at_ = 0;
   std::size_t value_at_ = 0;
-  std::size_t depth_ = 0;
   mutable bool no_more_braces_ = false;
 };
 

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
+#include "chitu_core/config/value/cursor.h"
 #include "chitu_core/config/value/error.h"
-#include "chitu_core/config/value/limits.h"
-#include "chitu_core/config/value/text.h"
 #include "chitu_core/config/value/tokens.h"
 
 namespace chitu::config {
@@ -13,9 +12,9 @@ namespace {
 constexpr std::string_view kNotInKeys = "\\{}()[]:. \t'\"";
 
 /// Recursive descent without backtracking over one string.
-class Parser {
+class Parser : private Cursor {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  explicit Parser(std::string_view text) : Cursor(text, "bad interpolation ") {}
 
   Expression whole_text() {
     Expression expression = run_of_text('\0');
@@ -29,46 +28,7 @@ class Parser {
   }
 
  private:
-  struct Deeper {
-    explicit Deeper(Parser& owner) : parser(owner) {
-      if (++parser.depth_ > kMaxDepth)
-        parser.fail("nested deeper than " + std::to_string(kMaxDepth) + " levels");
-    }
-    ~Deeper() { --parser.depth_; }
-    Parser& parser;
-  };
-
-  bool done() const { return at_ >= text_.size(); }
-  char peek() const { return done() ? '\0' : text_[at_]; }
-  bool at(std::string_view token) const { return text_.substr(at_).starts_with(token); }
-  bool take(char c) {
-    if (done() || text_[at_] != c) return false;
-    ++at_;
-    return true;
-  }
-  void skip_blanks() {
-    while (!done() && is_blank(text_[at_])) ++at_;
-  }
-  /// Where the character after any blanks is.
-  std::size_t after_blanks() const {
-    std::size_t at = at_;
-    while (at < text_.size() && is_blank(text_[at])) ++at;
-    return at;
-  }
-  bool next_is(char c) const {
-    const std::size_t at = after_blanks();
-    return at < text_.size() && text_[at] == c;
-  }
-  bool take_with_blanks(char c) {
-    if (!next_is(c)) return false;
-    at_ = after_blanks() + 1;
-    return true;
-  }
-
-  [[noreturn]] void fail(const std::string& problem) const {
-    throw ConfigError("bad interpolation " + excerpt(text_, at_) + ": " + problem +
-                      at_column(text_, at_));
-  }
+  bool at(std::string_view token) const { return rest().starts_with(token); }
 
   /// Text up to the end, or up to the closing `quote`, which is left in place.
   Expression run_of_text(char quote) {
@@ -125,7 +85,7 @@ class Parser {
   }
 
   Expression interpolation() {
-    const Deeper deeper(*this);
+    const Level level(*this);
     const std::size_t from = at_;
     at_ += 2;
     skip_blanks();
@@ -142,15 +102,14 @@ class Parser {
     // OmegaConf lets ${:x} pass until somebody asks for its value; so does a call without a name.
     if (!callable || peek() != ':') key(expression, callable);
     for (;;) {
-      if (take_with_blanks('}')) return expression;
-      if (next_is(':')) {
+      if (take_after_blanks('}')) return expression;
+      if (follows(at_, ':')) {
         if (!callable) fail("a resolver's name is made of letters, digits, _ and - between dots");
-        at_ = after_blanks() + 1;
-        skip_blanks();
+        take_with_blanks(':');
         expression.type = Expression::Type::call;
-        if (!take_with_blanks('}')) {
+        if (!take_after_blanks('}')) {
           expression.arguments = sequence('}');
-          if (!take_with_blanks('}')) fail("expected , or }");
+          if (!take_after_blanks('}')) fail("expected , or }");
         }
         return expression;
       }
@@ -196,16 +155,15 @@ class Parser {
     };
     bool after_comma = true;
     for (;;) {
-      if (next_is(end)) {
+      if (follows(at_, end)) {
         if (after_comma && !items.empty()) empty();
         return items;
       }
       if (take_with_blanks(',')) {
-        skip_blanks();
         if (after_comma) empty();
         after_comma = true;
         // `[,]` is two empty elements: the one before the comma and the one after.
-        if (next_is(end)) {
+        if (follows(at_, end)) {
           empty();
           return items;
         }
@@ -219,7 +177,7 @@ class Parser {
   }
 
   Expression element() {
-    const Deeper deeper(*this);
+    const Level level(*this);
     if (peek() == '\'' || peek() == '"') return quoted();
     if (peek() == '[') return list();
     if (peek() == '{') return map();
@@ -245,7 +203,7 @@ class Parser {
     ++at_;
     skip_blanks();
     expression.arguments = sequence(']');
-    if (!take_with_blanks(']')) fail("expected , or ]");
+    if (!take_after_blanks(']')) fail("expected , or ]");
     return expression;
   }
 
@@ -254,27 +212,19 @@ class Parser {
     expression.type = Expression::Type::map;
     ++at_;
     skip_blanks();
-    if (take_with_blanks('}')) return expression;
+    if (take_after_blanks('}')) return expression;
     for (;;) {
       const Expression key = primitive(true);
       if (!take_with_blanks(':')) fail("expected : after the key");
-      skip_blanks();
       Expression value = element();
       add_pair(expression, key, std::move(value));
-      if (take_with_blanks('}')) return expression;
+      if (take_after_blanks('}')) return expression;
       if (!take_with_blanks(',')) fail("expected , or }");
-      skip_blanks();
     }
   }
 
-  static Key made_key(const Node& node) {
-    if (node.is_null()) return {"null", Kind::null};
-    if (node.kind() == Kind::boolean) return {node.as_bool() ? "true" : "false", Kind::boolean};
-    return {python_text(node), node.kind()};
-  }
-
   void add_pair(Expression& map_expression, const Expression& key, Expression value) {
-    const Key made = made_key(key.value);
+    const Key made = key_of(key.value);
     const auto old = std::find(map_expression.keys.begin(), map_expression.keys.end(), made);
     if (old != map_expression.keys.end()) {
       map_expression.arguments[static_cast<std::size_t>(old - map_expression.keys.begin())] =
@@ -289,15 +239,13 @@ class Parser {
   Expression primitive(bool as_key) {
     std::vector<Expression> parts;
     for (;;) {
-      const std::size_t next = after_blanks();
-      const char c = next < text_.size() ? text_[next] : '\0';
+      const char c = peek_after_blanks();
       // Blanks before these belong to them; at the very end blanks stay text.
       if (c != '\0' && (c == ',' || c == ']' || c == '}' || (c == ':' && as_key))) break;
       if (done()) break;
       if (c == ':') {
         const std::size_t from = at_;
-        at_ = next + 1;
-        skip_blanks();
+        take_with_blanks(':');
         parts.push_back(literal(Node::literal(std::string(text_.substr(from, at_ - from)))));
         continue;
       }
@@ -306,7 +254,7 @@ class Parser {
         parts.push_back(interpolation());
         continue;
       }
-      const WordToken word = next_word(text_.substr(at_));
+      const WordToken word = next_word(rest());
       if (word.word == Word::none) fail("unexpected character, quote the value");
       parts.push_back(typed(word));
       at_ += word.size;
@@ -360,10 +308,6 @@ class Parser {
     expression.parts = std::move(parts);
     return expression;
   }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-  std::size_t depth_ = 0;
 };
 
 }  // namespace

@@ -39,13 +39,9 @@ class JsonWriter {
   void write(const Node& node) {
     switch (node.kind()) {
       case Kind::null:
-        text += "null";
-        break;
       case Kind::boolean:
-        text += node.as_bool() ? "true" : "false";
-        break;
       case Kind::integer:
-        text += node.integer_text();
+        text += scalar_text(node);
         break;
       case Kind::real:
         real(node.as_real());

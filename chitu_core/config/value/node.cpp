@@ -279,6 +279,11 @@ bool integer_less(const Node& a, const Node& b) {
   return a.is_signed() != b.is_signed() ? a.is_signed() : a.as_bits() < b.as_bits();
 }
 
+Key key_of(const Node& scalar) {
+  const bool is_text = scalar.is_missing() || scalar.is_interpolation();
+  return {scalar_text(scalar), is_text ? Kind::string : scalar.kind()};
+}
+
 Node key_value(const Key& key) {
   switch (key.kind) {
     case Kind::boolean:
@@ -361,12 +366,8 @@ std::string show(const Node& node) {
       constexpr std::size_t kMost = 80;
       return "\"" + shortened(node.text(), kMost) + "\"";
     }
-    case Kind::boolean:
-      return node.as_bool() ? "true" : "false";
-    case Kind::null:
-      return "null";
     default:
-      return python_text(node);
+      return scalar_text(node);
   }
 }
 

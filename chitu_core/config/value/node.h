@@ -171,7 +171,10 @@ struct Entry {
 /// Whether one integer lies below another.
 bool integer_less(const Node& a, const Node& b);
 
-/// The value a key stands for: the string, number or boolean.
+/// The key that a scalar is: a string keeps its text, other kinds are written as scalar_text().
+Key key_of(const Node& scalar);
+
+/// The value of a key: the string, number or boolean.
 Node key_value(const Key& key);
 
 /// A copy in which every string is read anew: `???` is missing, `${` an interpolation.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "chitu_core/common/utf8.h"
+#include "chitu_core/config/value/characters.h"
 
 namespace chitu::config {
 namespace {
@@ -16,8 +17,6 @@ std::string_view trimmed(std::string_view text) {
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t\n\r\f\v") - first + 1);
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Python allows single underscores between digits; gives the text without them, or nothing.
 std::optional<std::string> without_underscores(std::string_view text) {
@@ -110,6 +109,12 @@ std::string python_text(const Node& node) {
     default:
       return node.text();
   }
+}
+
+std::string scalar_text(const Node& scalar) {
+  if (scalar.is_null()) return "null";
+  if (scalar.kind() == Kind::boolean) return scalar.as_bool() ? "true" : "false";
+  return python_text(scalar);
 }
 
 std::optional<Node> read_whole_number(std::string_view text) {

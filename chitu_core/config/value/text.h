@@ -16,6 +16,9 @@ std::string python_float(double value);
 /// written. Lists and maps as Python prints them.
 std::string python_text(const Node& node);
 
+/// A scalar as YAML, JSON and overrides write it: as python_text, but null, true and false.
+std::string scalar_text(const Node& scalar);
+
 /// Text as Python's int(text) reads it: sign, digits, single underscores, outer spaces; empty when
 /// it is no integer or lies outside -2^63 to 2^64 - 1.
 std::optional<Node> read_whole_number(std::string_view text);

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 
+#include "chitu_core/config/value/characters.h"
 #include "chitu_core/config/value/error.h"
 #include "chitu_core/config/value/text.h"
 
 namespace chitu::config {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // Digits with single underscores between them, leading zeros allowed.
 std::size_t digits_size(std::string_view text) {
@@ -24,11 +22,6 @@ std::size_t digits_size(std::string_view text) {
       break;
   }
   return size;
-}
-
-// 0, or a run without leading zero, single underscores allowed between digits.
-std::size_t unsigned_size(std::string_view text) {
-  return text.starts_with('0') ? 1 : digits_size(text);
 }
 
 std::size_t point_size(std::string_view text) {
@@ -95,7 +88,9 @@ std::size_t word_size(std::string_view text, bool utf8) {
 
 }  // namespace
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
+std::size_t unsigned_size(std::string_view text) {
+  return text.starts_with('0') ? 1 : digits_size(text);
+}
 
 std::size_t identifier_size(std::string_view text) {
   if (text.empty() || (!is_letter(text[0]) && text[0] != '_')) return 0;

@@ -38,6 +38,8 @@ std::string unescaped(std::string_view escapes);
 /// Length of the identifier `[A-Za-z_][A-Za-z0-9_-]*` at the start of text, 0 when there is none.
 std::size_t identifier_size(std::string_view text);
 
-bool is_blank(char c);
+/// Length of the number at the start of text that is 0 or begins with 1 to 9, single underscores
+/// between digits allowed; 0 when there is none.
+std::size_t unsigned_size(std::string_view text);
 
 }  // namespace chitu::config

@@ -5,13 +5,12 @@
 #include <cmath>
 #include <string>
 
+#include "chitu_core/config/value/characters.h"
 #include "chitu_core/config/value/error.h"
 #include "chitu_core/config/value/text.h"
 
 namespace chitu::config {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Walks over a text; each step takes what it can and says whether it took anything.
 class Walker {

@@ -27,18 +27,13 @@ Node typed(const YamlBuilder::Head& head, std::string_view text, bool plain) {
 
 Key as_key(const Node& node, const Origin& origin) {
   switch (node.kind()) {
-    case Kind::boolean:
-      return {node.as_bool() ? "true" : "false", Kind::boolean};
-    case Kind::integer:
-    case Kind::real:
-      return {python_text(node), node.kind()};
     case Kind::null:
       throw error_at(origin, "a key must not be null, quote it to use the text");
     case Kind::list:
     case Kind::map:
       throw error_at(origin, "a key must be a scalar, not " + std::string(describe(node.kind())));
     default:
-      return {node.text(), Kind::string};
+      return key_of(node);
   }
 }
 

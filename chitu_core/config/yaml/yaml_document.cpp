@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "chitu_core/config/value/characters.h"
 #include "chitu_core/config/value/text.h"
 #include "chitu_core/config/yaml/yaml_messages.h"
 #include "chitu_core/config/yaml/yaml_text.h"
@@ -17,10 +18,8 @@ namespace chitu::config {
 namespace {
 
 bool is_name(std::string_view name) {
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-           c == '_';
-  });
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '_'; });
 }
 
 /// yaml-cpp writes the escapes \N and \_ (U+0085, U+00A0) as the one byte of Latin-1.

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "chitu_core/common/utf8.h"
+#include "chitu_core/config/value/characters.h"
 #include "chitu_core/config/value/text.h"
 #include "chitu_core/config/yaml/scalars.h"
 
@@ -103,8 +104,6 @@ Traits traits_of(std::string_view text) {
   if (traits.lines || !traits.single_quotes) traits.block_plain = traits.flow_plain = false;
   return traits;
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::size_t digits_at(std::string_view text, std::size_t at) {
   std::size_t count = 0;
