@@ -18,7 +18,7 @@ Characters characters_of(std::string_view text) {
   return characters;
 }
 
-/// Case ignored: a wrong case alone costs nothing.
+/// Compares without case.
 bool same(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
     return std::tolower(static_cast<unsigned char>(x)) ==
@@ -46,7 +46,7 @@ std::size_t edit_distance(const Characters& a, const Characters& b) {
 
 bool joins_words(char c) { return std::string_view("._-/@").find(c) != std::string_view::npos; }
 
-/// Whether `name` is one of the words of `candidate`, or several in a row: frames of num_frames.
+/// Whether `name` is one or several consecutive words of `candidate`: frames of num_frames.
 bool is_word_of(std::string_view name, std::string_view candidate) {
   const std::size_t at = candidate.find(name);
   if (name.size() < 3 || at == std::string_view::npos) return false;
@@ -55,7 +55,7 @@ bool is_word_of(std::string_view name, std::string_view candidate) {
          (end == candidate.size() || joins_words(candidate[end]));
 }
 
-/// Takes away the part of a path that two names share, so that it does not make them look alike.
+/// Removes the common parent of two paths, which would make them look similar.
 void drop_common_path(std::string_view& a, std::string_view& b) {
   const auto [end, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
   const std::size_t shared =
@@ -65,8 +65,7 @@ void drop_common_path(std::string_view& a, std::string_view& b) {
   b.remove_prefix(shared + 1);
 }
 
-/// The edit distance where it is that of a slip of the hand: one edit, or as many as a third of
-/// the longer name's characters, and never all of the shorter one's.
+/// The edit distance if `name` is near to `candidate` as nearest() defines it; else empty.
 std::optional<std::size_t> slip(std::string_view name, std::string_view candidate) {
   drop_common_path(name, candidate);
   const Characters a = characters_of(name), b = characters_of(candidate);

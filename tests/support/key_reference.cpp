@@ -60,10 +60,10 @@ void add_rule(Map& schema, const Rule& rule) {
 
 Map object_schema(const std::vector<FieldInfo>& fields);
 
-/// A regular expression of the texts that a size, a size a second, or a size or share may be.
+/// A regular expression for a size, a bandwidth, or a size or share.
 std::string size_pattern(const std::string& type) {
   const std::string unit = " *([KMGT]i?)?B";
-  if (type == "size a second") return "^[0-9.]+(" + unit + "(/s)?)?$";
+  if (type == "bandwidth") return "^[0-9.]+(" + unit + "(/s)?)?$";
   return "^[0-9.]+(" + unit + (type == "size or share" ? "|%" : "") + ")?$";
 }
 
@@ -78,7 +78,7 @@ Map type_schema(const std::string& type, const FieldInfo& field) {
     schema.set("additionalProperties", Node(type_schema(type.substr(7), field)));
   } else if (type == "map" && !field.children.empty()) {
     return object_schema(field.children);
-  } else if (type.starts_with("size")) {
+  } else if (type.starts_with("size") || type == "bandwidth") {
     schema.set("type", texts({"string", "number"}));
     schema.set("minimum", Node(0));
     schema.set("maximum", Node(1024));  // of a number; above it a text with a unit

@@ -19,7 +19,7 @@ are set to, `chitu config --explain KEY` who set one. The YAML files here are wh
 another file of a group. `schema.json` says the same to editors that check YAML.
 
 A size is a number with a unit, as 8GiB, 8GB or 512MiB; a number up to 1024 without one counts GiB,
-and above that a unit is needed. A size a second is written alike, with or without `/s`: 28.8GB/s.
+and above that a unit is needed. A bandwidth is a size with or without `/s`: 28.8GB/s.
 
 )";
 

@@ -13,16 +13,16 @@ namespace chitu::config {
 namespace {
 
 constexpr const char* kSize = "size";
-constexpr const char* kRate = "size a second";
+constexpr const char* kRate = "bandwidth";
 constexpr const char* kAmount = "size or share";
 
-/// A number or text as it is written; "" for other values, which is no amount.
+/// The text of a number or string; "" for other kinds, which no amount of memory can be.
 std::string amount_text(const Node& node) {
   const bool scalar = node.is_string() || node.kind() == Kind::integer || node.kind() == Kind::real;
   return scalar ? python_text(node) : "";
 }
 
-/// "80%" as 0.8; empty when it is none above 0 up to 100%.
+/// "80%" as 0.8; empty unless it is above 0% and at most 100%.
 std::optional<double> share_of(std::string_view text) {
   if (!text.ends_with('%')) return std::nullopt;
   const auto percent = read_real(text.substr(0, text.size() - 1));
@@ -33,9 +33,9 @@ std::string with_article(std::string_view type) {
   if (type.starts_with("a ") || type.starts_with("an ")) return std::string(type);
   if (type == "integer") return "an integer";
   if (type == kSize) return "a size such as 8GiB or 512MiB";
-  if (type == kRate) return "a size a second above 0, such as 12GiB or 500MB";
+  if (type == kRate) return "a bandwidth above 0 such as 12GiB/s or 500MB/s";
   if (type == kAmount)
-    return "an amount of memory such as 6, 6GiB, 512MiB, or a share of what there is such as 80%";
+    return "an amount of memory such as 6, 6GiB or 512MiB, or a share such as 80%";
   return "a " + std::string(type);
 }
 
@@ -44,7 +44,7 @@ std::string wanted(const Rule& rule, std::string_view type) {
   return expected.empty() ? with_article(type) : expected;
 }
 
-// What OmegaConf's BooleanNode takes for text.
+// The texts that OmegaConf's BooleanNode accepts.
 std::optional<bool> bool_of(const std::string& text) {
   const std::string small = lower(text);
   for (const char* yes : {"on", "yes", "y", "true", "1"})
@@ -102,7 +102,7 @@ const Node* Binder::value_of(const View& view, const Rule& rule, std::string_vie
 
 void Binder::refuse(const View& view, const Node& got, const Rule& rule, std::string_view type) {
   std::string expected = wanted(rule, type);
-  // "expected 0 to 3, got 2.5" would leave the reader guessing.
+  // "expected 0 to 3, got 2.5" does not say that an integer is wanted.
   const bool other_kind =
       got.kind() == Kind::boolean || (got.kind() == Kind::real && type == "integer");
   if (!rule.empty() && other_kind) expected = with_article(type) + ", " + expected;
@@ -183,7 +183,7 @@ void Binder::read_scalar(const View& view, std::string& value, const Rule& rule)
 
 bool Binder::read_switch(const View& view, const Rule& choices, std::string& text) {
   const Node* node = value_of(view, choices, "string");
-  if (!node) return true;  // the mistake is noted
+  if (!node) return true;  // the error is added
   if (node->kind() != Kind::boolean) return false;
   const std::string_view word = node->as_bool() ? "on" : "off";
   if (!choices.holds(word)) return false;
@@ -232,7 +232,8 @@ void Binder::add_field(FieldInfo info, std::string_view name, std::string_view h
   fields_.push_back(std::move(info));
 }
 
-/// The known keys that may be meant, else all of them; whole ones for an override, to be typed.
+/// ", did you mean ...?" with the nearest keys, else all keys. For a key that an override gives,
+/// the full dotted keys, ready to type.
 std::string Binder::hint_for(const Entry& entry) const {
   std::vector<std::string> keys = known_;
   std::string wrong = entry.key.text;

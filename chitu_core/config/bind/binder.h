@@ -32,48 +32,49 @@ concept Schema =
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && requires(T value) { config_names(value); };
 
-/// An amount of memory: "8GiB", "512 MiB"; a plain number up to 1024 counts GiB.
+/// A size in bytes: "8GiB", "512 MiB". A number without a unit, up to 1024, is in GiB.
 struct Bytes {
   std::int64_t count = 0;
   bool operator==(const Bytes&) const = default;
 };
 
-/// A bandwidth above 0, in the forms of Bytes, with or without "/s" behind the unit.
+/// A bandwidth above 0, written as Bytes; "/s" after the unit is optional.
 struct BytesPerSecond {
   std::int64_t count = 0;
   bool operator==(const BytesPerSecond&) const = default;
 };
 
-/// An amount of memory above 0 in the forms of Bytes, or a share of what there is: "80%".
+/// An amount of memory above 0: a size, written as Bytes, or a percentage of what exists, "80%".
 struct Amount {
   std::int64_t bytes = 0;  ///< 0 for a share
   double share = 0;        ///< above 0 and up to 1; 0 for bytes
   bool operator==(const Amount&) const = default;
 };
 
-/// Any integer of 64 bits, with sign or without, by its bits: what torch.Generator.manual_seed
-/// takes. -1 and 2^64 - 1 are one seed.
+/// A signed or unsigned 64-bit integer, as torch.Generator.manual_seed takes it. Only the bits
+/// count: -1 and 2^64 - 1 are the same seed.
 struct Seed {
   std::uint64_t bits = 0;
   bool operator==(const Seed&) const = default;
 };
 
-/// One declared field, as `describe` lists it.
+/// One declared field, as describe_fields() lists it.
 struct FieldInfo {
   std::string name;
   std::string type;           ///< "integer", "number", "boolean", "string", "size", ...
   std::string default_value;  ///< as YAML; "" when the field is required
   Rule rule;
   std::string help;
-  bool optional = false;  ///< takes null
+  bool optional = false;  ///< null is allowed
   bool required = false;
   std::vector<FieldInfo> children;  ///< of a nested struct, or of a list's or map's struct
 };
 
-/// Fills a struct from a configuration and collects every mistake on the way; or lists its fields.
+/// Fills a struct from a configuration and collects every mistake; without a configuration it lists
+/// the fields instead.
 class Binder {
  public:
-  /// Reads this part of a configuration.
+  /// Reads from this part of a configuration.
   explicit Binder(View view);
   /// Lists fields only.
   Binder();
@@ -125,11 +126,12 @@ class Binder {
   void read_scalar(const View& view, Amount& value, const Rule& rule);
   void read_scalar(const View& view, Seed& value, const Rule& rule);
 
-  /// YAML reads a bare off or on as a boolean; where these are choices, they are meant as words.
+  /// YAML reads an unquoted off or on as a boolean. Where "off" and "on" are among the choices,
+  /// gives the word back. Returns whether it did, or has noted an error.
   bool read_switch(const View& view, const Rule& choices, std::string& text);
 
   std::optional<View> find(std::string_view name, const Rule& rule, bool required);
-  /// The view's value, or null after noting that it is `???` or cannot be resolved.
+  /// The value of the view. Null, with an error added, when it is `???` or cannot be resolved.
   const Node* value_of(const View& view, const Rule& rule, std::string_view type);
   void refuse(const View& view, const Node& got, const Rule& rule, std::string_view type);
   void add_error(const View& view, std::string_view problem);
@@ -144,12 +146,13 @@ class Binder {
   std::vector<FieldInfo> fields_;
 };
 
-/// Throws ConfigError with one line a mistake when there is any.
+/// Throws ConfigError, one line per mistake, unless the list is empty.
 void throw_errors(const std::vector<std::string>& errors);
 
-/// Binds a part of a composed configuration to a struct. All mistakes below it are found and thrown
-/// together as one ConfigError, a line each: wrong types, values out of range, unknown keys, `???`,
-/// interpolations that fail.
+/// Fills a struct from a part of a composed configuration.
+///
+/// throws  ConfigError with one line per mistake: wrong types, values out of range, unknown keys,
+///         `???`, interpolations that fail
 template <Schema T>
 T read(const View& view) {
   T config;

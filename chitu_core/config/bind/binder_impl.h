@@ -26,7 +26,7 @@ inline constexpr bool is_optional<std::optional<T>> = true;
 template <class T>
 inline constexpr bool always_false = false;
 
-/// A default as YAML on one line.
+/// A default value as YAML on one line.
 std::string yaml_default(const Node& node);
 
 template <NamedEnum T>
@@ -217,7 +217,7 @@ FieldInfo Binder::info_of(const T& value, const Rule& rule) {
     info.type = "size";
     info.default_value = std::to_string(value.count) + "B";
   } else if constexpr (std::is_same_v<T, BytesPerSecond>) {
-    info.type = "size a second";
+    info.type = "bandwidth";
     info.default_value = std::to_string(value.count) + "B";
   } else if constexpr (std::is_same_v<T, Amount>) {
     info.type = "size or share";

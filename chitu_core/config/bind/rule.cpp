@@ -10,7 +10,7 @@ namespace chitu::config {
 namespace {
 
 std::string number_text(double number) {
-  // 64-bit integers and seeds read better without ".0"; others as Python prints them.
+  // Whole numbers without ".0"; others as Python prints them.
   if (number == std::floor(number) && std::fabs(number) < 1e15)
     return std::to_string(static_cast<std::int64_t>(number));
   return python_float(number);

@@ -8,14 +8,14 @@
 
 namespace chitu::config {
 
-/// What a field accepts beyond its type. Rules join with &&; a list's rule holds for each item.
+/// What a field accepts beyond its type. && combines rules; a list applies its rule to each item.
 struct Rule {
   std::optional<double> least;
   std::optional<double> most;
-  bool above_least = false;  ///< `least` itself is out
+  bool above_least = false;  ///< `least` itself is not allowed
   std::optional<std::int64_t> multiple;
   std::vector<std::string> choices;
-  bool described_only = false;  ///< everything holds; what is expected is for the reader
+  bool described_only = false;  ///< accepts everything; only documents what is expected
 
   bool empty() const;
   bool holds(double number) const;
@@ -26,13 +26,13 @@ struct Rule {
   std::string expected() const;
 };
 
-Rule between(double least, double most);  ///< both ends are in
+Rule between(double least, double most);  ///< both ends allowed
 Rule at_least(double least);
 Rule more_than(double least);
 Rule multiple_of(std::int64_t factor);
 Rule one_of(std::vector<std::string> choices);
 
-/// A rule for documentation and editors, which something that knows more checks.
+/// A rule that is only documented: the value is checked elsewhere, where more is known.
 Rule described(Rule rule);
 
 Rule operator&&(Rule a, const Rule& b);

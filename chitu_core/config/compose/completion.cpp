@@ -10,7 +10,7 @@
 namespace chitu::config {
 namespace {
 
-/// With the other overrides when they compose, else as the files say; nothing when even these fail.
+/// Composes with the other overrides, or without them if that fails; empty if both fail.
 std::optional<Composition> compose_leniently(ComposeRequest request) {
   request.multirun = true;
   while (true) {
@@ -66,7 +66,7 @@ class Candidates {
     for (const std::string& name : repository_.groups(parent)) {
       const std::string group = parent.empty() ? name : parent + "/" + name;
       const bool of_hydra = group == "hydra" || group.starts_with("hydra/");
-      if (of_hydra && !typed_.starts_with("h")) continue;  // only for who asks for them
+      if (of_hydra && !typed_.starts_with("h")) continue;  // Hydra's own groups only when typed
       if (!repository_.options(group).empty()) add(group + "=");
       if (!repository_.groups(group).empty()) add(group + "/");
     }

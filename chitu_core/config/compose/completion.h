@@ -8,13 +8,13 @@
 
 namespace chitu::config {
 
-/// The values that a key may take, when they are a short list; empty for any other key.
+/// The values of a key that has a short list of them; empty for any other key.
 using ValueChoices = std::function<std::vector<std::string>(const std::string& key)>;
 
-/// What an override that begins like `word` may become, sorted: keys (one that has more below it
-/// ends in a dot, else in `=`), groups (`db=`, or `db/` when there are groups inside), and after
-/// the equals sign the options of a group, the choices of a value, else the value it has. A leading
-/// `+`, `++` or `~` stays. The other overrides are applied first where they compose.
+/// The completions of a partly typed override, sorted. Before the equals sign: keys (`key=`, or
+/// `key.` when it has keys below) and groups (`db=`, or `db/` when it has groups inside). After it:
+/// the options of the group, the choices of the value, or its current value. A leading `+`, `++` or
+/// `~` is kept. The overrides of the request are applied first, unless they do not compose.
 ///
 /// Source: the candidates of Hydra's shell completion.
 std::vector<std::string> complete_override(const ComposeRequest& request, const std::string& word,

@@ -45,7 +45,7 @@ void check_directories(const ComposeRequest& request) {
   }
 }
 
-/// hydra.searchpath of the command line, else of the primary config.
+/// hydra.searchpath from the command line, else from the primary config.
 void extend_search_path(Repository& repository, const ComposeRequest& request,
                         const std::vector<Override>& overrides, Composition& composition) {
   Node paths;
@@ -121,7 +121,7 @@ void merge_step(Node& root, const ConfigStep& step, bool primary) {
   }
 }
 
-/// Contents of the configurations that are used more than once; see sharing.h.
+/// The contents of configs that are used more than once (sharing.h).
 class SharedContents {
  public:
   explicit SharedContents(const std::vector<FinalDefault>& defaults) {

@@ -7,24 +7,23 @@
 
 namespace chitu::config {
 
-/// compose() in its parts, for requests that differ in values alone: what the files give depends on
-/// the overrides that choose groups and on hydra.searchpath, never on the value of a key.
+/// The two halves of compose(). The first reads files; its result depends only on the overrides
+/// that choose groups and on hydra.searchpath. Requests that differ in values share it.
 
-/// The overrides of a request, parsed; `texts` come last.
+/// Parses the overrides of a request, then its `texts`.
 std::vector<Override> parse_overrides(const ComposeRequest& request);
 
-/// What the files give, before any override has set a value.
+/// The merged files, before any override sets a value.
 struct MergedDefaults {
-  Composition
-      composition;  ///< without overrides and `config`; the `hydra` node as the files have it
-  std::vector<const Override*> value_overrides;  ///< of those given, the ones that set values
+  Composition composition;  ///< `config` is empty; the `hydra` node as in the files
+  std::vector<const Override*> value_overrides;  ///< those of the given overrides that set values
 };
 
 /// Reads and merges the files that the defaults lists and the overrides choose.
 MergedDefaults merge_defaults(const ComposeRequest& request,
                               const std::vector<Override>& overrides);
 
-/// Sets the values and fills the `hydra` node: what merge_defaults gave becomes a composition.
+/// Applies the value overrides and fills the `hydra` node and `config`.
 void set_values(Composition& composition, const ComposeRequest& request,
                 const std::vector<Override>& overrides,
                 const std::vector<const Override*>& value_overrides);

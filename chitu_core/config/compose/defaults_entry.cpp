@@ -29,13 +29,13 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash);
 }
 
-/// `optional override db@pkg` cut into keywords, group and package.
+/// Splits `optional override db@pkg` into keywords, group and package.
 void read_group_key(DefaultsEntry& entry, const std::string& text, const std::string& config_path) {
   const std::size_t at = text.find('@');
   std::string left = text.substr(0, at);
   if (at != std::string::npos) {
     entry.package = text.substr(at + 1);
-    // group@old:new renamed in Hydra 1.0; the new name is ignored since.
+    // group@old:new was a rename in Hydra 1.0; later versions ignore the new name.
     entry.package = entry.package->substr(0, entry.package->find(':'));
   }
   for (std::size_t space = left.find(' '); space != std::string::npos; space = left.find(' ')) {
@@ -156,7 +156,7 @@ void DefaultsEntry::set_parent(const std::string& parent, const std::string& of_
 void DefaultsEntry::set_header(const std::optional<std::string>& value) {
   header = value;
   if (!header || *header == kGlobal || header->starts_with("_global_.")) return;
-  // A header counts from the root.
+  // The package of a header is absolute.
   header = header->empty() ? std::string(kGlobal) : std::string(kGlobal) + "." + *header;
 }
 

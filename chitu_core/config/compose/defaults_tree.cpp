@@ -12,7 +12,7 @@
 namespace chitu::config {
 namespace {
 
-// A config may meet itself again under another package, where another option is chosen; not often.
+// A config may include itself under another package with another option, but not endlessly.
 constexpr std::size_t kMaxRepeats = 16;
 
 }  // namespace
@@ -33,7 +33,7 @@ std::vector<FinalDefault> DefaultsTree::walk(const std::string& config_name) {
   TreeNode& hydra = add(DefaultsEntry::config("hydra/config"));
   TreeNode& primary = add(DefaultsEntry::config(config_name.empty() ? kEmptyConfig : config_name));
   primary.entry.primary = true;
-  // Last to first here too: what the primary config overrides reaches Hydra's own groups.
+  // Expanded last to first, so that overrides in the primary config apply to Hydra's own groups.
   expand(primary, true, false);
   expand(hydra, false, false);
 
@@ -145,7 +145,7 @@ void DefaultsTree::expand(TreeNode& node, bool is_root, bool interpolated) {
 
   std::vector<DefaultsEntry> list = list_of(node, *loaded, is_root);
   note_overrides(list, node, interpolated);
-  // Last to first, so that an override further down is known before what it overrides is loaded.
+  // Expanded last to first: an override is known before the entry it overrides is loaded.
   for (auto item = list.rbegin(); item != list.rend(); ++item) {
     if (item->is_self()) {
       auto child = std::make_unique<TreeNode>();
@@ -161,7 +161,7 @@ void DefaultsTree::expand(TreeNode& node, bool is_root, bool interpolated) {
     else
       add_child(node, *item, interpolated);
   }
-  // Interpolated choices last: every other choice of this list is known by now.
+  // Interpolated choices come last: they may refer to any other choice of this list.
   for (const auto& child : node.children)
     if (child->children.empty() && child->entry.is_interpolation()) resolve_option(*child);
   std::reverse(node.children.begin(), node.children.end());
@@ -197,14 +197,15 @@ void DefaultsTree::note_overrides(std::vector<DefaultsEntry>& list, const TreeNo
     item.set_parent(group, package);
     if (last_override && !item.override_keyword && !item.appended)
       throw ConfigError(item.origin, "in " + path + ": the override of " +
-                                         last_override->override_key() + " stands before '" +
+                                         last_override->override_key() + " comes before '" +
                                          item.override_key() + ": " + item.option_text() +
                                          "'; overrides come at the end of the defaults list");
     if (!item.is_group() || !item.override_keyword) continue;
     last_override = &item;
     if (interpolated)
-      throw ConfigError(item.origin, "in " + path + ": an override (" + item.override_key() +
-                                         ") is not allowed below a choice that is interpolated");
+      throw ConfigError(item.origin,
+                        "in " + path + ": an override (" + item.override_key() +
+                            ") is not allowed in a config that an interpolation chooses");
     choices_.add_override(path, item);
   }
 }

@@ -10,7 +10,7 @@
 
 namespace chitu::config {
 
-/// One configuration of the final list, in the order they are merged.
+/// One config of the final defaults list, which is in merge order.
 struct FinalDefault {
   std::string config_path;
   std::string package;
@@ -21,14 +21,14 @@ struct FinalDefault {
   bool primary = false;
 };
 
-/// Walks the defaults lists from the primary config down: which files are loaded, in which order,
-/// to which package.
+/// Expands the defaults lists, starting at the primary config: which files are merged, in which
+/// order, into which package.
 class DefaultsTree {
  public:
-  /// `skip_missing` leaves groups that are still `???` out instead of failing.
+  /// With `skip_missing`, groups that are still `???` are left out; else they are an error.
   DefaultsTree(Repository& repository, GroupChoices& choices, bool skip_missing);
 
-  /// `config_name` may be empty. Throws ConfigError with the file and the chain that led there.
+  /// `config_name` may be empty. Throws ConfigError with the file and the configs that include it.
   std::vector<FinalDefault> walk(const std::string& config_name);
 
   /// The tree of the last walk, for `--info defaults-tree`.

@@ -18,7 +18,7 @@ bool same_path(const std::vector<std::string>& outer, const std::vector<std::str
   return true;
 }
 
-/// What an override gives to `key`: its value, or the part of it, when it sets an outer key.
+/// The value that an override gives `key`; when it sets an outer key, the part for `key`.
 std::optional<Node> given_value(const Override& given, const std::string& key) {
   const std::vector<std::string> outer = split_path(given.key);
   const std::vector<std::string> inner = split_path(key);
@@ -64,7 +64,7 @@ std::vector<Explanation> explain(const Composition& composition, std::string_vie
     for (const std::string& text : *list) {
       const Override given = parse_override(text);
       if (given.is_sweep()) continue;
-      // The choice of a group is seen in the files it brought.
+      // The choice of a group shows in the files that it adds.
       bool group = false;
       for (const auto& [known, option] : composition.choices)
         group = group || known == given.key_with_package();

@@ -41,7 +41,7 @@ Node option_node(const DefaultsEntry& entry) {
 }  // namespace
 
 bool chooses_group(Repository& repository, const Override& given) {
-  // A map is merged into the configuration even when its key is a group.
+  // A map is merged into the configuration even when its key names a group.
   return !given.value.is_map() && repository.is_group(given.key);
 }
 
@@ -76,7 +76,7 @@ void GroupChoices::add_external(const Override& given) {
   if (given.type == OverrideType::add) {
     DefaultsEntry entry;
     entry.type = DefaultsEntry::Type::group;
-    entry.group = "/" + given.key;  // also when the primary config lies in a group
+    entry.group = "/" + given.key;  // absolute: the primary config may be in a group
     entry.package = given.package;
     if (entry.package == "_here_") entry.package = "";
     entry.origin = given.origin;

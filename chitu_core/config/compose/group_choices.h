@@ -13,11 +13,11 @@
 
 namespace chitu::config {
 
-/// Whether an override that is no sweep chooses an option of a group; all others set values.
+/// Whether an override chooses the option of a group; otherwise it sets a value. Not for sweeps.
 bool chooses_group(Repository& repository, const Override& given);
 
-/// The overrides that choose groups, and what the walk over the defaults lists made of them. All
-/// others are left for the values.
+/// The overrides that choose groups, from the command line and the defaults lists, and which of
+/// them have been used.
 class GroupChoices {
  public:
   GroupChoices(Repository& repository, const std::vector<Override>& overrides);
@@ -25,26 +25,26 @@ class GroupChoices {
   const std::vector<const Override*>& value_overrides() const { return value_overrides_; }
   const std::vector<DefaultsEntry>& appended() const { return appended_; }
 
-  /// Notes an `override group: option` of a defaults list; the first one for a key counts.
+  /// Adds an `override group: option` of a defaults list. The first one for a key wins.
   void add_override(const std::string& config_path, const DefaultsEntry& entry);
-  /// Gives the entry the option that an override chose, if one did.
+  /// Sets the option of the entry when an override chooses it.
   void apply(DefaultsEntry& entry);
-  /// Whether `~group` drops this entry; marks the deletion as used.
+  /// Whether a `~group` deletes this entry; marks the deletion as used.
   bool take_deletion(const DefaultsEntry& entry);
-  /// Notes the entry's choice; throws when its key has another one already.
+  /// Records the option of the entry. Throws when its key has another option already.
   void set_known(const DefaultsEntry& entry);
 
-  /// Throws when an override or a deletion matched nothing.
+  /// Throws when an override or deletion matches nothing.
   void check_used() const;
 
-  /// group -> option in the order they were met, as hydra.runtime.choices.
+  /// group -> option in order of appearance, as hydra.runtime.choices.
   const std::vector<std::pair<std::string, Node>>& known() const { return known_; }
 
  private:
   struct Choice {
     Node option;  // a string or a list of strings
     const Override* external = nullptr;
-    std::string config_path;  // of the list that holds the override
+    std::string config_path;  // of the defaults list with the override
     Origin origin;
     bool used = false;
   };

@@ -19,7 +19,7 @@ constexpr const char* kDisabledLogging =
     "version: 1\nroot: {level: ERROR}\ndisable_existing_loggers: true\n";
 constexpr const char* kNoLogging = "version: 1\nroot: null\ndisable_existing_loggers: false\n";
 
-// The tree a Hydra 1.3 application starts with; help texts and launchers are chitu's own.
+// The built-in configs of a Hydra 1.3 application, with chitu's help texts and launchers.
 constexpr Source kSources[] = {
     {kEmptyConfig, BuiltIn::last, ""},
     {"hydra/config", BuiltIn::last, R"(
@@ -199,7 +199,7 @@ std::shared_ptr<const LoadedConfig> built_in_config(const std::string& config_pa
   if (path.ends_with(".yaml")) path.resize(path.size() - 5);
   const Source* source = find_source(path, which);
   if (!source) return nullptr;
-  // Parsed once a program: they never change.
+  // Parsed once per process.
   static const auto parsed = [] {
     std::map<const Source*, std::shared_ptr<const LoadedConfig>> all;
     for (const Source& each : kSources)

@@ -8,7 +8,7 @@ namespace chitu::config {
 
 struct LoadedConfig;
 
-/// Hydra's own configurations: most are found before the user's files, the schemas after them.
+/// Whether a built-in config is searched before or after the user's files. Schemas come last.
 enum class BuiltIn : bool { first, last };
 
 /// `hydra/job_logging/default` and the like, or null.
@@ -18,10 +18,10 @@ bool built_in_group(const std::string& group_path);
 std::vector<std::string> built_in_options(const std::string& group_path);
 std::vector<std::string> built_in_groups(const std::string& group_path);
 
-/// The name of the empty configuration that composing without a config name begins from.
+/// Name of the empty config that stands for the primary config when none is named.
 inline constexpr const char* kEmptyConfig = "_dummy_empty_config_";
 
-/// The version of Hydra whose rules these are.
+/// The version of Hydra that composition follows.
 inline constexpr const char* kHydraVersion = "1.3.8";
 
 }  // namespace chitu::config

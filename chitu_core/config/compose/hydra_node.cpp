@@ -13,7 +13,7 @@
 namespace chitu::config {
 namespace {
 
-// The types of Hydra's own node. `?` takes null; `any` is free inside.
+// The types of the `hydra` node. `?`: null is allowed; `any`: not checked.
 constexpr const char* kSchema = R"(
 mode: mode?
 searchpath: strings

@@ -5,15 +5,15 @@
 
 namespace chitu::config {
 
-/// Throws ConfigError when a file sets a key that the `hydra` node does not have, with the nearest
-/// one. `hydra` is the part of a file that goes to the node.
+/// Throws ConfigError, with the nearest key, when a file sets an unknown key of the `hydra` node.
+/// `hydra` is the part of the file below that node.
 void check_hydra_keys(const Node& hydra);
 
-/// Brings the composed `hydra` node to the types of its schema: `hydra.job.name=5` is "5". Throws
-/// ConfigError for a value that cannot be.
+/// Converts the composed `hydra` node to the types of its schema: `hydra.job.name=5` is "5". Throws
+/// ConfigError for a value that does not convert.
 void convert_hydra_node(Node& hydra);
 
-/// Fills what only composing knows: overrides, choices, the job's name, the working directory, the
+/// Fills in what is known only after composing: overrides, choices, job name, working directory,
 /// search path.
 void fill_hydra_node(Composition& composition, const ComposeRequest& request,
                      const std::vector<Override>& overrides);

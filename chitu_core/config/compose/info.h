@@ -10,10 +10,10 @@ namespace chitu::config {
 /// ConfigError for another kind.
 std::string info_text(const Composition& composition, const std::string& kind);
 
-/// The same as data, for `--info KIND --format json`.
+/// The same as a tree, for `--info KIND --format json`.
 Node info_data(const Composition& composition, const std::string& kind);
 
-/// The groups and options of a search path that are not Hydra's own, one line each.
+/// The groups of the search path with their options, one line each: Hydra's own or the others.
 std::string group_list(const Composition& composition, bool of_hydra);
 
 }  // namespace chitu::config

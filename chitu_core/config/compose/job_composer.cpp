@@ -8,14 +8,14 @@
 namespace chitu::config {
 namespace {
 
-constexpr std::size_t kMostMerged = 128;  // bounds the memory of a sweep over many groups
+constexpr std::size_t kMostMerged = 128;  // limits the memory of a sweep over many groups
 
 }  // namespace
 
 JobComposer::JobComposer(const ComposeRequest& request, const SweepPlan& plan)
     : plan_(plan), request_(request), groups_(plan.master.search_path) {
   request_.multirun = false;
-  request_.texts.clear();  // task_overrides hold them in quotes
+  request_.texts.clear();  // plan.job() has them as overrides
   request_.overrides = plan.master.hydra_overrides;
   hydra_overrides_ = parse_overrides(request_);
   request_.overrides.clear();

@@ -29,9 +29,9 @@ class JobComposer {
   const Composition& merged(const std::string& choices, const std::vector<Override>& overrides);
 
   const SweepPlan& plan_;
-  ComposeRequest request_;  ///< of every job, without its overrides
+  ComposeRequest request_;  ///< shared by all jobs, without overrides
   std::vector<Override> hydra_overrides_;
-  Repository groups_;                          ///< only asked which keys are groups
+  Repository groups_;                          ///< only tells which keys are groups
   std::map<std::string, Composition> merged_;  ///< by the overrides that choose groups
 };
 

@@ -34,7 +34,7 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-/// A path that climbs out of its source would make configurations depend on where they lie.
+/// A path with .. would depend on where the configuration directory is.
 void refuse_climbing(const std::string& path) {
   std::size_t from = 0;
   while (from <= path.size()) {
@@ -86,7 +86,7 @@ Repository::Repository(std::vector<SearchPathEntry> search_path)
 void Repository::append(const SearchPathEntry& entry) {
   search_path_.push_back(entry);
   groups_.clear();
-  // A configuration that was not found may be now.
+  // A config that was not found before may be in the new directory.
   std::erase_if(loaded_, [](const auto& item) { return !item.second.get(); });
 }
 

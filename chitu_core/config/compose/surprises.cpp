@@ -11,7 +11,7 @@ std::vector<std::string> keys_of(const Node& node) {
   return keys;
 }
 
-/// The first key below that is new in `node` and looks like a slip of one that `base` has.
+/// The first key that only `node` has and that looks like a misspelt key of `base`.
 const Entry* slip(const Node& node, const Node& base, std::string& key) {
   for (const Entry& entry : node.map()) {
     const Node* known = base.map().find(entry.key);
@@ -30,7 +30,7 @@ const Entry* slip(const Node& node, const Node& base, std::string& key) {
   return nullptr;
 }
 
-/// The first leaf that both set, to different values.
+/// The first leaf that both set to different values.
 const Node* conflict(const Node& own, const Node& included, std::string& key) {
   for (const Entry& entry : own.map()) {
     const Node* other = included.map().find(entry.key);
@@ -72,7 +72,7 @@ void note_surprises(Composition& composition) {
     const bool built_in = step.file == "built-in";
     if (step.implicit_self && !built_in && step.content.is_map())
       note_missing_self(composition, step);
-    // An experiment: a config of a group whose content goes to the root.
+    // An experiment: a config of a group with package _global_.
     const bool global = step.package.empty() && step.config_path.find('/') != std::string::npos;
     if (global && !built_in && step.content.is_map()) {
       std::string key;

@@ -4,8 +4,9 @@
 
 namespace chitu::config {
 
-/// Adds warnings for what composes but surprises people: a list without `_self_` whose own keys win
-/// over those it includes, and a `# @package _global_` experiment that adds a key nobody has.
+/// Warns about common mistakes that compose without an error: a defaults list without `_self_`,
+/// where the file overrides what it includes; and a `# @package _global_` experiment that misspells
+/// a key.
 void note_surprises(Composition& composition);
 
 }  // namespace chitu::config

@@ -26,7 +26,7 @@ const std::string& text_argument(const Node& argument, std::string_view what) {
   return argument.text();
 }
 
-/// The value of an environment variable, which may hold any bytes.
+/// The value of an environment variable, checked: it may hold any bytes.
 std::string utf8(const std::string& name, std::string value) {
   const auto bad = first_bad_byte(value);
   if (!bad) return value;
@@ -83,7 +83,7 @@ const Place* Calls::env(const std::vector<Node>& arguments) {
 const Place* Calls::decode(const std::vector<Node>& arguments) {
   expect_arguments(arguments, 1, 1, "${oc.decode:text}");
   if (arguments[0].is_null()) return result(Node());
-  const std::string& text = text_argument(arguments[0], "what oc.decode reads");
+  const std::string& text = text_argument(arguments[0], "the argument of oc.decode");
   return result(evaluator_.value_of(parse_element(text), at_));
 }
 
@@ -123,7 +123,7 @@ const Place* Calls::map_at(const std::vector<Node>& arguments, std::string_view 
   const std::string& key = text_argument(arguments[0], "the key of " + std::string(resolver));
   const Place* found = evaluator_.find(at_->parent, key);
   if (!found) throw ResolutionError("key " + key + " not found");
-  // Not a MissingValueError: the result as a whole would pass for ???.
+  // A MissingValueError would make the whole result ???.
   if (found->node->is_missing()) throw ResolutionError(key + " is ???");
   if (!found->node->is_map())
     throw ResolutionError(std::string(resolver) + " takes a map, but " + key + " is " +
@@ -140,7 +140,7 @@ const Place* Calls::dict_keys(const std::vector<Node>& arguments) {
 
 const Place* Calls::dict_values(const std::vector<Node>& arguments) {
   const Place* map = map_at(arguments, "oc.dict.values");
-  // A relative path climbs out of the new list first.
+  // One dot more: the path is relative to the new list.
   std::string path = arguments[0].text();
   if (path.starts_with('.')) path.insert(0, 1, '.');
   List values;

@@ -9,7 +9,7 @@ class Calls {
  public:
   Calls(Evaluator& evaluator, const Place* at) : evaluator_(evaluator), at_(at) {}
 
-  /// The value, as a place in the tree or one the evaluator owns.
+  /// The value: a place in the tree, or one that the evaluator owns.
   const Place* run(const Expression& expression);
 
  private:

@@ -32,7 +32,7 @@ const Place* nearest_root(const Place* place) {
 
 }  // namespace
 
-/// Marks a node as being resolved while it lives; throws when it is already.
+/// Marks a node as being resolved, for its lifetime. Throws when the node is marked already.
 struct Evaluator::Active {
   Active(std::vector<const Node*>& stack, const Node* node, const char* problem) : nodes(stack) {
     if (std::find(nodes.begin(), nodes.end(), node) != nodes.end()) throw ResolutionError(problem);
@@ -98,7 +98,7 @@ void Evaluator::spend(std::size_t work) {
 
 const Place* Evaluator::dereference(const Place* place) {
   if (!place->node->is_interpolation()) return place;
-  // The innermost failing interpolation is the one to name; callers further out add nothing.
+  // The error names the innermost interpolation that fails; outer ones add nothing.
   const bool outermost = active_.empty() && depth_ == 0;
   try {
     return resolve(place);
@@ -159,12 +159,12 @@ Node Evaluator::value_of(const Expression& expression, const Place* at) {
 Node Evaluator::text_of(const Expression& expression, const Place* at) {
   std::string text;
   for (const Expression& part : expression.parts) {
-    // A map or list inside a text is shown as written, not resolved.
+    // A map or list inside a string is printed unresolved, as OmegaConf does.
     const bool computed =
         part.type == Expression::Type::reference || part.type == Expression::Type::call;
     text += computed ? python_text(*run(part, at)->node) : python_text(value_of(part, at));
     if (text.size() > kMaxTextBytes)
-      throw ResolutionError("the text grows beyond " + std::to_string(kMaxTextBytes >> 20) +
+      throw ResolutionError("the string is longer than " + std::to_string(kMaxTextBytes >> 20) +
                             " MiB");
     spend(text.size() >> 8);
   }
@@ -184,7 +184,7 @@ const Place* Evaluator::reference(const Expression& expression, const Place* at)
   std::string path;
   for (const Expression& part : expression.parts)
     path = join_path(path, name_of(part, at, "a key of a path"));
-  // Joined before it is cut: a nested interpolation may bring a whole path.
+  // Joined before it is split: a nested interpolation may give several keys.
   const Place* target = select(at->parent, std::string(expression.dots, '.') + path);
   refuse_ancestor(at, target);
   return target;
@@ -209,7 +209,7 @@ const Place* Evaluator::walk(const Place* from, const std::vector<std::string>& 
       if (!place->node->is_container()) {
         if (!must_exist) return nullptr;
         throw ResolutionError("in " + path + ", " + full_key(place) + " is " + show(*place->node) +
-                              " and holds no " + keys[i]);
+                              " and has no key " + keys[i]);
       }
     }
     const Place* next = child(place, keys[i]);

@@ -19,13 +19,13 @@ class ResolutionError : public ConfigError {
   using ConfigError::ConfigError;
 };
 
-/// The interpolation leads to `???`.
+/// An interpolation refers to `???`.
 class MissingValueError : public ResolutionError {
  public:
   using ResolutionError::ResolutionError;
 };
 
-/// A node together with the way to it from the root.
+/// A node with its path from the root.
 struct Place {
   const Node* node = nullptr;
   const Place* parent = nullptr;
@@ -34,14 +34,14 @@ struct Place {
 };
 
 struct EvaluateOptions {
-  /// What `${hydra:a.b}` reads: a tree with the key `hydra`; null when there is none.
+  /// The tree that `${hydra:a.b}` reads below its key `hydra`; may be null.
   const Node* hydra_root = nullptr;
-  /// Hears of `oc.deprecated`.
+  /// Receives the messages of `oc.deprecated`.
   std::function<void(const std::string&)> warn;
 };
 
-/// Resolves the interpolations of one tree, which must outlive it. Reads through interpolations
-/// lazily, finds cycles, and bounds depth and work (limits.h).
+/// Resolves the interpolations of one tree, which must outlive it. Resolves lazily, detects cycles,
+/// and limits depth and work (limits.h).
 class Evaluator {
  public:
   explicit Evaluator(const Node& root, EvaluateOptions options = {});
@@ -51,25 +51,25 @@ class Evaluator {
   const Place* child(const Place* parent, const Key& key, const Node& node);
   const Place* child(const Place* parent, std::size_t index, const Node& node);
 
-  /// The child with this key, or null; throws when `parent` is a list and the key no index.
+  /// The child with this key, or null. Throws when `parent` is a list and the key is not an index.
   const Place* child(const Place* parent, std::string_view key);
 
   static std::string full_key(const Place* place);
 
-  /// What the place holds once its interpolation, if it is one, is resolved.
+  /// The place itself, or the one that its interpolation resolves to.
   const Place* dereference(const Place* place);
 
   /// The resolved place at a path: absolute, or with leading dots relative to `container`. Throws
   /// ResolutionError when there is none, MissingValueError when it is `???`.
   const Place* select(const Place* container, std::string_view path);
 
-  /// As select, but null when there is none; a value that is `???` is found.
+  /// As select, but null when there is none; the value may be `???`.
   const Place* find(const Place* container, std::string_view path);
 
-  /// The whole subtree with every interpolation resolved; one that leads to `???` stays `???`.
+  /// A copy of the subtree with interpolations resolved; one that refers to `???` becomes `???`.
   Node plain(const Place* place);
 
-  /// The resolved value of a text as if it stood in `container`.
+  /// The value of a text, resolved as if it were in `container`.
   Node evaluate(std::string_view text, const Place* container);
 
  private:
@@ -94,7 +94,7 @@ class Evaluator {
   std::deque<Place> places_;
   std::deque<Node> owned_;
   std::vector<const Node*> active_;     // interpolations being resolved, outermost first
-  std::vector<const Node*> expanding_;  // maps and lists plain() is inside of
+  std::vector<const Node*> expanding_;  // maps and lists that plain() is copying
   const Place* root_ = nullptr;
   std::size_t spent_ = 0;
   std::size_t depth_ = 0;

@@ -32,8 +32,8 @@ std::timespec time_now() {
   return time;
 }
 
-/// The format with the codes that Python's datetime fills in itself: %f are microseconds, and %z,
-/// %Z and %:z are empty, as its time of now knows no zone.
+/// Fills in the codes that Python's datetime handles itself: %f is microseconds; %z, %Z and %:z are
+/// empty, because datetime.now() has no time zone.
 std::string with_python_codes(std::string_view format, const std::timespec& time) {
   std::string result;
   while (!format.empty()) {
@@ -54,7 +54,7 @@ std::string with_python_codes(std::string_view format, const std::timespec& time
   return result;
 }
 
-/// `${now:%Y-%m-%d}`: strftime of the moment it was first asked for, the same all through a run.
+/// `${now:%Y-%m-%d}`: strftime of the time of its first use, the same for the whole run.
 Node now(const ResolverCall& call) {
   if (call.arguments.size() != 1 || !call.arguments[0].is_string())
     throw ConfigError("now expects one format, as in ${now:%Y-%m-%d}");
@@ -63,7 +63,7 @@ Node now(const ResolverCall& call) {
   localtime_r(&start.tv_sec, &parts);
   const std::string format = with_python_codes(call.arguments[0].text(), start);
   if (format.empty()) return Node::literal("");
-  std::string text(format.size() * 32 + 64, '\0');  // %c takes the most of a code
+  std::string text(format.size() * 32 + 64, '\0');  // %c is the longest code
   text.resize(std::strftime(text.data(), text.size(), format.c_str(), &parts));
   return Node::literal(text);
 }

@@ -13,12 +13,11 @@ namespace chitu::config {
 class Evaluator;
 struct Place;
 
-/// A value of a composed configuration, read through its interpolations. Borrows the tree, which
-/// must outlive it.
+/// A value of a configuration, resolved when it is read. The tree must outlive it.
 class View {
  public:
   /// The root of a tree. `hydra_root` is what `${hydra:...}` reads, null for none.
-  View(const Node& root, const Node* hydra_root = nullptr);  // NOLINT: a tree is a view of itself
+  View(const Node& root, const Node* hydra_root = nullptr);  // NOLINT: implicit on purpose
 
   /// The value at a dotted path below this one. Throws ConfigError, with the nearest key, when
   /// there is none.
@@ -27,7 +26,7 @@ class View {
   /// As operator[], empty when there is none.
   std::optional<View> find(std::string_view path) const;
 
-  /// The value: never an interpolation; a map or list may still hold some. Throws ConfigError when
+  /// The value, resolved; a map or list may still contain interpolations. Throws ConfigError when
   /// the interpolation cannot be resolved.
   const Node& node() const;
 
@@ -40,7 +39,7 @@ class View {
   /// Full dotted key, "" at the root.
   std::string key() const;
 
-  /// Views of the entries of a map or list, in order; empty for other values.
+  /// The children of a map or list, in order; empty for scalars.
   std::vector<View> children() const;
 
  private:
@@ -50,8 +49,8 @@ class View {
   const Place* place_;
 };
 
-/// The whole tree with every interpolation resolved; one that leads to `???` is `???`. Throws
-/// ConfigError naming the key that cannot be resolved.
+/// A copy of the tree with every interpolation resolved; one that refers to `???` becomes `???`.
+/// Throws ConfigError with the key that cannot be resolved.
 Node resolve(const Node& root, const Node* hydra_root = nullptr);
 
 }  // namespace chitu::config

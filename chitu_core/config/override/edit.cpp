@@ -63,7 +63,7 @@ class Edit {
     throw ConfigError(given_.text + ": " + problem);
   }
 
-  /// "Could not override", with the nearest keys beside the one that is not there.
+  /// Throws "could not override", with the keys near to the missing one.
   [[noreturn]] void no_such_key(const Node& parent, std::size_t part) const {
     std::string message = "could not override '" + given_.key + "'";
     std::string known;
@@ -85,7 +85,7 @@ class Edit {
     fail(message + (new_keys_ ? "; to append to your config use +" + given_.text : ""));
   }
 
-  /// The keys that may be meant; where a new one is of no use, else all that there are.
+  /// The nearest keys. If there are none and new keys make no sense, all keys.
   std::string near_or_all(const std::string& key, const std::vector<std::string>& keys) const {
     const std::string near = did_you_mean(key, keys);
     return !near.empty() || new_keys_ || keys.empty() ? near : ", expected one of " + join(keys);
@@ -140,7 +140,7 @@ class Edit {
     return node;
   }
 
-  /// The resolved value of the key; empty when there is none.
+  /// The resolved value of the key; empty when there is no such key.
   std::optional<Node> current() const {
     Evaluator evaluator(root_);
     const Place* found = evaluator.find(evaluator.root(), given_.key);

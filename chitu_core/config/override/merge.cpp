@@ -17,7 +17,7 @@ namespace {
   throw ConfigError(source.origin(), at, problem);
 }
 
-/// A copy of the map or list that an interpolation of the tree reads, or nothing.
+/// A copy of the map or list that the interpolation at `at` refers to; empty when there is none.
 std::optional<Node> target_container(const Node& root, std::string_view at) {
   try {
     Evaluator evaluator(root);
@@ -28,7 +28,7 @@ std::optional<Node> target_container(const Node& root, std::string_view at) {
       return copy;
     }
   } catch (const ConfigError&) {
-    // What cannot be resolved yet stays text and may resolve once everything is merged.
+    // It may resolve later, when everything is merged.
   }
   return std::nullopt;
 }
@@ -72,7 +72,7 @@ class Merger {
     } else if ((old.is_map() && source.is_list()) || (old.is_list() && source.is_map())) {
       kinds_differ(old, source, key);
     } else {
-      // A list is filled anew, any other value replaced.
+      // A list keeps its identity (sharing.h); any other value is replaced as a whole.
       const std::uint32_t identity = old.is_list() && source.is_list() ? old.identity() : 0;
       old = source;
       if (identity != 0) old.set_identity(identity);

@@ -4,14 +4,17 @@
 
 namespace chitu::config {
 
-/// Whether a merge may add keys that the destination lacks.
+/// Whether a merge may add keys.
 enum class Struct : bool { open, closed };
 
-/// Merges `source` over `destination` as OmegaConf.merge does: maps deeply, lists replaced, `???`
-/// leaves what is there, an interpolation to a map becomes a copy of that map before another map is
-/// merged over it. `root` is the tree that interpolations of the destination read (destination
-/// itself at the top). Throws ConfigError for a map over a list and a list over a map, and for an
-/// unknown key when the destination is closed; `at` is the destination's key, for the message.
+/// Merges `source` over `destination` as OmegaConf.merge does: maps are merged key by key, lists
+/// are replaced, `???` changes nothing. Before a map is merged over an interpolation to a map, the
+/// interpolation becomes a copy of that map.
+///
+/// root    the tree that interpolations of the destination refer to; may be the destination
+/// mode    closed: a key that the destination lacks is an error
+/// at      key of the destination, for messages
+/// throws  ConfigError for a map over a list or a list over a map, and for such a key
 void merge(Node& destination, const Node& source, Node& root, Struct mode = Struct::open,
            std::string_view at = {});
 

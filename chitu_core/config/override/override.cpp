@@ -118,7 +118,7 @@ std::string quoted_text(std::string_view text, char quote) {
       continue;
     }
     if (c == quote) {
-      // Backslashes before a quote count double, and the quote takes one of its own.
+      // Double the backslashes before the quote, and add one for the quote.
       result.append(backslashes + 1, '\\');
     }
     backslashes = 0;
@@ -185,7 +185,7 @@ List sweep_values(const Sweep& sweep, const std::vector<std::string>& options) {
   switch (sweep.type) {
     case ValueType::interval:
       throw ConfigError(
-          "an interval has no end of values: the basic sweeper takes choice(), "
+          "an interval has infinitely many values: the basic sweeper takes choice(), "
           "range() and glob()");
     case ValueType::glob:
       for (const std::string& option : options)

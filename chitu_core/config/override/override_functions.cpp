@@ -27,7 +27,7 @@ std::string show_element(const Element& element) {
   return show(std::get<Node>(element));
 }
 
-/// Gives the arguments of a call to the parameters of a function.
+/// Assigns the arguments of a call to the parameters of a function.
 class Arguments {
  public:
   Arguments(FunctionCall& call, std::vector<std::string> parameters, bool variadic)
@@ -60,7 +60,7 @@ class Arguments {
     return at < call_.positional.size() ? &call_.positional[at] : nullptr;
   }
 
-  /// A number, `fallback` when absent; a required one has no fallback.
+  /// A number; `fallback` when absent, an error without one.
   Node number(const std::string& name, const Node* fallback) {
     Element* element = named(name);
     if (!element) {
@@ -182,8 +182,7 @@ Element tag(FunctionCall& call) {
   return std::move(*sweep);
 }
 
-/// The single argument of sort and shuffle: positional, list= or sweep=. Null when there are
-/// several.
+/// The argument of sort and shuffle when there is only one: positional, list= or sweep=. Else null.
 Element* only_argument(Arguments& arguments) {
   for (const char* name : {"list", "sweep"})
     if (Element* named = arguments.named(name)) return named;
@@ -227,12 +226,12 @@ bool less(const Node& a, const Node& b) {
 }
 
 void sort_values(List& values, bool reverse) {
-  // Python keeps equal values in order also when it sorts downwards.
+  // As in Python, equal values keep their order also when sorted in reverse.
   std::stable_sort(values.begin(), values.end(),
                    [&](const Node& a, const Node& b) { return reverse ? less(b, a) : less(a, b); });
 }
 
-/// Turns a range around when it runs the other way: from its last number to one step beyond its
+/// Reverses a range that runs in the other direction: from its last number to one step beyond its
 /// first.
 void sort_range(Sweep& sweep, bool reverse) {
   const double start = sweep.start.as_real(), stop = sweep.stop.as_real();
@@ -247,7 +246,7 @@ void sort_range(Sweep& sweep, bool reverse) {
   };
   Node first = moved(sweep.stop);
   const List values = range_values(sweep.start, sweep.stop, sweep.step);
-  // The range may end before the number one step from its stop.
+  // The last number may be less than one step from the stop.
   if (!values.empty() && values.back().as_real() != first.as_real()) first = values.back();
   sweep.stop = moved(sweep.start);
   sweep.start = first;
@@ -318,7 +317,7 @@ const std::map<std::string, Function, std::less<>>& functions() {
   return known;
 }
 
-// A quoted argument is its text; quotes inside lists and maps stay.
+// A quoted argument loses its quotes; strings in lists and maps keep theirs.
 void unquote(Element& element) {
   if (Node* node = std::get_if<Node>(&element)) node->set_quote(0);
 }

@@ -9,7 +9,7 @@
 
 namespace chitu::config {
 
-/// What an element of the override grammar may be.
+/// An element of the override grammar.
 using Element = std::variant<Node, Sweep>;
 
 /// `name(arguments)` of the override grammar.

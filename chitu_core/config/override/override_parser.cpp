@@ -13,11 +13,11 @@
 namespace chitu::config {
 namespace {
 
-constexpr std::size_t kMostInAdvice = 200;  // bytes of an override that is shown a second time
+constexpr std::size_t kMostInAdvice = 200;  // bytes of an override that an error repeats
 
 bool is_key_character(char c) { return is_letter(c) || c == '_' || c == '$'; }
 
-/// Recursive descent over one override. Never looks back, so time is linear.
+/// Recursive descent over one override. Never moves back, so time is linear.
 class OverrideParser : private Cursor {
  public:
   explicit OverrideParser(std::string_view text) : Cursor(text) {}
@@ -50,7 +50,7 @@ class OverrideParser : private Cursor {
                   : "'" + std::string(text_.substr(at_, character_size(text_, at_))) + "'";
   }
 
-  /// "write key='value'", the form that takes any text.
+  /// Suggests key='value', which takes any text.
   std::string quote_advice() const {
     if (value_at_ == 0 || text_.size() > kMostInAdvice) return "";
     return "to give the text as it is, quote it: " + std::string(text_.substr(0, value_at_)) +
@@ -64,7 +64,7 @@ class OverrideParser : private Cursor {
     if (done())
       fail("expected = and a value", "an override is key=value, +key=value, ++key=value or ~key");
     if (is_blank(peek())) fail("no blank is allowed before =");
-    if (peek() == ':') fail("group@old:new is no longer a form, write group@package=option");
+    if (peek() == ':') fail("group@old:new is no longer supported, write group@package=option");
     fail("expected = after the key, got " + found());
   }
 
@@ -171,7 +171,7 @@ class OverrideParser : private Cursor {
         continue;
       }
       if (c == quote) {
-        // A run of backslashes before a quote is halved; an odd one keeps the quote.
+        // Backslashes before a quote are halved; an odd number escapes the quote.
         text.resize(text.size() - (backslashes + 1) / 2);
         if (backslashes % 2 == 0) {
           ++at_;
@@ -244,8 +244,8 @@ class OverrideParser : private Cursor {
     call.positional.push_back(element());
   }
 
-  /// A run of words. One alone keeps its type, several are text. A key of a map takes no colon and
-  /// no interpolation.
+  /// A sequence of words. A single one keeps its type, several are a string. A key of a map may
+  /// contain no colon and no interpolation.
   Node primitive(bool as_key) {
     skip_blanks();
     std::string text;
@@ -283,7 +283,7 @@ class OverrideParser : private Cursor {
       try {
         value = word_value(word.word, written);
       } catch (const ConfigError& error) {
-        problem = error.what();  // harmless when more words follow
+        problem = error.what();  // no error when more words follow
       }
       add(std::move(value), word.word == Word::escape ? unescaped(written) : std::string(written));
       at_ += word.size;

@@ -14,7 +14,7 @@ namespace {
   throw ConfigError("the range has more than " + std::to_string(kMaxJobs) + " values");
 }
 
-/// Holds every integer of a Node, and the sum of two.
+/// Wide enough for every integer of a Node and the sum of two.
 __extension__ using Wide = __int128;
 
 Wide wide(const Node& node) {
@@ -39,7 +39,7 @@ List reals(double start, double stop, double step) {
     if (values.size() >= kMaxJobs) too_many();
     values.emplace_back(value.to_double());
     Decimal next = value + stride;
-    // A step below the last digit would never arrive.
+    // The step is lost to rounding: the sum would never reach the stop.
     if (next.compare(value) == 0) too_many();
     value = std::move(next);
   }

@@ -6,17 +6,17 @@
 
 namespace chitu::config {
 
-/// In Hydra a configuration that is merged into the root is not copied: its maps and lists become
-/// the root's. When the defaults lists use the same configuration again, it brings along what later
-/// configurations merged into them. These functions keep that.
+/// Hydra does not copy a config that it merges into the root: the root then shares its maps and
+/// lists. If the defaults lists use the config again, it contains what other configs merged into it
+/// meanwhile. These functions reproduce that.
 
-/// Gives each map and list below `content` an identity, counted up from `next`.
+/// Gives each map and list below `content` a new identity, counting `next` up.
 void identify(Node& content, std::uint32_t& next);
 
-/// Takes the identities away: for a copy under a package.
+/// Removes the identities, for a copy under a package.
 void forget_identities(Node& content);
 
-/// Replaces each map and list of `content` by what became of it in `root`.
+/// Replaces each map and list of `content` by the node of the same identity in `root`.
 void refresh(Node& content, const Node& root);
 
 }  // namespace chitu::config

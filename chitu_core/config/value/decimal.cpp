@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kDigits = 28;
 
-// Both texts are digits of equal length.
+// a and b: digits, of equal length.
 std::string added(const std::string& a, const std::string& b) {
   std::string sum(a.size(), '0');
   int carry = 0;
@@ -22,7 +22,7 @@ std::string added(const std::string& a, const std::string& b) {
   return carry ? "1" + sum : sum;
 }
 
-// a >= b, of equal length.
+// a and b: digits, of equal length, a >= b.
 std::string subtracted(const std::string& a, const std::string& b) {
   std::string difference(a.size(), '0');
   int borrow = 0;
@@ -38,7 +38,7 @@ std::string subtracted(const std::string& a, const std::string& b) {
 }  // namespace
 
 Decimal::Decimal(double value) {
-  // A double has at most 1,075 digits after the point; trailing zeros go below.
+  // A double has at most 1,075 digits after the point; strip() removes trailing zeros.
   std::array<char, 1500> buffer;
   const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
                                  std::chars_format::fixed, 1075)

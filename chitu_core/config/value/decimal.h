@@ -5,8 +5,8 @@
 
 namespace chitu::config {
 
-/// A decimal number of any length. A double converts exactly; a sum is rounded half to even to 28
-/// digits, which is the arithmetic that Hydra's float ranges count with.
+/// A decimal number of any length. Conversion from double is exact; a sum is rounded half to even
+/// to 28 digits. Hydra's float ranges use the same arithmetic.
 class Decimal {
  public:
   explicit Decimal(double value);
@@ -23,7 +23,7 @@ class Decimal {
 
   bool negative_ = false;
   std::string digits_;  // most significant first, no leading zero; empty for 0
-  int exponent_ = 0;    // of ten, for the digits read as an integer
+  int exponent_ = 0;    // the value is digits_ * 10^exponent_
 };
 
 }  // namespace chitu::config

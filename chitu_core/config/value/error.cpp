@@ -16,7 +16,7 @@ std::string placed(const Origin& origin, std::string_view rest) {
 
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
 
-/// Whether the origin is an override of this very key, which its text shows already.
+/// Whether the origin is an override of this key, so that its text shows the key already.
 bool shows_key(const Origin& origin, std::string_view key) {
   if (origin.kind != Origin::Kind::override_text) return false;
   std::string_view text = origin.file();

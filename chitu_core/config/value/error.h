@@ -9,19 +9,19 @@
 
 namespace chitu::config {
 
-/// A mistake in the user's YAML or command line; what() begins with the place they wrote it.
+/// A mistake in the user's YAML or command line; what() begins with its place.
 class ConfigError : public InputError {
  public:
   using InputError::InputError;
 
-  /// "<place>: <problem>", or the problem alone when nobody wrote the value.
+  /// "<place>: <problem>"; without a place for a value that a program made.
   ConfigError(const Origin& origin, std::string_view problem);
 
-  /// "<place>: <key>: <problem>"; the key is left out where the place is an override of it.
+  /// "<place>: <key>: <problem>"; without the key when the place is an override of that key.
   ConfigError(const Origin& origin, std::string_view key, std::string_view problem);
 };
 
-/// Several mistakes that were found together; what() has a line for each.
+/// Several mistakes; what() has one line for each.
 class ConfigErrors : public ConfigError {
  public:
   explicit ConfigErrors(std::vector<std::string> mistakes);
@@ -32,11 +32,11 @@ class ConfigErrors : public ConfigError {
   std::vector<std::string> mistakes_;
 };
 
-/// What stands around the byte `offset` of a text: on one line, at most a screen's width, with
-/// "..." where it was cut.
+/// The part of a text around the byte `offset`: one line, at most as wide as a terminal, with "..."
+/// where it is cut.
 std::string excerpt(std::string_view text, std::size_t offset);
 
-/// " at column 5": the place of the byte `offset`, counted in characters from 1.
+/// " at column 5": the column of the byte `offset`, counted in characters from 1.
 std::string at_column(std::string_view text, std::size_t offset);
 
 }  // namespace chitu::config

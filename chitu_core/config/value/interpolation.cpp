@@ -30,7 +30,7 @@ class Parser : private Cursor {
  private:
   bool at(std::string_view token) const { return rest().starts_with(token); }
 
-  /// Text up to the end, or up to the closing `quote`, which is left in place.
+  /// Text up to the end, or up to the closing `quote`, which is not consumed.
   Expression run_of_text(char quote) {
     Expression expression;
     expression.type = Expression::Type::text;
@@ -50,7 +50,7 @@ class Parser : private Cursor {
         expression.parts.push_back(interpolation());
       } else {
         const std::size_t from = at_;
-        // A lone $ is text, so step over it before looking for the next special character.
+        // A $ without { is text: skip it, then find the next special character.
         ++at_;
         while (!done() && peek() != '\\' && peek() != '$' && (quote == '\0' || peek() != quote))
           ++at_;
@@ -61,8 +61,8 @@ class Parser : private Cursor {
     return expression;
   }
 
-  /// A run of backslashes: halved before `${` and before the closing quote, where an odd one
-  /// escapes; as written anywhere else.
+  /// A run of backslashes. Before `${` and the closing quote they are halved, and an odd number
+  /// escapes; elsewhere they are kept.
   std::string backslashes(char quote) {
     const std::size_t from = at_;
     while (peek() == '\\') ++at_;
@@ -99,12 +99,13 @@ class Parser : private Cursor {
     expression.type = Expression::Type::reference;
     while (take('.')) ++expression.dots;
     bool callable = expression.dots == 0;
-    // OmegaConf lets ${:x} pass until somebody asks for its value; so does a call without a name.
+    // A call without a name, ${:x}, parses: OmegaConf rejects it only when its value is read.
     if (!callable || peek() != ':') key(expression, callable);
     for (;;) {
       if (take_after_blanks('}')) return expression;
       if (follows(at_, ':')) {
-        if (!callable) fail("a resolver's name is made of letters, digits, _ and - between dots");
+        if (!callable)
+          fail("the name of a resolver is letters, digits, _ and -, separated by dots");
         take_with_blanks(':');
         expression.type = Expression::Type::call;
         if (!take_after_blanks('}')) {
@@ -126,7 +127,7 @@ class Parser : private Cursor {
     }
   }
 
-  /// One key of a path; clears `callable` when it cannot be part of a resolver's name.
+  /// One key of a path. Clears `callable` when it cannot be part of the name of a resolver.
   void key(Expression& expression, bool& callable) {
     const bool bracketed = take('[');
     if (bracketed) callable = false;
@@ -145,7 +146,7 @@ class Parser : private Cursor {
     if (bracketed && !take(']')) fail("expected ]");
   }
 
-  /// Elements between commas; an empty one is ''.
+  /// Elements separated by commas; an empty one is ''.
   std::vector<Expression> sequence(char end) {
     std::vector<Expression> items;
     const auto empty = [&] {
@@ -162,7 +163,7 @@ class Parser : private Cursor {
       if (take_with_blanks(',')) {
         if (after_comma) empty();
         after_comma = true;
-        // `[,]` is two empty elements: the one before the comma and the one after.
+        // `[,]` is two empty elements.
         if (follows(at_, end)) {
           empty();
           return items;
@@ -188,7 +189,7 @@ class Parser : private Cursor {
     const char quote = text_[at_++];
     Expression expression = run_of_text(quote);
     if (!take(quote)) fail(std::string("the quoted text is not closed, expected ") + quote);
-    // A quoted value is text even when it is one interpolation alone.
+    // A quoted value is a string even when it is a single interpolation.
     if (expression.parts.size() == 1 && expression.parts[0].type != Expression::Type::literal) {
       Expression nothing;
       nothing.value = Node::literal("");
@@ -235,12 +236,13 @@ class Parser : private Cursor {
     map_expression.arguments.push_back(std::move(value));
   }
 
-  /// A run of words; one alone keeps its type. A key of a map takes no colon and no interpolation.
+  /// A sequence of words; a single one keeps its type. A key of a map may contain no colon and no
+  /// interpolation.
   Expression primitive(bool as_key) {
     std::vector<Expression> parts;
     for (;;) {
       const char c = peek_after_blanks();
-      // Blanks before these belong to them; at the very end blanks stay text.
+      // Blanks before these are not part of the value; blanks at the end of the text are.
       if (c != '\0' && (c == ',' || c == ']' || c == '}' || (c == ':' && as_key))) break;
       if (done()) break;
       if (c == ':') {
@@ -276,7 +278,7 @@ class Parser : private Cursor {
     try {
       part.value = word_value(word.word, text);
     } catch (const ConfigError& error) {
-      // Part of a longer text it would be harmless; on its own joined() reports it.
+      // Only an error if it is the whole value: joined() reports it then.
       part.value = Node::literal(std::string(text));
       part.keys.push_back({error.what()});
     }
@@ -295,7 +297,7 @@ class Parser : private Cursor {
     bool only_text = true;
     for (Expression& part : parts) {
       if (part.type == Expression::Type::literal) {
-        // As written: 1_0 beside other words stays 1_0.
+        // As written: in `1_0 b` the 1_0 is not a number.
         if (!part.source.empty()) part.value = Node::literal(std::move(part.source));
         part.source.clear();
         part.keys.clear();

@@ -8,13 +8,13 @@
 
 namespace chitu::config {
 
-/// A string with `${...}`, taken apart. OmegaConf's grammar; parsing takes time linear in the text.
+/// A parsed string with `${...}`, in OmegaConf's grammar. Parsing takes linear time.
 struct Expression {
   enum class Type : std::uint8_t {
     literal,    ///< `value`
-    text,       ///< `parts` put together as text
-    reference,  ///< `${..a.b}`: `dots`, and the path's keys as `parts`
-    call,       ///< `${name:args}`: `parts` of the name, then the `arguments`
+    text,       ///< `parts`, concatenated
+    reference,  ///< `${..a.b}`: `dots`, and the keys in `parts`
+    call,       ///< `${name:args}`: the name in `parts`, and `arguments`
     list,       ///< `arguments`
     map         ///< `keys` with `arguments`
   };
@@ -28,13 +28,13 @@ struct Expression {
   std::string source;  ///< `${...}` as written, for messages and caches
 };
 
-/// A configuration string: text, with interpolations. Throws ConfigError (no place) with a caret.
+/// Parses a string with interpolations. Throws ConfigError, without a place.
 Expression parse_interpolation(std::string_view text);
 
-/// One element as `oc.decode` reads it: a number, a list, `a b`, `${x}`...
+/// Parses one element, as `oc.decode` does: a number, a list, `a b`, `${x}`...
 Expression parse_element(std::string_view text);
 
-/// Throws ConfigError when the syntax is wrong; cheap for the usual forms.
+/// Throws ConfigError when the syntax is wrong.
 void check_interpolation(std::string_view text);
 
 }  // namespace chitu::config

@@ -4,8 +4,8 @@
 
 namespace chitu::config {
 
-/// Bounds that keep a hostile or mistaken input from eating the machine. Each is far above what a
-/// configuration written by a person needs; going over one is a ConfigError that names it.
+/// Limits against hostile or mistaken input, far above what a configuration needs. Exceeding one is
+/// a ConfigError that names the limit.
 inline constexpr std::size_t kMaxFileBytes = 64u << 20;
 inline constexpr std::size_t kMaxDepth = 200;            ///< nesting of lists, maps, interpolations
 inline constexpr std::size_t kMaxNodes = 1'000'000;      ///< nodes of a file, aliases expanded

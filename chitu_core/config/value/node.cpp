@@ -12,7 +12,7 @@
 namespace chitu::config {
 namespace {
 
-constexpr std::size_t kIndexFrom = 48;  // below this a search beats hashing
+constexpr std::size_t kIndexFrom = 48;  // below this a linear search is faster
 
 }  // namespace
 
@@ -42,7 +42,7 @@ std::string_view describe(Kind kind) {
 
 struct Map::Data {
   std::vector<Entry> entries;
-  // Only for large maps; small ones are searched.
+  // Only for large maps.
   std::unordered_map<std::string, std::size_t> index;
 
   void reindex() {

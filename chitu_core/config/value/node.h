@@ -18,8 +18,8 @@ enum class Kind : std::uint8_t {
   integer,
   real,
   string,
-  missing,        ///< `???`: someone must give a value
-  interpolation,  ///< a string that holds `${`; text() is the text as written
+  missing,        ///< `???`: a value is required
+  interpolation,  ///< a string with `${`; text() is the text as written
   list,
   map
 };
@@ -40,7 +40,7 @@ struct Key {
 class Node;
 struct Entry;
 
-/// Keys and values in the order they were first written.
+/// Keys and values, in insertion order.
 class Map {
  public:
   Map();
@@ -65,7 +65,7 @@ class Map {
   /// The entry of a string key, or null.
   const Entry* find_entry(std::string_view key) const;
 
-  /// Gives the key this value: in its old place when it is there already, else at the end.
+  /// Sets the value of a key. A new key goes to the end.
   Node& set(const Key& key, Node value);
   Node& set(std::string_view key, Node value);
 
@@ -76,29 +76,29 @@ class Map {
   std::size_t index_of(const Key& key) const;
   Data& data();
 
-  std::unique_ptr<Data> data_;  ///< null while empty: nodes stay small
+  std::unique_ptr<Data> data_;  ///< null while empty, which keeps nodes small
 };
 
 using List = std::vector<Node>;
 
-/// One value of a configuration, with the place it was written at. A plain value type: copying
-/// copies the whole tree. Interpolations are text here; evaluate.h and view.h resolve them.
+/// A value of a configuration with its origin. A value type: copying copies the whole tree. An
+/// interpolation is text here; View and Evaluator resolve it.
 class Node {
  public:
   Node() = default;  ///< null
   explicit Node(bool value) : value_(value), kind_(Kind::boolean) {}
   explicit Node(std::int64_t value) : value_(value), kind_(Kind::integer) {}
-  /// An integer too: up to 2^64 - 1, as seeds may be.
+  /// An integer up to 2^64 - 1, for seeds.
   explicit Node(std::uint64_t value);
   explicit Node(int value) : Node(std::int64_t{value}) {}
   explicit Node(double value) : value_(value), kind_(Kind::real) {}
   explicit Node(List items);
   explicit Node(Map entries);
   explicit Node(const char* text) : Node(std::string_view(text)) {}
-  /// A string as configuration reads it: `???` is missing, one with `${` an interpolation.
+  /// A string of a configuration: `???` is missing, one with `${` is an interpolation.
   explicit Node(std::string_view text);
   explicit Node(const std::string& text) : Node(std::string_view(text)) {}
-  /// A string whatever it holds.
+  /// A string in any case.
   static Node literal(std::string text);
 
   Kind kind() const { return kind_; }
@@ -113,11 +113,11 @@ class Node {
   /// Whether an integer fits std::int64_t; those from 2^63 to 2^64 - 1 do not.
   bool is_signed() const { return std::holds_alternative<std::int64_t>(value_); }
 
-  /// Each throws ConfigError with the place when the node is of another kind; as_real takes
-  /// integers too, as_integer only those that fit.
+  /// These throw ConfigError when the node is of another kind. as_real also takes integers;
+  /// as_integer only those that fit.
   bool as_bool() const;
   std::int64_t as_integer() const;
-  /// The 64 bits of an integer: one below 0 counts down from 2^64.
+  /// The 64 bits of an integer, in two's complement.
   std::uint64_t as_bits() const;
   std::string integer_text() const;
   double as_real() const;
@@ -140,15 +140,15 @@ class Node {
   const Origin& origin() const { return origin_; }
   Node& at_origin(Origin origin);
 
-  /// How an override wrote a string: 0 plain, else its quote.
+  /// The quote of a string in an override; 0 without.
   char quote() const { return quote_; }
   void set_quote(char quote) { quote_ = quote; }
 
-  /// Which map or list of a configuration this is (sharing.h); 0 for none.
+  /// The identity of a map or list (sharing.h); 0 for none.
   std::uint32_t identity() const { return identity_; }
   void set_identity(std::uint32_t identity) { identity_ = identity; }
 
-  /// Same kind and value all through; origins and quotes do not count. 1, 1.0 and true differ.
+  /// Equal kinds and values, at every depth; ignores origins and quotes. 1, 1.0 and true differ.
   bool operator==(const Node& other) const;
 
  private:
@@ -168,28 +168,28 @@ struct Entry {
   Origin origin;  ///< where the key was written
 };
 
-/// Whether one integer lies below another.
+/// Compares two integers.
 bool integer_less(const Node& a, const Node& b);
 
-/// The key that a scalar is: a string keeps its text, other kinds are written as scalar_text().
+/// A scalar as a key of a map, with the text of scalar_text().
 Key key_of(const Node& scalar);
 
 /// The value of a key: the string, number or boolean.
 Node key_value(const Key& key);
 
-/// A copy in which every string is read anew: `???` is missing, `${` an interpolation.
+/// A copy in which `???` and strings with `${` are missing values and interpolations again.
 Node reread(const Node& node);
 
-/// `a.b[c].0` cut into its parts; `[a].b` and `a[b]` are `a.b`.
+/// Splits `a.b[c].0` into its keys. `[a].b` and `a[b]` are `a.b`.
 std::vector<std::string> split_path(std::string_view path);
 
-/// `parent.key`, or the key alone below the root.
+/// `parent.key`; `key` when the parent is "".
 std::string join_path(std::string_view parent, std::string_view key);
 
-/// The index a key means in a list of `size` items, or `size` when it means none.
+/// The key as an index into a list of `size` items; `size` when it is none.
 std::size_t list_index(std::string_view key, std::size_t size);
 
-/// The value as one line for messages: strings quoted, containers by kind and size.
+/// The value on one line, for messages: strings in quotes; a list or map as its size.
 std::string show(const Node& node);
 
 }  // namespace chitu::config

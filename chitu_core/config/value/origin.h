@@ -6,17 +6,17 @@
 
 namespace chitu::config {
 
-/// Where the user wrote a value: a place in a file, or an override on the command line.
+/// Where a value was written: a place in a file, or an override on the command line.
 struct Origin {
   /// What `text` is.
   enum class Kind : std::uint8_t { none, file, override_text, builtin };
 
-  std::shared_ptr<const std::string> text;  ///< the file's path as shown, or the override as typed
+  std::shared_ptr<const std::string> text;  ///< the path of the file, or the override as typed
   int line = 0;                             ///< from 1; 0 when unknown
   int column = 0;                           ///< from 1, in characters; 0 when unknown
   Kind kind = Kind::none;
 
-  /// The file, or the override; empty when the value was made by a program.
+  /// The file or the override; empty when a program made the value.
   const std::string& file() const;
 };
 

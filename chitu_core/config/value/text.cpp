@@ -18,7 +18,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\n\r\f\v") - first + 1);
 }
 
-// Python allows single underscores between digits; gives the text without them, or nothing.
+// Removes single underscores between digits, as Python does; empty when there are others.
 std::optional<std::string> without_underscores(std::string_view text) {
   std::string digits;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -163,7 +163,7 @@ std::optional<double> read_real(std::string_view text) {
     if (!is_digit(rest.front()) && rest.front() != '.') return std::nullopt;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
     if (end != rest.data() + rest.size()) return std::nullopt;
-    // from_chars leaves the value alone beyond the range; strtod rounds to 0 or infinity.
+    // from_chars sets no value out of range; strtod rounds to 0 or infinity.
     if (error == std::errc::result_out_of_range)
       value = std::strtod(word.c_str(), nullptr);
     else if (error != std::errc())

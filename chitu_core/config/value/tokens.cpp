@@ -9,7 +9,7 @@
 namespace chitu::config {
 namespace {
 
-// Digits with single underscores between them, leading zeros allowed.
+// Length of digits with single underscores between them; leading zeros allowed.
 std::size_t digits_size(std::string_view text) {
   if (text.empty() || !is_digit(text[0])) return 0;
   std::size_t size = 1;
@@ -103,7 +103,7 @@ std::size_t identifier_size(std::string_view text) {
 
 WordToken next_word(std::string_view text, bool utf8) {
   if (text.empty()) return {};
-  // The longest wins; of equals, the first.
+  // The longest wins; among equal lengths, the first.
   WordToken best;
   const auto offer = [&](Word word, std::size_t size) {
     if (size > best.size) best = {word, size};
@@ -130,7 +130,7 @@ Node word_value(Word word, std::string_view text) {
     case Word::integer:
       if (const auto value = read_whole_number(text)) return *value;
       throw ConfigError("the number " + std::string(text) +
-                        " does not fit 64 bits; in quotes it is a text");
+                        " does not fit 64 bits; quote it to use the text");
     case Word::real:
       return Node(read_real(text).value_or(0.0));
     case Word::escape:

@@ -6,8 +6,7 @@
 
 namespace chitu::config {
 
-/// What an unquoted word of an override or of a resolver's argument is; the two grammars share
-/// these tokens.
+/// The kinds of unquoted words. Overrides and the arguments of resolvers have the same ones.
 enum class Word : std::uint8_t {
   none,
   identifier,
@@ -25,21 +24,21 @@ struct WordToken {
   std::size_t size = 0;  ///< bytes
 };
 
-/// The longest word at the start of `text`; Word::none when no word starts there. With `utf8`, a
-/// character beyond ASCII counts as part of an identifier.
+/// The longest word at the start of `text`; Word::none when there is none. With `utf8`, identifiers
+/// may contain characters outside ASCII.
 WordToken next_word(std::string_view text, bool utf8 = false);
 
-/// The value of one word on its own: typed for numbers, booleans and null, else a string.
+/// The value of a single word: a number, boolean, null, or else a string.
 Node word_value(Word word, std::string_view text);
 
-/// The text of an escape token without the backslashes that escape.
+/// The text of an escape token, without the escaping backslashes.
 std::string unescaped(std::string_view escapes);
 
-/// Length of the identifier `[A-Za-z_][A-Za-z0-9_-]*` at the start of text, 0 when there is none.
+/// Length of the identifier `[A-Za-z_][A-Za-z0-9_-]*` at the start of the text; 0 if none.
 std::size_t identifier_size(std::string_view text);
 
-/// Length of the number at the start of text that is 0 or begins with 1 to 9, single underscores
-/// between digits allowed; 0 when there is none.
+/// Length of the unsigned integer at the start of the text: 0, or digits without a leading zero,
+/// with single underscores between them. 0 when there is none.
 std::size_t unsigned_size(std::string_view text);
 
 }  // namespace chitu::config

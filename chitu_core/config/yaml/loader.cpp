@@ -26,7 +26,7 @@ Node parse_yaml(std::string_view text, const std::string& name) {
   const auto file = std::make_shared<const std::string>(name);
   const Origin top{file, 1, 1, Origin::Kind::file};
   Node root = read_document(text, file);
-  // OmegaConf reads a lone text as a document once more; text again, it becomes a key.
+  // OmegaConf parses a document that is only a string a second time; a string again becomes a key.
   if (is_text(root)) root = read_document(root.text(), file);
   if (root.is_null()) return Node(Map()).at_origin(top);
   if (root.is_container()) return root;

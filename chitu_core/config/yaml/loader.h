@@ -9,12 +9,15 @@
 
 namespace chitu::config {
 
-/// Reads one YAML document as OmegaConf.load does: YAML 1.1 scalars, `???` and interpolations
-/// checked, an empty document an empty map, a lone string `x` the map {x: null}. `name` is what
-/// errors call the text. Throws ConfigError "<name>:<line>:<column>: ...".
+/// Parses a YAML document as OmegaConf.load does: with YAML 1.1 scalars; an empty document is an
+/// empty map, a document with only the string `x` the map {x: null}. Checks the syntax of
+/// interpolations.
+///
+/// name    of the text, in errors
+/// throws  ConfigError "<name>:<line>:<column>: ..."
 Node parse_yaml(std::string_view text, const std::string& name);
 
-/// parse_yaml of a file. Throws InputError when it cannot be read.
+/// Parses a YAML file. Throws InputError when it cannot be read.
 Node load_yaml(const std::filesystem::path& path);
 
 }  // namespace chitu::config

@@ -12,7 +12,7 @@
 namespace chitu::config {
 namespace {
 
-/// Walks over a text; each step takes what it can and says whether it took anything.
+/// Matches a text step by step; each step returns whether it consumed anything.
 class Walker {
  public:
   explicit Walker(std::string_view text) : text_(text) {}
@@ -34,7 +34,7 @@ class Walker {
     }
     return at_ > from;
   }
-  /// Digits, each further run of them after one underscore.
+  /// Digits with single underscores between them.
   bool digits_with_underscores() {
     if (!many(kDigits)) return false;
     for (;;) {
@@ -52,7 +52,7 @@ class Walker {
     many("0123456789_");
     return true;
   }
-  /// `:` and 0 to 59, once or more.
+  /// `:` and 0 to 59, one or more times.
   bool sixties() {
     bool any = false;
     for (;;) {
@@ -87,7 +87,7 @@ bool is_any(std::string_view text, std::initializer_list<std::string_view> words
   return false;
 }
 
-// The alternatives of YAML 1.1's int, in PyYAML's spelling.
+// The forms of an int in YAML 1.1, as in PyYAML.
 bool is_integer(std::string_view text) {
   const auto signed_walk = [&](auto rest) {
     Walker walk(text);
@@ -108,8 +108,8 @@ bool is_integer(std::string_view text) {
          });
 }
 
-// The alternatives of float: PyYAML's, which take any underscores, and OmegaConf's, which also take
-// an exponent without a sign or a point.
+// The forms of a float: those of PyYAML, with underscores anywhere, and those of OmegaConf, with an
+// exponent that needs no sign and no point.
 bool is_real(std::string_view text) {
   const auto walk_all = [&](auto rest) {
     Walker walk(text);
@@ -236,7 +236,7 @@ bool is_typed_scalar(std::string_view text) {
     const Kind kind = read_plain_scalar(text).kind();
     return kind != Kind::string && kind != Kind::interpolation && kind != Kind::missing;
   } catch (const ConfigError&) {
-    return true;  // a number too large for us
+    return true;  // a number that does not fit
   }
 }
 
@@ -244,13 +244,13 @@ Node read_plain_scalar(std::string_view text) {
   if (is_any(text, {"", "~", "null", "Null", "NULL"})) return Node();
   const char first = text.front();
   if (first == '+' || first == '-' || first == '.' || is_digit(first)) {
-    // PyYAML tries float before int; the two overlap nowhere.
+    // In the order of PyYAML; no text is both.
     if (is_real(text)) {
       if (const auto value = real_value(text)) return Node(*value);
     } else if (is_integer(text)) {
       if (const auto value = integer_value(text)) return *value;
       throw ConfigError("the number " + std::string(text) +
-                        " does not fit 64 bits; in quotes it is a text");
+                        " does not fit 64 bits; quote it to use the text");
     }
   } else if (const auto flag = plain_bool(text)) {
     return Node(*flag);
@@ -271,7 +271,7 @@ Node read_tagged_scalar(std::string_view type, std::string_view text) {
     throw ConfigError("unknown tag !!" + std::string(type) +
                       ", expected one of !!str, !!int, !!float, !!bool, !!null, !!map, !!seq");
   }
-  throw ConfigError("\"" + std::string(text) + "\" is no !!" + std::string(type));
+  throw ConfigError("\"" + std::string(text) + "\" is not a valid !!" + std::string(type));
 }
 
 }  // namespace chitu::config

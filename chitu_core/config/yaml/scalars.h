@@ -6,15 +6,15 @@
 
 namespace chitu::config {
 
-/// A plain YAML scalar as OmegaConf reads it (YAML 1.1 with PyYAML's resolver, `1e3` a number,
-/// dates strings): `yes` is true, `017` 15, `1:30` 90, `-.5` a string.
+/// The value of a plain scalar as OmegaConf reads it: YAML 1.1 by PyYAML's rules, but `1e3` is a
+/// number and dates are strings. `yes` is true, `017` is 15, `1:30` is 90, `-.5` is a string.
 Node read_plain_scalar(std::string_view text);
 
-/// A scalar under an explicit tag `tag:yaml.org,2002:<type>`: int, float, bool, null or str. Throws
-/// ConfigError when the text is none.
+/// The value of a scalar with an explicit tag `tag:yaml.org,2002:<type>`: int, float, bool, null or
+/// str. Throws ConfigError when the text is not of that type.
 Node read_tagged_scalar(std::string_view type, std::string_view text);
 
-/// True when a plain scalar of this text would not be read as a string.
+/// Whether a plain scalar with this text is read as something other than a string.
 bool is_typed_scalar(std::string_view text);
 
 }  // namespace chitu::config

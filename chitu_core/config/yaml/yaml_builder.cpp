@@ -18,7 +18,7 @@ ConfigError error_at(const Origin& origin, std::string_view problem) {
 Node typed(const YamlBuilder::Head& head, std::string_view text, bool plain) {
   if (head.tag.empty() || head.tag == "!") {
     if (!plain && head.tag.empty()) return Node(text);
-    if (text == "=") throw ConfigError("a plain = is no value, quote it");
+    if (text == "=") throw ConfigError("a plain = is not a value, quote it");
     return read_plain_scalar(text);
   }
   if (!head.tag.starts_with(kYamlTag)) throw ConfigError("unknown tag " + std::string(head.tag));
@@ -75,7 +75,7 @@ void YamlBuilder::scalar(const Head& head, std::string_view text, bool plain) {
       node = Node("=");
     else
       node = typed(head, text, plain);
-    // A lone text becomes a key, and keys hold no interpolations.
+    // A document that is only a string becomes a key, where an interpolation is text.
     if (node.is_interpolation() && !as_key && !frames_.empty()) check_interpolation(node.text());
   } catch (const ConfigError& error) {
     throw error_at(where, error.what());
@@ -160,7 +160,7 @@ void YamlBuilder::add_to_map(Frame& frame, Node node) {
       throw error_at(frame.key_origin, "<< expects a map or a list of maps");
     };
     if (node.is_list()) {
-      // The first map of the list wins, so it is merged last.
+      // The first map of the list has priority, so it is merged last.
       for (auto item = node.list().rbegin(); item != node.list().rend(); ++item) {
         if (!item->is_map()) refuse();
         frame.merges.push_back(std::move(*item));

@@ -10,12 +10,12 @@
 
 namespace chitu::config {
 
-/// Makes a Node from the events of a YAML document: types of scalars, tags, anchors and aliases,
-/// merge keys (`<<`), duplicate keys, and the limits on depth and size. Throws ConfigError with
-/// file:line:column.
+/// Builds a Node from the events of a YAML document. Handles the types of scalars, tags, anchors
+/// and aliases, merge keys (`<<`), duplicate keys, and the limits on depth and size. Throws
+/// ConfigError with file:line:column.
 class YamlBuilder {
  public:
-  /// What a parser knows of a node; `tag` is empty, "!" or the full tag.
+  /// The properties of a node. `tag` is empty, "!" or the full tag.
   struct Head {
     int line = 0;
     int column = 0;
@@ -60,7 +60,7 @@ class YamlBuilder {
   struct Anchor {
     Node node;
     std::size_t nodes = 1;
-    bool open = false;  // its node is not complete: an alias to it would be a cycle
+    bool open = false;  // inside its node, where an alias would be a cycle
   };
   std::unordered_map<std::string, Anchor> anchors_;
   Node root_;

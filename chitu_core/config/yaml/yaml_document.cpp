@@ -22,7 +22,7 @@ bool is_name(std::string_view name) {
                      [](char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '_'; });
 }
 
-/// yaml-cpp writes the escapes \N and \_ (U+0085, U+00A0) as the one byte of Latin-1.
+/// yaml-cpp decodes the escapes \N and \_ (U+0085, U+00A0) to one byte, which is not UTF-8.
 std::string with_whole_escapes(const std::string& value) {
   std::string result;
   for (std::size_t i = 0; i < value.size(); ++i) {
@@ -36,12 +36,12 @@ std::string with_whole_escapes(const std::string& value) {
   return result;
 }
 
-/// Checks yaml-cpp's events against the text that they came from and hands them to a builder.
+/// Checks the events of yaml-cpp against the text and passes them on to a builder.
 class Events final : public YAML::EventHandler {
  public:
   Events(const YamlText& text, YamlBuilder& builder) : text_(text), builder_(builder) {}
 
-  /// Where the text that has been read ends, or a little before.
+  /// Everything before this byte has been parsed.
   std::size_t read_until() const { return read_until_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
@@ -53,7 +53,8 @@ class Events final : public YAML::EventHandler {
   void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
     if (!is_name(name))
       text_.fail(byte_of(mark),
-                 "the name of an anchor is letters, digits, - and _; quote the text if it is none");
+                 "the name of an anchor is letters, digits, - and _; quote the text if it is not "
+                 "an anchor");
     anchor_name_ = name;
   }
 
@@ -101,26 +102,26 @@ class Events final : public YAML::EventHandler {
   void OnMapEnd() override { end(); }
 
  private:
-  /// A list or map that is being read.
+  /// A list or map that is not complete yet.
   struct Frame {
     bool is_map = false;
     bool in_brackets = false;
     YAML::Mark start{};
-    bool at_value = false;    ///< of a map: its key has been read
-    YAML::Mark key{};         ///< of a map: where the last key begins
-    std::size_t key_end = 0;  ///< and ends
+    bool at_value = false;    ///< of a map: after a key
+    YAML::Mark key{};         ///< of a map: the start of the last key
+    std::size_t key_end = 0;  ///< and its end
   };
 
   static std::size_t byte_of(const YAML::Mark& mark) {
     return static_cast<std::size_t>(std::max(mark.pos, 0));
   }
-  /// yaml-cpp counts lines, and columns in bytes.
+  /// yaml-cpp counts columns in bytes.
   YamlBuilder::Head place_of(const YAML::Mark& mark) const {
     return {mark.line + 1, text_.column(byte_of(mark)), {}, {}};
   }
   static bool is_quote(char c) { return c == '"' || c == '\''; }
 
-  /// The tag "?" is that of a plain value.
+  /// yaml-cpp gives a plain scalar without a tag the tag "?".
   YamlBuilder::Head head(const YAML::Mark& mark, std::string_view tag, YAML::anchor_t anchor) {
     if (anchor != 0) anchors_[anchor] = anchor_name_;
     const auto where = place_of(mark);
@@ -128,7 +129,7 @@ class Events final : public YAML::EventHandler {
             anchor == 0 ? std::string_view() : std::string_view(anchors_[anchor])};
   }
 
-  /// The text of a scalar that is quoted or a block.
+  /// The text of a quoted scalar or a block scalar.
   std::string unquoted(std::size_t content, const std::string& value) const {
     const char mark = text_.at(content);
     const std::string whole = is_utf8(value) ? value : with_whole_escapes(value);
@@ -140,15 +141,14 @@ class Events final : public YAML::EventHandler {
     return with_breaks(whole, 1 + text_.trailing_empty_lines(content, indent));
   }
 
-  /// yaml-cpp leaves out line breaks at the end of a quoted scalar and of a `>+` block.
+  /// Restores the line breaks that yaml-cpp drops at the end of a quoted scalar and a `>+` block.
   static std::string with_breaks(const std::string& value, std::size_t least) {
     const auto last = value.find_last_not_of('\n');
     const std::size_t present = value.size() - (last == value.npos ? 0 : last + 1);
     return value + std::string(least > present ? least - present : 0, '\n');
   }
 
-  /// Refuses a value that is indented no further than the key or the list that it would belong to:
-  /// what stands there is a key whose colon is missing.
+  /// Throws for a value that is indented no further than its key or list: a key without a colon.
   void check_indent(const YAML::Mark& mark) const {
     if (frames_.empty()) return;
     const Frame& frame = frames_.back();
@@ -158,7 +158,7 @@ class Events final : public YAML::EventHandler {
       text_.fail(byte_of(mark), "expected : after the key");
   }
 
-  /// Refuses an empty place where YAML wants a value; else the place of one that may be left out.
+  /// Where an empty value is. Throws where YAML requires a value.
   YAML::Mark place_of_empty(const YAML::Mark& mark) const {
     const Frame& frame = frames_.back();
     const char next = text_.at(byte_of(mark));
@@ -172,7 +172,7 @@ class Events final : public YAML::EventHandler {
     return frame.is_map && frame.at_value ? place_after_key(frame) : mark;
   }
 
-  /// Where the value of the last key would stand on its line.
+  /// Where the value of the last key would begin, on the line of the key.
   YAML::Mark place_after_key(const Frame& frame) const {
     const std::size_t colon = text_.skip_blanks(frame.key_end);
     if (text_.at(colon) != ':' &&
@@ -196,7 +196,7 @@ class Events final : public YAML::EventHandler {
     passed(mark, read_until_);
   }
 
-  /// After a whole value.
+  /// Called after each complete value.
   void passed(const YAML::Mark& begin, std::size_t end) {
     read_until_ = end;
     if (frames_.empty()) return;
@@ -227,7 +227,8 @@ void read_yaml_document(std::string_view text, const std::string& name, YamlBuil
     }
     const std::size_t directive = source.directive_after(events.read_until());
     if (directive != source.text().npos)
-      source.fail(directive, "a directive such as % stands before the document, not after it");
+      source.fail(directive,
+                  "a directive (a line that begins with %) must come before the document");
   } catch (const YAML::Exception& error) {
     explain_yaml_error(source, error, events.read_until());
   }

@@ -8,7 +8,7 @@
 namespace chitu::config {
 namespace {
 
-/// What yaml-cpp says, and what helps.
+/// The message of yaml-cpp, and ours.
 struct Message {
   std::string_view said;
   const char* told;
@@ -27,7 +27,7 @@ constexpr Message kMessages[] = {
     {"illegal flow end", "this bracket closes none"},
     {"bad file", "nested deeper than 200 levels"}};
 
-/// The tab that indents the line of this byte; npos where none does.
+/// The tab in the indentation of the line of this byte; npos when there is none.
 std::size_t indenting_tab(const YamlText& text, std::size_t byte) {
   const auto before = byte == 0 ? std::string::npos : text.text().rfind('\n', byte - 1);
   const std::size_t start = before == std::string::npos ? 0 : before + 1;
@@ -40,7 +40,7 @@ std::string word_at(const YamlText& text, std::size_t byte) {
   return text.text().substr(byte, std::min(end, text.text().size()) - byte);
 }
 
-/// The quote that is open when the text ends.
+/// The quote that is still open at the end of the text.
 std::size_t open_quote(const YamlText& text, std::size_t from) {
   const auto quote = text.text().find_first_of("\"'", from);
   return quote == std::string::npos ? from : quote;
@@ -57,7 +57,7 @@ void explain_yaml_error(const YamlText& text, const YAML::Exception& error,
   if (said == "the referenced anchor is not defined")
     text.fail(byte, "the alias " + word_at(text, byte) + " has no anchor before it");
   if (said.starts_with("unknown escape character"))
-    text.fail(byte, error.msg + "; in single quotes a \\ is a character like any other");
+    text.fail(byte, error.msg + "; in single quotes a \\ needs no escape");
   if (const auto tab = indenting_tab(text, byte); tab != std::string::npos)
     text.fail(tab, "a tab cannot indent YAML, use spaces");
   if (said == "unknown token")

@@ -10,9 +10,9 @@ class Exception;
 
 namespace chitu::config {
 
-/// Throws what yaml-cpp found wrong as a ConfigError that says what the writer of the file can do.
+/// Throws an error of yaml-cpp as a ConfigError that says how to fix the file.
 ///
-/// read_until  a byte before which all is in order
+/// read_until  the text before this byte is valid
 [[noreturn]] void explain_yaml_error(const YamlText& text, const YAML::Exception& error,
                                      std::size_t read_until);
 

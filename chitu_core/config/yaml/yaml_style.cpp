@@ -17,7 +17,7 @@ using Characters = std::vector<std::string_view>;
 
 constexpr std::size_t kSimpleKeySize = 128;  // characters, with the 5 of a tag !!str
 
-/// 0xFFFFFFFF for a byte that is no UTF-8.
+/// 0xFFFFFFFF for an invalid byte.
 char32_t code_point(std::string_view character) {
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(character[at]); };
   if (character_size(character, 0) == 0) return 0xFFFFFFFF;
@@ -39,9 +39,9 @@ bool is_white(std::string_view character) {
   return is_one_of(character, std::string_view("\0 \t\r", 4)) || is_yaml_break(character);
 }
 
-/// Characters that plain and single-quoted scalars may hold. OmegaConf writes the line breaks of
-/// Unicode there too, but readers of YAML 1.2 take them for other characters, and it reads U+0085
-/// as a space itself; they are escaped here.
+/// Characters that plain and single-quoted scalars may contain. Unlike OmegaConf, not the Unicode
+/// line breaks: YAML 1.2 reads them as ordinary characters, and OmegaConf itself reads U+0085 as a
+/// space.
 bool is_printable(char32_t code) {
   if (code == '\n' || (code >= 0x20 && code <= 0x7E)) return true;
   if (is_break(code)) return false;
@@ -50,15 +50,15 @@ bool is_printable(char32_t code) {
          code != 0xFEFF;
 }
 
-/// What a text allows.
+/// Which styles a text allows.
 struct Traits {
-  bool lines = false;  ///< holds a line break
+  bool lines = false;  ///< contains a line break
   bool block_plain = true;
   bool flow_plain = true;
   bool single_quotes = true;
 };
 
-/// Indicators: characters that mean something to YAML where they stand.
+/// Indicators: characters with a meaning in YAML.
 void note_indicators(const Characters& text, std::size_t at, Traits& traits) {
   const std::string_view c = text[at];
   const bool white_before = at == 0 || is_white(text[at - 1]);
@@ -75,7 +75,7 @@ void note_indicators(const Characters& text, std::size_t at, Traits& traits) {
   if (in_block) traits.block_plain = false;
 }
 
-/// Spaces and breaks at the ends, or beside each other, would be folded away.
+/// Spaces and breaks at the ends or next to each other are lost by folding.
 void note_spaces(const Characters& text, Traits& traits) {
   const auto at_end = [](std::string_view c) { return c == " " || is_yaml_break(c); };
   if (at_end(text.front()) || at_end(text.back())) traits.block_plain = traits.flow_plain = false;
@@ -111,7 +111,7 @@ std::size_t digits_at(std::string_view text, std::size_t at) {
   return count;
 }
 
-/// Takes `least` to `most` digits and what must stand before them.
+/// Consumes a prefix and `least` to `most` digits.
 bool take_digits(std::string_view& text, std::string_view before, std::size_t least,
                  std::size_t most) {
   if (!text.starts_with(before)) return false;
@@ -172,7 +172,7 @@ bool is_unicode_space(char32_t code) {
          code == 0x205F || code == 0x3000;
 }
 
-/// The text with the digits and spaces of Unicode as those of ASCII, as Python's float() reads it.
+/// Replaces Unicode digits and spaces by ASCII, as Python's float() does.
 std::string with_ascii_digits(std::string_view text) {
   std::string plain;
   for (const std::string_view character : yaml_characters(text)) {
@@ -186,7 +186,8 @@ std::string with_ascii_digits(std::string_view text) {
   return plain;
 }
 
-/// Whether a plain scalar of this text is no string to PyYAML, or OmegaConf quotes it all the same.
+/// Whether PyYAML reads a plain scalar with this text as something other than a string, or
+/// OmegaConf quotes it anyway.
 bool needs_quotes(std::string_view text) {
   if (is_typed_scalar(text) || is_timestamp(text)) return true;
   for (const char* word : {"=", "<<", "y", "Y", "n", "N"})

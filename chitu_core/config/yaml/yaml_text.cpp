@@ -13,7 +13,7 @@ constexpr std::string_view kNextLine = "\xC2\x85";
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/// With "\n" for the other line breaks that YAML 1.1 reads as one: CR, CR LF, NEL.
+/// Replaces the other line breaks of YAML 1.1 (CR, CR LF, NEL) by "\n".
 std::string with_newlines(std::string_view text) {
   std::string result;
   result.reserve(text.size());
@@ -37,7 +37,7 @@ std::string normalized(std::string_view text) {
   return with_newlines(text);
 }
 
-/// Bytes of a character that YAML does not allow; 0 for one that it does.
+/// Size of the character if YAML does not allow it; else 0.
 bool is_refused(std::string_view rest) {
   const auto byte = [&](std::size_t i) {
     return i < rest.size() ? static_cast<unsigned char>(rest[i]) : 0U;
@@ -151,7 +151,7 @@ std::size_t YamlText::breaks_before_quote(std::size_t byte) const {
   std::size_t breaks = 0;
   for (; end > byte + 1 && (is_blank(text_[end - 1]) || text_[end - 1] == '\n'); --end)
     if (text_[end - 1] == '\n') ++breaks;
-  const auto is_escaped = [&](std::size_t at) {  // the character here, by a \ before it
+  const auto is_escaped = [&](std::size_t at) {  // by a \ before it
     std::size_t first = at;
     while (first > byte + 1 && text_[first - 1] == '\\') --first;
     return text_[byte] == '"' && (at - first) % 2 == 1;
@@ -176,7 +176,7 @@ std::size_t YamlText::trailing_empty_lines(std::size_t byte, int indent) const {
   const std::size_t header_end = line_end(byte);
   const auto digit = text_.substr(byte, header_end - byte).find_first_of("123456789");
   const auto least = static_cast<std::size_t>(std::max(indent + 1, 1));
-  std::size_t width = 0;  // of the content's indentation; 0 = not known yet
+  std::size_t width = 0;  // indentation of the content; 0 = not known yet
   if (digit < 3) width = least + static_cast<std::size_t>(text_[byte + digit] - '1');
   std::size_t empty = 0;
   for (std::size_t line = header_end + 1; line < text_.size(); line = line_end(line) + 1) {

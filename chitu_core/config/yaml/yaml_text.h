@@ -6,14 +6,14 @@
 
 namespace chitu::config {
 
-/// The text of a YAML file as the parser is given it, and what can be read off it at a place that
-/// the parser names: yaml-cpp takes several texts that YAML 1.1 has no meaning for.
+/// The text of a YAML file, with queries at the positions that yaml-cpp reports. They find what
+/// yaml-cpp accepts but YAML 1.1 does not.
 class YamlText {
  public:
-  /// Every line break becomes "\n", a byte order mark goes. `name` is what errors call the text.
+  /// Converts every line break to "\n" and removes a byte order mark. `name` is for errors.
   ///
-  /// throws  ConfigError where it is not UTF-8, holds a character that YAML does not print, or has
-  ///         directives without the `---` that ends them
+  /// throws  ConfigError for invalid UTF-8, characters that YAML does not allow, and directives
+  ///         without `---` after them
   YamlText(std::string_view text, std::string name);
 
   const std::string& text() const { return text_; }
@@ -23,26 +23,26 @@ class YamlText {
   /// Throws ConfigError "<name>:<line>:<column>: <problem>".
   [[noreturn]] void fail(std::size_t byte, const std::string& problem) const;
 
-  /// The byte after blanks, from `byte` on.
+  /// The first byte from `byte` on that is not a blank.
   std::size_t skip_blanks(std::size_t byte) const;
-  /// Likewise after line breaks and comments too.
+  /// Likewise, also skipping line breaks and comments.
   std::size_t skip_space(std::size_t byte) const;
-  /// Where the value itself begins after the tag and the anchor at `byte`, if any.
+  /// Where the value begins, after any tag and anchor at `byte`.
   std::size_t skip_properties(std::size_t byte) const;
-  /// Whether the properties at `byte` hold the tag `!`.
+  /// Whether the tag and anchor at `byte` include the tag `!`.
   bool has_bare_tag(std::size_t byte) const;
-  /// The byte after a quoted scalar that begins at `byte`. Throws ConfigError when it has no end.
+  /// The byte after the quoted scalar at `byte`. Throws ConfigError when the quote is not closed.
   std::size_t quoted_end(std::size_t byte) const;
   /// The character at `byte`; '\0' at the end.
   char at(std::size_t byte) const { return byte < text_.size() ? text_[byte] : '\0'; }
-  /// Whether the `?` of a block of this indentation makes what begins at `byte` a key.
+  /// Whether the value at `byte` is a key because it comes after a `?` of this indentation.
   bool is_after_question_mark(std::size_t byte, std::size_t indent) const;
-  /// The first line after `byte` that begins with `%`; npos where none does.
+  /// The first line after `byte` that begins with `%`; npos when there is none.
   std::size_t directive_after(std::size_t byte) const;
-  /// Line breaks that the quoted scalar at `byte` ends with, once its lines are folded.
+  /// The number of line breaks at the end of the quoted scalar at `byte`, after folding.
   std::size_t breaks_before_quote(std::size_t byte) const;
-  /// Empty lines that end a block scalar whose header (`>+`) begins at `byte`, inside a block of
-  /// this indentation (-1: none).
+  /// The number of empty lines at the end of the block scalar with its header (`>+`) at `byte`, in
+  /// a block of this indentation (-1: none).
   std::size_t trailing_empty_lines(std::size_t byte, int indent) const;
 
  private:

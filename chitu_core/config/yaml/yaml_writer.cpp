@@ -74,7 +74,7 @@ class YamlWriter {
   void key(const Key& name, YamlContext context) {
     if (name.kind == Kind::string) {
       string(name.text, 0, context);
-    } else if (name.kind == Kind::real) {  // its text is Python's, which YAML reads otherwise
+    } else if (name.kind == Kind::real) {  // the text is Python's, which is not YAML's
       double value = 0;
       std::from_chars(name.text.data(), name.text.data() + name.text.size(), value);
       real(value);
@@ -98,7 +98,7 @@ class YamlWriter {
     inner(entry.value, indent);
   }
 
-  /// The value behind the colon of a key.
+  /// The value after `key:`.
   void value_at(const Node& value, std::size_t indent) {
     if (value.is_map() && !value.map().empty()) {
       text += '\n';
@@ -117,7 +117,7 @@ class YamlWriter {
     inner(item, indent);
   }
 
-  /// What stands behind an indicator of two columns, `- ` or `: `, on its line.
+  /// A value on the line of its indicator `- ` or `: `.
   void inner(const Node& node, std::size_t indent) {
     bool first = true;
     const auto next_line = [&] {
@@ -147,7 +147,7 @@ class YamlWriter {
     text += '\n';
   }
 
-  // PyYAML writes repr(), with ".0" before an exponent that lacks a point.
+  // PyYAML writes repr(), and adds ".0" before an exponent without a point.
   void real(double value) {
     if (std::isnan(value)) {
       text += ".nan";
@@ -179,14 +179,14 @@ class YamlWriter {
     }
   }
 
-  /// Whether lines past the width are broken, where the next one begins, and whether ' is doubled.
+  /// Whether long lines are broken, the indentation of the next line, and whether ' is doubled.
   struct Folding {
     bool allowed;
     std::size_t indent;
     bool quoted;
   };
 
-  /// Characters on the line so far.
+  /// Number of characters on the current line.
   std::size_t column() const {
     std::size_t count = 0;
     const auto characters = yaml_characters(std::string_view(text).substr(line_start()));
@@ -204,8 +204,8 @@ class YamlWriter {
     pad(indent);
   }
 
-  /// The text of a plain or single-quoted scalar. A space alone may become a line break; a line
-  /// break is written twice, as one alone would read as a space.
+  /// The text of a plain or single-quoted scalar. A single space may become a line break; a line
+  /// break is written twice, because a single one reads as a space.
   void runs(std::string_view value, const Folding& folding) {
     const auto characters = yaml_characters(value);
     for (std::size_t i = 0; i < characters.size();) {
@@ -230,7 +230,7 @@ class YamlWriter {
     }
   }
 
-  /// Breaks before a space, and before or behind an escape, once the line is past the width.
+  /// Breaks a long line before a space, and before or after an escape.
   void double_quoted(std::string_view value, const Folding& folding) {
     const auto characters = yaml_characters(value);
     const auto break_before = [&](std::string_view character) {

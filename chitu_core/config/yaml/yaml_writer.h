@@ -7,7 +7,7 @@
 namespace chitu::config {
 
 /// The tree as OmegaConf.to_yaml prints it: block style, insertion order, interpolations as
-/// written; reading it back gives the same tree.
+/// written. parse_yaml() of it gives the same tree.
 std::string to_yaml(const Node& node);
 
 /// The value on one line: `{a: 1, b: [x, 'yes']}`.
