@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <cctype>
 #include <optional>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/map.hpp>
+#include <range/v3/view/take.hpp>
 
 #include "chitu_core/common/utf8.h"
 
 namespace chitu {
 namespace {
+
+namespace rv = ranges::views;
 
 using Characters = std::vector<std::string_view>;
 
@@ -84,12 +89,7 @@ std::vector<std::string> nearest(std::string_view name, const std::vector<std::s
     if (const auto distance = slip(name, candidate)) near.emplace_back(*distance, candidate);
   std::stable_sort(near.begin(), near.end(),
                    [](const auto& x, const auto& y) { return x.first < y.first; });
-  std::vector<std::string> names;
-  for (const auto& [distance, candidate] : near) {
-    if (names.size() == most) break;
-    names.push_back(candidate);
-  }
-  return names;
+  return near | rv::values | rv::take(most) | ranges::to<std::vector>();
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {

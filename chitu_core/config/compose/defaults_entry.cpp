@@ -85,15 +85,12 @@ DefaultsEntry read_entry(const Node& item, const std::string& config_path) {
   if (item.is_map()) {
     if (item.map().empty())
       throw ConfigError(entry.origin, "in " + config_path + ": a default has no group");
-    if (item.map().size() > 1) {
-      std::vector<std::string> keys;
-      for (const Entry& key : item.map()) keys.push_back(key.key.text);
+    if (item.map().size() > 1)
       throw ConfigError(
           entry.origin,
-          "in " + config_path + ": a default has one key, got " + join(keys) +
+          "in " + config_path + ": a default has one key, got " + join(keys_of(item)) +
               "; start each with - on its own line" +
               (item.map().find("optional") ? ", and write `optional group: option`" : ""));
-    }
     const Entry& only = *item.map().begin();
     if (only.key.kind != Kind::string)
       throw ConfigError(only.origin, "in " + config_path + ": the group " + only.key.text +

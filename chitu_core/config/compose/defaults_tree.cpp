@@ -248,11 +248,9 @@ void DefaultsTree::resolve_option(TreeNode& child) {
     if (!value.is_string()) throw ConfigError("it is " + show(value) + ", not a string");
     resolved = value.text();
   } catch (const ConfigError& error) {
-    std::vector<std::string> keys;
-    for (const Entry& known_entry : root.map()) keys.push_back(known_entry.key.text);
-    throw ConfigError(entry.origin,
-                      "in " + child.parent->entry.config_path() + ": cannot resolve " + text +
-                          " of the defaults list: " + error.what() + "; known here: " + join(keys));
+    throw ConfigError(entry.origin, "in " + child.parent->entry.config_path() +
+                                        ": cannot resolve " + text + " of the defaults list: " +
+                                        error.what() + "; known here: " + join(keys_of(root)));
   }
   if (entry.is_group())
     entry.option = resolved;

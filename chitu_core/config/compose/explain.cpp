@@ -3,6 +3,8 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <range/v3/algorithm/starts_with.hpp>
+#include <range/v3/view/drop.hpp>
 
 #include "chitu_core/config/override/override.h"
 #include "chitu_core/config/value/error.h"
@@ -11,12 +13,7 @@
 namespace chitu::config {
 namespace {
 
-bool same_path(const std::vector<std::string>& outer, const std::vector<std::string>& inner) {
-  if (outer.size() > inner.size()) return false;
-  for (std::size_t i = 0; i < outer.size(); ++i)
-    if (outer[i] != inner[i]) return false;
-  return true;
-}
+namespace rv = ranges::views;
 
 /// The value that an override gives `key`; when it sets an outer key, the part for `key`.
 std::optional<Node> given_value(const Override& given, const std::string& key) {
@@ -24,10 +21,10 @@ std::optional<Node> given_value(const Override& given, const std::string& key) {
   const std::vector<std::string> inner = split_path(key);
   if (given.type == OverrideType::remove || given.package) return std::nullopt;
   const Node value = given.config_value();
-  if (same_path(inner, outer)) return value;
-  if (!same_path(outer, inner)) return std::nullopt;
+  if (ranges::starts_with(outer, inner)) return value;
+  if (!ranges::starts_with(inner, outer)) return std::nullopt;
   std::string rest;
-  for (std::size_t i = outer.size(); i < inner.size(); ++i) rest = join_path(rest, inner[i]);
+  for (const std::string& part : inner | rv::drop(outer.size())) rest = join_path(rest, part);
   const Node* found = value.find(rest);
   return found ? std::optional(*found) : std::nullopt;
 }

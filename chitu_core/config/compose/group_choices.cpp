@@ -1,12 +1,20 @@
 #include "chitu_core/config/compose/group_choices.h"
 
 #include <algorithm>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/map.hpp>
 
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/value/error.h"
 
 namespace chitu::config {
 namespace {
+
+namespace rv = ranges::views;
+
+std::vector<std::string> names_of(const std::vector<std::pair<std::string, Node>>& choices) {
+  return choices | rv::keys | ranges::to<std::vector>();
+}
 
 void set_option(DefaultsEntry& entry, const Node& option) {
   entry.is_options = option.is_list();
@@ -136,9 +144,7 @@ void GroupChoices::fail_unused(const std::string& key, const Choice& choice) con
   std::string message = "could not override '" + key + "'";
   const auto known = known_keys_.find(group);
   if (known == known_keys_.end()) {
-    std::vector<std::string> keys;
-    for (const auto& [other, option] : known_) keys.push_back(other);
-    message += ", nothing in the defaults list matches" + did_you_mean(key, keys);
+    message += ", nothing in the defaults list matches" + did_you_mean(key, names_of(known_));
   } else {
     const std::vector<std::string> keys(known->second.begin(), known->second.end());
     message += ". Did you mean to override " + std::string(keys.size() > 1 ? "one of " : "") +
@@ -155,11 +161,10 @@ void GroupChoices::check_used() const {
     if (const Choice& choice = choices_.at(key); !choice.used) fail_unused(key, choice);
   for (const auto& [key, deletion] : deletions_) {
     if (deletion.used) continue;
-    std::vector<std::string> keys;
-    for (const auto& [other, option] : known_) keys.push_back(other);
     throw ConfigError(deletion.source->text + ": could not delete '" + key +
                       (deletion.option ? "=" + *deletion.option : "") +
-                      "', nothing in the defaults list matches" + did_you_mean(key, keys));
+                      "', nothing in the defaults list matches" +
+                      did_you_mean(key, names_of(known_)));
   }
 }
 

@@ -60,11 +60,9 @@ void check_keys(const Node& node, const Node& types, const std::string& at) {
   for (const Entry& entry : node.map()) {
     const Node* type = types.map().find(entry.key);
     const std::string key = join_path(at, entry.key.text);
-    if (!type) {
-      std::vector<std::string> keys;
-      for (const Entry& known : types.map()) keys.push_back(join_path(at, known.key.text));
-      throw ConfigError(entry.origin, key, "hydra has no such key" + did_you_mean(key, keys));
-    }
+    if (!type)
+      throw ConfigError(entry.origin, key,
+                        "hydra has no such key" + did_you_mean(key, keys_of(types, at)));
     check_keys(entry.value, *type, key);
   }
 }

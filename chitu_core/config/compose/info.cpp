@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <range/v3/view/zip.hpp>
 
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/compose/repository.h"
@@ -11,20 +12,22 @@
 namespace chitu::config {
 namespace {
 
+namespace rv = ranges::views;
+
 using Rows = std::vector<std::vector<std::string>>;
 
 std::string table(const Rows& rows) {
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (auto&& [cell, width] : rv::zip(row, widths)) width = std::max(width, cell.size());
   std::string text;
-  std::size_t width = 1;
-  for (const std::size_t column : widths) width += column + 3;
-  const std::string rule = std::string(width, '-') + "\n";
+  std::size_t whole = 1;
+  for (const std::size_t width : widths) whole += width + 3;
+  const std::string rule = std::string(whole, '-') + "\n";
   for (const auto& row : rows) {
     text += "|";
-    for (std::size_t i = 0; i < row.size(); ++i)
-      text += " " + row[i] + std::string(widths[i] - row[i].size(), ' ') + " |";
+    for (const auto& [cell, width] : rv::zip(row, widths))
+      text += " " + cell + std::string(width - cell.size(), ' ') + " |";
     text += "\n";
     if (&row == &rows[0]) text += rule;
   }

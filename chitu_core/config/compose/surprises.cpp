@@ -5,12 +5,6 @@
 namespace chitu::config {
 namespace {
 
-std::vector<std::string> keys_of(const Node& node) {
-  std::vector<std::string> keys;
-  for (const Entry& entry : node.map()) keys.push_back(entry.key.text);
-  return keys;
-}
-
 /// The first key that only `node` has and that looks like a misspelt key of `base`.
 const Entry* slip(const Node& node, const Node& base, std::string& key) {
   for (const Entry& entry : node.map()) {

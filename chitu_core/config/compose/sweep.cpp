@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <range/v3/view/zip.hpp>
 
 #include "chitu_core/config/compose/repository.h"
 #include "chitu_core/config/override/override.h"
@@ -11,6 +12,8 @@
 
 namespace chitu::config {
 namespace {
+
+namespace rv = ranges::views;
 
 /// `key=value` of hydra.sweeper.params.
 std::vector<std::string> sweeper_params(const Composition& master) {
@@ -99,8 +102,8 @@ std::vector<std::string> SweepPlan::differences(std::size_t index) const {
   std::vector<std::string> overrides = job(index);
   if (size() == 1) return overrides;
   std::vector<std::string> differing;
-  for (std::size_t k = 0; k < axes.size(); ++k)
-    if (axes[k].varies) differing.push_back(std::move(overrides[k]));
+  for (auto&& [axis, text] : rv::zip(axes, overrides))
+    if (axis.varies) differing.push_back(std::move(text));
   return differing;
 }
 

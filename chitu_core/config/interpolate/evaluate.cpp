@@ -1,6 +1,8 @@
 #include "chitu_core/config/interpolate/evaluate.h"
 
 #include <algorithm>
+#include <range/v3/view/enumerate.hpp>
+#include <range/v3/view/zip.hpp>
 
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/interpolate/calls.h"
@@ -10,12 +12,7 @@
 namespace chitu::config {
 namespace {
 
-std::vector<std::string> keys_of(const Place* place) {
-  std::vector<std::string> keys;
-  if (place->node->is_map())
-    for (const Entry& entry : place->node->map()) keys.push_back(entry.key.text);
-  return keys;
-}
+namespace rv = ranges::views;
 
 const Place* nearest_root(const Place* place) {
   while (place->parent) place = place->parent;
@@ -26,7 +23,7 @@ const Place* nearest_root(const Place* place) {
   throw ResolutionError(
       "key " + path + " not found" +
       (place->node->is_map()
-           ? did_you_mean(key, keys_of(place))
+           ? did_you_mean(key, keys_of(*place->node))
            : ", the list has " + std::to_string(place->node->list().size()) + " items"));
 }
 
@@ -148,8 +145,8 @@ Node Evaluator::value_of(const Expression& expression, const Place* at) {
     }
     case Expression::Type::map: {
       Map entries;
-      for (std::size_t i = 0; i < expression.keys.size(); ++i)
-        entries.set(expression.keys[i], value_of(expression.arguments[i], at));
+      for (const auto& [key, argument] : rv::zip(expression.keys, expression.arguments))
+        entries.set(key, value_of(argument, at));
       return Node(std::move(entries));
     }
   }
@@ -264,8 +261,8 @@ Node Evaluator::plain(const Place* place) {
   if (node.is_list()) {
     List items;
     items.reserve(node.list().size());
-    for (std::size_t i = 0; i < node.list().size(); ++i)
-      items.push_back(plain(child(place, i, node.list()[i])));
+    for (const auto& [i, item] : rv::enumerate(node.list()))
+      items.push_back(plain(child(place, i, item)));
     return Node(std::move(items)).at_origin(node.origin());
   }
   Map entries;

@@ -2,12 +2,16 @@
 
 #include <spdlog/logger.h>
 
+#include <range/v3/view/enumerate.hpp>
+
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/interpolate/evaluate.h"
 
 namespace chitu::config {
 namespace {
+
+namespace rv = ranges::views;
 
 EvaluateOptions options(const Node* hydra_root) {
   return {hydra_root, [](const std::string& text) { logger("config")->warn(text); }};
@@ -38,12 +42,9 @@ std::optional<View> View::find(std::string_view path) const {
 
 View View::operator[](std::string_view path) const {
   if (auto found = find(path)) return *found;
-  std::vector<std::string> keys;
   const Node& here = node();
-  if (here.is_map())
-    for (const Entry& entry : here.map()) keys.push_back(entry.key.text);
   throw ConfigError(here.origin(), join_path(key(), path),
-                    "no such key" + did_you_mean(path, keys));
+                    "no such key" + did_you_mean(path, keys_of(here)));
 }
 
 const Node& View::node() const { return *evaluator_->dereference(place_)->node; }
@@ -62,8 +63,8 @@ std::vector<View> View::children() const {
     for (const Entry& entry : here.map())
       views.push_back(View(evaluator_, evaluator_->child(place, entry.key, entry.value)));
   } else if (here.is_list()) {
-    for (std::size_t i = 0; i < here.list().size(); ++i)
-      views.push_back(View(evaluator_, evaluator_->child(place, i, here.list()[i])));
+    for (const auto& [i, item] : rv::enumerate(here.list()))
+      views.push_back(View(evaluator_, evaluator_->child(place, i, item)));
   }
   return views;
 }

@@ -1,6 +1,7 @@
 #include "chitu_core/config/override/edit.h"
 
 #include <algorithm>
+#include <range/v3/view/take.hpp>
 
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/interpolate/evaluate.h"
@@ -10,6 +11,8 @@
 
 namespace chitu::config {
 namespace {
+
+namespace rv = ranges::views;
 
 /// Equal as Python compares: 1, 1.0 and true are the same number.
 bool loosely_equal(const Node& a, const Node& b) {
@@ -67,12 +70,10 @@ class Edit {
   [[noreturn]] void no_such_key(const Node& parent, std::size_t part) const {
     std::string message = "could not override '" + given_.key + "'";
     std::string known;
-    for (std::size_t i = 0; i < part; ++i) known = join_path(known, parts_[i]);
+    for (const std::string& key : parts_ | rv::take(part)) known = join_path(known, key);
     if (parent.is_map()) {
-      std::vector<std::string> keys;
-      for (const Entry& entry : parent.map()) keys.push_back(join_path(known, entry.key.text));
-      message += ", there is no key '" + join_path(known, parts_[part]) + "'" +
-                 near_or_all(join_path(known, parts_[part]), keys);
+      const std::string key = join_path(known, parts_[part]);
+      message += ", there is no key '" + key + "'" + near_or_all(key, keys_of(parent, known));
     } else if (parent.is_list()) {
       const std::size_t size = parent.list().size();
       message +=
@@ -162,13 +163,9 @@ class Edit {
     for (std::size_t i = 0; i + 1 < parts_.size() && parent; ++i)
       parent = child(*parent, parts_[i]);
     Node* old = parent ? child(*parent, parts_.back()) : nullptr;
-    if (!old) {
-      std::vector<std::string> keys;
-      if (parent && parent->is_map())
-        for (const Entry& entry : parent->map()) keys.push_back(entry.key.text);
+    if (!old)
       fail("could not delete, '" + given_.key + "' does not exist" +
-           did_you_mean(parts_.back(), keys));
-    }
+           (parent ? did_you_mean(parts_.back(), keys_of(*parent)) : ""));
     if (given_.value_type != ValueType::none && !given_.value.is_null()) {
       const auto value = current();
       if (!value || !loosely_equal(*value, reread(given_.value)))

@@ -54,13 +54,11 @@ class Merger {
 
  private:
   void add(Node& destination, const Entry& entry, const std::string& key) {
-    if (mode_ == Struct::closed) {
-      std::vector<std::string> keys;
-      for (const Entry& known : destination.map()) keys.push_back(known.key.text);
+    if (mode_ == Struct::closed)
       throw ConfigError(entry.value.origin(), key,
-                        "no such key to override" + did_you_mean(entry.key.text, keys) +
+                        "no such key to override" +
+                            did_you_mean(entry.key.text, keys_of(destination)) +
                             "; put + before the key to add it");
-    }
     destination.map().set(entry.key, entry.value);
     (destination.map().end() - 1)->origin = entry.origin;
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/transform.hpp>
 #include <unordered_map>
 
 #include "chitu_core/common/nearest.h"
@@ -11,6 +13,8 @@
 
 namespace chitu::config {
 namespace {
+
+namespace rv = ranges::views;
 
 constexpr std::size_t kIndexFrom = 48;  // below this a linear search is faster
 
@@ -237,13 +241,10 @@ const Node& Node::at(std::string_view path) const {
   std::string known;
   for (const std::string& part : parts) {
     const Node* next = last->is_map() ? last->map().find(part) : nullptr;
-    if (!next) {
-      std::vector<std::string> keys;
-      if (last->is_map())
-        for (const Entry& entry : last->map()) keys.push_back(join_path(known, entry.key.text));
-      throw ConfigError(last->origin(), std::string(path) + ": no such key" +
-                                            did_you_mean(join_path(known, part), keys));
-    }
+    if (!next)
+      throw ConfigError(last->origin(),
+                        std::string(path) + ": no such key" +
+                            did_you_mean(join_path(known, part), keys_of(*last, known)));
     known = join_path(known, part);
     last = next;
   }
@@ -341,6 +342,13 @@ std::vector<std::string> split_path(std::string_view path) {
     }
   }
   return parts;
+}
+
+std::vector<std::string> keys_of(const Node& node, std::string_view parent) {
+  if (!node.is_map()) return {};
+  return node.map() |
+         rv::transform([&](const Entry& entry) { return join_path(parent, entry.key.text); }) |
+         ranges::to<std::vector>();
 }
 
 std::string join_path(std::string_view parent, std::string_view key) {

@@ -183,6 +183,9 @@ Node reread(const Node& node);
 /// Splits `a.b[c].0` into its keys. `[a].b` and `a[b]` are `a.b`.
 std::vector<std::string> split_path(std::string_view path);
 
+/// The keys of a map, each as join_path(parent, key); empty for other values.
+std::vector<std::string> keys_of(const Node& node, std::string_view parent = {});
+
 /// `parent.key`; `key` when the parent is "".
 std::string join_path(std::string_view parent, std::string_view key);
 
