@@ -10,8 +10,8 @@
 
 namespace chitu {
 
-/// Calls `work`; a mistake in the input, or an error of the file system, is told with the key that
-/// led there: "hydra.run.dir: /a/b: cannot make the folder: Not a directory".
+/// Calls `work` and adds the key to its errors about input and files: "hydra.run.dir: /a/b: cannot
+/// make the folder: Not a directory".
 template <std::invocable Work>
 std::invoke_result_t<Work> about_key(const std::string& key, Work&& work) {
   try {

@@ -31,7 +31,7 @@ struct Amount {
   bool lacks_unit() const { return unit.empty() && number > kMostWithoutUnit; }
 };
 
-/// A number of 0 or more and what stands behind it.
+/// Splits a number of 0 or more from its unit.
 std::optional<Amount> split(std::string_view text) {
   Amount amount;
   const char* end = text.data() + text.size();

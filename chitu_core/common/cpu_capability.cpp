@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kVariable = "CHITU_CPU_CAPABILITY";
 
-/// How each capability is called by the libraries that have a limit of their own.
+/// The name of each capability in chitu and in the libraries.
 struct Names {
   CpuCapability capability;
   const char* ours;
@@ -32,7 +32,7 @@ constexpr std::array<Names, 3> kNames{
      {CpuCapability::avx2, "avx2", "avx2", "AVX2", "AVX2"},
      {CpuCapability::avx512, "avx512", "avx512", "DEFAULT", ""}}};
 
-/// oneDNN's limits that lie below instructions for bfloat16 and float16, and what each leaves.
+/// The limits of oneDNN, and what each of them leaves enabled.
 struct OneDnnLimit {
   const char* name;
   CpuCapability leaves;
@@ -70,8 +70,8 @@ std::optional<CpuCapability> find_capability(const std::string& name) {
   return std::nullopt;
 }
 
-/// Sets the variables of libtorch, oneDNN and MKL before they read them. A value that cannot be
-/// obeyed is told about by cpu_capability().
+/// Sets the variables of libtorch, oneDNN and MKL before they read them. Ignores an invalid value:
+/// cpu_capability() reports it.
 bool hand_on() {
   const auto capability = find_capability(variable(kVariable));
   if (!capability || *capability > machine_capability()) return false;
@@ -85,7 +85,7 @@ bool hand_on() {
 
 const OneDnnLimit* onednn_limit() {
   std::string value;
-  // In the order in which libtorch and oneDNN obey them.
+  // In the order of precedence in libtorch and oneDNN.
   for (const char* name : {"ONEDNN_MAX_CPU_ISA", "MKLDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"})
     if (value.empty()) value = upper(variable(name));
   for (const OneDnnLimit& limit : kOneDnnLimits)
@@ -108,7 +108,7 @@ CpuCapability read_capability() {
 }
 
 #if defined(__x86_64__)
-/// One bit of a leaf of CPUID; false where the processor does not know the leaf.
+/// One bit of a CPUID leaf; false when the processor does not have the leaf.
 bool cpuid_bit(unsigned leaf, unsigned subleaf, int reg, int bit) {
   std::array<unsigned, 4> registers{};  // eax, ebx, ecx, edx
   if (__get_cpuid_count(leaf, subleaf, &registers[0], &registers[1], &registers[2],
@@ -118,7 +118,7 @@ bool cpuid_bit(unsigned leaf, unsigned subleaf, int reg, int bit) {
 }
 
 enum Register { eax, ebx, ecx, edx };
-/// Without AVX-512, oneDNN takes bfloat16 only where there are all three of these.
+/// Without AVX-512, oneDNN uses bfloat16 only with all three of these.
 bool avx2_has_bfloat16() {
   const bool avx_vnni = cpuid_bit(7, 1, eax, 4), avx_vnni_int8 = cpuid_bit(7, 1, edx, 4);
   const bool avx_ne_convert = cpuid_bit(7, 1, edx, 5);
@@ -137,7 +137,7 @@ bool machine_has_float16() {
   return machine_capability() == CpuCapability::avx512 && (avx512_fp16 || amx_fp16);
 }
 #else
-// Of other processors nothing is asked here, and float32 is right on each.
+// Other architectures are not checked; float32 works on all of them.
 bool machine_has_bfloat16_tiles() { return false; }
 bool machine_has_bfloat16() { return false; }
 bool machine_has_float16() { return false; }
@@ -171,7 +171,7 @@ CpuCapability parse_capability(const std::string& name, CpuCapability most) {
 
 CpuCapability machine_capability() {
 #if defined(__x86_64__)
-  // As libtorch asks before it takes its kernels for each.
+  // The checks that libtorch makes before it uses its kernels.
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))

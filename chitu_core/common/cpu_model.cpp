@@ -10,8 +10,8 @@ namespace chitu {
 
 std::string cpu_model() {
 #if defined(__x86_64__)
-  // Vendor; family, model and stepping; features in two pages. APIC numbers, which differ from core
-  // to core, stand in the parts left out.
+  // Vendor; family, model and stepping; two pages of features. Without the registers that contain
+  // the APIC number, which differs from core to core.
   unsigned a = 0, b = 0, c = 0, d = 0;
   __get_cpuid(0, &a, &b, &c, &d);
   std::string text = fmt::format("{:08x}{:08x}{:08x}", b, d, c);

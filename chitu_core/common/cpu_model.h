@@ -4,9 +4,9 @@
 
 namespace chitu {
 
-/// The processor's vendor, model and features as one short text. Libraries choose their kernels by
-/// these, so two processors of the same text give the same bits. The architecture's name where it
-/// has no such register.
+/// The vendor, model and features of the processor as a short text. Libraries choose their kernels
+/// by these, so processors with the same text give the same bits. The name of the architecture when
+/// it is not x86-64.
 std::string cpu_model();
 
 }  // namespace chitu

@@ -11,10 +11,10 @@
 namespace chitu {
 namespace {
 
-/// Where c10::Error::what() goes on with a backtrace.
+/// Begins the backtrace in c10::Error::what().
 constexpr std::string_view kBacktrace = "\nException raised from ";
 
-/// The lines of the text as one, without the backtrace that libtorch adds.
+/// Joins the lines of the text, without the backtrace of libtorch.
 std::string on_one_line(std::string_view text) {
   text = text.substr(0, text.find(kBacktrace));
   std::string line;

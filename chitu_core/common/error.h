@@ -9,13 +9,13 @@
 
 namespace chitu {
 
-/// What a process returns for what ended it.
+/// Exit codes of the command.
 namespace exit_codes {
 inline constexpr int kFailed = 1, kInputError = 2, kOutOfMemory = 3;
-inline constexpr int kInterrupted = 130;  ///< as shells have it for Ctrl-C
+inline constexpr int kInterrupted = 130;  ///< the convention of shells for Ctrl-C
 }  // namespace exit_codes
 
-/// Root of every error chitu throws on purpose. what() is one sentence the user can act on.
+/// Base of all errors that chitu throws. what() is one sentence that the user can act on.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -27,7 +27,7 @@ class InputError : public Error {
   using Error::Error;
 };
 
-/// Two tensors, or a tensor and a model, disagree about a shape.
+/// The shape of a tensor does not fit another tensor or the model.
 class ShapeError : public Error {
  public:
   using Error::Error;
@@ -39,13 +39,14 @@ class OutOfMemoryError : public Error {
   using Error::Error;
 };
 
-/// The user asked to stop (Ctrl-C). The command ends with exit code 130, as shells expect.
+/// The user stopped the run (Ctrl-C). The command ends with exit code 130, as shells expect.
 class Interrupted : public Error {
  public:
   using Error::Error;
 };
 
-/// Calls `work`; what it throws leaves nested inside an Error that says what was being done.
+/// Calls `work` and nests its exceptions in an Error with the text `doing`. Interrupted passes
+/// unchanged.
 template <std::invocable Work>
 decltype(auto) with_context(const std::string& doing, Work&& work) {
   try {
@@ -60,9 +61,9 @@ decltype(auto) with_context(const std::string& doing, Work&& work) {
 /// The whole chain on one line, outermost first: "stage decode: layer 3: out of memory".
 std::string explain(const std::exception& error);
 
-/// The exit code for an error: that of the InputError, OutOfMemoryError, SystemLimitError or
-/// Interrupted that its chain holds, kOutOfMemory for memory, threads and files that the system
-/// refused (std::bad_alloc, std::system_error), else kFailed.
+/// The exit code for an error and those nested in it: kInputError for InputError; kOutOfMemory for
+/// OutOfMemoryError and system limits on memory, threads and files (SystemLimitError,
+/// std::bad_alloc, std::system_error); the code of Interrupted; else kFailed.
 int exit_code(const std::exception& error);
 
 }  // namespace chitu

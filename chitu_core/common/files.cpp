@@ -28,7 +28,7 @@ class Descriptor {
   int fd_;
 };
 
-/// The first part of the path that is a link to nothing; empty when there is none.
+/// The first part of the path that is a link without a target; empty when there is none.
 std::filesystem::path dangling_link(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::path part;
@@ -64,8 +64,8 @@ void fail_to_open(const std::filesystem::path& path, int error) {
 }
 
 std::optional<std::string> folder_problem(const std::filesystem::path& path) {
-  if (path.native().find('\0') != std::string::npos) return "a path holds no NUL character";
-  if (path.empty()) return "no folder is named";
+  if (path.native().find('\0') != std::string::npos) return "a path cannot contain a NUL character";
+  if (path.empty()) return "the path is empty";
   struct stat info{};
   if (::stat(path.c_str(), &info) == 0) {
     if (S_ISDIR(info.st_mode)) return std::nullopt;

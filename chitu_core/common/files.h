@@ -7,27 +7,27 @@
 
 namespace chitu {
 
-/// Why a path could not be opened: the text of `error` (an errno), or for a link whose target is
-/// missing, as an unfinished download into the hub's cache leaves them, the link and that target.
+/// Why a path could not be opened: the text of `error` (an errno), or the link and its target when
+/// the target is missing, as after an unfinished download into the hub's cache.
 std::string open_problem(const std::filesystem::path& path, int error);
 
-/// Whether the name is taken: by a file, a folder, or a link with or without a target.
+/// Whether a file, a folder or a link has this name; a link also when its target is missing.
 bool name_exists(const std::filesystem::path& path);
 
-/// Throws for a file that could not be opened: SystemLimitError where a limit of the system is met,
-/// else InputError "<path>: <open_problem>".
+/// Throws for a file that could not be opened: SystemLimitError at a limit of the system, else
+/// InputError "<path>: <open_problem>".
 [[noreturn]] void fail_to_open(const std::filesystem::path& path, int error);
 
-/// Why a path is no folder: "no such folder", "is a file, not a folder", or as open_problem() says.
-/// Empty when it is one.
+/// Why a path is not a folder: "no such folder", "is a file, not a folder", or as open_problem().
+/// Empty when it is a folder.
 std::optional<std::string> folder_problem(const std::filesystem::path& path);
 
 /// The whole file as bytes. Throws InputError "<path>: <reason>" when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes under a temporary name beside `path`, flushes to the disk, then renames: a reader sees
-/// the old file or the new one, never half. Throws InputError "<path>: <reason>" (a full disk, no
-/// permission) and removes what it wrote.
+/// Writes a temporary file next to `path`, flushes it to disk, and renames it: a reader sees the
+/// old file or the whole new one. Throws InputError "<path>: <reason>" (disk full, no permission)
+/// and removes the temporary file.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace chitu

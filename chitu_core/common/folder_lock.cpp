@@ -23,7 +23,7 @@ namespace {
 
 using Identity = std::pair<std::uint64_t, std::uint64_t>;
 
-/// What this process, or the one that it was forked from, has locked.
+/// The folders that this process, or the one that it was forked from, has locked.
 struct Held {
   std::mutex mutex;
   std::set<Identity> folders;
@@ -34,7 +34,7 @@ Held& held() {
   return all;
 }
 
-/// The process that took a flock on this inode, as /proc/locks tells, if it is still there.
+/// The process that holds the lock, from /proc/locks; empty when it has ended or is not listed.
 std::optional<int> holder(const struct stat& folder) {
   std::ifstream locks("/proc/locks");
   std::optional<int> found;
@@ -47,14 +47,15 @@ std::optional<int> holder(const struct stat& folder) {
     if (place.substr(place.rfind(':') + 1) != std::to_string(folder.st_ino)) continue;
     char device[32];
     std::snprintf(device, sizeof device, "%02x:%02x:", major(folder.st_dev), minor(folder.st_dev));
-    // Some file systems (overlayfs, btrfs) show another device there than stat does.
+    // On some file systems (overlayfs, btrfs) the device differs from that of stat().
     if (process > 0 && (!found || place.starts_with(device))) found = process;
   }
   if (found && ::kill(*found, 0) != 0 && errno == ESRCH) return std::nullopt;
   return found;
 }
 
-/// Locks; waits a moment for a process that is just ending. False with errno when it cannot.
+/// Locks the folder; waits up to half a second for a process that is about to end. False, with
+/// errno set, when it fails.
 bool lock_soon(int folder) {
   constexpr int kTries = 25;
   constexpr timespec kPause{0, 20'000'000};
@@ -69,7 +70,7 @@ bool lock_soon(int folder) {
   const auto process = holder(info);
   throw InputError(folder.string() + ": " +
                    (process ? "process " + std::to_string(*process) : "another process") +
-                   " is writing there; let it end or choose another folder");
+                   " is writing there; wait for it to end or choose another folder");
 }
 
 }  // namespace

@@ -6,22 +6,22 @@
 
 namespace chitu {
 
-/// Keeps other processes from writing into a folder while this lives.
+/// Locks a folder against writes by other processes, for the lifetime of this object.
 ///
-/// The lock is the kernel's, on the folder itself: it leaves no file behind, and ends with the
-/// process that took it and those forked from it. A folder that this process has locked may be
-/// locked again. File systems that cannot lock a folder (some network ones) are written to without
-/// a lock.
+/// Uses flock() on the folder itself: there is no lock file, and the lock ends with the process and
+/// its forks. A process may lock the same folder several times. On file systems that cannot lock a
+/// folder (some network ones) it does nothing.
 class FolderLock {
  public:
-  /// throws  InputError "<folder>: process 1234 is writing there; ..." when another process has it
+  /// throws  InputError "<folder>: process 1234 is writing there; ..." when another process locked
+  /// it
   explicit FolderLock(const std::filesystem::path& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
  private:
-  int descriptor_ = -1;                               ///< -1 without a lock of its own
+  int descriptor_ = -1;  ///< -1 when this object does not hold the lock
   std::pair<std::uint64_t, std::uint64_t> folder_{};  ///< device and inode
 };
 

@@ -6,7 +6,7 @@
 
 namespace chitu {
 
-/// A signal asked to stop. The command ends with exit code 128 + its number, as shells have it.
+/// A signal stopped the run. The command ends with exit code 128 + signal, as in shells.
 class InterruptedBy : public Interrupted {
  public:
   InterruptedBy(int signal, const std::string& text) : Interrupted(text), signal_(signal) {}

@@ -7,7 +7,7 @@
 namespace chitu {
 
 std::shared_ptr<spdlog::logger> logger(std::string_view area) {
-  static std::mutex making;  // two threads asking for a new area must not both register it
+  static std::mutex making;  // only one thread may register a new area
   const std::lock_guard lock(making);
   const std::string name = "chitu." + std::string(area);
   if (auto found = spdlog::get(name)) return found;

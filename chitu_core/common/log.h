@@ -7,8 +7,8 @@
 
 namespace chitu {
 
-/// The logger "chitu.<area>", made at first use with the default logger's sinks. Its level is heard
-/// with SPDLOG_LEVEL=chitu.<area>=debug.
+/// The logger "chitu.<area>", created at first use with the sinks of the default logger. Its level
+/// is set with SPDLOG_LEVEL=chitu.<area>=debug.
 std::shared_ptr<spdlog::logger> logger(std::string_view area);
 
 }  // namespace chitu

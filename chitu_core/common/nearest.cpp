@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <cctype>
 #include <optional>
+#include <range/v3/range/conversion.hpp>
+#include <range/v3/view/map.hpp>
+#include <range/v3/view/take.hpp>
 
 #include "chitu_core/common/utf8.h"
 
 namespace chitu {
 namespace {
+
+namespace rv = ranges::views;
 
 using Characters = std::vector<std::string_view>;
 
@@ -18,7 +23,7 @@ Characters characters_of(std::string_view text) {
   return characters;
 }
 
-/// Case ignored: a wrong case alone costs nothing.
+/// Compares without case.
 bool same(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
     return std::tolower(static_cast<unsigned char>(x)) ==
@@ -46,7 +51,7 @@ std::size_t edit_distance(const Characters& a, const Characters& b) {
 
 bool joins_words(char c) { return std::string_view("._-/@").find(c) != std::string_view::npos; }
 
-/// Whether `name` is one of the words of `candidate`, or several in a row: frames of num_frames.
+/// Whether `name` is one or several consecutive words of `candidate`: frames of num_frames.
 bool is_word_of(std::string_view name, std::string_view candidate) {
   const std::size_t at = candidate.find(name);
   if (name.size() < 3 || at == std::string_view::npos) return false;
@@ -55,7 +60,7 @@ bool is_word_of(std::string_view name, std::string_view candidate) {
          (end == candidate.size() || joins_words(candidate[end]));
 }
 
-/// Takes away the part of a path that two names share, so that it does not make them look alike.
+/// Removes the common parent of two paths, which would make them look similar.
 void drop_common_path(std::string_view& a, std::string_view& b) {
   const auto [end, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
   const std::size_t shared =
@@ -65,8 +70,7 @@ void drop_common_path(std::string_view& a, std::string_view& b) {
   b.remove_prefix(shared + 1);
 }
 
-/// The edit distance where it is that of a slip of the hand: one edit, or as many as a third of
-/// the longer name's characters, and never all of the shorter one's.
+/// The edit distance if `name` is near to `candidate` as nearest() defines it; else empty.
 std::optional<std::size_t> slip(std::string_view name, std::string_view candidate) {
   drop_common_path(name, candidate);
   const Characters a = characters_of(name), b = characters_of(candidate);
@@ -85,12 +89,7 @@ std::vector<std::string> nearest(std::string_view name, const std::vector<std::s
     if (const auto distance = slip(name, candidate)) near.emplace_back(*distance, candidate);
   std::stable_sort(near.begin(), near.end(),
                    [](const auto& x, const auto& y) { return x.first < y.first; });
-  std::vector<std::string> names;
-  for (const auto& [distance, candidate] : near) {
-    if (names.size() == most) break;
-    names.push_back(candidate);
-  }
-  return names;
+  return near | rv::values | rv::take(most) | ranges::to<std::vector>();
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {

@@ -18,11 +18,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kMostLinks = 40;  // as the kernel follows
+constexpr int kMostLinks = 40;  // the limit of Linux
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
-/// What the user wrote and which of it cannot be.
+/// What the user wrote, for errors.
 struct Given {
   const std::string& text;
 
@@ -32,7 +32,7 @@ struct Given {
   [[noreturn]] void refuse(int error) const { refuse("cannot write: " + reason(error)); }
 };
 
-/// Where the last name of the path leads, which need not exist.
+/// Follows the path if it is a link; the target need not exist.
 fs::path behind_links(const fs::path& path, const Given& given) {
   fs::path target = fs::absolute(path);
   std::error_code error;
@@ -44,7 +44,7 @@ fs::path behind_links(const fs::path& path, const Given& given) {
   return target;
 }
 
-/// A page shows a full disk, which an empty file does not.
+/// Writes a page: an empty file can be created on a full disk.
 void probe(const fs::path& folder, const Given& given) {
   static constexpr std::array<char, 4096> page{};
   try {
@@ -56,7 +56,7 @@ void probe(const fs::path& folder, const Given& given) {
   }
 }
 
-/// Opening for writing shows what rights, attributes and file systems allow.
+/// Opens the file for writing, which checks permissions, attributes and the file system.
 void check_existing(const fs::path& file, const struct stat& info, const Given& given) {
   if (S_ISDIR(info.st_mode)) given.refuse("is a folder, expected a file");
   if (!S_ISREG(info.st_mode)) given.refuse("is a device, a pipe or a socket, expected a file");
@@ -67,16 +67,18 @@ void check_existing(const fs::path& file, const struct stat& info, const Given& 
 
 void check_text(const fs::path& path, const char* expected, const Given& given) {
   if (path.empty()) given.refuse(std::string("expected ") + expected);
-  if (path.native().find('\0') != std::string::npos) given.refuse("a path holds no NUL character");
+  if (path.native().find('\0') != std::string::npos)
+    given.refuse("a path cannot contain a NUL character");
   if (path.native().size() >= PATH_MAX) given.refuse(ENAMETOOLONG);
 }
 
-/// The folder, or the nearest above it that is there.
+/// The folder, or its nearest existing parent.
 fs::path nearest_there(const fs::path& folder, const Given& given) {
   for (fs::path above = folder;; above = above.parent_path()) {
     struct stat info{};
     if (::lstat(above.c_str(), &info) == 0) {
-      if (::stat(above.c_str(), &info) != 0) given.refuse(errno);  // a link to nothing, or a loop
+      if (::stat(above.c_str(), &info) != 0)
+        given.refuse(errno);  // a link without a target, or a loop
       if (!S_ISDIR(info.st_mode)) given.refuse(ENOTDIR);
       return above;
     }

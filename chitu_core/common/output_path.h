@@ -6,21 +6,21 @@
 
 namespace chitu {
 
-/// Whether the path lies below the folder, or is it, links followed. Neither needs to exist.
+/// Whether the path is the folder or below it, with links followed. Neither needs to exist.
 bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder);
 
-/// Finds out whether a file can be written there, by writing one beside it and removing it again:
-/// rights, read-only file systems and full disks show only then. A file that is there keeps its
-/// content. Call it before work whose result goes there.
+/// Checks that a file can be written, by writing another one next to it and removing it: only that
+/// shows missing permissions, read-only file systems and full disks. An existing file keeps its
+/// content. Call it before the work that produces the file.
 ///
 /// given    what the user wrote, for messages: "debug.dump_tensors=/tmp"
-/// returns  the file to write, absolute and behind all links
+/// returns  the file to write, absolute, with links followed
 /// throws   InputError "<given>: <problem>"
 std::filesystem::path check_output_file(const std::string& given,
                                         const std::filesystem::path& path);
 
-/// Likewise for a folder in which files are going to be written. One that is not there is not made:
-/// the nearest folder above it is tried.
+/// Likewise for a folder that will receive files. Does not create it: if it does not exist, checks
+/// the nearest existing parent.
 ///
 /// throws   InputError "<given>: <problem>"
 void check_output_folder(const std::string& given, const std::filesystem::path& path);

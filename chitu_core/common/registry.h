@@ -11,7 +11,7 @@
 
 namespace chitu {
 
-/// Objects of one kind, found by the name the user writes in YAML.
+/// Objects of one kind, by their names in YAML.
 template <class Base>
 class Registry {
  public:
@@ -30,7 +30,7 @@ class Registry {
     return found == entries_.end() ? nullptr : found->second.get();
   }
 
-  /// `what` names the kind in the error: "attention backend", "scheduler".
+  /// `what` is the kind of object, for the error: "attention backend", "scheduler".
   const Base& at(std::string_view name, std::string_view what) const {
     if (const Base* found = find(name)) return *found;
     throw InputError("unknown " + std::string(what) + " " + std::string(name) +
@@ -58,7 +58,6 @@ struct Registrar {
 
 }  // namespace chitu
 
-/// Makes `Entry` known to Registry<Base> under `name`. Write it once, at the end of the entry's
-/// .cpp.
+/// Registers `Entry` in Registry<Base> as `name`. Write it at the end of the .cpp of the entry.
 #define CHITU_REGISTER(Base, Entry, name) \
   const ::chitu::Registrar<Base, Entry> registered_##Entry(name)

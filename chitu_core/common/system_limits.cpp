@@ -26,7 +26,7 @@ std::string limit_text(const char* option, int resource, rlim_t unit) {
   return std::string("ulimit ") + option + " " + std::to_string(limit.rlim_cur / unit);
 }
 
-/// The content of pids.max of the process's own cgroup; empty where there is no limit.
+/// pids.max of the cgroup of this process; empty without a limit.
 std::string most_pids() {
   std::ifstream groups("/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {
@@ -65,7 +65,7 @@ bool is_limit(const std::error_code& code) {
   return condition.category() == std::generic_category() && is_system_limit(condition.value());
 }
 
-/// Prints without allocating: memory may be what is short.
+/// Prints without allocating, because memory may be exhausted.
 [[noreturn]] void end_with(const char* text, int code) {
   for (const char* part : {"error: ", text, "\n"})
     if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) break;
@@ -87,10 +87,10 @@ bool is_limit(const std::error_code& code) {
   std::abort();
 }
 
-/// Some of oneDNN's code goes on with the null pointer that malloc gave it. A fault of another
-/// cause comes again once this returns, and ends the process as it would have.
+/// oneDNN uses the null pointer of a failed malloc() in places. A fault with another cause occurs
+/// again when this returns, and then ends the process as usual.
 void on_fault(int) {
-  constexpr std::size_t kLittle = 16 << 20;  // what malloc asks the kernel for at once
+  constexpr std::size_t kLittle = 16 << 20;  // malloc() reserves about that much at once
   void* memory = ::mmap(nullptr, kLittle, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) end_with("out of memory (ulimit -v)", exit_codes::kOutOfMemory);
   ::munmap(memory, kLittle);

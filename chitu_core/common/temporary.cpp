@@ -21,8 +21,8 @@ namespace {
 constexpr std::string_view kPrefix = ".chitu-tmp-";
 constexpr std::size_t kLongestExtension = 16;
 
-/// Unique among the threads of this process and among the processes of this machine. The target's
-/// own name is not part of it: it may be as long as a name can be.
+/// A name that is unique on this machine. Does not contain the name of the target, which may have
+/// the maximum length already.
 fs::path name_beside(const fs::path& target) {
   static std::atomic<int> count{0};
   std::string name(kPrefix);
@@ -51,8 +51,7 @@ int create(const fs::path& path, TemporaryName::Kind kind) {
   return ::mkdir(path.c_str(), 0777) == 0 ? open_folder(path) : -1;
 }
 
-/// Whether nobody who goes on holds the lock of this file or folder. Where locks do not work nobody
-/// can tell.
+/// Whether no process holds the lock of this file or folder. False where locks do not work.
 bool is_abandoned(const fs::path& path) {
   const int opened = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (opened < 0) return false;
@@ -65,7 +64,7 @@ bool is_abandoned(const fs::path& path) {
 
 TemporaryName::TemporaryName(fs::path target, Kind kind) : target_(std::move(target)) {
   make(kind);
-  // Between making and locking it, somebody may have taken it for abandoned.
+  // Before it was locked, another process may have removed it as abandoned.
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 && !is_linked(descriptor_)) make(kind);
 }
 
@@ -101,7 +100,7 @@ void TemporaryFile::write(std::string_view bytes) {
 }
 
 void TemporaryFile::commit() {
-  // Some file systems cannot flush (EINVAL, EROFS); the rename is still whole there.
+  // Some file systems cannot flush (EINVAL, EROFS); the rename is still atomic there.
   if (::fsync(name_.descriptor()) != 0 && errno != EINVAL && errno != EROFS)
     fail_to_write(name_.target(), errno);
   name_.commit();

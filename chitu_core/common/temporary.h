@@ -5,11 +5,11 @@
 
 namespace chitu {
 
-/// A name beside `target` to write under: commit() renames it to the target, and destroying it
-/// before that removes what is there. A reader sees the old target or the whole new one.
+/// A temporary file or folder next to `target`. commit() renames it to the target; the destructor
+/// removes it if it is not committed. A reader sees the old target or the whole new one.
 ///
-/// The file, or the folder, is made at once and stays locked, so that remove_abandoned() can tell
-/// it from what a killed process has left.
+/// It is created and locked at once, so that remove_abandoned() can tell it from one that a killed
+/// process has left.
 class TemporaryName {
  public:
   enum class Kind { file, folder };
@@ -21,12 +21,12 @@ class TemporaryName {
   TemporaryName& operator=(const TemporaryName&) = delete;
 
   const std::filesystem::path& target() const { return target_; }
-  /// Ends in the target's own extension, by which some writers choose a format.
+  /// Has the extension of the target, because some writers choose the format by it.
   const std::filesystem::path& temporary() const { return temporary_; }
-  /// Of the file or the folder, open for writing where it is a file.
+  /// Descriptor of the file, open for writing, or of the folder.
   int descriptor() const { return descriptor_; }
 
-  /// Renames it to the target; a folder replaces an empty one only.
+  /// Renames it to the target; a folder can only replace an empty one.
   ///
   /// throws  InputError "<target>: cannot write: <reason>"
   void commit();
@@ -40,9 +40,8 @@ class TemporaryName {
   bool committed_ = false;
 };
 
-/// A file written piece by piece under a TemporaryName.
-/// Every member throws InputError "<target>: cannot write: <reason>" (a full disk, no permission);
-/// the temporary file is gone then, and the target as it was.
+/// A file that is written in parts, under a TemporaryName. Every member throws InputError
+/// "<target>: cannot write: <reason>" (disk full, no permission); the target is unchanged then.
 class TemporaryFile {
  public:
   explicit TemporaryFile(std::filesystem::path target);
@@ -55,8 +54,8 @@ class TemporaryFile {
   TemporaryName name_;
 };
 
-/// Removes the temporary files and folders of processes that were killed while they wrote into this
-/// folder. Those of processes that go on are locked, and stay.
+/// Removes the temporary files and folders that killed processes have left in this folder. Those of
+/// running processes are locked and stay.
 void remove_abandoned(const std::filesystem::path& folder) noexcept;
 
 }  // namespace chitu

@@ -13,7 +13,7 @@ std::unique_lock<std::recursive_mutex> no_other_starts() {
 }
 
 std::jthread start_thread(std::function<void()> work) {
-  // Threads that have ended count against the system's limits for a moment more.
+  // Threads that have just ended may still count against the limits of the system.
   constexpr int kTries = 20;
   constexpr std::chrono::milliseconds kPause{2};
   const auto lock = no_other_starts();

@@ -6,11 +6,11 @@
 
 namespace chitu {
 
-/// Starts a thread. Throws SystemLimitError when the system has none left. The thread is joined
-/// when its object goes; what owns it tells it to end before.
+/// Starts a thread. Throws SystemLimitError when the system cannot. The destructor joins the
+/// thread, so its owner must make it end first.
 std::jthread start_thread(std::function<void()> work);
 
-/// Held while a library starts threads of its own: no other thread calls start_thread() meanwhile.
+/// Hold this while a library starts its own threads: start_thread() waits in other threads.
 std::unique_lock<std::recursive_mutex> no_other_starts();
 
 }  // namespace chitu

@@ -18,7 +18,7 @@ std::size_t size_by_lead(unsigned char lead) {
   return lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
 }
 
-/// Overlong forms, surrogates, and what lies beyond U+10FFFF.
+/// Overlong forms, surrogates, and code points above U+10FFFF.
 bool is_forbidden(unsigned char lead, unsigned char second) {
   return (lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
          (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F);

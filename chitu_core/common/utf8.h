@@ -7,17 +7,17 @@
 
 namespace chitu {
 
-/// Bytes of the UTF-8 character that begins at `at`: 1 to 4; 0 where none does.
+/// Size in bytes of the UTF-8 character at `at`, 1 to 4; 0 when there is no valid one.
 std::size_t character_size(std::string_view text, std::size_t at);
 
-/// Index of the first byte that is not valid UTF-8; empty when all is.
+/// Index of the first byte that is not valid UTF-8; empty when all are.
 std::optional<std::size_t> first_bad_byte(std::string_view text);
 
-/// The text up to `most` bytes, cut between two characters and followed by "..." when it is longer.
+/// The text, or if it is longer, at most `most` bytes of whole characters and "...".
 std::string shortened(std::string_view text, std::size_t most);
 
-/// The text on one line, for messages: control characters and bytes that are no UTF-8 as escapes,
-/// such as \n and \xff; every other character as it is.
+/// The text on one line, for messages: control characters and invalid bytes are escaped, such as \n
+/// and \xff.
 std::string one_line(std::string_view text);
 
 }  // namespace chitu

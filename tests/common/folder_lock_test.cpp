@@ -52,7 +52,7 @@ TEST_CASE("a folder that another process writes into is refused with its number"
   CHECK_THROWS_AS(FolderLock(folder.path()), InputError);
   CHECK_THROWS_WITH(FolderLock(folder.path()),
                     folder.path().string() + ": process " + std::to_string(holder.process()) +
-                        " is writing there; let it end or choose another folder");
+                        " is writing there; wait for it to end or choose another folder");
   holder.kill();
   CHECK_NOTHROW(FolderLock(folder.path()));
 }

@@ -100,7 +100,7 @@ TEST_CASE("what is no folder is told as what it is", "[common]") {
   CHECK_FALSE(folder_problem(places.folder.path()));
   CHECK(folder_problem(places.folder / "file") == "is a file, not a folder");
   CHECK(folder_problem(places.folder / "gone") == "no such folder");
-  CHECK(folder_problem("") == "no folder is named");
+  CHECK(folder_problem("") == "the path is empty");
   CHECK_THAT(*folder_problem(places.folder / "loop_a"),
              ContainsSubstring("Too many levels of symbolic links"));
 }

@@ -1,6 +1,6 @@
-#include "chitu_core/config/binder.h"
+#include "chitu_core/config/bind/binder.h"
 
-#include "chitu_core/config/loader.h"
+#include "chitu_core/config/yaml/loader.h"
 #include "tests/support/catch.h"
 
 namespace chitu::config {
@@ -110,7 +110,7 @@ TEST_CASE("a number above 1024 needs a unit, wherever a size is meant", "[config
                       Catch::ContainsSubstring("expected a unit, such as 8GB or 8GiB"));
   CHECK(read_vae("limit: 1024\n").limit->count == std::int64_t{1024} << 30);
   CHECK(read_vae("rate: 28.8GB/s\n").rate->count == 28'800'000'000);
-  CHECK_THROWS_WITH(read_vae("rate: 0\n"), Catch::ContainsSubstring("a second above 0"));
+  CHECK_THROWS_WITH(read_vae("rate: 0\n"), Catch::ContainsSubstring("a bandwidth above 0"));
   CHECK(read_vae("share: 80%\n").share == Amount{0, 0.8});
   CHECK(read_vae("share: 6\n").share == Amount{std::int64_t{6} << 30, 0});
   for (const char* yaml : {"share: 0\n", "share: 101%\n", "share: lots\n"})

@@ -6,8 +6,8 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
-#include "chitu_core/config/json.h"
-#include "chitu_core/config/text.h"
+#include "chitu_core/config/value/json.h"
+#include "chitu_core/config/value/text.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_node.h"
 #include "tools/chitu/command_line.h"

@@ -1,8 +1,8 @@
-#include "chitu_core/config/override.h"
+#include "chitu_core/config/override/override.h"
 
 #include "chitu_core/common/utf8.h"
-#include "chitu_core/config/error.h"
-#include "chitu_core/config/ranges.h"
+#include "chitu_core/config/override/ranges.h"
+#include "chitu_core/config/value/error.h"
 #include "tests/support/catch.h"
 
 namespace chitu::config {

@@ -3,10 +3,10 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
-#include "chitu_core/config/compose.h"
-#include "chitu_core/config/job_composer.h"
-#include "chitu_core/config/json.h"
-#include "chitu_core/config/sweep.h"
+#include "chitu_core/config/compose/compose.h"
+#include "chitu_core/config/compose/job_composer.h"
+#include "chitu_core/config/compose/sweep.h"
+#include "chitu_core/config/value/json.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_node.h"
 
@@ -19,6 +19,17 @@ std::vector<std::string> texts(const Node& list) {
   std::vector<std::string> texts;
   for (const Node& item : list.list()) texts.push_back(item.text());
   return texts;
+}
+
+/// The request of one job by itself: its overrides and those of Hydra's node, with hydra.job.num.
+ComposeRequest job_request(const ComposeRequest& request, const SweepPlan& plan, std::size_t job) {
+  ComposeRequest one = request;
+  one.multirun = false;
+  one.texts.clear();  // task_overrides hold them in quotes
+  one.overrides = plan.master.hydra_overrides;
+  for (std::string& text : plan.job(job)) one.overrides.push_back(std::move(text));
+  one.job_num = static_cast<int>(job);
+  return one;
 }
 
 /// A job composed from what the sweep shares is the job composed by itself.

@@ -1,7 +1,6 @@
-#include "chitu_core/config/reference.h"
-
-#include "chitu_core/config/json.h"
+#include "chitu_core/config/value/json.h"
 #include "tests/support/catch.h"
+#include "tests/support/key_reference.h"
 
 namespace chitu::config {
 namespace {
@@ -29,18 +28,18 @@ struct Outer {
 }  // namespace
 
 TEST_CASE("the reference lists every key of a struct", "[config]") {
-  CHECK(fields_help(describe_fields<Outer>()) ==
-        "prompt: <required>  (string)\n"
-        "seed: null  (integer or null, 0 to 9)\n"
-        "sizes: [64, 32]  (list of integer, a multiple of 16)\n"
-        "mode: a|b  (string, one of a|b, c)\n"
-        "inner.scale: 5.0  (number, at least 1) pull to the prompt\n");
-  CHECK_THAT(fields_markdown(describe_fields<Outer>()),
-             Catch::ContainsSubstring("| `mode` | string, one of a\\|b, c | `a\\|b` |  |\n"));
+  CHECK(testing::fields_markdown(describe_fields<Outer>()) ==
+        "| key | type | default | |\n"
+        "| --- | --- | --- | --- |\n"
+        "| `prompt` | string | required |  |\n"
+        "| `seed` | integer or null, 0 to 9 | `null` |  |\n"
+        "| `sizes` | list of integer, a multiple of 16 | `[64, 32]` |  |\n"
+        "| `mode` | string, one of a\\|b, c | `a\\|b` |  |\n"
+        "| `inner.scale` | number, at least 1 | `5.0` | pull to the prompt |\n");
 }
 
 TEST_CASE("the JSON Schema carries types, ranges, defaults and help", "[config]") {
-  const Node schema = fields_schema(describe_fields<Outer>(), "outer");
+  const Node schema = testing::fields_schema(describe_fields<Outer>(), "outer");
   CHECK(schema.at("required").list()[0].text() == "prompt");
   CHECK(schema.at("additionalProperties").as_bool() == false);
   CHECK(to_json(schema.at("properties.seed.anyOf[0]")) ==

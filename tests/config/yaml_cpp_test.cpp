@@ -1,7 +1,7 @@
 #include <yaml-cpp/yaml.h>
 
-#include "chitu_core/config/loader.h"
-#include "chitu_core/config/yaml_writer.h"
+#include "chitu_core/config/yaml/loader.h"
+#include "chitu_core/config/yaml/yaml_writer.h"
 #include "tests/support/catch.h"
 
 namespace chitu::config {

@@ -1,10 +1,10 @@
 // tests/config/against_omegaconf.py recorded how OmegaConf.to_yaml writes these strings.
-#include "chitu_core/config/yaml_style.h"
+#include "chitu_core/config/yaml/yaml_style.h"
 
 #include <filesystem>
 
-#include "chitu_core/config/loader.h"
-#include "chitu_core/config/yaml_writer.h"
+#include "chitu_core/config/yaml/loader.h"
+#include "chitu_core/config/yaml/yaml_writer.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_node.h"
 

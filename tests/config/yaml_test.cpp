@@ -1,6 +1,6 @@
-#include "chitu_core/config/error.h"
-#include "chitu_core/config/loader.h"
-#include "chitu_core/config/yaml_writer.h"
+#include "chitu_core/config/value/error.h"
+#include "chitu_core/config/yaml/loader.h"
+#include "chitu_core/config/yaml/yaml_writer.h"
 #include "tests/support/catch.h"
 
 namespace chitu::config {

@@ -1,8 +1,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "chitu_core/config/compose.h"
-#include "chitu_core/config/error.h"
+#include "chitu_core/config/compose/compose.h"
+#include "chitu_core/config/value/error.h"
 #include "tests/fuzz/scratch.h"
 
 /// Any bytes, cut at zero bytes: a primary config, the files g/a and g/b, then overrides.

@@ -2,8 +2,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "chitu_core/config/error.h"
-#include "chitu_core/config/override.h"
+#include "chitu_core/config/override/override.h"
+#include "chitu_core/config/value/error.h"
 
 /// Any bytes as an override: read or refused; what is read can be written again and reads the same.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

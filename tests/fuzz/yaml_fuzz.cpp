@@ -2,10 +2,10 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "chitu_core/config/error.h"
-#include "chitu_core/config/loader.h"
-#include "chitu_core/config/view.h"
-#include "chitu_core/config/yaml_writer.h"
+#include "chitu_core/config/interpolate/view.h"
+#include "chitu_core/config/value/error.h"
+#include "chitu_core/config/yaml/loader.h"
+#include "chitu_core/config/yaml/yaml_writer.h"
 
 /// Any bytes as a YAML file: read or refused; printed, it reads as the same tree; its
 /// interpolations resolve or are refused.

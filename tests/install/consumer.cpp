@@ -1,8 +1,8 @@
 #include <cstdio>
 #include <exception>
 
-#include "chitu_core/config/binder.h"
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/bind/binder.h"
+#include "chitu_core/config/compose/compose.h"
 
 struct Training {
   int steps = 0;

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/files.h"
-#include "chitu_core/config/node.h"
+#include "chitu_core/config/value/node.h"
 
 namespace chitu::testing {
 

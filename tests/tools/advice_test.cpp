@@ -116,7 +116,7 @@ std::vector<Node> named_by(const FieldInfo& field) {
       values.emplace_back(value);
   };
   if (field.rule.least && !field.rule.above_least) number(*field.rule.least);
-  if (field.rule.most && !field.rule.below_most) number(*field.rule.most);
+  if (field.rule.most) number(*field.rule.most);
   for (const std::string& choice : field.rule.choices) values.push_back(Node::literal(choice));
   return values;
 }

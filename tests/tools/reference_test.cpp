@@ -1,10 +1,9 @@
-#include "chitu_core/config/reference.h"
-
 #include <cstdlib>
 
 #include "chitu_core/common/files.h"
-#include "chitu_core/config/json.h"
+#include "chitu_core/config/value/json.h"
 #include "tests/support/catch.h"
+#include "tests/support/key_reference.h"
 #include "tools/chitu/settings.h"
 
 namespace chitu::tools {
@@ -20,7 +19,7 @@ are set to, `chitu config --explain KEY` who set one. The YAML files here are wh
 another file of a group. `schema.json` says the same to editors that check YAML.
 
 A size is a number with a unit, as 8GiB, 8GB or 512MiB; a number up to 1024 without one counts GiB,
-and above that a unit is needed. A size a second is written alike, with or without `/s`: 28.8GB/s.
+and above that a unit is needed. A bandwidth is a size with or without `/s`: 28.8GB/s.
 
 )";
 
@@ -35,9 +34,9 @@ void check_generated(const std::string& name, const std::string& text) {
 
 TEST_CASE("the reference of all keys is current", "[tools]") {
   const auto fields = config::describe_fields<Settings>();
-  check_generated("README.md", kIntroduction + config::fields_markdown(fields));
+  check_generated("README.md", kIntroduction + testing::fields_markdown(fields));
   check_generated("schema.json",
-                  config::to_json(config::fields_schema(fields, "chitu run"), 1) + "\n");
+                  config::to_json(testing::fields_schema(fields, "chitu run"), 1) + "\n");
 }
 
 }  // namespace

@@ -194,7 +194,7 @@ TEST_CASE("jobs end with the sweep that started them, and no second one writes b
   CHECK(beside.exit_code == 2);
   CHECK(beside.err == "error: " + (folder / "all").string() + ": process " +
                           std::to_string(process.id()) +
-                          " is writing there; let it end or choose another folder\n");
+                          " is writing there; wait for it to end or choose another folder\n");
   auto one = sweep({"seed=1", "hydra.run.dir=all/0"});
   std::erase(one, "--multirun");
   const auto run = chitu(one, folder.path());

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/compose/compose.h"
 
 /// config_bench DIR NAME COUNT [OVERRIDE...]: composes COUNT times and prints the median in
 /// microseconds. Used by config.py.

@@ -6,8 +6,8 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/utf8.h"
-#include "chitu_core/config/error.h"
-#include "chitu_core/config/resolvers.h"
+#include "chitu_core/config/interpolate/resolvers.h"
+#include "chitu_core/config/value/error.h"
 #include "tools/chitu/config_folders.h"
 
 namespace chitu::tools {

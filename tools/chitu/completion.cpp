@@ -11,7 +11,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
-#include "chitu_core/config/completion.h"
+#include "chitu_core/config/compose/completion.h"
 #include "tools/chitu/command_flags.h"
 #include "tools/chitu/command_line.h"
 

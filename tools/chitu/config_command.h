@@ -2,7 +2,7 @@
 
 #include <iosfwd>
 
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/compose/compose.h"
 #include "tools/chitu/command_flags.h"
 
 namespace chitu::tools {

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/config/override.h"
-#include "chitu_core/config/repository.h"
+#include "chitu_core/config/compose/repository.h"
+#include "chitu_core/config/override/override.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/compose/compose.h"
 #include "tools/chitu/command_flags.h"
 
 namespace chitu::tools {

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "chitu_core/config/yaml_writer.h"
+#include "chitu_core/config/yaml/yaml_writer.h"
 #include "pipelines/plan_json.h"
 
 namespace chitu::tools {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/compose/compose.h"
 
 namespace chitu::tools {
 

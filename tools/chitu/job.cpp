@@ -5,8 +5,8 @@
 #include <iostream>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/config/evaluate.h"
-#include "chitu_core/config/text.h"
+#include "chitu_core/config/interpolate/evaluate.h"
+#include "chitu_core/config/value/text.h"
 #include "tools/chitu/run_folder.h"
 
 namespace chitu::tools {

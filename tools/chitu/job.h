@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/compose/compose.h"
 #include "tools/chitu/engine_commands.h"
 
 namespace chitu::tools {

@@ -12,7 +12,7 @@
 
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/system_limits.h"
-#include "chitu_core/config/text.h"
+#include "chitu_core/config/value/text.h"
 
 namespace chitu::tools {
 namespace {

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/compose/compose.h"
 
 namespace chitu::tools {
 

@@ -14,7 +14,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/system_limits.h"
-#include "chitu_core/config/error.h"
+#include "chitu_core/config/value/error.h"
 #include "tools/chitu/command_flags.h"
 #include "tools/chitu/command_line.h"
 #include "tools/chitu/completion.h"

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "chitu_core/config/binder.h"
+#include "chitu_core/config/bind/binder.h"
 #include "pipelines/device_profile.h"
 
 namespace chitu::tools {

@@ -17,7 +17,7 @@
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/common/temporary.h"
-#include "chitu_core/config/yaml_writer.h"
+#include "chitu_core/config/yaml/yaml_writer.h"
 #include "chitu_core/device/host_allocator.h"
 #include "chitu_core/io/hash.h"
 #include "pipelines/engine.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "chitu_core/common/folder_lock.h"
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/compose/compose.h"
 
 namespace chitu::tools {
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "chitu_core/config/binder.h"
+#include "chitu_core/config/bind/binder.h"
 #include "pipelines/engine.h"
 #include "tools/chitu/profile_settings.h"
 

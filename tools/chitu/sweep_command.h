@@ -1,6 +1,6 @@
 #pragma once
 
-#include "chitu_core/config/compose.h"
+#include "chitu_core/config/compose/compose.h"
 #include "tools/chitu/job.h"
 
 namespace chitu::tools {
