@@ -1,4 +1,4 @@
-# Every package chitu builds with. What each is for stands in README.md.
+# Every package chitu builds with. docs/install.md says what each is for.
 find_package(LibTorch 2.10 REQUIRED)
 find_package(range-v3 REQUIRED)
 find_package(fmt REQUIRED)

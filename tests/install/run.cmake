@@ -1,4 +1,4 @@
-# Installs the build in BUILD below WORK, builds the program beside this file against it and runs both.
+# Installs the build in BUILD below WORK, builds the programs in examples/ against it and runs them.
 function(run expected)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
   if(NOT code EQUAL 0 OR NOT out MATCHES "${expected}")
@@ -20,7 +20,17 @@ string(REGEX REPLACE "[ \n]+" " " err "${err}")
 if(code EQUAL 0 OR NOT err MATCHES "chitu has no component pipeline; there are: config, pipelines")
   message(FATAL_ERROR "find_package(chitu COMPONENTS pipeline): exit code ${code}\n${err}")
 endif()
-run("7 steps at 0.001" ${WORK}/build/consumer ${CMAKE_CURRENT_LIST_DIR} steps=7)
+set(root ${CMAKE_CURRENT_LIST_DIR}/../..)
+run("7 steps at 0.001" ${WORK}/build/consumer ${root}/examples steps=7)
+# The examples, in a folder from which they see the demo model.
+run("" ${CMAKE_COMMAND} -S ${root}/examples -B ${WORK}/examples -G ${GENERATOR} -DCMAKE_PREFIX_PATH=${prefix}
+    -DCMAKE_CXX_COMPILER=${COMPILER} -DCMAKE_CXX_FLAGS=${FLAGS})
+run("" ${CMAKE_COMMAND} --build ${WORK}/examples)
+file(CREATE_LINK ${root}/assets ${WORK}/assets SYMBOLIC)
+set(at WORKING_DIRECTORY ${WORK})
+run("video.mp4" ${WORK}/examples/generate ${at})
+run("video.mp4" ${WORK}/examples/small_tiles ${at})
+run("denoise.*step 20 of 20.*decode_latents" ${WORK}/examples/progress assets/demo-t2v "a red circle" ${at})
 # The installed command finds its configurations, its engine and the demo model.
 run("seed: 0" ${prefix}/bin/chitu config)
 run("encode_text" ${prefix}/bin/chitu graph)

@@ -7,8 +7,8 @@ venv=$root/build/venv
 setup_log=$root/build/setup.log
 torch_version=2.13.0
 
-# The one list of packages, by their names in Debian 12 and Ubuntu 22.04 and later; README.md says
-# what each is for. A command after the colon counts as the package, wherever it comes from.
+# The one list of packages, by their names in Debian 12 and Ubuntu 22.04 and later; docs/install.md
+# says what each is for. A command after the colon counts as the package, wherever it comes from.
 packages=(
   g++:g++ cmake:cmake ninja-build:ninja pkg-config:pkg-config ccache:ccache
   libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev librange-v3-dev nlohmann-json3-dev

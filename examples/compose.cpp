@@ -1,8 +1,9 @@
+#include "chitu_core/config/compose/compose.h"
+
 #include <cstdio>
 #include <exception>
 
 #include "chitu_core/config/bind/binder.h"
-#include "chitu_core/config/compose/compose.h"
 
 struct Training {
   int steps = 0;
