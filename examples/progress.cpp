@@ -7,7 +7,7 @@
 #include "pipelines/engine.h"
 
 /// Prints the stages and the denoising steps of a run as they begin.
-class Progress final : public chitu::pipeline::Observer {
+class Progress final : public chitu::graph::Observer {
  public:
   void stage_begin(std::string_view stage) override {
     std::printf("%s\n", std::string(stage).c_str());

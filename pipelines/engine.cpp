@@ -12,12 +12,12 @@
 #include "chitu_core/common/system_limits.h"
 #include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
-#include "chitu_core/pipeline/tensor_dump.h"
-#include "pipelines/device_choices.h"
+#include "pipelines/forecast/process_size.h"
+#include "pipelines/model/device_choices.h"
 #include "pipelines/outputs.h"
-#include "pipelines/process_size.h"
 #include "pipelines/side_output_error.h"
 
 namespace chitu::pipelines {
@@ -193,9 +193,9 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
   const auto dump_file = check_outputs(request, output, options.dump_tensors, impl_->ckpt_dir);
   if (impl_->chosen_for != request) choose_plan(request);
   impl_->chosen_for.reset();
-  pipeline::TensorDump dump;
-  pipeline::Context context{impl_->plan, options.observers, options.stop,
-                            options.dump_tensors.empty() ? nullptr : &dump};
+  graph::TensorDump dump;
+  graph::Context context{impl_->plan, options.observers, options.stop,
+                         options.dump_tensors.empty() ? nullptr : &dump};
   const auto saved = [&] {
     try {
       return impl_->pipeline->run({request, output}, context);
@@ -227,7 +227,7 @@ const memory::MemoryPlan& Engine::choose_plan(const Request& request) {
 
 const std::optional<PlanChoice>& Engine::choice() const { return impl_->choice; }
 
-const pipeline::Graph& Engine::graph() const { return impl_->pipeline->graph(); }
+const graph::Graph& Engine::graph() const { return impl_->pipeline->graph(); }
 const memory::MemoryPlan& Engine::plan() const { return impl_->plan; }
 std::vector<memory::Component*> Engine::components() const { return impl_->pipeline->components(); }
 

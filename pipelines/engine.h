@@ -8,30 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "chitu_core/device/sim.h"
-#include "chitu_core/memory/memory_config.h"
-#include "chitu_core/pipeline/events.h"
-#include "pipelines/device_profile.h"
-#include "pipelines/pipeline.h"
-#include "pipelines/plan_choice.h"
-#include "pipelines/request.h"
+#include "chitu_core/graph/events.h"
+#include "pipelines/forecast/plan_choice.h"
+#include "pipelines/model/engine_options.h"
+#include "pipelines/model/pipeline.h"
+#include "pipelines/model/request.h"
 
 namespace chitu::pipelines {
-
-/// Everything an Engine is made from.
-struct EngineOptions {
-  std::filesystem::path ckpt_dir;  ///< a checkpoint in the diffusers layout
-  std::string device = "auto";     ///< auto, cpu, sim, or an accelerator as libtorch names it
-  device::SimOptions sim;          ///< what device "sim" allows; of others the capacity counts
-  std::string dtype = "auto";      ///< auto, float32, bfloat16, float16
-  std::string vae_dtype = "auto";  ///< auto = float32, as the reference decodes
-  std::string attn_type = "auto";  ///< an attention backend
-  int threads = 0;                 ///< of the CPU, 0 = as many as libtorch takes
-  memory::MemoryConfig memory;
-  std::optional<DeviceProfile> profile;  ///< of the device; low_mem_level auto minds its times
-  std::filesystem::path prompt_cache;    ///< folder where prompt embeddings are kept; empty = none
-  bool operator==(const EngineOptions&) const = default;
-};
 
 /// One opened checkpoint that answers requests. The public C++ API.
 ///
@@ -57,7 +40,7 @@ class Engine {
   Request complete(const PartialRequest& partial) const;
 
   struct RunOptions {
-    std::vector<pipeline::Observer*> observers;
+    std::vector<graph::Observer*> observers;
     std::stop_token stop;
     std::filesystem::path dump_tensors;  ///< safetensors file for comparison; empty = none
   };
@@ -83,7 +66,7 @@ class Engine {
   /// How the plan was chosen; empty when it was not.
   const std::optional<PlanChoice>& choice() const;
 
-  const pipeline::Graph& graph() const;
+  const graph::Graph& graph() const;
   const memory::MemoryPlan& plan() const;
   std::vector<memory::Component*> components() const;
 

@@ -5,7 +5,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/output_path.h"
-#include "pipelines/save_frames.h"
+#include "pipelines/stages/save_frames.h"
 
 namespace chitu::pipelines {
 namespace fs = std::filesystem;

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "pipelines/request.h"
+#include "pipelines/model/request.h"
 
 namespace chitu::pipelines {
 

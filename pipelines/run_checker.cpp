@@ -4,7 +4,7 @@
 
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/memory/levels.h"
-#include "pipelines/device_choices.h"
+#include "pipelines/model/device_choices.h"
 
 namespace chitu::pipelines {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "pipelines/engine.h"
-#include "pipelines/pipeline.h"
-#include "pipelines/request.h"
+#include "pipelines/model/pipeline.h"
+#include "pipelines/model/request.h"
 
 namespace chitu::pipelines {
 

@@ -3,10 +3,10 @@
 
 #include "chitu_core/device/planning.h"
 #include "chitu_core/device/traffic.h"
+#include "chitu_core/graph/layer_watch.h"
 #include "chitu_core/models/guidance.h"
 #include "chitu_core/models/noise.h"
-#include "chitu_core/pipeline/layer_watch.h"
-#include "pipelines/check_finite.h"
+#include "pipelines/stages/check_finite.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -15,7 +15,7 @@ namespace {
 /// Tells the observers about one step, also when it ends by throwing.
 class Step {
  public:
-  Step(pipeline::Context& context, std::int64_t index, std::int64_t count)
+  Step(graph::Context& context, std::int64_t index, std::int64_t count)
       : context_(context),
         index_(static_cast<int>(index)),
         count_(static_cast<int>(count)),
@@ -29,7 +29,7 @@ class Step {
   Step& operator=(const Step&) = delete;
 
  private:
-  pipeline::Context& context_;
+  graph::Context& context_;
   int index_, count_;
   device::PlannedPart part_;
 };
@@ -60,7 +60,7 @@ std::string step_name(std::int64_t index, const char* what) {
 
 }  // namespace
 
-pipeline::Latents PrepareLatents::run(const Job& job, pipeline::Context& context) const {
+graph::Latents PrepareLatents::run(const Job& job, graph::Context& context) const {
   const Request& request = job.request;
   const std::vector<std::int64_t> shape{1, channels, (request.num_frames - 1) / temporal_factor + 1,
                                         request.height / spatial_factor,
@@ -73,9 +73,8 @@ pipeline::Latents PrepareLatents::run(const Job& job, pipeline::Context& context
   return {device::move_to(noise, context.plan.transformer.device)};
 }
 
-pipeline::Latents Denoise::run(const pipeline::Latents& start,
-                               const pipeline::TextEmbeddings& embeddings, const Job& job,
-                               pipeline::Context& context) const {
+graph::Latents Denoise::run(const graph::Latents& start, const graph::TextEmbeddings& embeddings,
+                            const Job& job, graph::Context& context) const {
   const auto& model = transformer->model();
   const auto walk = scheduler->make(job.request.flow_shift);
   walk->set_timesteps(job.request.num_inference_steps);
@@ -88,7 +87,7 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
       model.prepare(latents, prompts_of(embeddings, plan.transformer.device), plan.keep_text_kv),
       plan.guidance_interleave);
   const auto passes = walk->step_count() * static_cast<std::int64_t>(branches.size());
-  pipeline::LayerWatch layers(context, *transformer, passes);
+  graph::LayerWatch layers(context, *transformer, passes);
   const models::WanForwardOptions options{.ffn_chunk_tokens = plan.activation_chunk,
                                           .offload_activations = plan.offload_activations,
                                           .observer = &layers};
@@ -110,7 +109,7 @@ pipeline::Latents Denoise::run(const pipeline::Latents& start,
   return {latents};
 }
 
-std::vector<models::WanPrompt> Denoise::prompts_of(const pipeline::TextEmbeddings& embeddings,
+std::vector<models::WanPrompt> Denoise::prompts_of(const graph::TextEmbeddings& embeddings,
                                                    c10::Device device) {
   std::vector<models::WanPrompt> prompts{
       {device::move_to(embeddings.prompt_embeds, device), embeddings.prompt_tokens}};
@@ -121,7 +120,7 @@ std::vector<models::WanPrompt> Denoise::prompts_of(const pipeline::TextEmbedding
 }
 
 at::Tensor Denoise::guide(const std::vector<at::Tensor>& predictions, double guidance_scale,
-                          std::int64_t step, pipeline::Context& context) {
+                          std::int64_t step, graph::Context& context) {
   if (step == 0) {
     context.keep(step_name(0, "noise_pred_cond"), predictions[0]);
     if (predictions.size() > 1) context.keep(step_name(0, "noise_pred_uncond"), predictions[1]);
@@ -134,7 +133,7 @@ at::Tensor Denoise::guide(const std::vector<at::Tensor>& predictions, double gui
   return velocity;
 }
 
-void Denoise::keep_schedule(const models::Scheduler& walk, pipeline::Context& context) {
+void Denoise::keep_schedule(const models::Scheduler& walk, graph::Context& context) {
   if (!context.dump) return;
   context.keep("timesteps", at::tensor(walk.timesteps(), at::kDouble));
   context.keep("sigmas", at::tensor(walk.sigmas(), at::kFloat));

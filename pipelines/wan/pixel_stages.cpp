@@ -4,7 +4,7 @@
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/models/wan/vae_blended_tiles.h"
 #include "chitu_core/models/wan/vae_tiling.h"
-#include "pipelines/check_finite.h"
+#include "pipelines/stages/check_finite.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -16,7 +16,7 @@ namespace {
 class Pictures final : public models::FrameSink {
  public:
   /// shape  [1, 3, F, H, W] of the clip
-  Pictures(pipeline::Context& context, const std::vector<std::int64_t>& shape)
+  Pictures(graph::Context& context, const std::vector<std::int64_t>& shape)
       : context_(context),
         pictures_(at::empty({shape[2], shape[3], shape[4], 3},
                             at::TensorOptions().dtype(at::kByte).device(device::host()))) {
@@ -36,14 +36,14 @@ class Pictures final : public models::FrameSink {
 
   void check_stop() override { context_.check_stop(); }
 
-  pipeline::Frames finish() const {
+  graph::Frames finish() const {
     if (context_.dump) context_.keep("decoded", decoded_);
     context_.keep("frames", pictures_);
     return {pictures_};
   }
 
  private:
-  pipeline::Context& context_;
+  graph::Context& context_;
   at::Tensor pictures_;  ///< [F, H, W, 3] uint8 on the host
   at::Tensor decoded_;   ///< [1, 3, F, H, W] float32 on the host, for a dump
 };
@@ -62,8 +62,7 @@ void decode(const models::AutoencoderKLWan& vae, const at::Tensor& latents,
 
 }  // namespace
 
-pipeline::Frames DecodeLatents::run(const pipeline::Latents& input,
-                                    pipeline::Context& context) const {
+graph::Frames DecodeLatents::run(const graph::Latents& input, graph::Context& context) const {
   const models::AutoencoderKLWan& model = vae->model();
   const at::Tensor latents = device::move_to(input.latents, context.plan.vae.device);
   if (context.dump) context.keep("vae_input", model.denormalize(latents));

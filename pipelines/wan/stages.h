@@ -6,6 +6,8 @@
 #include <tuple>
 #include <vector>
 
+#include "chitu_core/graph/stage.h"
+#include "chitu_core/graph/values.h"
 #include "chitu_core/io/tokenizer.h"
 #include "chitu_core/memory/component.h"
 #include "chitu_core/models/schedulers/scheduler.h"
@@ -13,10 +15,8 @@
 #include "chitu_core/models/wan/transformer.h"
 #include "chitu_core/models/wan/vae.h"
 #include "chitu_core/nn/attention.h"
-#include "chitu_core/pipeline/stage.h"
-#include "chitu_core/pipeline/values.h"
-#include "pipelines/pipeline.h"
-#include "pipelines/prompt_cache.h"
+#include "pipelines/model/pipeline.h"
+#include "pipelines/stages/prompt_cache.h"
 
 namespace chitu::pipelines::wan {
 
@@ -27,88 +27,87 @@ using Vae = memory::ModelComponent<models::AutoencoderKLWan>;
 /// Cleans the prompts as the reference pipeline does and turns them into token ids.
 struct Tokenize {
   using Inputs = std::tuple<Job>;
-  using Output = pipeline::Tokens;
+  using Output = graph::Tokens;
   static constexpr std::string_view name = "tokenize";
   std::shared_ptr<const io::Tokenizer> tokenizer;
 
   std::vector<memory::Component*> components() const { return {}; }
-  pipeline::Tokens run(const Job& job, pipeline::Context& context) const;
+  graph::Tokens run(const Job& job, graph::Context& context) const;
 };
 
 /// Encodes both prompts in one stay of the text encoder. Rows after the last token are zero, up to
 /// max_sequence_length: the transformer was trained to see them. Where the cache holds all prompts
 /// the text encoder is not brought in; else those are encoded that it lacks.
 struct EncodeText {
-  using Inputs = std::tuple<pipeline::Tokens, Job>;
-  using Output = pipeline::TextEmbeddings;
+  using Inputs = std::tuple<graph::Tokens, Job>;
+  using Output = graph::TextEmbeddings;
   static constexpr std::string_view name = "encode_text";
   TextEncoder* text_encoder;
   nn::Attention attention;
   std::shared_ptr<const PromptCache> cache{};  ///< null = none
 
   std::vector<memory::Component*> components() const { return {text_encoder}; }
-  std::optional<pipeline::TextEmbeddings> known(const pipeline::Tokens& tokens, const Job& job,
-                                                pipeline::Context& context) const;
-  pipeline::TextEmbeddings run(const pipeline::Tokens& tokens, const Job& job,
-                               pipeline::Context& context) const;
+  std::optional<graph::TextEmbeddings> known(const graph::Tokens& tokens, const Job& job,
+                                             graph::Context& context) const;
+  graph::TextEmbeddings run(const graph::Tokens& tokens, const Job& job,
+                            graph::Context& context) const;
 
  private:
   using Embeds = std::vector<std::optional<at::Tensor>>;
-  std::vector<PromptCache::Prompt> prompts_of(const pipeline::Tokens& tokens, const Job& job,
-                                              const pipeline::Context& context) const;
+  std::vector<PromptCache::Prompt> prompts_of(const graph::Tokens& tokens, const Job& job,
+                                              const graph::Context& context) const;
   Embeds find(const std::vector<PromptCache::Prompt>& prompts) const;
   void encode_missing(Embeds& embeds, const std::vector<PromptCache::Prompt>& prompts,
-                      pipeline::Context& context) const;
+                      graph::Context& context) const;
 };
 
 /// Draws the noise on the CPU in float32, so that a seed means the same on every device.
 struct PrepareLatents {
   using Inputs = std::tuple<Job>;
-  using Output = pipeline::Latents;
+  using Output = graph::Latents;
   static constexpr std::string_view name = "prepare_latents";
   std::int64_t channels;
   std::int64_t temporal_factor;  ///< pictures a latent frame, the first apart
   std::int64_t spatial_factor;   ///< pixels a latent
 
   std::vector<memory::Component*> components() const { return {}; }
-  pipeline::Latents run(const Job& job, pipeline::Context& context) const;
+  graph::Latents run(const Job& job, graph::Context& context) const;
 };
 
 /// Steps from noise to clean latents along the scheduler's sigmas.
 struct Denoise {
-  using Inputs = std::tuple<pipeline::Latents, pipeline::TextEmbeddings, Job>;
-  using Output = pipeline::Latents;
+  using Inputs = std::tuple<graph::Latents, graph::TextEmbeddings, Job>;
+  using Output = graph::Latents;
   static constexpr std::string_view name = "denoise";
   Transformer* transformer;
   std::shared_ptr<const models::SchedulerFactory> scheduler;
   nn::Attention attention;
 
   std::vector<memory::Component*> components() const { return {transformer}; }
-  pipeline::Latents run(const pipeline::Latents& start, const pipeline::TextEmbeddings& embeddings,
-                        const Job& job, pipeline::Context& context) const;
+  graph::Latents run(const graph::Latents& start, const graph::TextEmbeddings& embeddings,
+                     const Job& job, graph::Context& context) const;
 
  private:
-  static std::vector<models::WanPrompt> prompts_of(const pipeline::TextEmbeddings& embeddings,
+  static std::vector<models::WanPrompt> prompts_of(const graph::TextEmbeddings& embeddings,
                                                    c10::Device device);
   static at::Tensor guide(const std::vector<at::Tensor>& predictions, double guidance_scale,
-                          std::int64_t step, pipeline::Context& context);
-  static void keep_schedule(const models::Scheduler& walk, pipeline::Context& context);
+                          std::int64_t step, graph::Context& context);
+  static void keep_schedule(const models::Scheduler& walk, graph::Context& context);
 };
 
 /// Turns latents into pictures, chunk by chunk, or in tiles where the plan says so. What is decoded
 /// goes to the host at once.
 struct DecodeLatents {
-  using Inputs = std::tuple<pipeline::Latents>;
-  using Output = pipeline::Frames;
+  using Inputs = std::tuple<graph::Latents>;
+  using Output = graph::Frames;
   static constexpr std::string_view name = "decode_latents";
   Vae* vae;
 
   std::vector<memory::Component*> components() const { return {vae}; }
-  pipeline::Frames run(const pipeline::Latents& input, pipeline::Context& context) const;
+  graph::Frames run(const graph::Latents& input, graph::Context& context) const;
 };
 
-static_assert(pipeline::Stage<Tokenize> && pipeline::Stage<EncodeText> &&
-              pipeline::Stage<PrepareLatents> && pipeline::Stage<Denoise> &&
-              pipeline::Stage<DecodeLatents>);
+static_assert(graph::Stage<Tokenize> && graph::Stage<EncodeText> && graph::Stage<PrepareLatents> &&
+              graph::Stage<Denoise> && graph::Stage<DecodeLatents>);
 
 }  // namespace chitu::pipelines::wan

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "chitu_core/device/traffic.h"
+#include "chitu_core/graph/layer_watch.h"
 #include "chitu_core/io/prompt_clean.h"
-#include "chitu_core/pipeline/layer_watch.h"
-#include "pipelines/check_finite.h"
+#include "pipelines/stages/check_finite.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -17,13 +17,13 @@ at::Tensor token_ids(const io::Tokenizer& tokenizer, const std::string& prompt, 
 }
 
 /// Prompts that fill the sequence, for a plan.
-pipeline::Tokens longest_tokens(const Request& request) {
+graph::Tokens longest_tokens(const Request& request) {
   const at::Tensor ids = at::zeros({1, request.max_sequence_length}, at::kLong);
   return {ids, request.guided() ? ids : at::Tensor()};
 }
 
 /// The padded form that the reference feeds its encoder, for comparison.
-void keep_padded(pipeline::Context& context, const std::string& prefix, const at::Tensor& ids,
+void keep_padded(graph::Context& context, const std::string& prefix, const at::Tensor& ids,
                  std::int64_t pad_id, std::int64_t length) {
   if (!context.dump) return;
   const std::int64_t padding = length - ids.size(1);
@@ -31,9 +31,9 @@ void keep_padded(pipeline::Context& context, const std::string& prefix, const at
   context.keep(prefix + "attention_mask", at::constant_pad_nd(at::ones_like(ids), {0, padding}, 0));
 }
 
-pipeline::TextEmbeddings to_value(const std::vector<std::optional<at::Tensor>>& embeds,
-                                  const pipeline::Tokens& tokens, pipeline::Context& context) {
-  pipeline::TextEmbeddings embeddings;
+graph::TextEmbeddings to_value(const std::vector<std::optional<at::Tensor>>& embeds,
+                               const graph::Tokens& tokens, graph::Context& context) {
+  graph::TextEmbeddings embeddings;
   embeddings.prompt_embeds = *embeds[0];
   embeddings.prompt_tokens = tokens.ids.size(1);
   if (embeds.size() > 1) {
@@ -48,11 +48,11 @@ pipeline::TextEmbeddings to_value(const std::vector<std::optional<at::Tensor>>& 
 
 }  // namespace
 
-pipeline::Tokens Tokenize::run(const Job& job, pipeline::Context& context) const {
+graph::Tokens Tokenize::run(const Job& job, graph::Context& context) const {
   const Request& request = job.request;
   const std::int64_t length = request.max_sequence_length;
   if (job.longest_prompts) return longest_tokens(request);
-  pipeline::Tokens tokens;
+  graph::Tokens tokens;
   tokens.ids = token_ids(*tokenizer, request.prompt, length);
   keep_padded(context, "", tokens.ids, tokenizer->pad_id(), length);
   if (request.guided()) {
@@ -62,9 +62,8 @@ pipeline::Tokens Tokenize::run(const Job& job, pipeline::Context& context) const
   return tokens;
 }
 
-std::optional<pipeline::TextEmbeddings> EncodeText::known(const pipeline::Tokens& tokens,
-                                                          const Job& job,
-                                                          pipeline::Context& context) const {
+std::optional<graph::TextEmbeddings> EncodeText::known(const graph::Tokens& tokens, const Job& job,
+                                                       graph::Context& context) const {
   if (!cache) return std::nullopt;
   cache->prepare([&] { context.check_stop(); });
   const Embeds embeds = find(prompts_of(tokens, job, context));
@@ -72,17 +71,16 @@ std::optional<pipeline::TextEmbeddings> EncodeText::known(const pipeline::Tokens
   return to_value(embeds, tokens, context);
 }
 
-pipeline::TextEmbeddings EncodeText::run(const pipeline::Tokens& tokens, const Job& job,
-                                         pipeline::Context& context) const {
+graph::TextEmbeddings EncodeText::run(const graph::Tokens& tokens, const Job& job,
+                                      graph::Context& context) const {
   const auto prompts = prompts_of(tokens, job, context);
   Embeds embeds = find(prompts);
   encode_missing(embeds, prompts, context);
   return to_value(embeds, tokens, context);
 }
 
-std::vector<PromptCache::Prompt> EncodeText::prompts_of(const pipeline::Tokens& tokens,
-                                                        const Job& job,
-                                                        const pipeline::Context& context) const {
+std::vector<PromptCache::Prompt> EncodeText::prompts_of(const graph::Tokens& tokens, const Job& job,
+                                                        const graph::Context& context) const {
   const memory::ComponentPlan& plan = context.plan.text_encoder;
   std::vector<PromptCache::Prompt> prompts;
   for (const at::Tensor& ids : {tokens.ids, tokens.negative_ids})
@@ -101,7 +99,7 @@ EncodeText::Embeds EncodeText::find(const std::vector<PromptCache::Prompt>& prom
 }
 
 void EncodeText::encode_missing(Embeds& embeds, const std::vector<PromptCache::Prompt>& prompts,
-                                pipeline::Context& context) const {
+                                graph::Context& context) const {
   std::vector<std::size_t> missing;
   std::vector<at::Tensor> ids;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -110,7 +108,7 @@ void EncodeText::encode_missing(Embeds& embeds, const std::vector<PromptCache::P
     ids.push_back(device::move_to(prompts[i].ids, prompts[i].device));
   }
   if (ids.empty()) return;  // another run has stored them meanwhile
-  pipeline::LayerWatch layers(context, *text_encoder, 1);
+  graph::LayerWatch layers(context, *text_encoder, 1);
   const auto encoded =
       text_encoder->model().prompt_embeds(ids, prompts[0].rows, attention, &layers);
   for (std::size_t i = 0; i < missing.size(); ++i) {

@@ -11,8 +11,8 @@
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/weight_files.h"
 #include "chitu_core/models/wan/vae_tiling.h"
-#include "pipelines/save_frames.h"
-#include "pipelines/schedule_check.h"
+#include "pipelines/stages/save_frames.h"
+#include "pipelines/stages/schedule_check.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -130,7 +130,7 @@ class WanPipeline final : public Pipeline {
  public:
   WanPipeline(Parts parts, const ModelChoices& choices);
 
-  const pipeline::Graph& graph() const override { return graph_; }
+  const graph::Graph& graph() const override { return graph_; }
   std::vector<memory::Component*> components() const override {
     return {text_encoder_.get(), transformer_.get(), vae_.get()};
   }
@@ -138,10 +138,10 @@ class WanPipeline final : public Pipeline {
   void check(const Request& request) const override;
   SizeSteps size_steps() const override;
   double recomputed_share(const Request& request, const memory::MemoryPlan& plan) const override;
-  pipeline::SavedFiles run(Job job, pipeline::Context& context) const override {
+  graph::SavedFiles run(Job job, graph::Context& context) const override {
     return graph_.run(std::move(job), *result_, context);
   }
-  void make_frames(Job job, pipeline::Context& context) const override {
+  void make_frames(Job job, graph::Context& context) const override {
     if (!parts_.tokenizer) job.longest_prompts = true;
     graph_.run(std::move(job), *frames_, context);
   }
@@ -160,9 +160,9 @@ class WanPipeline final : public Pipeline {
   std::unique_ptr<TextEncoder> text_encoder_;
   std::unique_ptr<Transformer> transformer_;
   std::unique_ptr<Vae> vae_;
-  pipeline::Graph graph_;
-  std::optional<pipeline::Port<pipeline::Frames>> frames_;
-  std::optional<pipeline::Port<pipeline::SavedFiles>> result_;
+  graph::Graph graph_;
+  std::optional<graph::Port<graph::Frames>> frames_;
+  std::optional<graph::Port<graph::SavedFiles>> result_;
 };
 
 std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder, bool for_plan) {

@@ -2,7 +2,7 @@
 #include <iterator>
 
 #include "chitu_core/common/error.h"
-#include "pipelines/pipeline.h"
+#include "pipelines/model/pipeline.h"
 #include "tests/fuzz/scratch.h"
 
 /// Any bytes, cut at zero bytes: the configs of a checkpoint folder, opened as a plan opens it,

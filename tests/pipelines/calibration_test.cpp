@@ -1,4 +1,4 @@
-#include "pipelines/calibration.h"
+#include "pipelines/machine/calibration.h"
 
 #include <filesystem>
 

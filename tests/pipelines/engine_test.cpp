@@ -17,7 +17,7 @@ namespace {
 
 using Catch::ContainsSubstring;
 
-struct Recorder final : pipeline::Observer {
+struct Recorder final : graph::Observer {
   void stage_begin(std::string_view stage) override { stages.emplace_back(stage); }
   void step_begin(int index, int) override {
     if (index == stop_at) source.request_stop();
@@ -106,7 +106,7 @@ TEST_CASE("an offloaded text encoder is gone before the transformer comes", "[pi
   options.device = "cpu";
   options.memory.low_mem_level = 2;
   Engine engine(options);
-  struct Order final : pipeline::Observer {
+  struct Order final : graph::Observer {
     void component_onloaded(std::string_view name, std::int64_t) override {
       log.push_back("+" + std::string(name));
     }
@@ -128,7 +128,7 @@ TEST_CASE("at level 3 the weights outside two layers are all that stays", "[pipe
   options.device = "cpu";
   options.memory.low_mem_level = 3;
   Engine engine(options);
-  struct Bytes final : pipeline::Observer {
+  struct Bytes final : graph::Observer {
     void component_onloaded(std::string_view name, std::int64_t bytes) override {
       onloaded[std::string(name)] = bytes;
     }
@@ -161,7 +161,7 @@ SimRun run_on_sim(int level, const std::filesystem::path& file, const device::Si
   options.memory.low_mem_level = level;
   options.memory.vae_tile_latents = 8;
   Engine engine(options);
-  struct Peaks final : pipeline::Observer {
+  struct Peaks final : graph::Observer {
     explicit Peaks(c10::Device on) : device(on) {}
     void stage_begin(std::string_view) override { device::reset_peak(device); }
     void stage_end(std::string_view stage) override {
@@ -330,7 +330,7 @@ TEST_CASE("a decode in tiles stops before its next chunk", "[pipelines]") {
   options.device = "sim";
   options.memory.vae_tiling = GENERATE(memory::VaeTiling::exact, memory::VaeTiling::blend);
   Engine engine(options);
-  struct StopAtDecode final : pipeline::Observer {
+  struct StopAtDecode final : graph::Observer {
     void stage_begin(std::string_view stage) override {
       if (stage != "decode_latents") return;
       source.request_stop();

@@ -1,11 +1,11 @@
-#include "pipelines/memory_budget.h"
+#include "pipelines/forecast/memory_budget.h"
 
 #include <fmt/format.h>
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "pipelines/engine.h"
-#include "pipelines/level_planner.h"
+#include "pipelines/forecast/level_planner.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"

@@ -1,10 +1,12 @@
-#include "pipelines/metrics.h"
+#include "pipelines/observe/metrics.h"
 
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/device/sim.h"
+#include "pipelines/forecast/plan_json.h"
+#include "pipelines/model/request_json.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -15,7 +17,7 @@ namespace {
 using Catch::ContainsSubstring;
 
 /// What each stage of one run cost, and what the components brought in.
-struct Costs : pipeline::Observer {
+struct Costs : graph::Observer {
   explicit Costs(Engine& engine) {
     const testing::TemporaryFolder folder;
     Metrics metrics(engine.plan().transformer.device);
@@ -77,7 +79,7 @@ TEST_CASE("at level 3 a stage carries what was streamed, and says how much of it
 }
 
 TEST_CASE("every layer is told about, with what was streamed for it", "[pipelines]") {
-  struct Layers final : pipeline::Observer {
+  struct Layers final : graph::Observer {
     void layer_begin(std::string_view component, std::int64_t index) override {
       walk.push_back(fmt(component, index));
     }

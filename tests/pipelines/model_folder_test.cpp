@@ -1,4 +1,4 @@
-#include "pipelines/model_folder.h"
+#include "pipelines/model/model_folder.h"
 
 #include <algorithm>
 #include <functional>

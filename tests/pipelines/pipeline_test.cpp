@@ -1,4 +1,4 @@
-#include "pipelines/pipeline.h"
+#include "pipelines/model/pipeline.h"
 
 #include "chitu_core/common/error.h"
 #include "tests/pipelines/tiny_models.h"
@@ -20,7 +20,7 @@ struct Use {
   std::vector<memory::Component*> used;
 
   std::vector<memory::Component*> components() const { return used; }
-  Job run(const Job& job, pipeline::Context&) const { return job; }
+  Job run(const Job& job, graph::Context&) const { return job; }
 };
 
 /// Lists some components, and has a stage that uses some.
@@ -30,20 +30,20 @@ class ToyPipeline final : public Pipeline {
       : listed_(std::move(listed)) {
     graph_.add(Use{std::move(used)}, graph_.input<Job>());
   }
-  const pipeline::Graph& graph() const override { return graph_; }
+  const graph::Graph& graph() const override { return graph_; }
   std::vector<memory::Component*> components() const override { return listed_; }
   RequestDefaults request_defaults() const override { return {}; }
   void check(const Request&) const override {}
   SizeSteps size_steps() const override { return {}; }
-  pipeline::SavedFiles run(Job, pipeline::Context&) const override { return {}; }
-  void make_frames(Job, pipeline::Context&) const override {}
+  graph::SavedFiles run(Job, graph::Context&) const override { return {}; }
+  void make_frames(Job, graph::Context&) const override {}
   std::int64_t transformer_layers() const override { return 0; }
   double recomputed_share(const Request&, const memory::MemoryPlan&) const override { return 0; }
   std::unique_ptr<Pipeline> for_plan() const override { return nullptr; }
 
  private:
   std::vector<memory::Component*> listed_;
-  pipeline::Graph graph_;
+  graph::Graph graph_;
 };
 
 memory::Component component(const std::string& name,

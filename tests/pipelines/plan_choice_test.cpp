@@ -1,4 +1,4 @@
-#include "pipelines/plan_choice.h"
+#include "pipelines/forecast/plan_choice.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -38,7 +38,7 @@ struct Outcome {
   at::Tensor latents;
 };
 
-struct Peak final : pipeline::Observer {
+struct Peak final : graph::Observer {
   explicit Peak(c10::Device on) : device(on) { device::reset_peak(device); }
   void stage_end(std::string_view) override {
     bytes = std::max(bytes, device::memory_use(device).peak_bytes);

@@ -1,4 +1,4 @@
-#include "pipelines/plan_report.h"
+#include "pipelines/forecast/plan_report.h"
 
 #include <nlohmann/json.hpp>
 

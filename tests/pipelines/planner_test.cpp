@@ -1,4 +1,4 @@
-#include "pipelines/planner.h"
+#include "pipelines/forecast/planner.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -23,7 +23,7 @@ namespace chitu::pipelines {
 namespace {
 
 /// Peaks of every stage as the simulated device counts them.
-struct Peaks final : pipeline::Observer {
+struct Peaks final : graph::Observer {
   explicit Peaks(c10::Device on) : device(on) {}
   void stage_begin(std::string_view) override { device::reset_peak(device); }
   void stage_end(std::string_view stage) override {

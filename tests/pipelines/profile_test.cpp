@@ -1,4 +1,4 @@
-#include "pipelines/profile.h"
+#include "pipelines/observe/profile.h"
 
 #include <ATen/ATen.h>
 #include <ATen/record_function.h>
@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "chitu_core/common/bytes.h"
-#include "pipelines/metrics.h"
+#include "pipelines/observe/metrics.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"

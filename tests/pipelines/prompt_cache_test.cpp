@@ -1,4 +1,4 @@
-#include "pipelines/prompt_cache.h"
+#include "pipelines/stages/prompt_cache.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -14,7 +14,7 @@
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/log.h"
 #include "chitu_core/io/safetensors.h"
-#include "pipelines/weights_fingerprint.h"
+#include "pipelines/stages/weights_fingerprint.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Loads final : pipeline::Observer {
+struct Loads final : graph::Observer {
   void component_onloaded(std::string_view name, std::int64_t) override {
     if (name == "text_encoder") ++count;
   }

@@ -1,4 +1,4 @@
-#include "pipelines/save_frames.h"
+#include "pipelines/stages/save_frames.h"
 
 #include <ATen/ATen.h>
 
@@ -26,7 +26,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 struct Saver {
   testing::TemporaryFolder folder;
   Job job;
-  pipeline::Context context;
+  graph::Context context;
   Saver() { job.output.dir = folder.path(); }
   std::vector<std::string> save(const at::Tensor& frames) {
     SaveFrames().run({frames}, job, context);

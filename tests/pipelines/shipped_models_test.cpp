@@ -3,7 +3,7 @@
 #include <string>
 
 #include "chitu_core/common/error.h"
-#include "pipelines/level_planner.h"
+#include "pipelines/forecast/level_planner.h"
 #include "tests/support/catch.h"
 
 namespace chitu::pipelines {

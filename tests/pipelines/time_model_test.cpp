@@ -1,9 +1,9 @@
-#include "pipelines/time_model.h"
+#include "pipelines/forecast/time_model.h"
 
 #include <nlohmann/json.hpp>
 
-#include "pipelines/level_planner.h"
-#include "pipelines/metrics.h"
+#include "pipelines/forecast/level_planner.h"
+#include "pipelines/observe/metrics.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
 

@@ -7,7 +7,7 @@
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/common/temporary.h"
 #include "chitu_core/device/device.h"
-#include "pipelines/calibration.h"
+#include "pipelines/machine/calibration.h"
 
 namespace chitu::tools {
 

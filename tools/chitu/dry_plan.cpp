@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/config/yaml/yaml_writer.h"
-#include "pipelines/plan_json.h"
+#include "pipelines/forecast/plan_json.h"
 
 namespace chitu::tools {
 namespace {

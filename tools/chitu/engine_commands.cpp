@@ -18,11 +18,11 @@
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/errors.h"
 #include "chitu_core/device/host_memory.h"
+#include "chitu_core/graph/graph_text.h"
 #include "chitu_core/io/tokenizer.h"
 #include "chitu_core/memory/strategy.h"
 #include "chitu_core/models/schedulers/scheduler.h"
 #include "chitu_core/nn/attention.h"
-#include "chitu_core/pipeline/graph_text.h"
 #include "pipelines/engine.h"
 #include "tools/chitu/calibrate_command.h"
 #include "tools/chitu/plan_command.h"
@@ -45,10 +45,10 @@ Settings engine_settings(const config::Composition& composition) {
 int graph_command(const EngineCall& call) {
   const pipelines::Engine engine(engine_settings(call.composition).engine_options());
   const auto& graph = engine.graph();
-  std::cout << (call.format == "mermaid" ? pipeline::to_mermaid(graph)
-                : call.format == "dot"   ? pipeline::to_dot(graph)
-                : call.format == "json"  ? pipeline::to_json(graph)
-                                         : pipeline::to_text(graph));
+  std::cout << (call.format == "mermaid" ? graph::to_mermaid(graph)
+                : call.format == "dot"   ? graph::to_dot(graph)
+                : call.format == "json"  ? graph::to_json(graph)
+                                         : graph::to_text(graph));
   return 0;
 }
 

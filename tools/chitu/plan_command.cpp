@@ -8,7 +8,7 @@
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/memory/levels.h"
-#include "pipelines/plan_report.h"
+#include "pipelines/forecast/plan_report.h"
 #include "tools/chitu/dry_plan.h"
 #include "tools/chitu/plan_text.h"
 #include "tools/chitu/progress.h"

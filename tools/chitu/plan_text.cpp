@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "chitu_core/common/bytes.h"
-#include "pipelines/device_choices.h"
-#include "pipelines/plan_words.h"
+#include "pipelines/forecast/plan_words.h"
+#include "pipelines/model/device_choices.h"
 #include "tools/chitu/plan_cells.h"
 
 namespace chitu::tools {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "pipelines/plan_report.h"
+#include "pipelines/forecast/plan_report.h"
 
 namespace chitu::tools {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "chitu_core/config/bind/binder.h"
-#include "pipelines/device_profile.h"
+#include "pipelines/machine/device_profile.h"
 
 namespace chitu::tools {
 

@@ -5,12 +5,12 @@
 #include <string>
 #include <string_view>
 
-#include "chitu_core/pipeline/events.h"
+#include "chitu_core/graph/events.h"
 
 namespace chitu::tools {
 
 /// A line on a terminal that tells the stage, the step and the time left, and clears itself.
-class ProgressBar final : public pipeline::Observer {
+class ProgressBar final : public graph::Observer {
  public:
   explicit ProgressBar(std::ostream& out) : out_(out) {}
   ~ProgressBar() override;
@@ -25,7 +25,7 @@ class ProgressBar final : public pipeline::Observer {
 };
 
 /// Such a line about a plan: what is looked at, and for how long already.
-class PlanProgress final : public pipeline::Observer {
+class PlanProgress final : public graph::Observer {
  public:
   explicit PlanProgress(std::ostream& out) : out_(out) {}
   ~PlanProgress() override;
@@ -41,7 +41,7 @@ class PlanProgress final : public pipeline::Observer {
 };
 
 /// The same events as lines of the log chitu.run.
-class LogObserver final : public pipeline::Observer {
+class LogObserver final : public graph::Observer {
  public:
   void stage_begin(std::string_view stage) override;
   void stage_end(std::string_view stage) override;

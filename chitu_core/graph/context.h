@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chitu_core/graph/events.h"
+#include "chitu_core/memory/plan.h"
+
+namespace at {
+class Tensor;
+}
+
+namespace chitu::graph {
+
+class TensorDump;
+
+/// What every stage of one run shares.
+struct Context {
+  memory::MemoryPlan plan;
+  std::vector<Observer*> observers;
+  std::stop_token stop;                       ///< asks the run to end within a step
+  TensorDump* dump = nullptr;                 ///< null when nobody compares tensors
+  std::vector<std::string> failed_outputs{};  ///< what write_aside() could not write, and why
+
+  /// Calls one event on every observer: `context.tell([&](auto& o) { o.step_begin(i, n); })`.
+  void tell(auto&& event) const {
+    for (Observer* observer : observers) event(*observer);
+  }
+  /// throws  Interrupted when the user asked to stop
+  void check_stop() const;
+  /// Keeps the tensor under this name when a dump was asked for.
+  void keep(std::string_view name, const at::Tensor& tensor) const;
+  /// Writes something that is not the result itself. Where that fails, the run goes on; the failure
+  /// stands in failed_outputs, with the key that asked for it.
+  ///
+  /// throws  Interrupted
+  void write_aside(const std::string& key, const std::function<void()>& write);
+};
+
+}  // namespace chitu::graph

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "chitu_core/device/planning.h"
+#include "chitu_core/graph/context.h"
+#include "chitu_core/memory/component.h"
+#include "chitu_core/memory/layer_observer.h"
+#include "chitu_core/memory/stream_observer.h"
+
+namespace chitu::graph {
+
+/// Looks before every layer whether the user asked to stop, then has the component bring the layer;
+/// a pass of a large model takes long, and Ctrl-C should not. Tells the observers of the run about
+/// layers and what was streamed for them.
+class LayerWatch final : public memory::LayerObserver, private memory::StreamObserver {
+ public:
+  /// Announces so many passes over the component's layers; both others outlive the watch.
+  LayerWatch(const Context& context, memory::Component& component, std::int64_t passes)
+      : context_(context), component_(component), next_(component.begin_passes(passes, this)) {}
+  ~LayerWatch() override { component_.end_passes(); }
+  LayerWatch(const LayerWatch&) = delete;
+  LayerWatch& operator=(const LayerWatch&) = delete;
+
+  void before_layer(std::int64_t index) override {
+    context_.check_stop();
+    part_.emplace("layer " + std::to_string(index));
+    if (next_) next_->before_layer(index);
+    context_.tell([&](Observer& o) { o.layer_begin(component_.name(), index); });
+  }
+  void after_layer(std::int64_t index) override {
+    context_.tell([&](Observer& o) { o.layer_end(component_.name(), index); });
+    if (next_) next_->after_layer(index);
+    part_.reset();
+  }
+
+ private:
+  void streamed(const memory::StreamEvent& event) noexcept override {
+    context_.tell([&](Observer& o) { o.layer_streamed(component_.name(), event); });
+  }
+
+  const Context& context_;
+  memory::Component& component_;
+  memory::LayerObserver* next_;
+  std::optional<device::PlannedPart> part_;
+};
+
+}  // namespace chitu::graph

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+namespace chitu::graph {
+
+/// Token ids of the prompt and, with guidance, of the negative prompt: [1, n] int64 without
+/// padding.
+struct Tokens {
+  static constexpr std::string_view value_name = "Tokens";
+  at::Tensor ids;
+  at::Tensor negative_ids;  ///< undefined without guidance
+};
+
+/// What the text encoder made of the tokens: [1, L, D], the transformer's dtype, zero after the
+/// last token, L = max_sequence_length.
+struct TextEmbeddings {
+  static constexpr std::string_view value_name = "TextEmbeddings";
+  at::Tensor prompt_embeds;
+  at::Tensor negative_prompt_embeds;  ///< undefined without guidance
+  std::int64_t prompt_tokens = 0;     ///< rows of prompt_embeds that are tokens
+  std::int64_t negative_prompt_tokens = 0;
+};
+
+/// Normalised latents, [B, C, F, H, W] float32: F = 1 + (frames - 1) / 4, H and W = pixels / 8.
+struct Latents {
+  static constexpr std::string_view value_name = "Latents";
+  at::Tensor latents;
+};
+
+/// Pictures, [T, H, W, 3] uint8 on the CPU.
+struct Frames {
+  static constexpr std::string_view value_name = "Frames";
+  at::Tensor frames;
+};
+
+/// What was written, the media first.
+struct SavedFiles {
+  static constexpr std::string_view value_name = "SavedFiles";
+  std::vector<std::filesystem::path> paths;
+};
+
+}  // namespace chitu::graph

@@ -1,0 +1,159 @@
+#include "pipelines/forecast/level_planner.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/device/device.h"
+#include "chitu_core/memory/weights.h"
+#include "pipelines/forecast/plan_choice.h"
+#include "pipelines/forecast/process_size.h"
+#include "pipelines/model/device_choices.h"
+
+namespace chitu::pipelines {
+namespace {
+
+bool is_at_hand(const std::string& device) {
+  const auto names = device::available();
+  return std::find(names.begin(), names.end(), device) != names.end();
+}
+
+std::unique_ptr<Pipeline> open(const EngineOptions& options, c10::Device device) {
+  const c10::InferenceMode inference;
+  return open_pipeline(options.ckpt_dir,
+                       {.attn_type = options.attn_type, .device = device, .for_plan = true});
+}
+
+memory::MemoryConfig at_level(memory::MemoryConfig config, int level) {
+  config.low_mem_level = level;
+  return config;
+}
+
+/// Of a streamed component nothing stays between its stages; of an offloaded one neither.
+std::int64_t resting_bytes(const memory::ComponentPlan& plan, std::int64_t onload_bytes) {
+  return plan.residency == memory::Residency::resident ? onload_bytes : 0;
+}
+
+PlannedComponent describe(const memory::Component& component, const memory::MemoryPlan& plan) {
+  PlannedComponent described;
+  described.name = component.name();
+  described.plan = plan.component(component.name());
+  described.parameters = component.module().parameter_count();
+  described.stored_bytes = component.stored_bytes();
+  described.onload_bytes = component.bytes_in(described.plan.format());
+  described.at_rest_bytes = resting_bytes(described.plan, described.onload_bytes);
+  return described;
+}
+
+}  // namespace
+
+std::int64_t LevelPlan::at_rest_bytes() const {
+  const c10::Device computes_on = forecast.plan.transformer.device;
+  std::int64_t bytes = 0;
+  for (const PlannedComponent& component : components)
+    if (component.plan.device == computes_on) bytes += component.at_rest_bytes;
+  return bytes;
+}
+
+LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
+  Device device = resolve_device(options);
+  MemoryFacts& memory = device.memory;
+  memory.device = device.computes_on.str();
+  memory.host_computes = device.computes_on.is_cpu();
+  memory.declared =
+      declared_memory(options.sim.capacity_bytes, options.profile, device.computes_on);
+  memory.host_total_bytes = device::memory_room(c10::kCPU).total_bytes;
+  if (!memory.declared) memory.room = room_at_hand(device, chooses_plan(options.memory));
+  return device;
+}
+
+/// Of a device that is here; without a capacity the simulated one bounds choices alone.
+std::optional<device::MemoryRoom> LevelPlanner::room_at_hand(const Device& device, bool chooses) {
+  const bool is_sim = device.computes_on.type() == c10::kPrivateUse1;
+  if (is_sim ? !chooses : !is_at_hand(device.name)) return std::nullopt;
+  device::MemoryRoom room = device::memory_room(device.computes_on);
+  if (device.computes_on.is_cpu()) room.free_bytes += device::owned_bytes();
+  return room;
+}
+
+LevelPlanner::Device LevelPlanner::resolve_device(const EngineOptions& options) {
+  const bool by_profile =
+      options.device == "auto" && options.profile && !options.profile->device.empty();
+  const std::string& wanted = by_profile ? options.profile->device : options.device;
+  Device device;
+  if (options.device == "sim")
+    device.computes_on = device::configure_sim(sim_options(options));
+  else if (wanted.starts_with("cuda"))
+    device.computes_on = c10::Device(wanted == "cuda" ? "cuda:0" : wanted);
+  else
+    device.computes_on = device::resolve(wanted);
+  device.name = options.device == "sim" ? "sim" : device.computes_on.str();
+  if (options.device != "sim" && !device.computes_on.is_cpu())
+    device.planned = planned_device(device.computes_on);
+  return device;
+}
+
+LevelPlanner::LevelPlanner(const EngineOptions& options)
+    : options_(options),
+      device_(resolve(options)),
+      choices_(choices_on(device_.computes_on, options)),
+      planner_(open(options, device_.computes_on), device_.planned),
+      process_bytes_(process_size(choices_, device_.planned.host_kernels)) {
+  device_.memory.process_bytes = process_bytes_;
+  budget_ = memory_budget(options_.memory, device_.memory);
+}
+
+memory::MemoryPlan LevelPlanner::plan_of(int level) const {
+  return memory::make_plan(at_level(options_.memory, level), choices_);
+}
+
+memory::MemoryPlan LevelPlanner::plan_of(int level, const EngineOptions& options) {
+  return memory::make_plan(at_level(options.memory, level),
+                           choices_on(resolve(options).computes_on, options));
+}
+
+LevelPlan LevelPlanner::plan(int level, const Request& request, bool longest_prompts) const {
+  return plan(level, forecasts(request, longest_prompts));
+}
+
+LevelPlan LevelPlanner::plan(int level, const Forecasts& forecasts) const {
+  return level_plan(forecasts.of(plan_of(level)), forecasts.request());
+}
+
+LevelPlan LevelPlanner::level_plan(const Forecast& forecast, const Request& request) const {
+  LevelPlan planned;
+  planned.forecast = forecast;
+  for (const memory::Component* component : pipeline().components())
+    planned.components.push_back(describe(*component, forecast.plan));
+  planned.recomputed_share = pipeline().recomputed_share(request, forecast.plan);
+  if (profile()) planned.least_time = least_time(forecast, *profile());
+  planned.fits = fits(forecast, budget_);
+  return planned;
+}
+
+ChosenPlan LevelPlanner::chosen(const Forecasts& forecasts) const {
+  const memory::MemoryConfig& config = options_.memory;
+  if (!config.low_mem_level && !budget_.bytes)
+    return {{},
+            "infer.diffusion.low_mem_level=auto: what it takes depends on the memory of " +
+                device_name() + ", which is not known here; give it as device.capacity=24GiB"};
+  try {
+    return {level_plan(choose(forecasts), forecasts.request()), ""};
+  } catch (const OutOfMemoryError& error) {
+    return {{}, error.what()};
+  }
+}
+
+Forecast LevelPlanner::choose(const Forecasts& forecasts) const {
+  const memory::MemoryConfig& config = options_.memory;
+  if (chooses_plan(config))
+    return choose_plan(forecasts, config, choices_, budget_, profile()).forecast;
+  const memory::MemoryPlan named = plan_of(*config.low_mem_level);
+  // What is free at the moment is an estimate, for which a run does not refuse its level.
+  return device_.memory.declared ? keep_plan(forecasts, named, budget_).forecast
+                                 : forecasts.of(named);
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pipelines/forecast/forecasts.h"
+#include "pipelines/forecast/memory_budget.h"
+#include "pipelines/forecast/planner.h"
+#include "pipelines/forecast/time_model.h"
+#include "pipelines/model/engine_options.h"
+
+namespace chitu::pipelines {
+
+/// The weights of one component, in bytes.
+struct PlannedComponent {
+  std::string name;
+  memory::ComponentPlan plan;
+  std::int64_t parameters = 0;
+  std::int64_t stored_bytes = 0;   ///< in the files of the checkpoint
+  std::int64_t onload_bytes = 0;   ///< all at once in the dtype that they compute in
+  std::int64_t at_rest_bytes = 0;  ///< where they compute, while no stage uses them
+};
+
+/// What a request would take at one low_mem_level.
+struct LevelPlan {
+  Forecast forecast;
+  std::vector<PlannedComponent> components;
+  double recomputed_share = 0;            ///< of the decoder's positions, by exact tiles
+  std::optional<bool> fits;               ///< empty when no capacity is known
+  std::optional<RequestTime> least_time;  ///< empty without a profile
+
+  int level() const { return forecast.plan.low_mem_level; }
+  std::int64_t at_rest_bytes() const;
+};
+
+/// The plan that a run would take, or why it would take none.
+struct ChosenPlan {
+  std::optional<LevelPlan> plan;
+  std::string refusal;  ///< empty with a plan
+};
+
+/// Plans the same requests at every level, on a device that need not be at hand.
+class LevelPlanner {
+ public:
+  /// options  as of an engine; `memory.low_mem_level` is not looked at, and keys that override
+  ///          entries of a plan do so at every level. Of device "cuda" this machine needs none;
+  ///          "auto" is the device of the profile, if any
+  /// throws   InputError as Engine does
+  explicit LevelPlanner(const EngineOptions& options);
+
+  const Planner& planner() const { return planner_; }
+  const Pipeline& pipeline() const { return planner_.pipeline(); }
+  const device::PlannedDevice& device() const { return device_.planned; }
+  const std::string& device_name() const { return device_.name; }
+  bool host_computes() const { return device_.computes_on.is_cpu(); }
+  const std::optional<DeviceProfile>& profile() const { return options_.profile; }
+  /// What the device has, or the host where that computes, as declared or at hand; empty when
+  /// unknown.
+  std::optional<std::int64_t> capacity_bytes() const { return device_.memory.total_bytes(); }
+  /// What a run may take of it. Where memory is declared, what is free at hand does not count.
+  const MemoryBudget& budget() const { return budget_; }
+  /// The process itself without tensors: process_size() before the first plan.
+  std::int64_t process_bytes() const { return process_bytes_; }
+
+  /// As Planner::watch.
+  void watch(graph::Observer* observer) { planner_.watch(observer); }
+
+  memory::MemoryPlan plan_of(int level) const;
+  /// As plan_of, without opening the checkpoint, which no memory plan depends on.
+  ///
+  /// throws  InputError for a device, a dtype or a strategy that there is not
+  static memory::MemoryPlan plan_of(int level, const EngineOptions& options);
+  LevelPlan plan(int level, const Request& request, bool longest_prompts) const;
+  LevelPlan plan(int level, const Forecasts& forecasts) const;
+
+  /// What Engine::choose_plan takes.
+  ChosenPlan chosen(const Forecasts& forecasts) const;
+  Forecasts forecasts(const Request& request, bool longest_prompts) const {
+    return {planner_, request, longest_prompts};
+  }
+
+ private:
+  struct Device {
+    std::string name;  ///< as device::resolve writes it, or "sim"
+    c10::Device computes_on = c10::kCPU;
+    device::PlannedDevice planned;
+    MemoryFacts memory;
+  };
+  static Device resolve(const EngineOptions& options);
+  static Device resolve_device(const EngineOptions& options);
+  static std::optional<device::MemoryRoom> room_at_hand(const Device& device, bool chooses);
+  LevelPlan level_plan(const Forecast& forecast, const Request& request) const;
+  Forecast choose(const Forecasts& forecasts) const;
+
+  EngineOptions options_;
+  Device device_;
+  memory::PlanRequest choices_;
+  Planner planner_;
+  std::int64_t process_bytes_;
+  MemoryBudget budget_;
+};
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "pipelines/forecast/level_planner.h"
+#include "pipelines/model/pipeline.h"
+
+namespace chitu::pipelines {
+
+/// The largest requests that a limit allows, each in one direction; empty where nothing does.
+struct LargestSizes {
+  struct Picture {
+    std::int64_t width, height;
+  };
+  std::optional<Picture> picture;      ///< near the request's aspect ratio, with its frames
+  std::optional<std::int64_t> frames;  ///< with the request's width and height
+};
+
+/// What a request would take, in bytes: more the larger it is.
+using PlannedNeed = std::function<std::int64_t(const Request&)>;
+
+/// Each plans some sizes, four or five where needs grow evenly.
+std::optional<LargestSizes::Picture> largest_picture(const SizeSteps& steps, const Request& request,
+                                                     const PlannedNeed& need,
+                                                     std::int64_t limit_bytes);
+std::optional<std::int64_t> most_frames(const SizeSteps& steps, const Request& request,
+                                        const PlannedNeed& need, std::int64_t limit_bytes);
+
+/// Both at one level.
+LargestSizes largest_sizes(const LevelPlanner& planner, int level, const Request& request,
+                           bool longest_prompts, std::int64_t limit_bytes);
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,146 @@
+#include "pipelines/forecast/plan_peak.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <tuple>
+
+#include "chitu_core/common/bytes.h"
+#include "chitu_core/models/wan/vae_tiling.h"
+
+namespace chitu::pipelines {
+namespace {
+
+constexpr std::string_view kWeights = "weights of ";
+/// A remedy leaves at most this share of the peak: less of a gain helps nobody.
+constexpr double kGain = 0.99;
+
+/// "step 3 / layer 12" without the numbers: the tensors of all steps and layers are one kind.
+std::string without_numbers(const std::string& where) {
+  std::string text;
+  for (const char c : where) {
+    const bool digit = std::isdigit(static_cast<unsigned char>(c)) != 0;
+    if (!digit)
+      text += c;
+    else if (!text.ends_with('*'))
+      text += '*';
+  }
+  return text;
+}
+
+/// The operator's name as people say it.
+std::string plain_name(const std::string& made_by) {
+  if (made_by == "aten::empty_strided") return "cast or copy";
+  if (made_by == "aten::empty") return "new tensor";
+  const std::size_t colons = made_by.rfind(':');
+  return colons == std::string::npos ? made_by : made_by.substr(colons + 1);
+}
+
+/// "weights of transformer" or "weights of transformer / slots of layers"; empty for others.
+std::string weights_in(const std::string& where) {
+  const std::size_t at = where.find(kWeights);
+  return at == std::string::npos ? "" : where.substr(at);
+}
+
+std::vector<HeldGroup> group(const std::vector<device::PlannedBlock>& held) {
+  // Weights of a component are one group; other tensors are alike when their sizes are, too.
+  std::map<std::tuple<std::string, std::string, std::int64_t>, HeldGroup> groups;
+  for (const device::PlannedBlock& block : held) {
+    const std::string weights = weights_in(block.where);
+    const std::string what = weights.empty() ? plain_name(block.made_by) : weights;
+    const std::string where = weights.empty() ? without_numbers(block.where) : "";
+    HeldGroup& same = groups[{what, where, weights.empty() ? block.bytes : 0}];
+    same.where = same.count == 0 && weights.empty() ? block.where : where;
+    same.what = what;
+    ++same.count;
+    same.bytes += block.bytes;
+  }
+  std::vector<HeldGroup> sorted;
+  for (auto& [key, same] : groups) sorted.push_back(std::move(same));
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const HeldGroup& a, const HeldGroup& b) { return a.bytes > b.bytes; });
+  return sorted;
+}
+
+/// Tries changes one by one and keeps those that lower the peak.
+class Remedies {
+ public:
+  Remedies(const LevelPlanner& planner, const LevelPlan& level, const Request& request,
+           bool longest_prompts)
+      : planner_(planner),
+        plan_(level.forecast.plan),
+        peak_(level.forecast.peak_bytes()),
+        request_(request),
+        longest_prompts_(longest_prompts) {}
+
+  void next_level(const LevelPlan& next) {
+    const auto& strategies = next.forecast.plan.strategies;
+    std::vector<std::string> added;
+    for (const std::string& name : strategies)
+      if (std::find(plan_.strategies.begin(), plan_.strategies.end(), name) ==
+          plan_.strategies.end())
+        added.push_back(name);
+    add(fmt::format("infer.diffusion.low_mem_level={}", next.level()),
+        fmt::format("{}", fmt::join(added, ", ")), next.forecast.peak_bytes());
+  }
+
+  void smaller_tiles() {
+    memory::MemoryPlan plan = plan_;
+    if (plan.vae_tiling == memory::VaeTiling::off) {
+      plan.vae_tiling = memory::VaeTiling::exact;
+      add("infer.vae_tiling=exact", "decodes in tiles", peak_of(plan, request_));
+    } else if (plan.vae_tiling == memory::VaeTiling::exact &&
+               plan.vae_tile_latents / 2 >= models::kSmallestVaeTile) {
+      plan.vae_tile_latents /= 2;
+      add(fmt::format("infer.vae_tile_size={}", plan.vae_tile_latents), "smaller tiles",
+          peak_of(plan, request_));
+    }
+  }
+
+  void fewer_frames() {
+    const SizeSteps steps = planner_.pipeline().size_steps();
+    Request request = request_;
+    const std::int64_t count = (request.num_frames - steps.first_frames) / steps.frames / 2;
+    request.num_frames = steps.first_frames + count * steps.frames;
+    if (request.num_frames == request_.num_frames) return;
+    add(fmt::format("request.num_frames={}", request.num_frames), "fewer frames",
+        peak_of(plan_, request));
+  }
+
+  std::vector<Remedy> take() { return std::move(found_); }
+
+ private:
+  std::int64_t peak_of(const memory::MemoryPlan& plan, const Request& request) const {
+    return planner_.planner().forecast(request, plan, longest_prompts_).peak_bytes();
+  }
+  void add(std::string change, std::string note, std::int64_t peak) {
+    const bool lowers = static_cast<double>(peak) <= kGain * static_cast<double>(peak_);
+    if (lowers && format_bytes(peak) != format_bytes(peak_))
+      found_.push_back({std::move(change), std::move(note), peak});
+  }
+
+  const LevelPlanner& planner_;
+  const memory::MemoryPlan& plan_;
+  std::int64_t peak_;
+  const Request& request_;
+  bool longest_prompts_;
+  std::vector<Remedy> found_;
+};
+
+}  // namespace
+
+PeakExplanation explain_peak(const LevelPlanner& planner, const LevelPlan& level,
+                             const LevelPlan* next, const Request& request, bool longest_prompts) {
+  const device::PlannedPeak peak = planner.planner().held_at(level.forecast.peak_bytes(), request,
+                                                             level.forecast.plan, longest_prompts);
+  Remedies remedies(planner, level, request, longest_prompts);
+  if (next) remedies.next_level(*next);
+  remedies.smaller_tiles();
+  remedies.fewer_frames();
+  return {peak.where, plain_name(peak.made_by), group(peak.held), remedies.take()};
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,254 @@
+#include "pipelines/forecast/plan_report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "chitu_core/memory/levels.h"
+#include "pipelines/forecast/plan_json.h"
+#include "pipelines/model/device_choices.h"
+#include "pipelines/model/request_json.h"
+
+namespace chitu::pipelines {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMostGroups = 12;
+
+template <class T>
+json or_null(const std::optional<T>& value) {
+  return value ? json(*value) : json();
+}
+
+json moved(const device::PlannedUse& use) {
+  return {{"h2d_bytes", use.h2d}, {"d2h_bytes", use.d2h}, {"disk_bytes", use.disk}};
+}
+
+json stages_json(const PlanReport& report, const Forecast& forecast) {
+  json stages = json::array();
+  for (const StageForecast& forecast_stage : forecast.stages) {
+    const device::PlannedUse& use = forecast_stage.use;
+    json stage = moved(use);
+    stage["name"] = forecast_stage.name;
+    stage["peak_device_bytes"] = report.host_computes ? use.peak_host : use.peak_device;
+    stage["held_device_bytes"] = report.host_computes ? use.host : use.device;
+    stage["peak_host_tensor_bytes"] = use.peak_host;
+    stage["flops"] = use.flops;
+    stages.push_back(std::move(stage));
+  }
+  return stages;
+}
+
+json components_json(const LevelPlan& level) {
+  json components = json::array();
+  for (const PlannedComponent& component : level.components)
+    components.push_back({{"name", component.name},
+                          {"parameters", component.parameters},
+                          {"residency", memory::to_string(component.plan.residency)},
+                          {"dtype", dtype_name(component.plan.dtype)},
+                          {"stored_bytes", component.stored_bytes},
+                          {"onload_bytes", component.onload_bytes},
+                          {"at_rest_bytes", component.at_rest_bytes}});
+  return components;
+}
+
+json peak_json(const PeakExplanation& peak) {
+  json groups = json::array(), remedies = json::array();
+  std::int64_t rest = 0;
+  for (std::size_t i = 0; i < peak.groups.size(); ++i) {
+    const HeldGroup& group = peak.groups[i];
+    if (i < kMostGroups)
+      groups.push_back({{"what", group.what},
+                        {"where", group.where},
+                        {"count", group.count},
+                        {"bytes", group.bytes}});
+    else
+      rest += group.bytes;
+  }
+  for (const Remedy& remedy : peak.remedies)
+    remedies.push_back(
+        {{"change", remedy.change}, {"note", remedy.note}, {"peak_bytes", remedy.peak_bytes}});
+  return {{"where", peak.where},
+          {"made_by", peak.made_by},
+          {"held", groups},
+          {"rest_bytes", rest},
+          {"remedies", remedies}};
+}
+
+json largest_json(const LargestSizes& largest) {
+  json picture;
+  if (largest.picture)
+    picture = {{"width", largest.picture->width}, {"height", largest.picture->height}};
+  return {{"picture", picture}, {"num_frames", or_null(largest.frames)}};
+}
+
+json time_json(const LeastTime& time) {
+  return {{"seconds", time.total_s},
+          {"bound_by", time.bound_by},
+          {"arithmetic_seconds", time.compute_s},
+          {"link_seconds", time.link_s},
+          {"disk_seconds", time.disk_s},
+          {"device_memory_seconds", time.memory_s},
+          {"lead_seconds", time.lead_s}};
+}
+
+json least_time_json(const RequestTime& time) {
+  json stages = json::array();
+  for (const auto& [name, stage_time, arithmetic_counted] : time.stages) {
+    json stage = time_json(stage_time);
+    stage["name"] = name;
+    stage["arithmetic_counted"] = arithmetic_counted;
+    stages.push_back(std::move(stage));
+  }
+  return {{"step", time_json(time.step)}, {"stages", stages}, {"request_seconds", time.total_s}};
+}
+
+json profile_json(const DeviceProfile& profile) {
+  return {{"name", profile.name},
+          {"memory_bytes", or_null(profile.memory_bytes)},
+          {"flops",
+           {{"bfloat16", or_null(profile.flops.bfloat16)},
+            {"float16", or_null(profile.flops.float16)},
+            {"float8", or_null(profile.flops.float8)},
+            {"tfloat32", or_null(profile.flops.tfloat32)},
+            {"float32", or_null(profile.flops.float32)}}},
+          {"link_bandwidth", or_null(profile.link_bandwidth)},
+          {"disk_bandwidth", or_null(profile.disk_bandwidth)},
+          {"memory_bandwidth", or_null(profile.memory_bandwidth)}};
+}
+
+json level_json(const PlanReport& report, const LevelReport& level) {
+  const Forecast& forecast = level.plan.forecast;
+  json text{{"low_mem_level", level.plan.level()},
+            {"strategies", forecast.plan.strategies},
+            {"plan", to_json(forecast.plan)},
+            {"fits", or_null(level.plan.fits)},
+            {"peak_device_bytes", forecast.peak_bytes()},
+            {"peak_host_bytes", report.peak_host_bytes(forecast)},
+            {"peak_host_tensor_bytes", forecast.peak_host_bytes},
+            {"weights_at_rest_bytes", level.plan.at_rest_bytes()},
+            {"components", components_json(level.plan)},
+            {"stages", stages_json(report, forecast)},
+            {"step", moved(forecast.step)},
+            {"request",
+             {{"h2d_bytes", forecast.h2d_bytes},
+              {"d2h_bytes", forecast.d2h_bytes},
+              {"disk_bytes", forecast.disk_bytes},
+              {"flops", forecast.flops}}},
+            {"flops_per_step", forecast.step.flops},
+            {"recomputed_share", level.plan.recomputed_share}};
+  if (level.plan.least_time) text["least_time"] = least_time_json(*level.plan.least_time);
+  if (level.largest) text["largest"] = largest_json(*level.largest);
+  if (level.peak) text["peak"] = peak_json(*level.peak);
+  return text;
+}
+
+/// What the numbers hold, and what they leave out.
+json modelled(const PlanReport& report) {
+  return {
+      {"tensors", "every one, weights and activations, with the shapes of a run"},
+      {"allocator_granule_bytes", report.planned.granule},
+      {"attention_workspace", "not counted; the output is, and with torch_sdpa_math the scores"},
+      {"convolution_workspace", "not counted"},
+      {"allocator_fragmentation", "not counted"},
+      {"device_context", "not counted"},
+      {"process_bytes",
+       "the resident set of the planning process with its kernels loaded, before its first plan"},
+      {"flops", "multiplications and additions of matrix products, attention and convolutions"},
+      {"least_time",
+       "a lower bound: arithmetic, copies and reads side by side at the full rates of the "
+       "profile"}};
+}
+
+/// What every part of the report is about.
+PlanReport head_of(const LevelPlanner& planner, const Request& request, bool longest_prompts) {
+  PlanReport report;
+  report.device = planner.device_name();
+  report.host_computes = planner.host_computes();
+  report.capacity_bytes = planner.capacity_bytes();
+  report.budget = planner.budget();
+  report.process_bytes = planner.process_bytes();
+  report.planned = planner.device();
+  report.profile = planner.profile();
+  report.request = request;
+  report.longest_prompts = longest_prompts;
+  report.transformer_layers = planner.pipeline().transformer_layers();
+  return report;
+}
+
+json budget_json(const MemoryBudget& budget) {
+  return {{"source", budget.bytes ? json(budget.source) : json()},
+          {"bytes", or_null(budget.bytes)},
+          {"host_bytes", or_null(budget.host_bytes)}};
+}
+
+}  // namespace
+
+std::vector<const LevelReport*> PlanReport::columns() const {
+  std::vector<const LevelReport*> all;
+  for (const LevelReport& level : levels) all.push_back(&level);
+  if (chosen) all.push_back(&*chosen);
+  return all;
+}
+
+PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
+                        const Request& request, bool longest_prompts,
+                        const PlanQuestions& questions) {
+  PlanReport report = head_of(planner, request, longest_prompts);
+  report.model = model;
+  report.fit_bytes = questions.fit_bytes;
+  const Forecasts forecasts = planner.forecasts(request, longest_prompts);
+  const auto look_at = [&](const std::string& what) {
+    if (questions.progress) questions.progress(what);
+  };
+  for (int level = 0; level < memory::kLevels; ++level) {
+    look_at(fmt::format("level {}", level));
+    report.levels.push_back({planner.plan(level, forecasts), {}, {}});
+  }
+  look_at("what a run takes");
+  auto [plan, refusal] = planner.chosen(forecasts);
+  if (plan) report.chosen = LevelReport{std::move(*plan), {}, {}};
+  report.refusal = std::move(refusal);
+  for (std::size_t i = 0; i < report.levels.size(); ++i) {
+    LevelReport& level = report.levels[i];
+    if (questions.fit_bytes) {
+      look_at(fmt::format("sizes at level {}", level.plan.level()));
+      level.largest = largest_sizes(planner, level.plan.level(), request, longest_prompts,
+                                    *questions.fit_bytes);
+    }
+    if (questions.explain_peaks) {
+      look_at(fmt::format("peak of level {}", level.plan.level()));
+      level.peak = explain_peak(planner, level.plan,
+                                i + 1 < report.levels.size() ? &report.levels[i + 1].plan : nullptr,
+                                request, longest_prompts);
+    }
+  }
+  return report;
+}
+
+nlohmann::json to_json(const PlanReport& report) {
+  json levels = json::array();
+  for (const LevelReport& level : report.levels) levels.push_back(level_json(report, level));
+  const memory::MemoryPlan& plan = report.levels.front().plan.forecast.plan;
+  json text{{"model", report.model},
+            {"device", report.device},
+            {"device_is_host", report.host_computes},
+            {"capacity_bytes", or_null(report.capacity_bytes)},
+            {"dtype", dtype_name(plan.transformer.dtype)},
+            {"vae_dtype", dtype_name(plan.vae.dtype)},
+            {"request", to_json(report.request)},
+            {"longest_prompts", report.longest_prompts},
+            {"process_bytes", report.process_bytes},
+            {"modelled", modelled(report)},
+            {"budget", budget_json(report.budget)},
+            {"levels", levels},
+            {"chosen", report.chosen ? level_json(report, *report.chosen) : json()}};
+  if (!report.refusal.empty()) text["refused"] = report.refusal;
+  if (report.profile) text["profile"] = profile_json(*report.profile);
+  if (report.fit_bytes) text["fit_bytes"] = *report.fit_bytes;
+  return text;
+}
+
+}  // namespace chitu::pipelines

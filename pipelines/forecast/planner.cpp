@@ -1,0 +1,175 @@
+#include "pipelines/forecast/planner.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/graph/context.h"
+
+namespace chitu::pipelines {
+namespace {
+
+/// Steps after which every further one holds and moves what the one before it did: a scheduler's
+/// history is full, kept keys and values are there.
+constexpr std::int64_t kPlannedSteps = 4;
+
+device::PlannedUse moved_between(const device::PlannedUse& before, device::PlannedUse after) {
+  after.h2d -= before.h2d;
+  after.d2h -= before.d2h;
+  after.disk -= before.disk;
+  after.flops -= before.flops;
+  return after;
+}
+
+void add_steps(device::PlannedUse& use, const device::PlannedUse& step, std::int64_t count) {
+  use.h2d += count * step.h2d;
+  use.d2h += count * step.d2h;
+  use.disk += count * step.disk;
+  use.flops += static_cast<double>(count) * step.flops;
+}
+
+/// Reads the books at the borders of stages and steps.
+class BookReader final : public graph::Observer {
+ public:
+  BookReader(device::Planning& planning, Forecast& forecast)
+      : planning_(planning), forecast_(forecast) {}
+
+  void stage_begin(std::string_view stage) override {
+    planning_.reset_peaks();
+    before_stage_ = planning_.use();
+    stage_ = {.name = std::string(stage)};
+    layer_came_ = false;
+  }
+  void stage_end(std::string_view) override {
+    stage_.use = moved_between(before_stage_, planning_.use());
+    forecast_.stages.push_back(std::move(stage_));
+  }
+  void component_onloaded(std::string_view, std::int64_t) override {
+    stage_.lead = moved_between(before_stage_, planning_.use());
+  }
+  void layer_streamed(std::string_view, const memory::StreamEvent&) noexcept override {
+    if (!std::exchange(layer_came_, true))
+      stage_.lead = moved_between(before_stage_, planning_.use());
+  }
+  void step_begin(int, int) override { before_step_ = planning_.use(); }
+  void step_end(int, int) override {
+    forecast_.step = moved_between(before_step_, planning_.use());
+    step_stage_ = forecast_.stages.size();
+  }
+
+  /// Steps that were left out are like the last.
+  void add_left_out(std::int64_t steps) {
+    StageForecast& stage = forecast_.stages.at(step_stage_);
+    forecast_.step_stage = stage.name;
+    if (steps > 0) add_steps(stage.use, forecast_.step, steps);
+  }
+
+ private:
+  device::Planning& planning_;
+  Forecast& forecast_;
+  StageForecast stage_;      ///< that runs now
+  bool layer_came_ = false;  ///< a streamed one, in this stage
+  device::PlannedUse before_stage_, before_step_;
+  std::size_t step_stage_ = 0;
+};
+
+/// The plan with what stands for its devices.
+memory::MemoryPlan on_planned_devices(memory::MemoryPlan plan) {
+  for (memory::ComponentPlan* component : {&plan.text_encoder, &plan.transformer, &plan.vae})
+    component->device =
+        component->device.is_cpu() ? device::Planning::host() : device::Planning::device();
+  return plan;
+}
+
+std::int64_t read_by_a_pass(const memory::Component& component,
+                            const memory::WeightFormat& format) {
+  std::int64_t bytes = component.bytes_in(format);
+  component.module().visit_parameters([&](const std::string&, const memory::Parameter& parameter) {
+    if (parameter.gathered) bytes -= parameter.stored_bytes();
+  });
+  return bytes;
+}
+
+/// Which weights the stages use. Only while none is bound.
+void describe_weights(const Pipeline& pipeline, std::int64_t steps, Forecast& forecast) {
+  for (StageForecast& stage : forecast.stages) {
+    if (stage.name == forecast.step_stage) stage.passes = steps;
+    for (const auto& info : pipeline.graph().stages()) {
+      if (info.name != stage.name || info.components.empty()) continue;
+      const memory::Component& component = *info.components.front();
+      stage.component = component.name();
+      stage.weight_bytes =
+          read_by_a_pass(component, forecast.plan.component(component.name()).format());
+    }
+  }
+}
+
+void sum_up(Forecast& forecast) {
+  for (const StageForecast& stage : forecast.stages) {
+    forecast.peak_device_bytes = std::max(forecast.peak_device_bytes, stage.use.peak_device);
+    forecast.peak_host_bytes = std::max(forecast.peak_host_bytes, stage.use.peak_host);
+    forecast.h2d_bytes += stage.use.h2d;
+    forecast.d2h_bytes += stage.use.d2h;
+    forecast.disk_bytes += stage.use.disk;
+    forecast.flops += stage.use.flops;
+  }
+}
+
+Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Request request,
+                     const memory::MemoryPlan& plan, bool longest_prompts,
+                     graph::Observer* observer) {
+  const c10::InferenceMode inference;
+  Forecast forecast;
+  forecast.plan = plan;
+  const std::int64_t all_steps = request.num_inference_steps;
+  BookReader reader(planning, forecast);
+  graph::Context context{on_planned_devices(plan), {&reader}, {}, nullptr};
+  if (observer) context.observers.push_back(observer);
+  const std::int64_t steps = std::min(request.num_inference_steps, kPlannedSteps);
+  const std::int64_t left_out = all_steps - steps;
+  request.num_inference_steps = steps;
+  {
+    // Planned weights never meet real ones, also when planning fails.
+    const struct Forget {
+      const Pipeline& pipeline;
+      ~Forget() {
+        for (memory::Component* component : pipeline.components()) component->forget();
+      }
+    } forget{pipeline};
+    pipeline.make_frames({std::move(request), {}, longest_prompts}, context);
+  }
+  reader.add_left_out(left_out);
+  describe_weights(pipeline, all_steps, forecast);
+  sum_up(forecast);
+  return forecast;
+}
+
+}  // namespace
+
+device::PlannedDevice planned_device(c10::Device device) {
+  const bool on_cpu = device.is_cpu() || device.type() == c10::kPrivateUse1;
+  // libtorch's caching allocator of accelerators rounds requests up to 512 bytes.
+  return {.host_kernels = on_cpu, .granule = on_cpu ? 1 : 512, .rounds_pinned = !on_cpu};
+}
+
+Planner::Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device,
+                 device::Repetition repetition)
+    : pipeline_(std::move(pipeline)), device_(device), repetition_(repetition) {}
+
+Forecast Planner::forecast(const Request& request, const memory::MemoryPlan& plan,
+                           bool longest_prompts) const {
+  device::Planning planning(device_, repetition_);
+  return run_planned(*pipeline_, planning, request, plan, longest_prompts, observer_);
+}
+
+device::PlannedPeak Planner::held_at(std::int64_t bytes, const Request& request,
+                                     const memory::MemoryPlan& plan, bool longest_prompts) const {
+  device::Planning planning(device_, repetition_);
+  planning.watch(bytes, plan.transformer.device.is_cpu());
+  run_planned(*pipeline_, planning, request, plan, longest_prompts, observer_);
+  return planning.peak();
+}
+
+}  // namespace chitu::pipelines

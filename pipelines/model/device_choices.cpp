@@ -1,0 +1,53 @@
+#include "pipelines/model/device_choices.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/device/device.h"
+
+namespace chitu::pipelines {
+namespace {
+
+constexpr std::pair<std::string_view, at::ScalarType> kDtypes[] = {
+    {"float32", at::kFloat}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}};
+
+at::ScalarType parse_dtype(std::string_view key, std::string_view name, at::ScalarType if_auto) {
+  if (name == "auto") return if_auto;
+  for (const auto& [known, dtype] : kDtypes)
+    if (name == known) return dtype;
+  throw InputError(fmt::format("{}={}: expected auto, float32, bfloat16 or float16", key, name));
+}
+
+}  // namespace
+
+std::string_view dtype_name(at::ScalarType dtype) {
+  for (const auto& [name, known] : kDtypes)
+    if (dtype == known) return name;
+  return c10::toString(dtype);
+}
+
+memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options) {
+  // On a CPU, simulated devices included, float32 is both the reference's arithmetic and, at small
+  // sizes, the faster one.
+  const bool on_cpu = device.is_cpu() || options.device == "sim";
+  return {.device = device,
+          .dtype = parse_dtype("infer.dtype", options.dtype, on_cpu ? at::kFloat : at::kBFloat16),
+          .vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat)};
+}
+
+device::SimOptions sim_options(const EngineOptions& options) {
+  device::SimOptions sim = options.sim;
+  if (!sim.capacity_bytes && options.profile) sim.capacity_bytes = options.profile->memory_bytes;
+  return sim;
+}
+
+memory::PlanRequest devices_of(const EngineOptions& options) {
+  return choices_on(options.device == "sim" ? device::configure_sim(sim_options(options))
+                                            : device::resolve(options.device),
+                    options);
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,110 @@
+#include "pipelines/model/model_folder.h"
+
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
+#include "chitu_core/common/log.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/io/json.h"
+
+namespace chitu::pipelines {
+namespace {
+
+/// A component is written ["library", "Class"], or [null, null] where there is none.
+ComponentClass class_of(const io::JsonObject& index, const std::string& key) {
+  const auto& value = index.json().at(key);
+  if (value.size() == 2 && value[0].is_null()) return {};
+  if (value.size() != 2 || !value[0].is_string() || !value[1].is_string())
+    index.fail(key, "expected [library, class], got " + value.dump());
+  return {value[0].get<std::string>(), value[1].get<std::string>()};
+}
+
+/// For a folder of the hub's cache above its snapshots: where a checkpoint in it lies.
+std::string snapshot_hint(const std::filesystem::path& path) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path / "snapshots", error))
+    if (name_exists(entry.path() / "model_index.json"))
+      return ", did you mean " + entry.path().string() + "?";
+  return ", expected a checkpoint in the diffusers layout";
+}
+
+}  // namespace
+
+ModelFolder ModelFolder::open(const std::filesystem::path& path) {
+  const std::string given = "model.ckpt_dir=" + path.string() + ": ";
+  if (const auto problem = folder_problem(path))
+    throw InputError(given + *problem + ", expected a checkpoint in the diffusers layout");
+  const auto file = path / "model_index.json";
+  if (!name_exists(file)) throw InputError(given + "has no model_index.json" + snapshot_hint(path));
+  const auto index = io::JsonObject::read(file);
+  ModelFolder folder{path, index.required<std::string>("_class_name"), {}};
+  // Plain values are settings of the pipeline; the family decides what it makes of them.
+  for (const std::string& key : index.keys())
+    if (key.front() != '_' && index.json().at(key).is_array())
+      folder.components[key] = class_of(index, key);
+  return folder;
+}
+
+bool ModelFolder::has(const std::string& name) const {
+  const auto found = components.find(name);
+  return found != components.end() && !found->second.name.empty();
+}
+
+std::filesystem::path ModelFolder::component(const std::string& name, const std::string& library,
+                                             const std::vector<std::string>& classes) const {
+  const std::string expected = (classes.size() > 1 ? "one of " : "") + join(classes);
+  const auto fail = [&](const std::string& problem) {
+    throw InputError((path / "model_index.json").string() + ": " + problem);
+  };
+  const auto found = components.find(name);
+  if (found == components.end()) fail(fmt::format("has no {}, expected {}", name, expected));
+  const ComponentClass& named = found->second;
+  if (named.name.empty()) fail(fmt::format("{}: null, expected {}", name, expected));
+  if (std::ranges::find(classes, named.name) == classes.end())
+    fail(fmt::format("{}: expected {}, got {}", name, expected, named.name));
+  if (named.library != library)
+    fail(fmt::format("{}: expected {} of {}, got that of {}", name, named.name, library,
+                     named.library));
+  const auto folder = path / name;
+  if (const auto problem = folder_problem(folder))
+    throw InputError(folder.string() + ": " + *problem + ", but model_index.json names it");
+  return folder;
+}
+
+io::JsonObject ModelFolder::config(const std::string& name, const std::string& file) const {
+  const auto json = io::JsonObject::read(path / name / file);
+  const std::string& named = components.at(name).name;
+  const auto said = json.value_or<std::string>("_class_name", named);
+  if (said != named)
+    logger("pipelines")
+        ->info("{}: _class_name is {}; {} counts, which model_index.json names", json.name(), said,
+               named);
+  nlohmann::json kept = json.json();
+  for (const auto& key : json.value_or<std::vector<std::string>>("_use_default_values", {}))
+    kept.erase(key);
+  return {json.name(), kept};
+}
+
+RequestDefaults ModelFolder::request_defaults(RequestDefaults defaults) const {
+  const auto file = path / "generation_config.json";
+  if (!name_exists(file)) return defaults;
+  const auto json = io::JsonObject::read(file);
+  const std::vector<std::string> known{
+      "width", "height", "num_frames", "num_inference_steps", "guidance_scale", "fps"};
+  for (const std::string& key : json.unknown_keys(known))
+    json.fail(key, "unknown key" + did_you_mean(key, known));
+  defaults.width = json.value_or("width", defaults.width);
+  defaults.height = json.value_or("height", defaults.height);
+  defaults.num_frames = json.value_or("num_frames", defaults.num_frames);
+  defaults.num_inference_steps = json.value_or("num_inference_steps", defaults.num_inference_steps);
+  defaults.guidance_scale = json.value_or("guidance_scale", defaults.guidance_scale);
+  defaults.fps = json.value_or("fps", defaults.fps);
+  return defaults;
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,85 @@
+#include "pipelines/model/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
+
+namespace chitu::pipelines {
+
+namespace {
+
+/// Components by name.
+std::map<std::string, const memory::Component*> listed_components(const Pipeline& pipeline) {
+  const memory::MemoryPlan plan;
+  std::map<std::string, const memory::Component*> listed;
+  for (const memory::Component* component : pipeline.components()) {
+    plan.component(component->name());  // throws for one that it does not know
+    if (!listed.emplace(component->name(), component).second)
+      throw Error("two components are named " + component->name());
+  }
+  return listed;
+}
+
+}  // namespace
+
+void check_components(const Pipeline& pipeline) {
+  const auto listed = listed_components(pipeline);
+  std::set<std::string> used;
+  for (const auto& stage : pipeline.graph().stages())
+    for (const memory::Component* component : stage.components) {
+      const auto found = listed.find(component->name());
+      if (found == listed.end() || found->second != component)
+        throw Error(fmt::format("stage {} uses a component {} that the pipeline does not list",
+                                stage.name, component->name()));
+      used.insert(component->name());
+    }
+  std::map<const memory::Parameter*, std::string> owners;
+  for (const auto& [name, component] : listed) {
+    if (!used.contains(name)) throw Error("no stage uses the component " + name);
+    component->module().visit_parameters(
+        [&](const std::string& parameter_name, const memory::Parameter& parameter) {
+          const auto [owner, is_new] = owners.emplace(&parameter, name);
+          if (!is_new)
+            throw Error(fmt::format("the parameter {} is of the components {} and {}",
+                                    parameter_name, owner->second, name));
+        });
+  }
+}
+
+std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
+                                        const ModelChoices& choices) {
+  const auto folder = ModelFolder::open(ckpt_dir);
+  const auto& families = Registry<PipelineFamily>::instance();
+  const PipelineFamily* family = families.find(folder.class_name);
+  if (!family)
+    throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
+                                 (folder.path / "model_index.json").string(), folder.class_name,
+                                 join(families.names())));
+  auto pipeline = family->open(folder, choices);
+  check_components(*pipeline);
+  return pipeline;
+}
+
+Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
+  const RequestDefaults defaults = pipeline.request_defaults();
+  Request request;
+  request.prompt = partial.prompt;
+  request.negative_prompt = partial.negative_prompt;
+  request.width = partial.width.value_or(defaults.width);
+  request.height = partial.height.value_or(defaults.height);
+  request.num_frames = partial.num_frames.value_or(defaults.num_frames);
+  request.num_inference_steps = partial.num_inference_steps.value_or(defaults.num_inference_steps);
+  request.guidance_scale = partial.guidance_scale.value_or(defaults.guidance_scale);
+  request.fps = partial.fps.value_or(defaults.fps);
+  request.seed = partial.seed;
+  request.max_sequence_length = partial.max_sequence_length;
+  request.flow_shift = partial.flow_shift;
+  pipeline.check(request);
+  return request;
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chitu_core/graph/graph.h"
+#include "chitu_core/graph/values.h"
+#include "chitu_core/memory/plan.h"
+#include "pipelines/model/model_folder.h"
+#include "pipelines/model/request.h"
+
+namespace chitu::pipelines {
+
+/// A request on its way through a graph: what to make, and where to put it.
+struct Job {
+  static constexpr std::string_view value_name = "Job";
+  Request request;
+  Output output{};
+  bool longest_prompts = false;  ///< whatever they say, as if they filled the sequence: for plans
+};
+
+/// The sizes that a pipeline makes: multiples of a step up to the most; frames count from the
+/// first.
+struct SizeSteps {
+  std::int64_t width = 16, height = 16, most_width = 0, most_height = 0;
+  std::int64_t first_frames = 1, frames = 4, most_frames = 1;
+};
+
+/// One checkpoint, opened: its components, and the stages that turn a job into files.
+class Pipeline {
+ public:
+  virtual ~Pipeline() = default;
+  virtual const graph::Graph& graph() const = 0;
+  virtual std::vector<memory::Component*> components() const = 0;
+  virtual RequestDefaults request_defaults() const = 0;
+
+  /// throws  InputError naming the field of the request that this model cannot do, and the nearest
+  ///         values that it can
+  virtual void check(const Request& request) const = 0;
+  virtual SizeSteps size_steps() const = 0;
+
+  virtual graph::SavedFiles run(Job job, graph::Context& context) const = 0;
+  /// Runs the stages up to the frames. In a plan, needs a pipeline made for one.
+  virtual void make_frames(Job job, graph::Context& context) const = 0;
+
+  /// Layers of the transformer, which streaming brings in one by one.
+  virtual std::int64_t transformer_layers() const = 0;
+
+  /// The share of the decoder's positions that exact tiles compute more than once; 0 without them.
+  virtual double recomputed_share(const Request& request, const memory::MemoryPlan& plan) const = 0;
+
+  /// The same pipeline with weights of which the sizes alone are known.
+  virtual std::unique_ptr<Pipeline> for_plan() const = 0;
+};
+
+/// Checks that every weight of a pipeline is managed, and by one component.
+///
+/// throws  Error naming the component that no memory plan knows, that no stage uses, that shares
+///         its name or a parameter with another, or that a stage uses though the pipeline does not
+///         list it: nobody would let go of its weights
+void check_components(const Pipeline& pipeline);
+
+/// Fills in what is empty and checks the whole.
+///
+/// throws  InputError as Pipeline::check
+Request complete(const Pipeline& pipeline, const PartialRequest& partial);
+
+/// What the user chose for the models, whatever the checkpoint.
+struct ModelChoices {
+  std::string attn_type = "auto";  ///< an attention backend, or auto
+  c10::Device device = c10::kCPU;  ///< where the transformer computes
+  /// Sizes of weights alone, for a plan: where there are no weights or no tokenizer yet, the
+  /// configs are enough.
+  bool for_plan = false;
+  std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none; not for plans
+};
+
+/// Opens a checkpoint with the family that its model_index.json names.
+///
+/// throws  InputError for a folder that is no checkpoint, or one of another family; Error as
+///         check_components does
+std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
+                                        const ModelChoices& choices);
+
+/// Opens checkpoints whose model_index.json names one pipeline class; registered under that name.
+class PipelineFamily {
+ public:
+  virtual ~PipelineFamily() = default;
+  /// Reads configs and headers, checks them all, and reads no weights.
+  ///
+  /// throws  InputError for anything in the folder that is missing, damaged or not supported
+  virtual std::unique_ptr<Pipeline> open(const ModelFolder& folder,
+                                         const ModelChoices& choices) const = 0;
+};
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "pipelines/model/request.h"
+
+namespace chitu::pipelines {
+
+/// A request as it stands in metrics.json and in `chitu plan --format json`.
+nlohmann::json to_json(const Request& request);
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,142 @@
+#include "pipelines/observe/metrics.h"
+
+#include <ATen/Parallel.h>
+#include <time.h>
+#include <torch/headeronly/version.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "chitu_core/common/cpu_capability.h"
+#include "chitu_core/common/files.h"
+#include "chitu_core/device/device.h"
+#include "chitu_core/io/safetensors.h"
+
+namespace chitu::pipelines {
+namespace {
+
+/// Field 22 of /proc/self/stat: when the process began, in clock ticks after boot.
+double process_start_after_boot() {
+  const std::string line = read_file("/proc/self/stat");
+  // The second field is the command's name in parentheses and may hold spaces.
+  std::istringstream fields(line.substr(line.rfind(')') + 1));
+  std::string field;
+  for (int index = 3; index <= 22; ++index) fields >> field;
+  return std::stod(field) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+double seconds_after_boot() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+std::atomic<double>& start_after_boot() {
+  static std::atomic<double> start = process_start_after_boot();
+  return start;
+}
+
+}  // namespace
+
+double seconds_since_start() { return seconds_after_boot() - start_after_boot(); }
+
+void restart_seconds() { start_after_boot() = seconds_after_boot(); }
+
+Metrics::Metrics(c10::Device device) : device_(device) {}
+
+void Metrics::stage_begin(std::string_view stage) {
+  peak_host_bytes_ = std::max(peak_host_bytes_, device::peak_resident_bytes());
+  device::reset_peak(c10::kCPU);
+  device::reset_peak(device_);
+  before_ = {device::traffic(device_), io::read_bytes()};
+  {
+    const std::lock_guard lock(mutex_);
+    streaming_ = {};
+  }
+  stages_.push_back({.name = std::string(stage), .begin_s = seconds_since_start()});
+  in_stage_ = true;
+}
+
+void Metrics::stage_end(std::string_view) {
+  device::synchronize(device_);
+  measure(stages_.back());
+  in_stage_ = false;
+}
+
+void Metrics::measure(StageCost& stage) const {
+  stage.end_s = seconds_since_start();
+  const auto use = device::memory_use(device_);
+  stage.allocated_device_bytes = use.allocated_bytes;
+  stage.reserved_device_bytes = use.reserved_bytes;
+  stage.peak_device_bytes = use.peak_bytes;
+  stage.peak_host_bytes = device::peak_resident_bytes();
+  const auto traffic = device::traffic(device_);
+  stage.h2d_bytes = traffic.h2d_bytes - before_.traffic.h2d_bytes;
+  stage.d2h_bytes = traffic.d2h_bytes - before_.traffic.d2h_bytes;
+  stage.disk_bytes = io::read_bytes() - before_.disk_bytes;
+  const std::lock_guard lock(mutex_);
+  if (streaming_.busy_s > 0)
+    stage.overlap = std::max(0.0, 1 - streaming_.waited_s / streaming_.busy_s);
+}
+
+void Metrics::layer_streamed(std::string_view, const memory::StreamEvent& event) noexcept {
+  const double seconds = std::chrono::duration<double>(event.end - event.begin).count();
+  const std::lock_guard lock(mutex_);
+  (event.kind == memory::StreamEvent::Kind::wait ? streaming_.waited_s : streaming_.busy_s) +=
+      seconds;
+}
+
+std::vector<StageCost> Metrics::stages() const {
+  auto stages = stages_;
+  if (in_stage_) measure(stages.back());
+  return stages;
+}
+
+void Metrics::step_begin(int index, int) { steps_.push_back({index, seconds_since_start(), 0}); }
+
+void Metrics::step_end(int, int) {
+  device::synchronize(device_);
+  steps_.back().end_s = seconds_since_start();
+}
+
+void Metrics::component_onloaded(std::string_view component, std::int64_t bytes) {
+  components_.emplace_back(component, bytes);
+}
+
+nlohmann::json Metrics::report() const {
+  using nlohmann::json;
+  json stages = json::array(), steps = json::array(), components = json::array();
+  std::int64_t peak_device_bytes = 0, peak_host_bytes = peak_host_bytes_;
+  for (const StageCost& stage : this->stages()) {
+    stages.push_back(to_json(stage));
+    peak_device_bytes = std::max(peak_device_bytes, stage.peak_device_bytes);
+    peak_host_bytes = std::max(peak_host_bytes, stage.peak_host_bytes);
+  }
+  for (const Step& step : steps_)
+    steps.push_back({{"index", step.index},
+                     {"begin_s", step.begin_s},
+                     {"end_s", step.end_s},
+                     {"seconds", step.end_s - step.begin_s}});
+  for (const auto& [name, bytes] : components_)
+    components.push_back({{"name", name}, {"weight_bytes", bytes}});
+  return {{"versions", {{"chitu", CHITU_VERSION}, {"libtorch", TORCH_VERSION}}},
+          {"threads", at::get_num_threads()},
+          {"cpu",
+           {{"capability", to_string(cpu_capability())},
+            {"bfloat16_instructions", has_bfloat16_instructions()}}},
+          {"stages", stages},
+          {"steps", steps},
+          {"components", components},
+          {"memory",
+           {{"device", device_.str()},
+            {"peak_device_bytes", peak_device_bytes},
+            {"peak_host_bytes", std::max(peak_host_bytes, device::peak_resident_bytes())}}},
+          {"seconds",
+           {{"since_process_start", seconds_since_start()},
+            {"to_first_step", steps_.empty() ? json() : json(steps_.front().begin_s)}}}};
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chitu_core/device/traffic.h"
+#include "chitu_core/graph/events.h"
+#include "pipelines/observe/stage_cost.h"
+
+namespace chitu::pipelines {
+
+/// Seconds since this process was started, from the kernel's own record (10 ms steps at worst), or
+/// since restart_seconds().
+double seconds_since_start();
+/// Counts them from now on: for a job of a sweep that runs in the process of those before it.
+void restart_seconds();
+
+/// Watches a run and tells what it cost: each stage in time, memory and traffic, seconds of each
+/// step, counted from the start of the process, and bytes of each component.
+class Metrics final : public graph::Observer {
+ public:
+  explicit Metrics(c10::Device device);
+
+  void stage_begin(std::string_view stage) override;
+  void stage_end(std::string_view stage) override;
+  void step_begin(int index, int count) override;
+  void step_end(int index, int count) override;
+  void component_onloaded(std::string_view component, std::int64_t bytes) override;
+  void layer_streamed(std::string_view component,
+                      const memory::StreamEvent& event) noexcept override;
+
+  /// The stages so far; one that did not end stands as it is now.
+  std::vector<StageCost> stages() const;
+  /// What was seen so far, with the versions of chitu and libtorch.
+  nlohmann::json report() const;
+
+ private:
+  struct Step {
+    int index;
+    double begin_s, end_s;
+  };
+  /// Counters of the process when the stage began.
+  struct Before {
+    device::Traffic traffic;
+    std::int64_t disk_bytes = 0;
+  };
+  /// Of the threads that bring layers in, and of the model waiting for them.
+  struct Streaming {
+    double busy_s = 0, waited_s = 0;
+  };
+
+  void measure(StageCost& stage) const;
+
+  c10::Device device_;
+  std::vector<StageCost> stages_;
+  bool in_stage_ = false;
+  Before before_;
+  std::vector<Step> steps_;
+  std::vector<std::pair<std::string, std::int64_t>> components_;
+  std::int64_t peak_host_bytes_ = 0;  ///< before the stage
+  mutable std::mutex mutex_;
+  Streaming streaming_;  ///< of the stage
+};
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,147 @@
+#include "chitu_core/graph/graph.h"
+
+#include "tests/pipeline/toy_stages.h"
+#include "tests/support/catch.h"
+
+namespace chitu::graph {
+namespace {
+
+struct Recorder final : Observer {
+  void stage_begin(std::string_view stage) override {
+    log.push_back("begin " + std::string(stage));
+  }
+  void stage_end(std::string_view stage) override { log.push_back("end " + std::string(stage)); }
+  void component_onloaded(std::string_view name, std::int64_t bytes) override {
+    log.push_back("onload " + std::string(name) + " " + std::to_string(bytes));
+  }
+  void component_offloaded(std::string_view name) override {
+    log.push_back("offload " + std::string(name));
+  }
+  std::vector<std::string> log;
+};
+
+TEST_CASE("a graph brings each component in before its stage and feeds the ports", "[pipeline]") {
+  const testing::TemporaryFolder folder;
+  const auto vae = toy_component(folder, "vae", 4);
+  Graph graph;
+  const auto number = graph.input<Number>();
+  const auto sum = graph.add(Add{vae.get()}, number);
+  const auto product = graph.add(Multiply{}, number, sum);
+
+  Recorder recorder;
+  Context context;
+  context.observers = {&recorder};
+  SECTION("resident components stay") {
+    CHECK(graph.run(Number{3}, product, context).value == "21");
+    CHECK(recorder.log == std::vector<std::string>{"begin add", "onload vae 4", "end add",
+                                                   "begin multiply", "end multiply"});
+    CHECK(vae->onloaded());
+  }
+  SECTION("offloaded components leave when their stage ends") {
+    context.plan.vae.residency = memory::Residency::offloaded;
+    CHECK(graph.run(Number{3}, product, context).value == "21");
+    CHECK(recorder.log[3] == "offload vae");
+    CHECK_FALSE(vae->onloaded());
+  }
+}
+
+TEST_CASE("a stage that knows its output has no component brought in", "[pipeline]") {
+  const testing::TemporaryFolder folder;
+  const auto vae = toy_component(folder, "vae", 4);
+  Graph graph;
+  const auto number = graph.input<Number>();
+  const auto sum = graph.add(AddKnown{vae.get()}, number);
+  Recorder recorder;
+  Context context;
+  context.plan.vae.residency = memory::Residency::offloaded;
+  context.observers = {&recorder};
+  CHECK(graph.run(Number{3}, sum, context).value == 7);
+  CHECK(recorder.log == std::vector<std::string>{"begin add_known", "end add_known"});
+  CHECK(graph.run(Number{30}, sum, context).value == 34);
+  CHECK(recorder.log.size() == 6);  // onload and offload besides
+}
+
+TEST_CASE("an offloaded component leaves also when its stage throws", "[pipeline]") {
+  const testing::TemporaryFolder folder;
+  const auto vae = toy_component(folder, "vae", 4);
+  Graph graph;
+  const auto number = graph.input<Number>();
+  const auto sum = graph.add(Add{vae.get(), true}, number);
+  Context context;
+  context.plan.vae.residency = memory::Residency::offloaded;
+  try {
+    graph.run(Number{3}, sum, context);
+    FAIL("expected an error");
+  } catch (const std::exception& error) {
+    CHECK(explain(error) == "stage add: it broke");
+  }
+  CHECK_FALSE(vae->onloaded());
+}
+
+TEST_CASE("a run that is asked to stop does not start the next stage", "[pipeline]") {
+  const testing::TemporaryFolder folder;
+  const auto vae = toy_component(folder, "vae", 4);
+  Graph graph;
+  const auto sum = graph.add(Add{vae.get()}, graph.input<Number>());
+  std::stop_source source;
+  source.request_stop();
+  Context context;
+  context.stop = source.get_token();
+  CHECK_THROWS_AS(graph.run(Number{3}, sum, context), Interrupted);
+  CHECK_FALSE(vae->onloaded());
+}
+
+struct Hungry {
+  using Inputs = std::tuple<Number>;
+  using Output = Number;
+  static constexpr std::string_view name = "hungry";
+  std::vector<memory::Component*> components() const { return {}; }
+  Number run(const Number& number, Context&) const {
+    at::empty({std::int64_t{1} << 46});  // more bytes than an address has room for
+    return number;
+  }
+};
+
+TEST_CASE("running out of memory is told from other faults, with the stage", "[pipeline]") {
+  Graph graph;
+  const auto number = graph.add(Hungry{}, graph.input<Number>());
+  Context context;
+  try {
+    graph.run(Number{3}, number, context);
+    FAIL("expected an error");
+  } catch (const std::exception& error) {
+    CHECK(exit_code(error) == 3);
+    CHECK_THAT(explain(error), Catch::ContainsSubstring("stage hungry: "));
+    CHECK(explain(error).find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("a port of another graph and a second stage of one name are refused", "[pipeline]") {
+  const testing::TemporaryFolder folder;
+  const auto vae = toy_component(folder, "vae", 4);
+  Graph graph, other;
+  const auto number = graph.input<Number>();
+  const auto foreign = other.input<Number>();
+  CHECK_THROWS_WITH(graph.add(Add{vae.get()}, foreign), "stage add: a port of another graph");
+  graph.add(Add{vae.get()}, number);
+  CHECK_THROWS_WITH(graph.add(Add{vae.get()}, number), "graph: two stages are named add");
+  CHECK_THROWS_WITH(graph.input<Number>(), "graph: inputs come before stages");
+}
+
+TEST_CASE("lifetimes span the stages that use a component", "[pipeline]") {
+  const testing::TemporaryFolder folder;
+  const auto vae = toy_component(folder, "vae", 4);
+  Graph graph;
+  const auto number = graph.input<Number>();
+  graph.add(Multiply{}, number, number);
+  graph.add(Add{vae.get()}, number);
+  const auto lifetimes = graph.lifetimes();
+  REQUIRE(lifetimes.size() == 1);
+  CHECK(lifetimes[0].component == vae.get());
+  CHECK(lifetimes[0].first_stage == 1);
+  CHECK(lifetimes[0].last_stage == 1);
+  CHECK(graph.slots()[0].last_reader == 1);
+}
+
+}  // namespace
+}  // namespace chitu::graph
