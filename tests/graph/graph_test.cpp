@@ -1,6 +1,6 @@
 #include "chitu_core/graph/graph.h"
 
-#include "tests/pipeline/toy_stages.h"
+#include "tests/graph/toy_stages.h"
 #include "tests/support/catch.h"
 
 namespace chitu::graph {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pipelines/forecast/level_planner.h"
+#include "pipelines/forecast/plan_json.h"
 #include "pipelines/observe/metrics.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
