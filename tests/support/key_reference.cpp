@@ -1,5 +1,7 @@
 #include "tests/support/key_reference.h"
 
+#include <fmt/format.h>
+
 #include <functional>
 
 #include "chitu_core/config/value/text.h"
@@ -136,9 +138,10 @@ Map object_schema(const std::vector<FieldInfo>& fields) {
 std::string fields_markdown(const std::vector<FieldInfo>& fields) {
   std::string text = "| key | type | default | |\n| --- | --- | --- | --- |\n";
   each_leaf(fields, "", [&](const std::string& key, const FieldInfo& field) {
-    const std::string value = field.required ? "required" : "`" + cell(field.default_value) + "`";
-    text += "| `" + key + "` | " + cell(kind_of(field)) + " | " + value + " | " + cell(field.help) +
-            " |\n";
+    const std::string value =
+        field.required ? "required" : fmt::format("`{}`", cell(field.default_value));
+    text += fmt::format("| `{}` | {} | {} | {} |\n", key, cell(kind_of(field)), value,
+                        cell(field.help));
   });
   return text;
 }
