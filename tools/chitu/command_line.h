@@ -5,14 +5,15 @@
 #include <vector>
 
 #include "chitu_core/config/compose/compose.h"
-#include "tools/chitu/command_flags.h"
+#include "tools/chitu/compose_flags.h"
+#include "tools/chitu/config_folders.h"
 
 namespace chitu::tools {
 
 /// What a subcommand composes, from the folders that find_config_folders() names.
 ///
 /// throws  InputError for a folder that is not there
-config::ComposeRequest compose_request(const CommandFlags& flags, Subcommand subcommand);
+config::ComposeRequest compose_request(const ComposeFlags& flags, ConfigTrees trees);
 
 /// The keys of a request that may be written without `request.`.
 const std::vector<std::string>& short_forms();

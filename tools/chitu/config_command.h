@@ -3,7 +3,7 @@
 #include <iosfwd>
 
 #include "chitu_core/config/compose/compose.h"
-#include "tools/chitu/command_flags.h"
+#include "tools/chitu/print_flags.h"
 
 namespace chitu::tools {
 
@@ -12,7 +12,7 @@ namespace chitu::tools {
 /// when the input is wrong.
 ///
 /// throws  InputError
-void config_command(const CommandFlags& flags, const config::ComposeRequest& request,
-                    Subcommand subcommand, std::ostream& out, std::ostream& err);
+void config_command(const PrintFlags& flags, const config::ComposeRequest& request,
+                    std::ostream& out, std::ostream& err);
 
 }  // namespace chitu::tools

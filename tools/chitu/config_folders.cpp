@@ -83,7 +83,7 @@ class OwnTree {
 
 /// Whether --config-dir holds a tree that `chitu config` composes by itself. A mistake in it is
 /// left to composition, which says more.
-bool stands_alone(const CommandFlags& flags, const fs::path& shipped) {
+bool stands_alone(const ComposeFlags& flags, const fs::path& shipped) {
   if (!flags.config_dir || flags.config_path) return false;
   const auto& name = flags.config_name;
   if (name && has_config(shipped, *name)) return false;
@@ -100,7 +100,7 @@ bool stands_alone(const CommandFlags& flags, const fs::path& shipped) {
   }
 }
 
-void check_folders(const CommandFlags& flags) {
+void check_folders(const ComposeFlags& flags) {
   for (const auto& [flag, folder] :
        {std::pair("--config-path ", flags.config_path), {"--config-dir ", flags.config_dir}})
     if (folder && !fs::is_directory(*folder)) throw InputError(flag + *folder + ": no such folder");
@@ -108,11 +108,11 @@ void check_folders(const CommandFlags& flags) {
 
 }  // namespace
 
-ConfigFolders find_config_folders(const CommandFlags& flags, Subcommand subcommand,
+ConfigFolders find_config_folders(const ComposeFlags& flags, ConfigTrees trees,
                                   const std::optional<fs::path>& shipped) {
   check_folders(flags);
-  const bool only_prints = subcommand == Subcommand::config;
-  if (only_prints && (!shipped ? flags.config_dir.has_value() : stands_alone(flags, *shipped)))
+  if (trees == ConfigTrees::any &&
+      (!shipped ? flags.config_dir.has_value() : stands_alone(flags, *shipped)))
     return {{{*flags.config_dir, "main"}}, flags.config_name.value_or(""), false};
 
   ConfigFolders found{{}, flags.config_name.value_or(kPrimary), true};

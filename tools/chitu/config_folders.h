@@ -6,9 +6,13 @@
 #include <vector>
 
 #include "chitu_core/config/compose/compose.h"
-#include "tools/chitu/command_flags.h"
+#include "tools/chitu/compose_flags.h"
 
 namespace chitu::tools {
+
+/// Which configurations a subcommand composes: those that chitu ships and additions to them, or
+/// also the trees of other Hydra applications, as `chitu config` does.
+enum class ConfigTrees { chitus, any };
 
 /// Where a subcommand looks for configurations, and the one it begins with.
 struct ConfigFolders {
@@ -34,7 +38,7 @@ struct ConfigFolders {
 ///
 /// shipped  the folder that chitu ships; empty when there is none
 /// throws   InputError for a folder that is not there
-ConfigFolders find_config_folders(const CommandFlags& flags, Subcommand subcommand,
+ConfigFolders find_config_folders(const ComposeFlags& flags, ConfigTrees trees,
                                   const std::optional<std::filesystem::path>& shipped);
 
 }  // namespace chitu::tools

@@ -1,19 +1,15 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "chitu_core/config/compose/compose.h"
-#include "tools/chitu/engine_commands.h"
+#include "tools/chitu/engine_library.h"
 
 namespace chitu::tools {
-
-/// Carries out a call in the engine library; returns the exit code, or throws what failed.
-using EngineRunner = std::function<int(const EngineCall&)>;
 
 /// Prints what composes but is probably not meant.
 void print_warnings(const config::Composition& composition);
@@ -43,6 +39,6 @@ bool names_folder(const config::Composition& composition, const std::string& key
 std::filesystem::path folder_of(const config::Composition& composition, const std::string& key);
 
 /// `chitu run` without a sweep: one job in `hydra.run.dir`.
-int run_once(config::Composition composition, const EngineRunner& engine);
+int run_once(config::Composition composition, EngineLibrary& engine);
 
 }  // namespace chitu::tools

@@ -1,5 +1,3 @@
-#include "tools/chitu/run_command.h"
-
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <unistd.h>
@@ -23,16 +21,15 @@
 #include "pipelines/engine.h"
 #include "pipelines/forecast/plan_json.h"
 #include "pipelines/forecast/plan_words.h"
-#include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
 #include "pipelines/outputs.h"
-#include "pipelines/run_checker.h"
 #include "pipelines/side_output_error.h"
+#include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
-#include "tools/chitu/logging.h"
 #include "tools/chitu/media_record.h"
 #include "tools/chitu/progress.h"
+#include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
 #include "tools/chitu/settings.h"
 #include "tools/chitu/working_directory.h"
@@ -107,19 +104,12 @@ void check_dump_outside(const Settings& settings, const config::Composition& com
   if (!inside) pipelines::check_dump(*dump, settings.model.ckpt_dir, folder);
 }
 
-/// The engine of the last job that went well: those of a sweep mostly share one.
-struct OpenEngine {
-  pipelines::EngineOptions options;
-  pipelines::Engine engine;
-};
-std::optional<OpenEngine> last_engine;
-
-/// Of the jobs of a sweep, for as long as they are being checked.
-std::optional<pipelines::RunChecker> checker;
-
-pipelines::Engine take_engine(const pipelines::EngineOptions& options) {
-  checker.reset();
-  auto last = std::exchange(last_engine, std::nullopt);
+/// The engine that an earlier job with the same options left open, or a new one.
+pipelines::Engine take_engine(const Settings& settings, SessionState& state) {
+  const auto options = settings.engine_options();
+  state.threads.use(settings.infer.threads);
+  state.checker.reset();
+  auto last = std::exchange(state.engine, std::nullopt);
   if (last && last->options == options) return std::move(last->engine);
   last.reset();  // two models at once may not fit
   return pipelines::Engine(options);
@@ -138,12 +128,13 @@ Settings read_settings(const config::Composition& composition) {
 /// One run from its folder to its last file.
 class Run {
  public:
-  Run(const EngineCall& call, const Interrupt& interrupt)
+  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt)
       : call_(call),
+        state_(state),
         composition_(call.composition),
         settings_(read_settings(composition_)),
         interrupt_(interrupt),
-        engine_(take_engine(settings_.engine_options())),
+        engine_(take_engine(settings_, state)),
         request_(complete_request(engine_, settings_)),
         metrics_(engine_.plan().transformer.device) {
     engine_.choose_plan(request_);  // what cannot fit is refused before anything is written
@@ -173,10 +164,10 @@ class Run {
           fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media",
                       where_stopped(), folder.path().string(), kLogName, kMetricsName));
     } catch (const std::exception& error) {
-      log_failure(explain(error));  // the command itself prints it
+      state_.logging.log_failure(explain(error));  // the command itself prints it
       const bool keeps = !files_.empty() || exit_code(error) != exit_codes::kInputError;
       if (keeps && files_.empty()) keep_failure(folder);
-      stop_log_file();
+      state_.logging.stop_file();
       if (!keeps) folder.discard();
       throw;
     }
@@ -199,7 +190,7 @@ class Run {
     folder.write(kMetricsName, report(folder, "running").dump(1) + "\n");
     if (!logs_to_file(composition_)) return;
     folder.write(kLogName, "");
-    start_log_file(folder.path() / kLogName);
+    state_.logging.start_file(folder.path() / kLogName);
   }
 
   /// The files, but for the configuration, that this run writes itself.
@@ -224,7 +215,7 @@ class Run {
 
   /// Prints where the media are, and tells what could not be written beside them.
   int end(const RunFolder& folder) {
-    last_engine = OpenEngine{settings_.engine_options(), std::move(engine_)};
+    state_.engine = SessionState::OpenEngine{settings_.engine_options(), std::move(engine_)};
     for (const fs::path& file : files_) std::cout << file.string() << "\n";
     std::cout.flush();
     if (problems_.empty()) return 0;
@@ -281,8 +272,9 @@ class Run {
       for (const auto& [name, text] : profile_->finish())
         write_aside("debug.profile", [&] { folder.write(name, text); });
     show_stages();
-    for (const std::string& problem : problems_) log_failure(problem);
-    if (!stop_log_file()) problems_.push_back(folder_key() + ": " + kLogName + " is cut short");
+    for (const std::string& problem : problems_) state_.logging.log_failure(problem);
+    if (!state_.logging.stop_file())
+      problems_.push_back(folder_key() + ": " + kLogName + " is cut short");
     if (status == "done" && !problems_.empty()) status = "incomplete";
     const auto metrics = report(folder, status);
     write_aside(folder_key(), [&] { folder.write(kMetricsName, metrics.dump(1) + "\n"); });
@@ -339,7 +331,7 @@ class Run {
   /// The log has it at level info, a terminal in any case; standard output is for results.
   void show_stages() const {
     if (metrics_.stages().empty()) return;
-    const bool on_terminal = ::isatty(STDERR_FILENO) && !console_shows_info();
+    const bool on_terminal = ::isatty(STDERR_FILENO) && !state_.logging.console_shows_info();
     for (const std::string& line : pipelines::stage_table(metrics_.stages())) {
       logger("run")->info("{}", line);
       if (on_terminal) std::cerr << line << "\n";
@@ -363,7 +355,8 @@ class Run {
                        request_.num_inference_steps);
   }
 
-  const EngineCall& call_;
+  const RunCall& call_;
+  SessionState& state_;
   config::Composition composition_;
   Settings settings_;
   const Interrupt& interrupt_;
@@ -376,24 +369,30 @@ class Run {
   std::vector<std::string> problems_;          ///< with what was to be written beside them
 };
 
+class RunCommand final : public EngineCommandFor<RunCall> {
+  int execute(const RunCall& call, SessionState& state) const override {
+    if (call.restarts_clock) pipelines::restart_seconds();
+    state.logging.begin_run(call.composition);
+    device::reuse_host_memory();
+    const Interrupt interrupt;
+    return Run(call, state, interrupt).execute();
+  }
+};
+
+class CheckCommand final : public EngineCommandFor<CheckCall> {
+  int execute(const CheckCall& call, SessionState& state) const override {
+    const Settings settings = read_settings(call.composition);
+    check_dump_outside(settings, call.composition, call.folder);
+    check_output(settings.request.num_frames.value_or(1), settings.output);
+    if (!state.checker) state.checker.emplace();
+    const auto request = state.checker->check(settings.engine_options(), settings.request);
+    check_output(request.num_frames, settings.output);
+    return 0;
+  }
+};
+
+CHITU_REGISTER(EngineCommand, RunCommand, RunCall::kCommand);
+CHITU_REGISTER(EngineCommand, CheckCommand, CheckCall::kCommand);
+
 }  // namespace
-
-int run_command(const EngineCall& call) {
-  if (call.restarts_clock) pipelines::restart_seconds();
-  start_logging(call.composition);
-  device::reuse_host_memory();
-  const Interrupt interrupt;
-  return Run(call, interrupt).execute();
-}
-
-int check_command(const EngineCall& call) {
-  const Settings settings = read_settings(call.composition);
-  check_dump_outside(settings, call.composition, call.folder);
-  check_output(settings.request.num_frames.value_or(1), settings.output);
-  if (!checker) checker.emplace();
-  const auto request = checker->check(settings.engine_options(), settings.request);
-  check_output(request.num_frames, settings.output);
-  return 0;
-}
-
 }  // namespace chitu::tools

@@ -193,7 +193,6 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.dtype = infer.dtype;
   options.vae_dtype = infer.vae_dtype;
   options.attn_type = infer.attn_type;
-  options.threads = infer.threads.value_or(0);
   options.memory.low_mem_level = level_of(infer);
   options.memory.vram_limit = limit_of(infer.vram_limit);
   options.memory.host_limit = limit_of(infer.host_limit);

@@ -21,6 +21,7 @@
 #include "tools/chitu/counted_progress.h"
 #include "tools/chitu/launcher.h"
 #include "tools/chitu/media_record.h"
+#include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
 
 namespace chitu::tools {
@@ -62,7 +63,7 @@ struct Job {
 /// One sweep from its plan to its table. Jobs are made one at a time, from their index.
 class Sweep {
  public:
-  Sweep(const config::ComposeRequest& request, const EngineRunner& engine)
+  Sweep(const config::ComposeRequest& request, EngineLibrary& engine)
       : engine_(engine),
         plan_(config::plan_sweep(request)),
         composer_(request, plan_),
@@ -194,7 +195,7 @@ class Sweep {
   int check_job(std::size_t i) const {
     const Job job = make_job(i);
     const JobEnvironment environment(job.composition);
-    return engine_({.command = "check", .composition = job.composition, .folder = job.folder});
+    return engine_.run(engine_call(CheckCall{job.composition, job.folder}));
   }
 
   int run_job(std::size_t i) const {
@@ -202,10 +203,10 @@ class Sweep {
     return guarded([&] {
       Job job = make_job(i);
       const JobEnvironment environment(job.composition);
-      EngineCall call{.command = "run", .composition = std::move(job.composition)};
+      RunCall call{.composition = std::move(job.composition)};
       call.folder = std::move(job.folder);
       call.restarts_clock = width_ == 0;
-      return engine_(call);
+      return engine_.run(engine_call(std::move(call)));
     });
   }
 
@@ -262,7 +263,7 @@ class Sweep {
     return near.empty() || *near.begin() == ".." ? folder_.string() : near.string();
   }
 
-  const EngineRunner& engine_;
+  EngineLibrary& engine_;
   config::SweepPlan plan_;
   mutable config::JobComposer composer_;  ///< keeps what jobs share
   fs::path folder_;
@@ -278,7 +279,7 @@ bool asks_for_sweep(const config::Composition& composition) {
   return text_at(composition, "mode") == "MULTIRUN";
 }
 
-int run_sweep(const config::ComposeRequest& request, const EngineRunner& engine) {
+int run_sweep(const config::ComposeRequest& request, EngineLibrary& engine) {
   return Sweep(request, engine).run();
 }
 

@@ -17,6 +17,6 @@ bool asks_for_sweep(const config::Composition& composition);
 /// not.
 ///
 /// throws  InputError for a sweep in which some job cannot run
-int run_sweep(const config::ComposeRequest& request, const EngineRunner& engine);
+int run_sweep(const config::ComposeRequest& request, EngineLibrary& engine);
 
 }  // namespace chitu::tools
