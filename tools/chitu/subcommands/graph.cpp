@@ -20,7 +20,7 @@ class Graph final : public ComposingSubcommand<GraphFlags> {
             "print the stages, their components and lifetimes",
             "Prints the stages of the model's pipeline: what each reads, makes and uses.",
             {{"chitu graph", "the demo model"},
-             {"chitu graph model=wan2.1-t2v-14b", "another model, without its weights"},
+             {"chitu graph model.ckpt_dir=DIR", "another model; its weights are not read"},
              {"chitu graph --format mermaid", "for Markdown; dot for Graphviz"}}};
   }
 
