@@ -85,7 +85,7 @@ fs::path data_folder() {
       for (const fs::path& folder : {above, above / "share" / "chitu"})
         if (fs::exists(folder / "config" / "chitu.yaml")) return folder;
     }
-    throw Error("cannot find the folder config/ that comes with chitu above " + self.string());
+    throw Error("cannot find chitu's folder config/ above " + self.string());
   }();
   return found;
 }

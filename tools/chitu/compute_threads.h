@@ -4,13 +4,12 @@
 
 namespace chitu::tools {
 
-/// The threads that this process computes with: the one place of the command that sets them.
+/// The number of threads that this process computes with. No other place of the command sets it.
 class ComputeThreads {
  public:
   ComputeThreads();
 
-  /// Computes with so many from now on, as infer.threads says; null = as many as libtorch takes by
-  /// itself.
+  /// Computes with `count` threads from now on (infer.threads); null = libtorch's own choice.
   ///
   /// throws  SystemLimitError when the system has too few
   void use(std::optional<int> count);

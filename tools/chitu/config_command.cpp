@@ -71,7 +71,7 @@ class Command {
     print(part_of(node, nullptr));
   }
 
-  /// The part --package names, resolved when asked.
+  /// The part that --package names, resolved with --resolve.
   Node part_of(const Node& root, const Node* hydra_root) {
     const bool whole = options_.package.empty() || options_.package == "_global_";
     if (whole && !options_.resolve) return root;
@@ -80,7 +80,7 @@ class Command {
     if (!whole) {
       place = evaluator.find(place, options_.package);
       if (!place) {
-        root.at(options_.package);  // throws with the nearest key
+        root.at(options_.package);  // throws, and names the nearest key
         throw InputError("--package " + options_.package + ": no such key");
       }
     }
@@ -98,7 +98,7 @@ class Command {
     print_jobs(plan);
   }
 
-  /// As print() would print the list of all jobs, which is never made: straight to the output.
+  /// Prints job by job what print() would print for the list of all jobs: the list may be large.
   void print_jobs(const config::SweepPlan& plan) {
     const bool json = options_.format == "json";
     if (plan.size() == 0) return print(Node(config::List()));
@@ -144,7 +144,7 @@ class Command {
       hydra = Node(std::move(only));
       root = &hydra;
     }
-    // Hydra's node reads the program's keys, so it is resolved inside the whole.
+    // Hydra's node refers to the program's keys, so it is resolved inside the whole tree.
     const bool inside = part_name == "hydra" && options_.resolve;
     Node part = inside ? resolved_hydra(composed) : part_of(*root, &composed.root);
     if (options_.format == "yaml" && !options_.package.empty() && part.is_container() &&

@@ -8,8 +8,8 @@
 namespace chitu::tools {
 
 /// `chitu config`, and `chitu run` with a flag that only prints: composes a configuration and
-/// prints it, or explains how it was composed. Warnings go to `err`; nothing is printed on `out`
-/// when the input is wrong.
+/// prints it, or explains how it was composed. Warnings go to `err`. For wrong input, nothing is
+/// printed on `out`.
 ///
 /// throws  InputError
 void config_command(const PrintFlags& flags, const config::ComposeRequest& request,

@@ -25,7 +25,7 @@ class OwnTree {
   OwnTree(const fs::path& folder, const fs::path& shipped)
       : own_({{folder}}), shipped_({{shipped}}) {}
 
-  /// Configs at the top, and no folder that adds to a group of chitu's.
+  /// Whether there are configs at the top, and no folder that adds to one of chitu's groups.
   bool is_application() const {
     const auto groups = own_.groups("");
     return !own_.options("").empty() &&
@@ -53,7 +53,7 @@ class OwnTree {
     return (own_.is_config(path) || shipped_.is_config(path)) && includes_chitus(path);
   }
 
-  /// Whether an override is of a group or key that chitu's own configuration has.
+  /// Whether an override is about a group or key of chitu's own configuration.
   bool is_of_chitus(const config::Override& given) const {
     return is_chitus(given.key.substr(0, given.key.find_first_of("./")));
   }
@@ -77,12 +77,12 @@ class OwnTree {
   }
 
   config::Repository own_;
-  mutable config::Repository shipped_;  // loads what it is asked for
+  mutable config::Repository shipped_;  // loads configs when they are asked for
   std::set<std::string> seen_;
 };
 
-/// Whether --config-dir holds a tree that `chitu config` composes by itself. A mistake in it is
-/// left to composition, which says more.
+/// Whether --config-dir holds a tree that `chitu config` composes by itself. True also for a tree
+/// with a mistake: composing it reports the mistake better.
 bool stands_alone(const ComposeFlags& flags, const fs::path& shipped) {
   if (!flags.config_dir || flags.config_path) return false;
   const auto& name = flags.config_name;

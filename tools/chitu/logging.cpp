@@ -68,7 +68,7 @@ class Sinks final : public spdlog::sinks::dist_sink_mt {
 struct Logging::Impl {
   std::shared_ptr<Sinks> sinks = std::make_shared<Sinks>();
   spdlog::sink_ptr console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  /// Messages that come before the file is there, such as those about the checkpoint.
+  /// Messages from before the file exists, such as those about the checkpoint.
   std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> early{};
   spdlog::sink_ptr file{};
 
@@ -82,7 +82,7 @@ Logging::Logging() : impl_(std::make_unique<Impl>()) {
   console->set_level(spdlog::level::warn);
   sinks->add_sink(console);
   spdlog::set_default_logger(std::make_shared<spdlog::logger>("chitu", sinks));
-  spdlog::flush_on(spdlog::level::info);  // a log is read while the run goes on
+  spdlog::flush_on(spdlog::level::info);  // the log can be read during the run
 }
 
 Logging::~Logging() = default;

@@ -9,7 +9,7 @@
 namespace chitu::tools {
 
 /// The log of this process. Warnings of every logger go to standard error, since standard output is
-/// for results. Make it before the first logger.
+/// for results. Construct it before the first logger.
 class Logging {
  public:
   Logging();

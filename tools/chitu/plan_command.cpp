@@ -18,7 +18,7 @@
 namespace chitu::tools {
 namespace {
 
-/// A plan needs no prompt. Returns whether there was none.
+/// Sets an empty prompt where there is none: a plan needs none. Returns whether it was missing.
 bool fill_in_prompt(config::Composition& composition) {
   config::Node* prompt = composition.config.find("request.prompt");
   if (!prompt || !prompt->is_missing()) return false;
@@ -35,9 +35,9 @@ std::optional<std::int64_t> parse_fit(const std::optional<std::string>& text) {
   return bytes;
 }
 
-/// The plans of the level that is given, or of all.
+/// The plan of the given level, or those of all levels.
 std::vector<memory::MemoryPlan> plans_of(const pipelines::EngineOptions& options, bool of_level) {
-  pipelines::ModelFolder::open(options.ckpt_dir);  // says when it is no checkpoint
+  pipelines::ModelFolder::open(options.ckpt_dir);  // throws when it is no checkpoint
   const int given = options.memory.low_mem_level.value_or(0);
   std::vector<memory::MemoryPlan> plans;
   for (int level = 0; level < memory::kLevels; ++level)
@@ -58,7 +58,7 @@ memory::MemoryPlan chosen_plan(const Settings& settings, bool no_prompt) {
 
 void check_dry(const PlanCall& call) {
   if (call.fit || call.explain)
-    throw InputError("--dry plans no run, so there is nothing for --fit or --explain to look at");
+    throw InputError("--dry plans no run; expected no --fit or --explain beside it");
   if (call.format != "table" && call.format != "json")
     throw InputError("--format " + call.format + ": --dry prints YAML, or json");
 }
@@ -90,7 +90,7 @@ int print_plans(const PlanCall& call) {
   if (call.dry) return print_dry(call, settings, no_prompt);
   pipelines::LevelPlanner planner(settings.engine_options());
   const auto request = pipelines::complete(planner.pipeline(), settings.request);
-  std::optional<PlanProgress> progress;  // large sizes take a while
+  std::optional<PlanProgress> progress;  // large sizes take seconds
   if (::isatty(STDERR_FILENO)) {
     planner.watch(&progress.emplace(std::cerr));
     questions.progress = [&](const std::string& what) { progress->look_at(what); };

@@ -42,7 +42,7 @@ namespace {
 constexpr const char* kLogName = "run.log";
 constexpr const char* kMetricsName = "metrics.json";
 
-/// The name of the folder of composed configurations, `.hydra`; empty when switched off.
+/// The name of the folder for the composed configuration, `.hydra`; empty when switched off.
 std::string output_subdir(const config::Composition& composition) {
   const auto view = composition.hydra().find("output_subdir");
   return view && view->node().is_string() ? view->node().as_string() : "";
@@ -79,8 +79,8 @@ void check_output(std::int64_t num_frames, const OutputSettings& output) {
                     num_frames));
 }
 
-/// Completes and checks a request. What the output cannot hold is told first, so that the nearest
-/// numbers of frames, which the model names, are right for it.
+/// Completes and checks a request. The output format is checked first: the numbers of frames that
+/// the model then suggests must suit the format.
 pipelines::Request complete_request(const pipelines::Engine& engine, const Settings& settings) {
   check_output(settings.request.num_frames.value_or(1), settings.output);
   auto request = engine.complete(settings.request);
@@ -93,8 +93,8 @@ bool wants_chdir(const config::Composition& composition) {
   return view && view->node().kind() == config::Kind::boolean && view->node().as_bool();
 }
 
-/// A dump that cannot be written is found before the work. One below the folder of the run is
-/// checked when that folder is there.
+/// Refuses a dump that cannot be written, before the work begins. A dump inside the run folder is
+/// checked later, when that folder exists.
 void check_dump_outside(const Settings& settings, const config::Composition& composition,
                         const fs::path& folder) {
   const auto& dump = settings.debug.dump_tensors;
@@ -137,7 +137,7 @@ class Run {
         engine_(take_engine(settings_, state)),
         request_(complete_request(engine_, settings_)),
         metrics_(engine_.plan().transformer.device) {
-    engine_.choose_plan(request_);  // what cannot fit is refused before anything is written
+    engine_.choose_plan(request_);  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
   }
 
@@ -164,7 +164,7 @@ class Run {
           fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media",
                       where_stopped(), folder.path().string(), kLogName, kMetricsName));
     } catch (const std::exception& error) {
-      state_.logging.log_failure(explain(error));  // the command itself prints it
+      state_.logging.log_failure(explain(error));  // the command prints it
       const bool keeps = !files_.empty() || exit_code(error) != exit_codes::kInputError;
       if (keeps && files_.empty()) keep_failure(folder);
       state_.logging.stop_file();
@@ -174,7 +174,7 @@ class Run {
   }
 
  private:
-  /// The key that says where the folder of the run is.
+  /// The key that sets the folder of the run.
   std::string folder_key() const {
     const auto mode = composition_.hydra().find("mode");
     const bool in_sweep =
@@ -182,8 +182,8 @@ class Run {
     return in_sweep ? "hydra.sweep.subdir" : "hydra.run.dir";
   }
 
-  /// Writes what stands in the folder before the work: a disk without room is found here. Until the
-  /// run ends, its metrics say that it goes on, and what it found there.
+  /// Writes configuration, metrics and log before the work begins: a full disk is found here. Until
+  /// the run ends, its metrics say "running" and list the media of earlier runs.
   void begin(RunFolder& folder) {
     for (const fs::path& name : written_names()) folder.check_file(name);
     write_configuration(folder, composition_);
@@ -193,7 +193,7 @@ class Run {
     state_.logging.start_file(folder.path() / kLogName);
   }
 
-  /// The files, but for the configuration, that this run writes itself.
+  /// The files that this run writes, without media and configuration.
   std::vector<fs::path> written_names() const {
     std::vector<fs::path> names{kMetricsName, kLogName};
     if (settings_.debug.profile)
@@ -213,7 +213,7 @@ class Run {
                          name.string() + ", expected another file");
   }
 
-  /// Prints where the media are, and tells what could not be written beside them.
+  /// Prints the paths of the media. Throws when something beside them could not be written.
   int end(const RunFolder& folder) {
     state_.engine = SessionState::OpenEngine{settings_.engine_options(), std::move(engine_)};
     for (const fs::path& file : files_) std::cout << file.string() << "\n";
@@ -254,19 +254,18 @@ class Run {
     const auto profile = settings_.engine_options().profile;
     if (profile && !choice->predicted.empty() && !profile->describes(plan.transformer.device))
       logger("memory")->warn(
-          "device/profile is that of {} ({}), the run is on {}: predicted times, by which "
-          "low_mem_level auto goes, are not of this device",
+          "device/profile is that of {} ({}), the run is on {}: low_mem_level auto compares times "
+          "predicted for another device",
           profile->name, profile->device, plan.transformer.device.str());
     logger("memory")->info(
-        "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, VAE: {}, guidance "
-        "branches {}",
+        "low_mem_level {} chosen: needs {} of {}; transformer {}, {} resident layers, VAE: {}, "
+        "guidance branches {}",
         plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(*choice->budget.bytes),
         memory::to_string(plan.transformer.residency), plan.transformer.resident_layers,
         pipelines::tiles_text(plan), pipelines::guidance_text(plan));
   }
 
-  /// Writes what the run tells about itself. What cannot be written is a problem of its own: the
-  /// media, if there are any, stay.
+  /// Writes profile, log and metrics. A failure here is kept in problems_ and costs no media.
   void finish(RunFolder& folder, std::string status) {
     if (profile_)
       for (const auto& [name, text] : profile_->finish())
@@ -309,11 +308,11 @@ class Run {
     return report;
   }
 
-  /// A limit on the CPU is kept by an estimate of what libraries hold: a run that held more says
-  /// so.
+  /// Warns when a run used more memory than its limit: on the CPU, what libraries hold is
+  /// estimated.
   void warn_of_overruns(nlohmann::json& report) const {
     if (!engine_.choice()) return;
-    // The memory of sim is the process's, and is none of the host's that it simulates.
+    // Tensors of sim lie in the process, but do not count as host memory.
     const bool is_sim = engine_.plan().transformer.device.type() == c10::kPrivateUse1;
     std::int64_t peak = 0, host_peak = 0;
     for (const pipelines::StageCost& stage : metrics_.stages()) {
@@ -328,7 +327,7 @@ class Run {
     }
   }
 
-  /// The log has it at level info, a terminal in any case; standard output is for results.
+  /// Writes the table of stages to the log, and to standard error when it is a terminal.
   void show_stages() const {
     if (metrics_.stages().empty()) return;
     const bool on_terminal = ::isatty(STDERR_FILENO) && !state_.logging.console_shows_info();
@@ -342,7 +341,7 @@ class Run {
     try {
       finish(folder, "failed");
     } catch (const std::exception&) {
-      // The failure itself is what the user must read.
+      // The first failure is the one to report.
     }
   }
 
@@ -364,9 +363,9 @@ class Run {
   pipelines::Request request_;
   pipelines::Metrics metrics_;
   std::optional<pipelines::Profile> profile_;  ///< with debug.profile
-  nlohmann::json earlier_;                     ///< media of an earlier run in the folder
-  std::vector<fs::path> files_;                ///< the media, once they are saved
-  std::vector<std::string> problems_;          ///< with what was to be written beside them
+  nlohmann::json earlier_;                     ///< media of earlier runs in the folder
+  std::vector<fs::path> files_;                ///< the saved media
+  std::vector<std::string> problems_;          ///< files beside the media that could not be written
 };
 
 class RunCommand final : public EngineCommandFor<RunCall> {

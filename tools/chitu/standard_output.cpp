@@ -15,8 +15,7 @@
 namespace chitu::tools {
 namespace {
 
-/// Writes to the descriptor of standard output, and keeps the reason of the first failure, which a
-/// stream does not.
+/// Writes to the descriptor of standard output, and keeps the error number of the first failure.
 class OutputBuffer final : public std::streambuf {
  public:
   explicit OutputBuffer(bool pipe_was_ignored) : pipe_was_ignored_(pipe_was_ignored) {
@@ -53,9 +52,10 @@ class OutputBuffer final : public std::streambuf {
   bool pipe_was_ignored_;  ///< when the process started
 };
 
-/// A closed stream stays unusable: what is opened in its place cannot be written, or read.
+/// Opens /dev/null in place of closed standard streams, so that no file gets their descriptors.
+/// Writing to such an output still fails.
 void occupy_closed_streams() {
-  constexpr std::array kModes{O_WRONLY, O_RDONLY, O_WRONLY};  // nobody reads errors anyway
+  constexpr std::array kModes{O_WRONLY, O_RDONLY, O_WRONLY};  // errors are dropped
   for (int stream = 0; stream < static_cast<int>(kModes.size()); ++stream)
     if (::fcntl(stream, F_GETFD) < 0 && errno == EBADF)
       static_cast<void>(::open("/dev/null", kModes[static_cast<std::size_t>(stream)]));
