@@ -1,7 +1,6 @@
 #include "pipelines/engine.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
@@ -10,7 +9,6 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/system_limits.h"
-#include "chitu_core/device/compute_threads.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
@@ -161,8 +159,6 @@ std::string Engine::Impl::what_auto_takes(const Request& request, std::int64_t t
 Engine::Engine(const EngineOptions& options) {
   const c10::InferenceMode inference;
   cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
-  if (options.threads > 0) at::set_num_threads(options.threads);
-  device::start_compute_threads();
   const auto devices = devices_of(options);
   auto plan = memory::make_plan(options.memory, devices);
   auto pipeline = open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
@@ -229,6 +225,9 @@ const std::optional<PlanChoice>& Engine::choice() const { return impl_->choice; 
 
 const graph::Graph& Engine::graph() const { return impl_->pipeline->graph(); }
 const memory::MemoryPlan& Engine::plan() const { return impl_->plan; }
-std::vector<memory::Component*> Engine::components() const { return impl_->pipeline->components(); }
+std::vector<const memory::Component*> Engine::components() const {
+  const auto components = impl_->pipeline->components();
+  return {components.begin(), components.end()};
+}
 
 }  // namespace chitu::pipelines

@@ -24,6 +24,11 @@ namespace chitu::pipelines {
 ///
 /// The same request gives the same bytes, whatever the memory level. Not for use from two threads
 /// at once.
+///
+/// An engine computes with the threads of the process, at::get_num_threads(), and never sets them.
+/// Call device::use_compute_threads() before the first request to choose their number, or
+/// device::start_compute_threads() to get a SystemLimitError where the system has too few: OpenMP
+/// would end the process.
 class Engine {
  public:
   /// Reads configs and headers only; weights come with the first request that needs them.
@@ -68,7 +73,7 @@ class Engine {
 
   const graph::Graph& graph() const;
   const memory::MemoryPlan& plan() const;
-  std::vector<memory::Component*> components() const;
+  std::vector<const memory::Component*> components() const;
 
  private:
   struct Impl;

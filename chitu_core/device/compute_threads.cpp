@@ -70,6 +70,11 @@ void start_compute_threads() {
   at::empty({count * at::internal::GRAIN_SIZE}, at::kByte).fill_(1);
 }
 
+void use_compute_threads(int count) {
+  if (count != at::get_num_threads()) at::set_num_threads(count);
+  start_compute_threads();
+}
+
 void start_compute_threads_or_go_alone() {
   try {
     start_compute_threads();

@@ -9,7 +9,14 @@ namespace chitu::device {
 /// throws  SystemLimitError where the system has too few
 void start_compute_threads();
 
-/// Likewise for a thread that can do its work alone, and does where the system has too few.
+/// Sets how many threads libtorch computes with in the whole process, and starts them.
+///
+/// count   1 or more
+/// throws  SystemLimitError where the system has too few
+void use_compute_threads(int count);
+
+/// Starts them as start_compute_threads() does; where the system has too few, the calling thread
+/// computes alone.
 void start_compute_threads_or_go_alone();
 
 }  // namespace chitu::device

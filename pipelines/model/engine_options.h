@@ -18,7 +18,6 @@ struct EngineOptions {
   std::string dtype = "auto";      ///< auto, float32, bfloat16, float16
   std::string vae_dtype = "auto";  ///< auto = float32, as the reference decodes
   std::string attn_type = "auto";  ///< an attention backend
-  int threads = 0;                 ///< of the CPU, 0 = as many as libtorch takes
   memory::MemoryConfig memory;
   std::optional<DeviceProfile> profile;  ///< of the device; low_mem_level auto minds its times
   std::filesystem::path prompt_cache;    ///< folder where prompt embeddings are kept; empty = none

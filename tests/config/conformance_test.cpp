@@ -75,9 +75,12 @@ TEST_CASE("chitu config answers every case of the suite", "[config]") {
     std::ostringstream out, err;
     int code = 0;
     try {
-      const auto flags = tools::parse_flags(command_of(test, scratch), tools::Subcommand::config);
-      const auto request = tools::compose_request(flags, tools::Subcommand::config);
-      tools::config_command(flags, request, tools::Subcommand::config, out, err);
+      tools::ConfigFlags options;
+      tools::Flags flags;
+      options.declare(flags);
+      flags.parse(command_of(test, scratch), options.overrides);
+      const auto request = tools::compose_request(options, tools::ConfigTrees::any);
+      tools::config_command(options, request, out, err);
     } catch (const std::exception& error) {
       err << explain(error);
       code = exit_code(error);

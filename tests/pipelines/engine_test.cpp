@@ -1,6 +1,7 @@
 #include "pipelines/engine.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
 #include "chitu_core/common/error.h"
@@ -70,6 +71,17 @@ TEST_CASE("a request gives the same bits again, in another engine, on more threa
   auto changed = small_request();
   changed.seed = 4;
   CHECK_FALSE(at::equal(first, final_latents(engine, changed)));
+}
+
+TEST_CASE("an engine computes with the threads of the process and sets none", "[pipelines]") {
+  const int threads = at::get_num_threads();
+  const int other = threads == 1 ? 2 : 1;
+  at::set_num_threads(other);
+  Engine engine = open_engine("wan-unipc");
+  CHECK(at::get_num_threads() == other);
+  final_latents(engine, small_request());
+  CHECK(at::get_num_threads() == other);
+  at::set_num_threads(threads);
 }
 
 TEST_CASE("low_mem_level changes no bit of the latents, and pixels by rounding alone",

@@ -39,6 +39,23 @@ Words sweep(const Words& more) {
 
 std::string first_frame(const fs::path& job) { return read_file(job / "frames/frame_0000.png"); }
 
+TEST_CASE("infer.threads of a job does not hold for the next", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto threads = [&](const char* job) {
+    const auto metrics = nlohmann::json::parse(read_file(folder / "all" / job / "metrics.json"));
+    return metrics.at("threads").get<int>();
+  };
+  const auto run = chitu(sweep({"infer.threads=3,null,1,null"}), folder.path());
+  INFO(run.err);
+  REQUIRE(run.exit_code == 0);
+  CHECK(threads("0") == 3);
+  CHECK(threads("2") == 1);
+  REQUIRE(chitu(sweep({"hydra.sweep.dir=alone", "seed=0"}), folder.path()).exit_code == 0);
+  const auto alone = nlohmann::json::parse(read_file(folder / "alone/0/metrics.json"));
+  CHECK(alone.at("threads") == threads("1"));
+  CHECK(threads("3") == threads("1"));
+}
+
 TEST_CASE("a sweep runs a job for every combination, the last key fastest", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = chitu(sweep({"seed=1,2", "infer.diffusion.low_mem_level=0,1"}), folder.path());

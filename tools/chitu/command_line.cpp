@@ -8,7 +8,6 @@
 #include "chitu_core/common/utf8.h"
 #include "chitu_core/config/interpolate/resolvers.h"
 #include "chitu_core/config/value/error.h"
-#include "tools/chitu/config_folders.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;
@@ -59,8 +58,8 @@ std::string request_hint(const std::string& message, const std::vector<std::stri
   return "";
 }
 
-config::ComposeRequest compose_request(const CommandFlags& flags, Subcommand subcommand) {
-  ConfigFolders folders = find_config_folders(flags, subcommand, data_folder() / "config");
+config::ComposeRequest compose_request(const ComposeFlags& flags, ConfigTrees trees) {
+  ConfigFolders folders = find_config_folders(flags, trees, data_folder() / "config");
   config::ComposeRequest request;
   request.search_path = std::move(folders.search_path);
   request.config_name = std::move(folders.config_name);
@@ -86,7 +85,7 @@ fs::path data_folder() {
       for (const fs::path& folder : {above, above / "share" / "chitu"})
         if (fs::exists(folder / "config" / "chitu.yaml")) return folder;
     }
-    throw Error("cannot find the folder config/ that comes with chitu above " + self.string());
+    throw Error("cannot find chitu's folder config/ above " + self.string());
   }();
   return found;
 }

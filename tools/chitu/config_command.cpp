@@ -1,6 +1,5 @@
 #include "tools/chitu/config_command.h"
 
-#include <optional>
 #include <ostream>
 #include <sstream>
 
@@ -30,9 +29,9 @@ using config::Node;
 
 class Command {
  public:
-  Command(const CommandFlags& flags, const ComposeRequest& request, Subcommand subcommand,
-          std::ostream& out, std::ostream& err)
-      : options_(flags), request_(request), subcommand_(subcommand), stream_(out), err_(err) {}
+  Command(const PrintFlags& flags, const ComposeRequest& request, std::ostream& out,
+          std::ostream& err)
+      : options_(flags), request_(request), stream_(out), err_(err) {}
 
   void run() {
     if (options_.parse_override)
@@ -72,7 +71,7 @@ class Command {
     print(part_of(node, nullptr));
   }
 
-  /// The part --package names, resolved when asked.
+  /// The part that --package names, resolved with --resolve.
   Node part_of(const Node& root, const Node* hydra_root) {
     const bool whole = options_.package.empty() || options_.package == "_global_";
     if (whole && !options_.resolve) return root;
@@ -81,7 +80,7 @@ class Command {
     if (!whole) {
       place = evaluator.find(place, options_.package);
       if (!place) {
-        root.at(options_.package);  // throws with the nearest key
+        root.at(options_.package);  // throws, and names the nearest key
         throw InputError("--package " + options_.package + ": no such key");
       }
     }
@@ -99,7 +98,7 @@ class Command {
     print_jobs(plan);
   }
 
-  /// As print() would print the list of all jobs, which is never made: straight to the output.
+  /// Prints job by job what print() would print for the list of all jobs: the list may be large.
   void print_jobs(const config::SweepPlan& plan) {
     const bool json = options_.format == "json";
     if (plan.size() == 0) return print(Node(config::List()));
@@ -115,13 +114,9 @@ class Command {
   }
 
   void show_composition() {
-    // Kept to the end of the process, which does not spend time on taking it down.
-    static std::optional<Composition> last;
-    const Composition& composed = last.emplace(compose(request_));
+    const Composition composed = compose(request_);
     for (const std::string& warning : composed.warnings) warn(warning);
-    if (options_.help)
-      out_ << help_text(composed);
-    else if (options_.hydra_help)
+    if (options_.hydra_help)
       out_ << config::group_list(composed, true);
     else if (options_.info && options_.format == "json")
       print(info_data(composed, *options_.info));
@@ -149,7 +144,7 @@ class Command {
       hydra = Node(std::move(only));
       root = &hydra;
     }
-    // Hydra's node reads the program's keys, so it is resolved inside the whole.
+    // Hydra's node refers to the program's keys, so it is resolved inside the whole tree.
     const bool inside = part_name == "hydra" && options_.resolve;
     Node part = inside ? resolved_hydra(composed) : part_of(*root, &composed.root);
     if (options_.format == "yaml" && !options_.package.empty() && part.is_container() &&
@@ -188,24 +183,8 @@ class Command {
            << (step.config.empty() ? "" : "  (" + step.config + ")") << '\n';
   }
 
-  std::string help_text(const Composition& composed) {
-    const std::string usage =
-        subcommand_ == Subcommand::run
-            ? "chitu run [flags] [override...]: composes a configuration, generates, and writes "
-              "outputs/<date>/<time>/\n\n"
-            : "chitu config [flags] [override...]: composes a configuration and prints it\n\n";
-    return usage + "Flags\n" + flags_help(subcommand_) +
-           "\nOverrides\n"
-           "  key=value   change a value        group=option    choose an option\n"
-           "  +key=value  add one               +group=option   add a group\n"
-           "  ++key=value change or add         ~key, ~group    remove\n"
-           "\nGroups (group=option)\n" +
-           config::group_list(composed, false) + "\nConfig\n" + config::to_yaml(composed.config);
-  }
-
-  const CommandFlags& options_;
+  const PrintFlags& options_;
   const ComposeRequest& request_;
-  Subcommand subcommand_;
   std::ostream& stream_;
   std::ostream& err_;
   std::ostringstream out_;  ///< printed when nothing has failed
@@ -213,9 +192,9 @@ class Command {
 
 }  // namespace
 
-void config_command(const CommandFlags& flags, const ComposeRequest& request, Subcommand subcommand,
-                    std::ostream& out, std::ostream& err) {
-  Command(flags, request, subcommand, out, err).run();
+void config_command(const PrintFlags& flags, const ComposeRequest& request, std::ostream& out,
+                    std::ostream& err) {
+  Command(flags, request, out, err).run();
 }
 
 }  // namespace chitu::tools

@@ -3,16 +3,16 @@
 #include <iosfwd>
 
 #include "chitu_core/config/compose/compose.h"
-#include "tools/chitu/command_flags.h"
+#include "tools/chitu/print_flags.h"
 
 namespace chitu::tools {
 
 /// `chitu config`, and `chitu run` with a flag that only prints: composes a configuration and
-/// prints it, or explains how it was composed. Warnings go to `err`; nothing is printed on `out`
-/// when the input is wrong.
+/// prints it, or explains how it was composed. Warnings go to `err`. For wrong input, nothing is
+/// printed on `out`.
 ///
 /// throws  InputError
-void config_command(const CommandFlags& flags, const config::ComposeRequest& request,
-                    Subcommand subcommand, std::ostream& out, std::ostream& err);
+void config_command(const PrintFlags& flags, const config::ComposeRequest& request,
+                    std::ostream& out, std::ostream& err);
 
 }  // namespace chitu::tools

@@ -25,7 +25,7 @@ class OwnTree {
   OwnTree(const fs::path& folder, const fs::path& shipped)
       : own_({{folder}}), shipped_({{shipped}}) {}
 
-  /// Configs at the top, and no folder that adds to a group of chitu's.
+  /// Whether there are configs at the top, and no folder that adds to one of chitu's groups.
   bool is_application() const {
     const auto groups = own_.groups("");
     return !own_.options("").empty() &&
@@ -53,7 +53,7 @@ class OwnTree {
     return (own_.is_config(path) || shipped_.is_config(path)) && includes_chitus(path);
   }
 
-  /// Whether an override is of a group or key that chitu's own configuration has.
+  /// Whether an override is about a group or key of chitu's own configuration.
   bool is_of_chitus(const config::Override& given) const {
     return is_chitus(given.key.substr(0, given.key.find_first_of("./")));
   }
@@ -77,13 +77,13 @@ class OwnTree {
   }
 
   config::Repository own_;
-  mutable config::Repository shipped_;  // loads what it is asked for
+  mutable config::Repository shipped_;  // loads configs when they are asked for
   std::set<std::string> seen_;
 };
 
-/// Whether --config-dir holds a tree that `chitu config` composes by itself. A mistake in it is
-/// left to composition, which says more.
-bool stands_alone(const CommandFlags& flags, const fs::path& shipped) {
+/// Whether --config-dir holds a tree that `chitu config` composes by itself. True also for a tree
+/// with a mistake: composing it reports the mistake better.
+bool stands_alone(const ComposeFlags& flags, const fs::path& shipped) {
   if (!flags.config_dir || flags.config_path) return false;
   const auto& name = flags.config_name;
   if (name && has_config(shipped, *name)) return false;
@@ -100,7 +100,7 @@ bool stands_alone(const CommandFlags& flags, const fs::path& shipped) {
   }
 }
 
-void check_folders(const CommandFlags& flags) {
+void check_folders(const ComposeFlags& flags) {
   for (const auto& [flag, folder] :
        {std::pair("--config-path ", flags.config_path), {"--config-dir ", flags.config_dir}})
     if (folder && !fs::is_directory(*folder)) throw InputError(flag + *folder + ": no such folder");
@@ -108,11 +108,11 @@ void check_folders(const CommandFlags& flags) {
 
 }  // namespace
 
-ConfigFolders find_config_folders(const CommandFlags& flags, Subcommand subcommand,
+ConfigFolders find_config_folders(const ComposeFlags& flags, ConfigTrees trees,
                                   const std::optional<fs::path>& shipped) {
   check_folders(flags);
-  const bool only_prints = subcommand == Subcommand::config;
-  if (only_prints && (!shipped ? flags.config_dir.has_value() : stands_alone(flags, *shipped)))
+  if (trees == ConfigTrees::any &&
+      (!shipped ? flags.config_dir.has_value() : stands_alone(flags, *shipped)))
     return {{{*flags.config_dir, "main"}}, flags.config_name.value_or(""), false};
 
   ConfigFolders found{{}, flags.config_name.value_or(kPrimary), true};

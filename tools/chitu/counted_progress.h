@@ -6,11 +6,11 @@
 
 namespace chitu::tools {
 
-/// "checking job 1200 of 20000" on a terminal, once counting has taken long enough to be asked
-/// about; nothing elsewhere.
+/// A line such as "checking job 1200 of 20000", on a terminal alone, and only when the work takes
+/// longer than half a second.
 class CountedProgress {
  public:
-  /// what  before the number: "checking job"
+  /// what  the text before the number: "checking job"
   CountedProgress(std::string what, std::size_t count);
   ~CountedProgress();
   CountedProgress(const CountedProgress&) = delete;

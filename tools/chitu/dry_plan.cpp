@@ -11,7 +11,7 @@ namespace {
 using config::Node;
 using nlohmann::ordered_json;
 
-/// A list even of one plan, so that readers need not tell the cases apart.
+/// Always a list, also for one plan: readers need no special case.
 ordered_json plans_json(const std::vector<memory::MemoryPlan>& plans) {
   ordered_json all = ordered_json::array();
   for (const memory::MemoryPlan& plan : plans) all.push_back(pipelines::to_json(plan));

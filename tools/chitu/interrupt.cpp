@@ -10,7 +10,7 @@
 namespace chitu::tools {
 namespace {
 
-constexpr int kWakeUp = SIGUSR1;  // ends the waiter when the run is over
+constexpr int kWakeUp = SIGUSR1;  // stops the waiting thread at the end of the run
 
 bool is_ignored(int number) {
   struct sigaction action{};
@@ -35,7 +35,7 @@ void Interrupt::wait_for_signals() {
     if (!source_.stop_requested()) {
       signal_ = number;
       source_.request_stop();
-    } else if (number != SIGHUP) {  // a shell and the parent may both pass that one on
+    } else if (number != SIGHUP) {  // may come twice, from a shell and from the parent
       ::_exit(InterruptedBy::exit_code_of(number));
     }
   }

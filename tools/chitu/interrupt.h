@@ -6,11 +6,11 @@
 
 namespace chitu::tools {
 
-/// Turns Ctrl-C, SIGTERM and SIGHUP into a request to stop; a second one ends the process at once.
-/// A SIGHUP that the process was started to ignore, as by nohup, stays ignored.
+/// Turns Ctrl-C, SIGTERM and SIGHUP into a request to stop; a second signal ends the process at
+/// once. SIGHUP stays ignored in a process that was started with it ignored, as by nohup.
 ///
-/// Make it before any other thread starts, so that every thread inherits the blocked signals and
-/// the one thread here receives them: nothing runs inside a signal handler.
+/// Construct it before any other thread starts: all threads then inherit the blocked signals, and
+/// only the thread here receives them. No code runs inside a signal handler.
 class Interrupt {
  public:
   Interrupt();
@@ -19,7 +19,7 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   std::stop_token token() const { return source_.get_token(); }
-  /// The signal that asked to stop; 0 when none did.
+  /// The signal that requested the stop; 0 without one.
   int signal() const { return signal_; }
 
  private:

@@ -7,6 +7,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/config/interpolate/evaluate.h"
 #include "chitu_core/config/value/text.h"
+#include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
 
 namespace chitu::tools {
@@ -70,15 +71,15 @@ fs::path folder_of(const config::Composition& composition, const std::string& ke
   return folder->text();
 }
 
-int run_once(config::Composition composition, const EngineRunner& engine) {
-  EngineCall call{.command = "run", .composition = std::move(composition)};
+int run_once(config::Composition composition, EngineLibrary& engine) {
+  RunCall call{.composition = std::move(composition)};
   print_warnings(call.composition);
   refuse_python(call.composition);
   call.folder = fs::absolute(folder_of(call.composition, "run.dir"));
   call.own_folder = !names_folder(call.composition, "hydra.run.dir");
   set_output_folder(call.composition, call.folder);
   const JobEnvironment environment(call.composition);
-  return engine(call);
+  return engine.run(engine_call(std::move(call)));
 }
 
 }  // namespace chitu::tools

@@ -1,27 +1,23 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "chitu_core/config/compose/compose.h"
-#include "tools/chitu/engine_commands.h"
+#include "tools/chitu/engine_library.h"
 
 namespace chitu::tools {
 
-/// Carries out a call in the engine library; returns the exit code, or throws what failed.
-using EngineRunner = std::function<int(const EngineCall&)>;
-
-/// Prints what composes but is probably not meant.
+/// Prints the warnings of composing.
 void print_warnings(const config::Composition& composition);
 
-/// Throws InputError for parts of the `hydra` node that only Python could carry out.
+/// Throws InputError for parts of the `hydra` node that need Python.
 void refuse_python(const config::Composition& composition);
 
-/// The environment variables of `hydra.job.env_set`, for as long as this lives.
+/// Sets the environment variables of `hydra.job.env_set` while it lives.
 class JobEnvironment {
  public:
   explicit JobEnvironment(const config::Composition& composition);
@@ -33,16 +29,16 @@ class JobEnvironment {
   std::vector<std::pair<std::string, std::optional<std::string>>> before_;
 };
 
-/// Whether an override gives this key, such as `hydra.run.dir`. A folder that the user named is
-/// used as it is; a default one is never shared.
+/// Whether an override sets this key, such as `hydra.run.dir`. A folder that the user names may
+/// exist already; a default one must be new.
 bool names_folder(const config::Composition& composition, const std::string& key);
 
 /// A folder that the hydra node names, such as run.dir.
 ///
-/// throws  InputError when it is empty, or refers to what only the jobs of a sweep have
+/// throws  InputError when it is empty, or uses a key that only jobs of a sweep have
 std::filesystem::path folder_of(const config::Composition& composition, const std::string& key);
 
 /// `chitu run` without a sweep: one job in `hydra.run.dir`.
-int run_once(config::Composition composition, const EngineRunner& engine);
+int run_once(config::Composition composition, EngineLibrary& engine);
 
 }  // namespace chitu::tools

@@ -29,14 +29,14 @@ bool is_ignored(int number) {
   return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-bool tells_of_interrupt(int code) {
+bool is_interrupt(int code) {
   return code == 128 + SIGINT || code == 128 + SIGTERM || code == 128 + SIGHUP;
 }
 
 void record(JobResult& result, int code, double seconds) {
-  result.status = code == 0                  ? Status::done
-                  : tells_of_interrupt(code) ? Status::interrupted
-                                             : Status::failed;
+  result.status = code == 0            ? Status::done
+                  : is_interrupt(code) ? Status::interrupted
+                                       : Status::failed;
   result.code = code;
   result.seconds = seconds;
 }
@@ -45,14 +45,15 @@ int exit_code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/// Has the kernel end this process when its parent does, however that ends: a job must not go on
-/// writing where a resumed sweep writes.
+/// Has the kernel kill this process when its parent ends, for whatever reason: a job must not write
+/// where a resumed sweep writes.
 void end_with_parent(pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(128 + SIGKILL);  // it ended before the call
+  if (::getppid() != parent) ::_exit(128 + SIGKILL);  // the parent ended before the call
 }
 
-/// Starts a process that does `work` and ends; returns its id, or -1 when the system has none left.
+/// Starts a process that does `work` and ends. Returns its id, or -1 when the system can start
+/// none.
 pid_t start(const std::function<int()>& work, const sigset_t& signals) {
   std::cout.flush();
   std::cerr.flush();
@@ -63,16 +64,16 @@ pid_t start(const std::function<int()>& work, const sigset_t& signals) {
   ::sigprocmask(SIG_SETMASK, &signals, nullptr);
   const int code = finish_output(work());
   std::cerr.flush();
-  std::_Exit(code);  // what the parent still holds is the parent's to clean up
+  std::_Exit(code);  // the parent cleans up what both hold
 }
 
-/// Keeps signals from being delivered, so that they can be waited for; gives back the old mask.
+/// Blocks signals while it lives, so that wait() receives them.
 class BlockedSignals {
  public:
   BlockedSignals() {
     ::sigemptyset(&blocked_);
     for (const int number : {SIGCHLD, SIGINT, SIGTERM}) ::sigaddset(&blocked_, number);
-    if (!is_ignored(SIGHUP)) ::sigaddset(&blocked_, SIGHUP);  // as nohup has it
+    if (!is_ignored(SIGHUP)) ::sigaddset(&blocked_, SIGHUP);  // as under nohup
     ::sigprocmask(SIG_BLOCK, &blocked_, &before_);
   }
   ~BlockedSignals() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
@@ -116,7 +117,7 @@ void launch_processes(std::vector<JobResult>& results, const JobFunction& job, s
     for (; !stopped && next < results.size() && running.size() < width; ++next) {
       if (results[next].status == Status::skipped) continue;
       const pid_t child = start([&] { return job(next); }, signals.before());
-      if (child < 0 && !running.empty()) break;  // one more when one has ended
+      if (child < 0 && !running.empty()) break;  // retried when one has ended
       if (child < 0) {
         std::cerr << "error: cannot start a process: " << system_reason(errno) << "\n";
         record(results[next], exit_codes::kOutOfMemory, 0);
@@ -129,7 +130,7 @@ void launch_processes(std::vector<JobResult>& results, const JobFunction& job, s
     const siginfo_t info = signals.wait();
     if (info.si_signo != SIGCHLD) {
       stopped = true;
-      // A terminal tells every process of the group by itself; twice would end them at once.
+      // A terminal signals the whole process group. A second signal would kill the jobs at once.
       if (info.si_code <= 0)
         for (const auto& [child, what] : running) ::kill(child, info.si_signo);
     }

@@ -7,7 +7,7 @@
 
 namespace chitu::tools {
 
-/// How one job of a sweep went.
+/// The result of one job of a sweep.
 struct JobResult {
   enum class Status { waiting, done, skipped, failed, interrupted };
   Status status = Status::waiting;
@@ -15,19 +15,21 @@ struct JobResult {
   double seconds = 0;
 };
 
-/// Runs one job in the calling process, messages included; returns its exit code, never throws.
+/// Runs one job in the calling process and prints its errors. Returns its exit code; never throws.
 using JobFunction = std::function<int(std::size_t)>;
 
-/// One after another in this process. Stops behind an interrupted job.
+/// Runs the jobs one after another in this process. Stops after an interrupted job.
 void launch_in_order(std::vector<JobResult>& results, const JobFunction& job);
 
-/// `width` side by side, each in a process of its own, in rising order; fewer where the system lets
-/// fewer start. An interrupt reaches the running ones, and no further one starts. When this process
-/// ends, so do they.
+/// Runs up to `width` jobs in parallel, in order, each in a process of its own; fewer when the
+/// system cannot start more. An interrupt is passed on to the running jobs, and no further one
+/// starts. The jobs end when this process ends.
 void launch_processes(std::vector<JobResult>& results, const JobFunction& job, std::size_t width);
 
-/// Runs `work` in a process of its own and returns its exit code, so that what it loads stays
-/// there. Throws SystemLimitError when none can be started.
+/// Runs `work` in a child process, so that what it loads does not stay in this one. Returns its
+/// exit code.
+///
+/// throws  SystemLimitError when no process can be started
 int in_child_process(const std::function<int()>& work);
 
 }  // namespace chitu::tools

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/system_limits.h"
@@ -17,25 +18,7 @@
 namespace chitu::tools {
 namespace {
 
-/// Each sink keeps its own pattern: spdlog gives every new logger, and so its sinks, the default
-/// one.
-class AllSinks final : public spdlog::sinks::dist_sink_mt {
- protected:
-  void set_pattern_(const std::string&) override {}
-  void set_formatter_(std::unique_ptr<spdlog::formatter>) override {}
-};
-
-std::shared_ptr<AllSinks>& all_sinks() {
-  static auto sinks = std::make_shared<AllSinks>();
-  return sinks;
-}
-
-std::shared_ptr<spdlog::sinks::sink> log_file, console;
-/// What was said before there was a file for it: about the checkpoint that was opened.
-std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> before_file;
-constexpr std::size_t kMostBeforeFile = 1000;
-std::atomic<bool> log_is_whole{true};
-
+constexpr std::size_t kMostEarlyMessages = 1000;
 constexpr const char* kEveryLogger = "*";
 
 /// The loggers that `hydra.verbose` names.
@@ -50,21 +33,64 @@ std::vector<std::string> verbose_loggers(const config::Composition& composition)
   return names;
 }
 
+/// All sinks. Each keeps its own pattern: spdlog would give every new logger's sinks the default
+/// one. A failure to write is remembered, where spdlog would print it.
+class Sinks final : public spdlog::sinks::dist_sink_mt {
+ public:
+  bool all_written() const { return all_written_; }
+  void forget_failures() { all_written_ = true; }
+
+  template <class Work>
+  void attempt(const Work& work) {
+    try {
+      work();
+    } catch (const spdlog::spdlog_ex&) {
+      all_written_ = false;
+    }
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    attempt([&] { dist_sink::sink_it_(message); });
+  }
+  void flush_() override {
+    attempt([&] { dist_sink::flush_(); });
+  }
+  void set_pattern_(const std::string&) override {}
+  void set_formatter_(std::unique_ptr<spdlog::formatter>) override {}
+
+ private:
+  std::atomic<bool> all_written_{true};
+};
+
 }  // namespace
 
-void start_logging(const config::Composition& composition) {
-  static const bool first = [] {
-    console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    console->set_pattern("%l: %v");
-    all_sinks()->add_sink(console);
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>("chitu", all_sinks()));
-    spdlog::flush_on(spdlog::level::info);  // a log is read while the run goes on
-    return true;
-  }();
-  (void)first;
-  if (before_file) all_sinks()->remove_sink(before_file);
-  before_file = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kMostBeforeFile);
-  all_sinks()->add_sink(before_file);
+struct Logging::Impl {
+  std::shared_ptr<Sinks> sinks = std::make_shared<Sinks>();
+  spdlog::sink_ptr console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  /// Messages from before the file exists, such as those about the checkpoint.
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> early{};
+  spdlog::sink_ptr file{};
+
+  void move_early_messages();
+};
+
+Logging::Logging() : impl_(std::make_unique<Impl>()) {
+  const auto& sinks = impl_->sinks;
+  const auto& console = impl_->console;
+  console->set_pattern("%l: %v");
+  console->set_level(spdlog::level::warn);
+  sinks->add_sink(console);
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("chitu", sinks));
+  spdlog::flush_on(spdlog::level::info);  // the log can be read during the run
+}
+
+Logging::~Logging() = default;
+
+void Logging::begin_run(const config::Composition& composition) {
+  if (impl_->early) impl_->sinks->remove_sink(impl_->early);
+  impl_->early = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kMostEarlyMessages);
+  impl_->sinks->add_sink(impl_->early);
   spdlog::cfg::load_env_levels();
   const std::vector<std::string> verbose = verbose_loggers(composition);
   for (const std::string& name : verbose) {
@@ -73,50 +99,43 @@ void start_logging(const config::Composition& composition) {
     else
       logger(name)->set_level(spdlog::level::debug);
   }
-  // Results go to standard output and the progress bar shows the rest; who sets SPDLOG_LEVEL or
-  // hydra.verbose asked to see more.
+  // Setting SPDLOG_LEVEL or hydra.verbose asks for more than warnings.
   const bool more = !verbose.empty() || std::getenv("SPDLOG_LEVEL");
-  console->set_level(more ? spdlog::level::trace : spdlog::level::warn);
+  impl_->console->set_level(more ? spdlog::level::trace : spdlog::level::warn);
 }
 
-bool console_shows_info() { return console && console->should_log(spdlog::level::info); }
+bool Logging::console_shows_info() const { return impl_->console->should_log(spdlog::level::info); }
 
-void start_log_file(const std::filesystem::path& file) {
+void Logging::Impl::move_early_messages() {
+  if (!early) return;
+  for (const auto& message : early->last_raw()) sinks->attempt([&] { file->log(message); });
+  sinks->remove_sink(early);
+  early.reset();
+}
+
+void Logging::start_file(const std::filesystem::path& file) {
   try {
-    log_file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);
+    impl_->file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);
   } catch (const spdlog::spdlog_ex&) {
     fail_system_call(file.string() + ": cannot write", errno);
   }
-  log_file->set_pattern("[%Y-%m-%d %H:%M:%S.%e][%n][%l] %v");
-  if (before_file) {
-    for (const auto& message : before_file->last_raw()) log_file->log(message);
-    all_sinks()->remove_sink(before_file);
-    before_file.reset();
-  }
-  all_sinks()->add_sink(log_file);
-  log_is_whole = true;
-  // spdlog's own handler prints every failure; the run tells of it once, at its end.
-  spdlog::set_error_handler([](const std::string&) { log_is_whole = false; });
+  impl_->file->set_pattern("[%Y-%m-%d %H:%M:%S.%e][%n][%l] %v");
+  impl_->sinks->forget_failures();
+  impl_->move_early_messages();
+  impl_->sinks->add_sink(impl_->file);
 }
 
-void log_failure(const std::string& text) {
-  try {
-    if (log_file) log_file->log({"chitu.run", spdlog::level::err, text});
-  } catch (const spdlog::spdlog_ex&) {
-    log_is_whole = false;
-  }
+void Logging::log_failure(const std::string& text) {
+  if (impl_->file)
+    impl_->sinks->attempt([&] { impl_->file->log({"chitu.run", spdlog::level::err, text}); });
 }
 
-bool stop_log_file() {
-  if (!log_file) return true;
-  try {
-    log_file->flush();
-  } catch (const spdlog::spdlog_ex&) {
-    log_is_whole = false;
-  }
-  all_sinks()->remove_sink(log_file);
-  log_file.reset();
-  return log_is_whole;
+bool Logging::stop_file() {
+  if (!impl_->file) return true;
+  impl_->sinks->attempt([&] { impl_->file->flush(); });
+  impl_->sinks->remove_sink(impl_->file);
+  impl_->file.reset();
+  return impl_->sinks->all_written();
 }
 
 }  // namespace chitu::tools

@@ -32,7 +32,7 @@ json describe(const fs::path& file) {
   return {{"bytes", bytes}, {"crc32", fmt::format("{:08x}", sum)}};
 }
 
-/// The files that a path stands for: itself, or those in the folder.
+/// The path itself, or the files in it when it is a folder.
 std::vector<fs::path> files_of(const fs::path& path) {
   if (!fs::is_directory(path)) return {path};
   std::vector<fs::path> files;
@@ -91,7 +91,7 @@ void remove_earlier(const fs::path& folder, const json& earlier, const json& rec
     if (record.contains(name) || !is_as_recorded(folder, name, said)) continue;
     const fs::path file = folder / name;
     fs::remove(file, ignored);
-    if (file.parent_path() != folder) fs::remove(file.parent_path(), ignored);  // an empty one
+    if (file.parent_path() != folder) fs::remove(file.parent_path(), ignored);  // only when empty
   }
 }
 

@@ -6,12 +6,13 @@
 
 namespace chitu::tools {
 
-/// "1280x720"; "does not fit"; "-" where nobody asked.
+/// "1280x720"; "does not fit"; "-" without --fit.
 std::string largest_picture(const pipelines::LevelReport& level);
 std::string largest_frames(const pipelines::LevelReport& level);
 
-/// "yes" or "no", of a report that is bounded.
+/// "yes" or "no". Call it for a bounded report only.
 std::string fits_text(const pipelines::LevelReport& level);
+/// Whether the report compares with a limit.
 bool is_bounded(const pipelines::PlanReport& report);
 
 }  // namespace chitu::tools

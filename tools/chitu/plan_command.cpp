@@ -1,5 +1,3 @@
-#include "tools/chitu/plan_command.h"
-
 #include <unistd.h>
 
 #include <iostream>
@@ -7,9 +5,12 @@
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/compute_threads.h"
 #include "chitu_core/memory/levels.h"
 #include "pipelines/forecast/plan_report.h"
 #include "tools/chitu/dry_plan.h"
+#include "tools/chitu/engine_command.h"
+#include "tools/chitu/plan_call.h"
 #include "tools/chitu/plan_text.h"
 #include "tools/chitu/progress.h"
 #include "tools/chitu/settings.h"
@@ -17,7 +18,7 @@
 namespace chitu::tools {
 namespace {
 
-/// A plan needs no prompt. Returns whether there was none.
+/// Sets an empty prompt where there is none: a plan needs none. Returns whether it was missing.
 bool fill_in_prompt(config::Composition& composition) {
   config::Node* prompt = composition.config.find("request.prompt");
   if (!prompt || !prompt->is_missing()) return false;
@@ -34,9 +35,9 @@ std::optional<std::int64_t> parse_fit(const std::optional<std::string>& text) {
   return bytes;
 }
 
-/// The plans of the level that is given, or of all.
+/// The plan of the given level, or those of all levels.
 std::vector<memory::MemoryPlan> plans_of(const pipelines::EngineOptions& options, bool of_level) {
-  pipelines::ModelFolder::open(options.ckpt_dir);  // says when it is no checkpoint
+  pipelines::ModelFolder::open(options.ckpt_dir);  // throws when it is no checkpoint
   const int given = options.memory.low_mem_level.value_or(0);
   std::vector<memory::MemoryPlan> plans;
   for (int level = 0; level < memory::kLevels; ++level)
@@ -55,14 +56,14 @@ memory::MemoryPlan chosen_plan(const Settings& settings, bool no_prompt) {
   return chosen.plan->forecast.plan;
 }
 
-void check_dry(const EngineCall& call) {
+void check_dry(const PlanCall& call) {
   if (call.fit || call.explain)
-    throw InputError("--dry plans no run, so there is nothing for --fit or --explain to look at");
+    throw InputError("--dry plans no run; expected no --fit or --explain beside it");
   if (call.format != "table" && call.format != "json")
     throw InputError("--format " + call.format + ": --dry prints YAML, or json");
 }
 
-int print_dry(const EngineCall& call, const Settings& settings, bool no_prompt) {
+int print_dry(const PlanCall& call, const Settings& settings, bool no_prompt) {
   check_dry(call);
   const auto options = settings.engine_options();
   const auto plans = pipelines::chooses_plan(options.memory)
@@ -72,9 +73,16 @@ int print_dry(const EngineCall& call, const Settings& settings, bool no_prompt) 
   return 0;
 }
 
-}  // namespace
+void print(const pipelines::PlanReport& report, const std::string& format) {
+  if (format == "json")
+    std::cout << pipelines::to_json(report).dump(1) << "\n";
+  else if (format == "csv")
+    std::cout << to_csv(report);
+  else
+    std::cout << (format == "markdown" ? to_markdown(report) : to_table(report));
+}
 
-int plan_command(const EngineCall& call) {
+int print_plans(const PlanCall& call) {
   config::Composition composition = call.composition;
   pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain, {}};
   const bool no_prompt = fill_in_prompt(composition);
@@ -82,7 +90,7 @@ int plan_command(const EngineCall& call) {
   if (call.dry) return print_dry(call, settings, no_prompt);
   pipelines::LevelPlanner planner(settings.engine_options());
   const auto request = pipelines::complete(planner.pipeline(), settings.request);
-  std::optional<PlanProgress> progress;  // large sizes take a while
+  std::optional<PlanProgress> progress;  // large sizes take seconds
   if (::isatty(STDERR_FILENO)) {
     planner.watch(&progress.emplace(std::cerr));
     questions.progress = [&](const std::string& what) { progress->look_at(what); };
@@ -90,13 +98,19 @@ int plan_command(const EngineCall& call) {
   const auto report =
       pipelines::report_plans(planner, settings.model.ckpt_dir, request, no_prompt, questions);
   progress.reset();
-  if (call.format == "json")
-    std::cout << pipelines::to_json(report).dump(1) << "\n";
-  else if (call.format == "csv")
-    std::cout << to_csv(report);
-  else
-    std::cout << (call.format == "markdown" ? to_markdown(report) : to_table(report));
+  print(report, call.format);
   return 0;
 }
+
+class PlanCommand final : public EngineCommandFor<PlanCall> {
+  int execute(const PlanCall& call, SessionState&) const override {
+    device::start_compute_threads_or_go_alone();  // a plan computes next to nothing
+    return print_plans(call);
+  }
+};
+
+CHITU_REGISTER(EngineCommand, PlanCommand, PlanCall::kCommand);
+
+}  // namespace
 
 }  // namespace chitu::tools

@@ -15,7 +15,7 @@ using pipelines::Forecast;
 using pipelines::LevelReport;
 using pipelines::PlanReport;
 
-/// The columns of one report, each a name and a cell a line.
+/// The columns of one report: a name, and a cell for each line.
 class Columns {
  public:
   explicit Columns(const PlanReport& report) : report_(report) {

@@ -28,7 +28,7 @@ using pipelines::tiles_text;
 
 constexpr std::size_t kShownGroups = 8;
 
-/// One quantity, a cell a level.
+/// One quantity: a cell for each level.
 struct Row {
   std::string label;
   std::vector<std::string> cells;
@@ -40,7 +40,7 @@ std::string flops_text(double flops) {
   return fmt::format("{:.2f} GFLOP", flops / 1e9);
 }
 
-/// "24.00 GiB (device.capacity)", and what the host may hold.
+/// The limits of device and host: "24.00 GiB (device.capacity)".
 std::string budget_text(const pipelines::MemoryBudget& budget) {
   std::vector<std::string> bounds;
   if (budget.bytes)
@@ -102,7 +102,7 @@ void add_traffic(Rows& rows, const PlanReport& report) {
   rows.bytes("the request, from disk", [](const Forecast& f) { return f.disk_bytes; });
 }
 
-/// What plans of one level may differ in.
+/// Choices in which plans of the same level may differ.
 void add_choices(Rows& rows, const PlanReport& report) {
   rows.add("VAE decodes", [](const LevelReport& level) { return tiles_text(plan_of(level)); });
   rows.add("transformer layers on the device", [&](const LevelReport& level) {
@@ -172,7 +172,7 @@ std::string title(const PlanReport& report) {
       pipelines::dtype_name(plan.vae.dtype));
 }
 
-/// What the level does, and the strategies that it took.
+/// What the level does, and its strategies.
 std::string level_text(const LevelReport& level) {
   const memory::MemoryPlan& plan = plan_of(level);
   std::string text = components_text(plan);
@@ -182,14 +182,14 @@ std::string level_text(const LevelReport& level) {
   return text;
 }
 
-/// What a run would take, or why it would take nothing.
+/// The plan that a run chooses, or why there is none.
 std::string chosen_text(const PlanReport& report) {
   if (!report.chosen) return "chosen: none. " + report.refusal;
-  return fmt::format("chosen, as a run takes it: level {}, {}", report.chosen->plan.level(),
+  return fmt::format("chosen by a run: level {}, {}", report.chosen->plan.level(),
                      level_text(*report.chosen));
 }
 
-/// Heads of the columns.
+/// The heads of the columns.
 std::vector<std::string> heads(const PlanReport& report) {
   std::vector<std::string> texts;
   for (const LevelReport& level : report.levels)
@@ -198,23 +198,23 @@ std::vector<std::string> heads(const PlanReport& report) {
   return texts;
 }
 
-/// What the numbers leave out, one sentence.
+/// What the numbers count, and what they leave out.
 std::string left_out(const PlanReport& report) {
   const std::string rounded = report.planned.granule > 1
                                   ? fmt::format("each rounded up to {} B", report.planned.granule)
                                   : "to the byte";
   return fmt::format(
-      "Counted are tensors, {}; not the scratch memory of attention and convolutions, nor what a "
-      "driver keeps for itself.",
+      "The numbers count tensors, {}. They leave out the scratch memory of attention and "
+      "convolutions, and what a driver reserves.",
       rounded);
 }
 
-/// What the times mean, and leave out; empty without any.
+/// What the times mean, and what they leave out. Empty without times.
 std::string about_times(const PlanReport& report) {
   if (!report.profile) return "";
   std::string text = fmt::format(
-      "Times are lower bounds, for arithmetic, copies and reads side by side at the full rates of "
-      "{}; a run takes longer.\n",
+      "Times are lower bounds: arithmetic, copies and reads in parallel at the full rates of {}. A "
+      "run takes longer.\n",
       report.profile->name);
   for (const auto& stage : report.levels.front().plan.least_time->stages)
     if (!stage.arithmetic_counted)
@@ -243,7 +243,7 @@ std::string explain_level(const PlanReport& report, const LevelReport& level) {
                         group.where.empty() ? "" : ", made in " + group.where);
   }
   if (rest > 0) text += fmt::format("  {:>10}  smaller ones\n", format_bytes(rest));
-  if (peak.remedies.empty()) text += "  lower: by no single key\n";
+  if (peak.remedies.empty()) text += "  lower: no single key helps\n";
   for (const auto& remedy : peak.remedies)
     text += fmt::format("  lower: {} ({}): {}\n", remedy.change, remedy.note,
                         format_bytes(remedy.peak_bytes));

@@ -6,11 +6,10 @@
 
 namespace chitu::tools {
 
-/// A plan as people read it: a column a level, and one of what a run takes.
+/// A plan for people to read: a column for each level, and one for the plan that a run chooses.
 std::string to_table(const pipelines::PlanReport& report);
 std::string to_markdown(const pipelines::PlanReport& report);
-/// One line a level and one of what a run takes, the names in the first line, bytes as whole
-/// numbers.
+/// A header, then a line for each level and one for the plan that a run chooses. Sizes in bytes.
 std::string to_csv(const pipelines::PlanReport& report);
 
 }  // namespace chitu::tools

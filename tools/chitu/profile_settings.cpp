@@ -7,21 +7,22 @@ using config::more_than;
 void RateSettings::bind(config::Binder& b) {
   b.field("bfloat16", bfloat16, more_than(0), "dense, with sums in float32");
   b.field("float16", float16, more_than(0), "likewise");
-  b.field("float8", float8, more_than(0), "likewise; of no use to weights that only wait in it");
-  b.field("tfloat32", tfloat32, more_than(0),
-          "what convolutions in float32 take where it is given");
-  b.field("float32", float32, more_than(0), "outside tensor cores");
+  b.field("float8", float8, more_than(0),
+          "likewise; not used for weights that are only stored in float8");
+  b.field("tfloat32", tfloat32, more_than(0), "used for float32 convolutions when given");
+  b.field("float32", float32, more_than(0), "without tensor cores");
 }
 
 void ProfileSettings::bind(config::Binder& b) {
-  b.field("name", name, "as reports say it");
-  b.field("device", device, "what chitu plan takes device=auto for; null: what is here");
-  b.field("memory", memory, "of the device; plans and runs on such a device count with it");
-  b.field("flops", flops, "multiplications and additions a second; null: not known");
+  b.field("name", name, "name in reports");
+  b.field("device", device,
+          "the device that chitu plan assumes for device=auto; null: the one of this machine");
+  b.field("memory", memory, "device memory; plans and runs on such a device assume it");
+  b.field("flops", flops, "floating-point operations per second; null: unknown");
   b.field("link_bandwidth", link_bandwidth,
-          "between host and device, one way, as 28.8GB; null: not known");
-  b.field("disk_bandwidth", disk_bandwidth, "from disk; null: likewise");
-  b.field("memory_bandwidth", memory_bandwidth, "of the device's own memory; null: likewise");
+          "between host and device, one way, such as 28.8GB; null: unknown");
+  b.field("disk_bandwidth", disk_bandwidth, "from disk; null: unknown");
+  b.field("memory_bandwidth", memory_bandwidth, "of the device memory; null: unknown");
 }
 
 pipelines::DeviceProfile ProfileSettings::device_profile() const {

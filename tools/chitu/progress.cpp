@@ -23,7 +23,7 @@ std::string bar(int done, int count) {
          std::string(static_cast<std::size_t>(width - full), '.');
 }
 
-/// The one line that changes.
+/// Replaces the line on the terminal.
 void show(std::ostream& out, std::string_view text) {
   constexpr std::string_view kToLineStartAndClear = "\r\x1b[K";
   out << kToLineStartAndClear << text << std::flush;
@@ -81,7 +81,7 @@ void LogObserver::component_onloaded(std::string_view component, std::int64_t by
 }
 
 void LogObserver::component_offloaded(std::string_view component) {
-  logger("run")->info("{}: weights let go", component);
+  logger("run")->info("{}: weights offloaded", component);
 }
 
 }  // namespace chitu::tools

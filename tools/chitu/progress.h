@@ -9,7 +9,7 @@
 
 namespace chitu::tools {
 
-/// A line on a terminal that tells the stage, the step and the time left, and clears itself.
+/// A line on a terminal with the stage, the step and the time left. The end clears it.
 class ProgressBar final : public graph::Observer {
  public:
   explicit ProgressBar(std::ostream& out) : out_(out) {}
@@ -24,7 +24,7 @@ class ProgressBar final : public graph::Observer {
   std::chrono::steady_clock::time_point stage_began_;
 };
 
-/// Such a line about a plan: what is looked at, and for how long already.
+/// A line on a terminal about planning: the current question and the elapsed time.
 class PlanProgress final : public graph::Observer {
  public:
   explicit PlanProgress(std::ostream& out) : out_(out) {}
@@ -37,10 +37,10 @@ class PlanProgress final : public graph::Observer {
   std::ostream& out_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::string what_, first_stage_;
-  int passes_ = 0;  ///< of shapes through the pipeline
+  int passes_ = 0;  ///< dry passes through the pipeline
 };
 
-/// The same events as lines of the log chitu.run.
+/// Logs the events of a run to chitu.run.
 class LogObserver final : public graph::Observer {
  public:
   void stage_begin(std::string_view stage) override;

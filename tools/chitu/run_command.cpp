@@ -1,5 +1,3 @@
-#include "tools/chitu/run_command.h"
-
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <unistd.h>
@@ -23,16 +21,15 @@
 #include "pipelines/engine.h"
 #include "pipelines/forecast/plan_json.h"
 #include "pipelines/forecast/plan_words.h"
-#include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
 #include "pipelines/outputs.h"
-#include "pipelines/run_checker.h"
 #include "pipelines/side_output_error.h"
+#include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
-#include "tools/chitu/logging.h"
 #include "tools/chitu/media_record.h"
 #include "tools/chitu/progress.h"
+#include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
 #include "tools/chitu/settings.h"
 #include "tools/chitu/working_directory.h"
@@ -45,7 +42,7 @@ namespace {
 constexpr const char* kLogName = "run.log";
 constexpr const char* kMetricsName = "metrics.json";
 
-/// The name of the folder of composed configurations, `.hydra`; empty when switched off.
+/// The name of the folder for the composed configuration, `.hydra`; empty when switched off.
 std::string output_subdir(const config::Composition& composition) {
   const auto view = composition.hydra().find("output_subdir");
   return view && view->node().is_string() ? view->node().as_string() : "";
@@ -82,8 +79,8 @@ void check_output(std::int64_t num_frames, const OutputSettings& output) {
                     num_frames));
 }
 
-/// Completes and checks a request. What the output cannot hold is told first, so that the nearest
-/// numbers of frames, which the model names, are right for it.
+/// Completes and checks a request. The output format is checked first: the numbers of frames that
+/// the model then suggests must suit the format.
 pipelines::Request complete_request(const pipelines::Engine& engine, const Settings& settings) {
   check_output(settings.request.num_frames.value_or(1), settings.output);
   auto request = engine.complete(settings.request);
@@ -96,8 +93,8 @@ bool wants_chdir(const config::Composition& composition) {
   return view && view->node().kind() == config::Kind::boolean && view->node().as_bool();
 }
 
-/// A dump that cannot be written is found before the work. One below the folder of the run is
-/// checked when that folder is there.
+/// Refuses a dump that cannot be written, before the work begins. A dump inside the run folder is
+/// checked later, when that folder exists.
 void check_dump_outside(const Settings& settings, const config::Composition& composition,
                         const fs::path& folder) {
   const auto& dump = settings.debug.dump_tensors;
@@ -107,19 +104,12 @@ void check_dump_outside(const Settings& settings, const config::Composition& com
   if (!inside) pipelines::check_dump(*dump, settings.model.ckpt_dir, folder);
 }
 
-/// The engine of the last job that went well: those of a sweep mostly share one.
-struct OpenEngine {
-  pipelines::EngineOptions options;
-  pipelines::Engine engine;
-};
-std::optional<OpenEngine> last_engine;
-
-/// Of the jobs of a sweep, for as long as they are being checked.
-std::optional<pipelines::RunChecker> checker;
-
-pipelines::Engine take_engine(const pipelines::EngineOptions& options) {
-  checker.reset();
-  auto last = std::exchange(last_engine, std::nullopt);
+/// The engine that an earlier job with the same options left open, or a new one.
+pipelines::Engine take_engine(const Settings& settings, SessionState& state) {
+  const auto options = settings.engine_options();
+  state.threads.use(settings.infer.threads);
+  state.checker.reset();
+  auto last = std::exchange(state.engine, std::nullopt);
   if (last && last->options == options) return std::move(last->engine);
   last.reset();  // two models at once may not fit
   return pipelines::Engine(options);
@@ -138,15 +128,16 @@ Settings read_settings(const config::Composition& composition) {
 /// One run from its folder to its last file.
 class Run {
  public:
-  Run(const EngineCall& call, const Interrupt& interrupt)
+  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt)
       : call_(call),
+        state_(state),
         composition_(call.composition),
         settings_(read_settings(composition_)),
         interrupt_(interrupt),
-        engine_(take_engine(settings_.engine_options())),
+        engine_(take_engine(settings_, state)),
         request_(complete_request(engine_, settings_)),
         metrics_(engine_.plan().transformer.device) {
-    engine_.choose_plan(request_);  // what cannot fit is refused before anything is written
+    engine_.choose_plan(request_);  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
   }
 
@@ -173,17 +164,17 @@ class Run {
           fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media",
                       where_stopped(), folder.path().string(), kLogName, kMetricsName));
     } catch (const std::exception& error) {
-      log_failure(explain(error));  // the command itself prints it
+      state_.logging.log_failure(explain(error));  // the command prints it
       const bool keeps = !files_.empty() || exit_code(error) != exit_codes::kInputError;
       if (keeps && files_.empty()) keep_failure(folder);
-      stop_log_file();
+      state_.logging.stop_file();
       if (!keeps) folder.discard();
       throw;
     }
   }
 
  private:
-  /// The key that says where the folder of the run is.
+  /// The key that sets the folder of the run.
   std::string folder_key() const {
     const auto mode = composition_.hydra().find("mode");
     const bool in_sweep =
@@ -191,18 +182,18 @@ class Run {
     return in_sweep ? "hydra.sweep.subdir" : "hydra.run.dir";
   }
 
-  /// Writes what stands in the folder before the work: a disk without room is found here. Until the
-  /// run ends, its metrics say that it goes on, and what it found there.
+  /// Writes configuration, metrics and log before the work begins: a full disk is found here. Until
+  /// the run ends, its metrics say "running" and list the media of earlier runs.
   void begin(RunFolder& folder) {
     for (const fs::path& name : written_names()) folder.check_file(name);
     write_configuration(folder, composition_);
     folder.write(kMetricsName, report(folder, "running").dump(1) + "\n");
     if (!logs_to_file(composition_)) return;
     folder.write(kLogName, "");
-    start_log_file(folder.path() / kLogName);
+    state_.logging.start_file(folder.path() / kLogName);
   }
 
-  /// The files, but for the configuration, that this run writes itself.
+  /// The files that this run writes, without media and configuration.
   std::vector<fs::path> written_names() const {
     std::vector<fs::path> names{kMetricsName, kLogName};
     if (settings_.debug.profile)
@@ -222,9 +213,9 @@ class Run {
                          name.string() + ", expected another file");
   }
 
-  /// Prints where the media are, and tells what could not be written beside them.
+  /// Prints the paths of the media. Throws when something beside them could not be written.
   int end(const RunFolder& folder) {
-    last_engine = OpenEngine{settings_.engine_options(), std::move(engine_)};
+    state_.engine = SessionState::OpenEngine{settings_.engine_options(), std::move(engine_)};
     for (const fs::path& file : files_) std::cout << file.string() << "\n";
     std::cout.flush();
     if (problems_.empty()) return 0;
@@ -263,26 +254,26 @@ class Run {
     const auto profile = settings_.engine_options().profile;
     if (profile && !choice->predicted.empty() && !profile->describes(plan.transformer.device))
       logger("memory")->warn(
-          "device/profile is that of {} ({}), the run is on {}: predicted times, by which "
-          "low_mem_level auto goes, are not of this device",
+          "device/profile is that of {} ({}), the run is on {}: low_mem_level auto compares times "
+          "predicted for another device",
           profile->name, profile->device, plan.transformer.device.str());
     logger("memory")->info(
-        "low_mem_level {} taken: needs {} of {}; transformer {}, {} layers kept, VAE: {}, guidance "
-        "branches {}",
+        "low_mem_level {} chosen: needs {} of {}; transformer {}, {} resident layers, VAE: {}, "
+        "guidance branches {}",
         plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(*choice->budget.bytes),
         memory::to_string(plan.transformer.residency), plan.transformer.resident_layers,
         pipelines::tiles_text(plan), pipelines::guidance_text(plan));
   }
 
-  /// Writes what the run tells about itself. What cannot be written is a problem of its own: the
-  /// media, if there are any, stay.
+  /// Writes profile, log and metrics. A failure here is kept in problems_ and costs no media.
   void finish(RunFolder& folder, std::string status) {
     if (profile_)
       for (const auto& [name, text] : profile_->finish())
         write_aside("debug.profile", [&] { folder.write(name, text); });
     show_stages();
-    for (const std::string& problem : problems_) log_failure(problem);
-    if (!stop_log_file()) problems_.push_back(folder_key() + ": " + kLogName + " is cut short");
+    for (const std::string& problem : problems_) state_.logging.log_failure(problem);
+    if (!state_.logging.stop_file())
+      problems_.push_back(folder_key() + ": " + kLogName + " is cut short");
     if (status == "done" && !problems_.empty()) status = "incomplete";
     const auto metrics = report(folder, status);
     write_aside(folder_key(), [&] { folder.write(kMetricsName, metrics.dump(1) + "\n"); });
@@ -317,11 +308,11 @@ class Run {
     return report;
   }
 
-  /// A limit on the CPU is kept by an estimate of what libraries hold: a run that held more says
-  /// so.
+  /// Warns when a run used more memory than its limit: on the CPU, what libraries hold is
+  /// estimated.
   void warn_of_overruns(nlohmann::json& report) const {
     if (!engine_.choice()) return;
-    // The memory of sim is the process's, and is none of the host's that it simulates.
+    // Tensors of sim lie in the process, but do not count as host memory.
     const bool is_sim = engine_.plan().transformer.device.type() == c10::kPrivateUse1;
     std::int64_t peak = 0, host_peak = 0;
     for (const pipelines::StageCost& stage : metrics_.stages()) {
@@ -336,10 +327,10 @@ class Run {
     }
   }
 
-  /// The log has it at level info, a terminal in any case; standard output is for results.
+  /// Writes the table of stages to the log, and to standard error when it is a terminal.
   void show_stages() const {
     if (metrics_.stages().empty()) return;
-    const bool on_terminal = ::isatty(STDERR_FILENO) && !console_shows_info();
+    const bool on_terminal = ::isatty(STDERR_FILENO) && !state_.logging.console_shows_info();
     for (const std::string& line : pipelines::stage_table(metrics_.stages())) {
       logger("run")->info("{}", line);
       if (on_terminal) std::cerr << line << "\n";
@@ -350,7 +341,7 @@ class Run {
     try {
       finish(folder, "failed");
     } catch (const std::exception&) {
-      // The failure itself is what the user must read.
+      // The first failure is the one to report.
     }
   }
 
@@ -363,7 +354,8 @@ class Run {
                        request_.num_inference_steps);
   }
 
-  const EngineCall& call_;
+  const RunCall& call_;
+  SessionState& state_;
   config::Composition composition_;
   Settings settings_;
   const Interrupt& interrupt_;
@@ -371,29 +363,35 @@ class Run {
   pipelines::Request request_;
   pipelines::Metrics metrics_;
   std::optional<pipelines::Profile> profile_;  ///< with debug.profile
-  nlohmann::json earlier_;                     ///< media of an earlier run in the folder
-  std::vector<fs::path> files_;                ///< the media, once they are saved
-  std::vector<std::string> problems_;          ///< with what was to be written beside them
+  nlohmann::json earlier_;                     ///< media of earlier runs in the folder
+  std::vector<fs::path> files_;                ///< the saved media
+  std::vector<std::string> problems_;          ///< files beside the media that could not be written
 };
 
+class RunCommand final : public EngineCommandFor<RunCall> {
+  int execute(const RunCall& call, SessionState& state) const override {
+    if (call.restarts_clock) pipelines::restart_seconds();
+    state.logging.begin_run(call.composition);
+    device::reuse_host_memory();
+    const Interrupt interrupt;
+    return Run(call, state, interrupt).execute();
+  }
+};
+
+class CheckCommand final : public EngineCommandFor<CheckCall> {
+  int execute(const CheckCall& call, SessionState& state) const override {
+    const Settings settings = read_settings(call.composition);
+    check_dump_outside(settings, call.composition, call.folder);
+    check_output(settings.request.num_frames.value_or(1), settings.output);
+    if (!state.checker) state.checker.emplace();
+    const auto request = state.checker->check(settings.engine_options(), settings.request);
+    check_output(request.num_frames, settings.output);
+    return 0;
+  }
+};
+
+CHITU_REGISTER(EngineCommand, RunCommand, RunCall::kCommand);
+CHITU_REGISTER(EngineCommand, CheckCommand, CheckCall::kCommand);
+
 }  // namespace
-
-int run_command(const EngineCall& call) {
-  if (call.restarts_clock) pipelines::restart_seconds();
-  start_logging(call.composition);
-  device::reuse_host_memory();
-  const Interrupt interrupt;
-  return Run(call, interrupt).execute();
-}
-
-int check_command(const EngineCall& call) {
-  const Settings settings = read_settings(call.composition);
-  check_dump_outside(settings, call.composition, call.folder);
-  check_output(settings.request.num_frames.value_or(1), settings.output);
-  if (!checker) checker.emplace();
-  const auto request = checker->check(settings.engine_options(), settings.request);
-  check_output(request.num_frames, settings.output);
-  return 0;
-}
-
 }  // namespace chitu::tools

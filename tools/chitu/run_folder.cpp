@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The folders above `path` that are not there, outermost first.
+/// The folders above `path` that do not exist, outermost first.
 std::vector<fs::path> missing_parents(const fs::path& path) {
   std::vector<fs::path> missing;
   std::error_code ignored;
@@ -64,8 +64,8 @@ void RunFolder::check_file(const fs::path& name) const {
   std::error_code ignored;
   if (fs::is_directory(fs::symlink_status(path_ / name, ignored)))
     throw InputError((path_ / name).string() +
-                     ": is a folder, and the run writes a file there; expected another folder for "
-                     "the run");
+                     ": is a folder, but the run writes a file of this name; expected another "
+                     "folder for the run");
 }
 
 void RunFolder::write(const fs::path& name, std::string_view bytes) {
@@ -81,12 +81,12 @@ void RunFolder::discard() noexcept {
     try {
       if (before) write_file(file, *before);
     } catch (const std::exception&) {
-      // The failure that led here is what the user must read.
+      // The failure that led here is the one to report.
     }
     if (!before) fs::remove(file, ignored);
   }
   if (std::find(made_.begin(), made_.end(), path_) != made_.end()) fs::remove_all(path_, ignored);
-  // remove() leaves a parent that something else has come to use.
+  // remove() keeps a parent that is not empty: something else uses it.
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, ignored);
 }
 

@@ -12,13 +12,13 @@
 
 namespace chitu::tools {
 
-/// The folder of one run, outputs/<date>/<time>, made before the work begins. While this lives no
-/// other process can make a run of it.
+/// The folder of one run, outputs/<date>/<time>, made before the work begins. While this lives, no
+/// other process can use it for a run.
 class RunFolder {
  public:
-  /// Makes the folder and its parents. With `unique`, a folder that is there already is never
-  /// shared: the name gets -1, -2 and so on, so two runs in one second stay apart. What a killed
-  /// run has left half-written in it is removed.
+  /// Makes the folder and its parents. With `unique`, an existing folder is not used: the name gets
+  /// -1, -2 and so on, so that two runs in one second have a folder each. Removes half-written
+  /// files of killed runs.
   ///
   /// throws  InputError "<path>: cannot make the folder: <reason>", or that another process is
   ///         writing there
@@ -26,15 +26,14 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// Throws InputError when a folder is where this file is going to be written.
+  /// Throws InputError when there is a folder of this name, where the run writes a file.
   void check_file(const std::filesystem::path& name) const;
 
-  /// Writes a file below the folder, whole or not at all, making folders as needed.
+  /// Writes a file below the folder, whole or not at all. Makes folders as needed.
   void write(const std::filesystem::path& name, std::string_view bytes);
 
-  /// Takes back the folder and everything in it, and the parents that this run made. A folder that
-  /// was there before becomes as it was: what write() has written is removed, and what that
-  /// replaced comes back.
+  /// Removes the folder with all its files, and the parents that this run made. In a folder that
+  /// existed before, removes what write() has written and restores what that replaced.
   void discard() noexcept;
 
  private:
@@ -46,7 +45,7 @@ class RunFolder {
   std::optional<FolderLock> lock_;
 };
 
-/// Makes the folder of a run `hydra.runtime.output_dir`, which configurations read as
+/// Sets `hydra.runtime.output_dir` to the folder of a run; configurations read it as
 /// `${hydra:runtime.output_dir}`.
 void set_output_folder(config::Composition& composition, const std::filesystem::path& folder);
 

@@ -13,7 +13,7 @@ using config::one_of;
 
 namespace {
 const std::vector<std::string> kDtypes{"auto", "float32", "bfloat16", "float16"};
-// Beyond this a typing slip is likelier than a wish.
+// More steps than this are probably a typing error.
 constexpr double kMostSteps = 1000;
 }  // namespace
 
@@ -29,8 +29,8 @@ void DiffusionSettings::bind(config::Binder& b) {
 
 void InferSettings::bind(config::Binder& b) {
   b.field("dtype", dtype, one_of(kDtypes),
-          "what text encoder and transformer compute in; auto: float32 on the CPU, else bfloat16");
-  b.field("vae_dtype", vae_dtype, one_of(kDtypes), "what the VAE computes in; auto: float32");
+          "compute dtype of text encoder and transformer; auto: float32 on the CPU, else bfloat16");
+  b.field("vae_dtype", vae_dtype, one_of(kDtypes), "compute dtype of the VAE; auto: float32");
   b.field("attn_type", attn_type, one_of(nn::attention_names()), "attention backend");
   b.field("threads", threads, between(1, 1024), "CPU threads; null: as many as there are cores");
   b.field("diffusion", diffusion, "how the diffusion runs");
@@ -39,46 +39,48 @@ void InferSettings::bind(config::Binder& b) {
   b.field("vae_tile_size", vae_tile_size, at_least(8),
           "side of an exact VAE tile in latents; null: 32");
   b.field("offload_text_encoder", offload_text_encoder,
-          "let the text encoder go after its stage; null: as the level says");
-  b.field("offload_vae", offload_vae, "bring the VAE in for its stage alone; null: likewise");
-  b.field("offload_dit", offload_dit, "stream the transformer layer by layer; null: likewise");
+          "offload the text encoder after its stage; null: as the level says");
+  b.field("offload_vae", offload_vae, "load the VAE for its stage alone; null: as the level says");
+  b.field("offload_dit", offload_dit,
+          "stream the transformer layer by layer; null: as the level says");
   b.field("sequential_load", sequential_load,
-          "bring each component in for its stages alone; null: as the level says");
+          "load each component for its stages alone; null: as the level says");
   b.field("prefetch_blocks", prefetch_blocks, between(1, 64),
-          "streamed layers fetched while an earlier one computes; null: 1");
-  b.field("pin_memory", pin_memory,
-          "pin the host memory that streamed layers pass through; null: where the device can");
-  b.field("guidance_interleave", guidance_interleave,
-          "both guidance branches pass a layer before it goes; false: one after the other; null: "
-          "true, unless only false fits");
+          "streamed layers to fetch ahead; null: 1");
   b.field(
-      "offload_activations", offload_activations,
-      "of branches that pass together, those that wait rest in host memory (no effect on a CPU); "
-      "null: false, unless only true fits");
+      "pin_memory", pin_memory,
+      "pin the host memory that streamed layers are copied through; null: where the device can");
+  b.field("guidance_interleave", guidance_interleave,
+          "both guidance branches pass a streamed layer while it is loaded; false: one branch "
+          "after the other; null: true, unless only false fits");
+  b.field("offload_activations", offload_activations,
+          "offload the activations of the waiting guidance branch to host memory (no effect on a "
+          "CPU); null: false, unless only true fits");
   b.field("activation_chunk", activation_chunk, between(16, 1 << 24),
-          "tokens at once in a feed-forward; another number may round otherwise; null: by shape");
+          "tokens per chunk of a feed-forward layer; the number may change rounding; null: chosen "
+          "by shape");
   b.field("vram_limit", vram_limit,
-          "most memory on the device: 6GiB, 512MiB, 80%; on a CPU, of the process, by an estimate; "
-          "null: all");
+          "most device memory: 6GiB, 512MiB, 80%; on a CPU, most memory of the process, by an "
+          "estimate; null: all");
   b.field("host_limit", host_limit,
-          "most memory of the process on the host, in the same forms; null: all");
+          "most host memory of the process, in the same forms; null: all");
   b.field("strategies", strategies,
           "memory strategies applied after those of the level, by name; null: none");
   b.field("text_encoder_device", text_encoder_device, one_of({"cpu"}),
-          "cpu: compute the prompt there; null: on the device");
+          "cpu: encode the prompt on the CPU; null: on the device");
   b.field("prompt_cache", prompt_cache,
-          "folder where encoded prompts are kept for later runs; null: nowhere");
+          "folder that keeps encoded prompts for later runs; null: none");
 }
 
 void StateSettings::bind(config::Binder& b) {
   b.field("device", device, "disk, cpu or device (where it computes); null: as the level says");
-  b.field("dtype", dtype, "null: what it computes in");
+  b.field("dtype", dtype, "null: the compute dtype");
 }
 
 void ComponentMemorySettings::bind(config::Binder& b) {
   b.field("offload", offload, "at rest");
-  b.field("onload", onload, "while its stage runs: on disk or cpu it streams layer by layer");
-  b.field("preparing", preparing, "layers that were fetched ahead");
+  b.field("onload", onload, "while its stage runs; disk or cpu: streamed layer by layer");
+  b.field("preparing", preparing, "layers that are fetched ahead");
   b.field("computation", computation, "in the operators");
 }
 
@@ -91,56 +93,57 @@ void MemorySettings::bind(config::Binder& b) {
 void RequestSettings::bind(config::Binder& b) {
   b.required("prompt", prompt, {}, "what to show; may be empty");
   b.field("negative_prompt", negative_prompt, "what to steer away from");
-  // Which sizes there are, and so which is the nearest one, is for the model to say.
+  // The model knows the sizes that work, and suggests the nearest ones.
   const config::Rule side = described(at_least(16) && multiple_of(16));
   b.field("width", width, side, "pixels");
   b.field("height", height, side, "pixels");
-  b.field("num_frames", num_frames, described(at_least(1)), "pictures, 4k + 1");
+  b.field("num_frames", num_frames, described(at_least(1)), "frames, 4k + 1");
   b.field("num_inference_steps", num_inference_steps, between(1, kMostSteps), "denoising steps");
-  b.field("guidance_scale", guidance_scale, between(0, 1000), "1 or less leaves guidance out");
+  b.field("guidance_scale", guidance_scale, between(0, 1000), "1 or less turns guidance off");
   config::Seed noise{seed};
   b.field("seed", noise,
-          "of the noise; -2^63 to 2^64 - 1, as torch.Generator.manual_seed takes it");
+          "seed of the noise; -2^63 to 2^64 - 1, as for torch.Generator.manual_seed");
   seed = noise.bits;
-  b.field("fps", fps, between(1, 240), "pictures a second");
+  b.field("fps", fps, between(1, 240), "frames per second");
   b.field("max_sequence_length", max_sequence_length, between(1, 512),
           "tokens of the prompt that the transformer sees");
   b.field("flow_shift", flow_shift, config::more_than(0),
-          "of the scheduler; null: the checkpoint's");
+          "timestep shift of the scheduler; null: the checkpoint's");
 }
 
 void OutputSettings::bind(config::Binder& b) {
-  b.field("format", format, "form of the result");
+  b.field("format", format, "file format of the media");
   b.field("contact_sheet", contact_sheet, "also write all frames side by side as one PNG");
 }
 
 void DebugSettings::bind(config::Binder& b) {
   b.field("dump_tensors", dump_tensors, "safetensors file for the tensors of the run");
   b.field("profile", profile,
-          "write trace.json, memory.svg and operators.txt, which say what the run spent where");
+          "write trace.json, memory.svg and operators.txt: where time and memory go");
 }
 
 void DeviceSettings::bind(config::Binder& b) {
   b.field("name", name, one_of({"auto", "cpu", "cuda", "sim"}),
           "auto (an accelerator if there is one, else the CPU), cpu, cuda, sim");
-  b.field("index", index, at_least(0), "which one, where there are several; null: the first");
+  b.field("index", index, at_least(0), "which device of several; null: the first");
   b.field("capacity", capacity,
-          "of sim: most bytes on the device; of others: what plans and runs take it to have; null: "
-          "all");
+          "sim: size of the device memory; other devices: the size that plans and runs assume; "
+          "null: all");
   b.field("h2d_bandwidth", h2d_bandwidth,
-          "of sim: to the device, as 12GiB; null: as fast as the host copies");
-  b.field("d2h_bandwidth", d2h_bandwidth, "of sim: from the device; null: likewise");
-  b.field("profile", profile, "what it does at best, for least times; see device/profile");
+          "sim: bandwidth to the device, such as 12GiB; null: as fast as the host copies");
+  b.field("d2h_bandwidth", d2h_bandwidth,
+          "sim: bandwidth from the device; null: as fast as the host copies");
+  b.field("profile", profile, "peak rates of the device, for least times; see device/profile");
 }
 
 void Settings::bind(config::Binder& b) {
   b.field("device", device, "what to compute on");
   b.field("model", model, "the checkpoint");
   b.field("infer", infer, "how to compute");
-  b.field("memory", memory, "where weights wait and in which dtype");
+  b.field("memory", memory, "device and dtype of weights in each state");
   b.field("request", request, "what to generate");
   b.field("output", output, "what to write");
-  b.field("debug", debug, "looking inside");
+  b.field("debug", debug, "files for inspecting a run");
 }
 
 namespace {
@@ -150,8 +153,8 @@ std::optional<memory::MemoryLimit> limit_of(const std::optional<config::Amount>&
   return memory::MemoryLimit{.bytes = given->bytes, .share = given->share};
 }
 
-/// The device by name and index, as cuda:1, which plans take whether it is here or not. Of the CPU
-/// and the simulated device there is one.
+/// The device by name and index, such as cuda:1; plans do not need it to exist. There is one CPU
+/// and one simulated device.
 std::string device_name(const DeviceSettings& settings) {
   const std::string& name = settings.name;
   if (!settings.index) return name;
@@ -193,7 +196,6 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.dtype = infer.dtype;
   options.vae_dtype = infer.vae_dtype;
   options.attn_type = infer.attn_type;
-  options.threads = infer.threads.value_or(0);
   options.memory.low_mem_level = level_of(infer);
   options.memory.vram_limit = limit_of(infer.vram_limit);
   options.memory.host_limit = limit_of(infer.host_limit);

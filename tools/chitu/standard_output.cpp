@@ -15,12 +15,14 @@
 namespace chitu::tools {
 namespace {
 
-/// Writes to the descriptor of standard output, and keeps the reason of the first failure, which a
-/// stream does not.
+/// Writes to the descriptor of standard output, and keeps the error number of the first failure.
 class OutputBuffer final : public std::streambuf {
  public:
-  OutputBuffer() { setp(buffer_.data(), buffer_.data() + buffer_.size()); }
+  explicit OutputBuffer(bool pipe_was_ignored) : pipe_was_ignored_(pipe_was_ignored) {
+    setp(buffer_.data(), buffer_.data() + buffer_.size());
+  }
   int error() const { return error_; }
+  bool pipe_was_ignored() const { return pipe_was_ignored_; }
 
  protected:
   int sync() override { return write_out() ? 0 : -1; }
@@ -47,19 +49,13 @@ class OutputBuffer final : public std::streambuf {
 
   std::array<char, 1 << 16> buffer_;
   int error_ = 0;
+  bool pipe_was_ignored_;  ///< when the process started
 };
 
-/// Never destroyed: std::cout is flushed after main() has returned.
-OutputBuffer& output_buffer() {
-  static auto* buffer = new OutputBuffer;
-  return *buffer;
-}
-
-bool pipe_was_ignored = false;
-
-/// A closed stream stays unusable: what is opened in its place cannot be written, or read.
+/// Opens /dev/null in place of closed standard streams, so that no file gets their descriptors.
+/// Writing to such an output still fails.
 void occupy_closed_streams() {
-  constexpr std::array kModes{O_WRONLY, O_RDONLY, O_WRONLY};  // nobody reads errors anyway
+  constexpr std::array kModes{O_WRONLY, O_RDONLY, O_WRONLY};  // errors are dropped
   for (int stream = 0; stream < static_cast<int>(kModes.size()); ++stream)
     if (::fcntl(stream, F_GETFD) < 0 && errno == EBADF)
       static_cast<void>(::open("/dev/null", kModes[static_cast<std::size_t>(stream)]));
@@ -69,16 +65,18 @@ void occupy_closed_streams() {
 
 void start_output() {
   occupy_closed_streams();
-  pipe_was_ignored = ::signal(SIGPIPE, SIG_IGN) == SIG_IGN;
+  const bool pipe_was_ignored = ::signal(SIGPIPE, SIG_IGN) == SIG_IGN;
   ::signal(SIGXFSZ, SIG_IGN);
-  std::cout.rdbuf(&output_buffer());
+  // Never deleted: std::cout is flushed after main() has returned.
+  std::cout.rdbuf(new OutputBuffer(pipe_was_ignored));
 }
 
 int finish_output(int code) {
   std::cout.flush();
-  const int error = output_buffer().error();
+  const auto* buffer = dynamic_cast<const OutputBuffer*>(std::cout.rdbuf());
+  const int error = buffer ? buffer->error() : 0;
   if (error == 0 || code != 0) return code;
-  if (error == EPIPE && !pipe_was_ignored) {
+  if (error == EPIPE && !buffer->pipe_was_ignored()) {
     ::signal(SIGPIPE, SIG_DFL);
     ::raise(SIGPIPE);
   }

@@ -2,14 +2,14 @@
 
 namespace chitu::tools {
 
-/// Call first of all. Has std::cout remember what it could not write, keeps files from taking the
-/// place of a standard stream that is closed, and turns a reader that went away and a limit on the
-/// size of files into errors of the write that meets them.
+/// Call it first in main(). std::cout then remembers a failed write; files that are opened later do
+/// not take the descriptor of a closed standard stream; and a reader that went away, or a limit on
+/// file sizes, makes a write fail instead of killing the process.
 void start_output();
 
-/// Call last, with the exit code so far: writes what std::cout still holds. Output that was lost is
-/// told on standard error, and the exit code is then not 0. A reader that has seen enough (`chitu
-/// plan | head -1`) ends the process as it ends other commands: by SIGPIPE, without a word.
+/// Call it last, with the exit code so far: flushes std::cout. Lost output is reported on standard
+/// error, and the exit code is then not 0. A reader that stops early (`chitu plan | head -1`) ends
+/// the process by SIGPIPE, without a message, as it ends other commands.
 int finish_output(int code);
 
 }  // namespace chitu::tools

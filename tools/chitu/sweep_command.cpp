@@ -21,6 +21,7 @@
 #include "tools/chitu/counted_progress.h"
 #include "tools/chitu/launcher.h"
 #include "tools/chitu/media_record.h"
+#include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
 
 namespace chitu::tools {
@@ -59,10 +60,10 @@ struct Job {
   fs::path folder;
 };
 
-/// One sweep from its plan to its table. Jobs are made one at a time, from their index.
+/// One sweep, from its plan to its table. Composes one job at a time, from its index.
 class Sweep {
  public:
-  Sweep(const config::ComposeRequest& request, const EngineRunner& engine)
+  Sweep(const config::ComposeRequest& request, EngineLibrary& engine)
       : engine_(engine),
         plan_(config::plan_sweep(request)),
         composer_(request, plan_),
@@ -75,8 +76,7 @@ class Sweep {
     read_launcher();
     if (resume_ && !named_folder_)
       throw InputError(
-          "hydra.sweep.resume=true: say which sweep to continue, with "
-          "hydra.sweep.dir=FOLDER");
+          "hydra.sweep.resume=true: expected also hydra.sweep.dir=FOLDER, the sweep to continue");
   }
 
   int run() {
@@ -84,7 +84,7 @@ class Sweep {
       std::cerr << "the sweep has no jobs\n";
       return 0;
     }
-    // What another sweep is writing there is neither done nor left to do.
+    // Another sweep must not write there at the same time.
     std::optional<FolderLock> lock;
     std::error_code ignored;
     if (named_folder_ && fs::is_directory(folder_, ignored)) lock.emplace(folder_);
@@ -93,7 +93,7 @@ class Sweep {
     const char* key = "hydra.sweep.dir";
     RunFolder folder =
         about_key(key, [&] { return RunFolder(folder_, !named_folder_ && !resume_); });
-    folder_ = folder.path();  // a default one may have got another name
+    folder_ = folder.path();  // RunFolder may choose another name
     about_key(key, [&] { folder.write("multirun.yaml", config::to_yaml(plan_.master.root)); });
     const JobFunction job = [this](std::size_t i) { return run_job(i); };
     if (width_ > 0)
@@ -104,7 +104,7 @@ class Sweep {
   }
 
  private:
-  /// What hydra.launcher says: 0 = in order here, else so many processes side by side.
+  /// Reads the width from hydra.launcher: 0 = in order in this process, else so many processes.
   void read_launcher() {
     const std::string target = text_at(plan_.master, "launcher._target_");
     if (target == "chitu.BasicLauncher") return;
@@ -122,7 +122,7 @@ class Sweep {
 
   std::string title(std::size_t i) const { return "#" + std::to_string(i) + ": " + differences(i); }
 
-  /// Does the work; a mistake in the input is told with the job that has it.
+  /// Does the work; an InputError names the job.
   template <typename Work>
   auto about_job(std::size_t i, const Work& work) const {
     try {
@@ -135,7 +135,7 @@ class Sweep {
   Job make_job(std::size_t i) const {
     Job job;
     job.composition = composer_.compose(i);
-    // ${now:} must not give each job a sweep folder of its own.
+    // All jobs share one sweep folder, although ${now:} would change from job to job.
     config::Node& hydra = *job.composition.root.find("hydra");
     hydra.map().set("mode", config::Node("MULTIRUN"));
     hydra.find("sweep")->map().set("dir", config::Node::literal(folder_.string()));
@@ -144,10 +144,11 @@ class Sweep {
     return job;
   }
 
-  /// Composes every job once, and keeps none: what cannot be composed, or would share a folder, is
-  /// told before any starts, and files that change later change no job.
+  /// Composes every job once, and keeps none. Jobs that cannot be composed or share a folder are
+  /// errors before any job starts.
   void compose_all() {
-    std::unordered_map<std::size_t, std::size_t> jobs_by_folder;  // by its hash, which is small
+    std::unordered_map<std::size_t, std::size_t>
+        jobs_by_folder;  // by the hash of the folder, to save memory
     CountedProgress progress("composing job", results_.size());
     for (std::size_t i = 0; i < results_.size(); ++i) {
       progress.show(i + 1);
@@ -165,7 +166,7 @@ class Sweep {
                      "${hydra.job.num} or ${hydra.job.override_dirname}");
   }
 
-  /// Whether the folder holds all that this very job writes. Anything unreadable there is not done.
+  /// Whether the folder holds the complete result of this job. Unreadable files count as not done.
   static bool is_done(const config::Composition& job, const fs::path& folder) {
     try {
       const std::string kept = text_at(job, "output_subdir");
@@ -177,7 +178,7 @@ class Sweep {
     }
   }
 
-  /// Everything that can be known to fail fails before the first job starts.
+  /// Reports what is known to fail before the first job starts.
   int check() const {
     const auto check_all = [this] {
       CountedProgress progress("checking job", results_.size());
@@ -187,14 +188,14 @@ class Sweep {
       }
       return 0;
     };
-    // Processes are forked before this one has loaded the engine and started its threads.
+    // Jobs are forked from this process, which must not load the engine and start its threads.
     return width_ == 0 ? check_all() : in_child_process([&] { return guarded(check_all); });
   }
 
   int check_job(std::size_t i) const {
     const Job job = make_job(i);
     const JobEnvironment environment(job.composition);
-    return engine_({.command = "check", .composition = job.composition, .folder = job.folder});
+    return engine_.run(engine_call(CheckCall{job.composition, job.folder}));
   }
 
   int run_job(std::size_t i) const {
@@ -202,10 +203,10 @@ class Sweep {
     return guarded([&] {
       Job job = make_job(i);
       const JobEnvironment environment(job.composition);
-      EngineCall call{.command = "run", .composition = std::move(job.composition)};
+      RunCall call{.composition = std::move(job.composition)};
       call.folder = std::move(job.folder);
       call.restarts_clock = width_ == 0;
-      return engine_(call);
+      return engine_.run(engine_call(std::move(call)));
     });
   }
 
@@ -219,7 +220,7 @@ class Sweep {
     }
   }
 
-  /// The table goes to standard error: standard output has the paths of the media.
+  /// Prints the table to standard error: standard output has the paths of the media.
   int report() const {
     std::map<Status, int> counts;
     int code = 0;
@@ -262,7 +263,7 @@ class Sweep {
     return near.empty() || *near.begin() == ".." ? folder_.string() : near.string();
   }
 
-  const EngineRunner& engine_;
+  EngineLibrary& engine_;
   config::SweepPlan plan_;
   mutable config::JobComposer composer_;  ///< keeps what jobs share
   fs::path folder_;
@@ -278,7 +279,7 @@ bool asks_for_sweep(const config::Composition& composition) {
   return text_at(composition, "mode") == "MULTIRUN";
 }
 
-int run_sweep(const config::ComposeRequest& request, const EngineRunner& engine) {
+int run_sweep(const config::ComposeRequest& request, EngineLibrary& engine) {
   return Sweep(request, engine).run();
 }
 

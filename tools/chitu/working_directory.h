@@ -5,7 +5,7 @@
 
 namespace chitu::tools {
 
-/// The working directory of `hydra.job.chdir=true`, for as long as this lives.
+/// Changes the working directory while it lives, as `hydra.job.chdir=true` asks.
 class WorkingDirectory {
  public:
   explicit WorkingDirectory(const std::filesystem::path& folder)

@@ -1,0 +1,43 @@
+#include "tools/chitu/compose_flags.h"
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
+
+namespace chitu::tools {
+namespace {
+
+using Words = Flags::Words;
+
+/// The text of a file, without the line break with which editors end the last line.
+std::string text_of_file(const std::string& key, const std::string& file) {
+  try {
+    std::string text = read_file(file);
+    if (text.ends_with('\n')) text.pop_back();
+    if (text.ends_with('\r')) text.pop_back();
+    return text;
+  } catch (const InputError& error) {
+    throw InputError("--set-file " + key + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+void ComposeFlags::declare(Flags& flags) {
+  flags.add({"--config-dir", "-cd"}, "DIR", "look for configs there too", config_dir);
+  flags.add({"--config-path", "-cp"}, "DIR", "the directory of the primary config", config_path);
+  flags.add({"--config-name", "-cn"}, "NAME", "the primary config", config_name);
+  flags.add("--prompt", "TEXT", "set request.prompt to this text, as typed",
+            [this](const Words& given) { texts.emplace_back("request.prompt", given[0]); });
+  flags.add(
+      "--negative-prompt", "TEXT", "set request.negative_prompt to this text, as typed",
+      [this](const Words& given) { texts.emplace_back("request.negative_prompt", given[0]); });
+  flags.add("--set-str", "KEY TEXT", "set a key to this text, as typed",
+            [this](const Words& given) { texts.emplace_back(given[0], given[1]); });
+  flags.add("--set-file", "KEY FILE",
+            "set a key to the text of a file, without its last line break",
+            [this](const Words& given) {
+              texts.emplace_back(given[0], text_of_file(given[0], given[1]));
+            });
+}
+
+}  // namespace chitu::tools

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/chitu/flags.h"
+
+namespace chitu::tools {
+
+/// What every subcommand that composes a configuration is given: the flags that say from what, and
+/// the overrides. Names are Hydra's where Hydra has them.
+struct ComposeFlags {
+  std::optional<std::string> config_dir, config_path, config_name;
+  std::vector<std::pair<std::string, std::string>> texts;  ///< keys and their texts, as typed
+  std::vector<std::string> overrides;
+
+  void declare(Flags& flags);
+};
+
+}  // namespace chitu::tools

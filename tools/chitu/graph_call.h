@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "chitu_core/config/compose/compose.h"
+
+namespace chitu::tools {
+
+/// What `chitu graph` asks of the engine library.
+struct GraphCall {
+  static constexpr const char* kCommand = "graph";
+  config::Composition composition{};
+  std::string format = "text";  ///< text, mermaid, dot, json
+};
+
+}  // namespace chitu::tools

@@ -1,0 +1,10 @@
+#pragma once
+
+namespace chitu::tools {
+
+/// What `chitu info` asks of the engine library.
+struct InfoCall {
+  static constexpr const char* kCommand = "info";
+};
+
+}  // namespace chitu::tools

@@ -1,0 +1,57 @@
+#include "tools/chitu/plain_subcommand.h"
+
+#include <algorithm>
+#include <iostream>
+#include <sstream>
+
+#include "chitu_core/common/error.h"
+
+namespace chitu::tools {
+namespace {
+
+/// "--disk"; empty for a positional argument.
+std::string long_name(const CLI::Option& option) {
+  return option.get_lnames().empty() ? "" : "--" + option.get_lnames().front();
+}
+
+Words listed_values(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  if (type.find('|') == std::string::npos) return {};
+  Words values;
+  std::istringstream words(type);
+  for (std::string word; std::getline(words, word, '|');) values.push_back(word);
+  return values;
+}
+
+}  // namespace
+
+bool parse_plain(CLI::App& app, const Words& arguments,
+                 const Subcommand::Description& description) {
+  app.description(description.purpose);
+  app.footer("Examples\n" + to_text(description.examples));
+  Words reversed(arguments.rbegin(), arguments.rend());  // CLI11 takes the last word first
+  try {
+    app.parse(reversed);
+    return true;
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return false;
+  } catch (const CLI::ParseError& error) {
+    throw InputError(app.get_name() + ": " + error.what());
+  }
+}
+
+Words complete_plain(const CLI::App& app, const Words& before, const std::string& typed) {
+  Words names;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = long_name(*option);
+    if (name.empty()) continue;
+    const Words values = listed_values(*option);
+    if (!before.empty() && before.back() == name && !values.empty())
+      return starting_with(values, typed);
+    names.push_back(name);
+  }
+  return typed.starts_with('-') ? starting_with(names, typed) : Words();
+}
+
+}  // namespace chitu::tools

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+
+#include "pipelines/engine.h"
+#include "pipelines/run_checker.h"
+#include "tools/chitu/compute_threads.h"
+#include "tools/chitu/logging.h"
+
+namespace chitu::tools {
+
+/// What the calls of one session share.
+struct SessionState {
+  /// The engine of the last job that succeeded: most jobs of a sweep can share one.
+  struct OpenEngine {
+    pipelines::EngineOptions options;
+    pipelines::Engine engine;
+  };
+  Logging logging{};
+  ComputeThreads threads{};
+  std::optional<OpenEngine> engine{};
+  std::optional<pipelines::RunChecker> checker{};  ///< while the jobs of a sweep are checked
+};
+
+}  // namespace chitu::tools

@@ -1,0 +1,23 @@
+#include "chitu_core/common/registry.h"
+#include "tools/chitu/info_call.h"
+#include "tools/chitu/plain_subcommand.h"
+
+namespace chitu::tools {
+namespace {
+
+class Info final : public PlainSubcommand<InfoCall> {
+  Description describe() const override {
+    return {SubcommandGroup::machine,
+            "list devices, libraries, and the models, strategies and backends there are",
+            "Prints devices, libraries and what is registered: models, schedulers, backends, "
+            "strategies.",
+            {{"chitu info", ""}}};
+  }
+
+  void declare(CLI::App&, InfoCall&) const override {}
+};
+
+CHITU_REGISTER(Subcommand, Info, "info");
+
+}  // namespace
+}  // namespace chitu::tools

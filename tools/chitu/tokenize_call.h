@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+namespace chitu::tools {
+
+/// What `chitu tokenize` asks of the engine library.
+struct TokenizeCall {
+  static constexpr const char* kCommand = "tokenize";
+  std::string ckpt_dir{};  ///< a checkpoint in the diffusers layout
+};
+
+}  // namespace chitu::tools
