@@ -114,7 +114,16 @@ class Command {
     if (json) stream_ << "]\n";
   }
 
+  /// An empty result is told from one that lost chitu's configuration.
+  void tell_of_no_primary() {
+    if (!request_.config_name.empty() || !options_.config_dir) return;
+    warn("--config-dir " + *options_.config_dir +
+         ": composed by itself and from nothing; --config-name NAME begins with a config, "
+         "--config-name chitu with the one that chitu ships");
+  }
+
   void show_composition() {
+    tell_of_no_primary();
     // Kept to the end of the process, which does not spend time on taking it down.
     static std::optional<Composition> last;
     const Composition& composed = last.emplace(compose(request_));

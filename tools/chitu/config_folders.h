@@ -28,7 +28,7 @@ struct ConfigFolders {
 /// composed by itself, and from nothing when no --config-name is given:
 ///
 /// - It has configs of its own at its top, one of which --config-name names; without --config-name,
-///   it has also no folder named as a group of chitu's.
+///   it has also no folder named as a group of chitu's, and that goes for every config at its top:
 /// - Neither that config, nor what it includes, nor an override names a config that only chitu has;
 ///   without --config-name, no override is of a group or key of chitu's either.
 ///

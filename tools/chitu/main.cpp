@@ -168,6 +168,7 @@ int graph(const Arguments& arguments) {
   const auto request = chitu::tools::compose_request(flags, Subcommand::graph);
   EngineCall call{.command = "graph", .format = flags.format};
   call.composition = with_hint(flags, [&] { return chitu::config::compose(request); });
+  chitu::tools::name_output_folder(call.composition);
   return run_in_engine(call);
 }
 
@@ -184,6 +185,7 @@ int plan(const Arguments& arguments) {
   call.explain = flags.explain_peaks;
   call.dry = flags.dry;
   call.composition = with_hint(flags, [&] { return chitu::config::compose(request); });
+  chitu::tools::name_output_folder(call.composition);
   return run_in_engine(call);
 }
 
