@@ -1,5 +1,7 @@
 #include "tools/chitu/config_folders.h"
 
+#include <algorithm>
+
 #include "chitu_core/common/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -90,6 +92,7 @@ TEST_CASE("the tree of another application is composed by itself", "[e2e]") {
   const auto missing = my.config({"--config-dir", "my", "db=b"});
   CHECK(missing.exit_code == 2);
   CHECK_THAT(missing.err, ContainsSubstring("use +db=b"));
+  CHECK(std::count(missing.err.begin(), missing.err.end(), '\n') == 1);
   // What needs a configuration of chitu's gets all of them.
   CHECK_THAT(my.config({"--config-dir", "my", "memory=bf16"}).out, ContainsSubstring("ckpt_dir"));
   CHECK_THAT(my.config({"--config-dir", "my"}).err,

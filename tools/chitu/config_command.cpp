@@ -123,11 +123,11 @@ class Command {
   }
 
   void show_composition() {
-    tell_of_no_primary();
     // Kept to the end of the process, which does not spend time on taking it down.
     static std::optional<Composition> last;
     const Composition& composed = last.emplace(compose(request_));
     for (const std::string& warning : composed.warnings) warn(warning);
+    tell_of_no_primary();
     if (options_.help)
       out_ << help_text(composed);
     else if (options_.hydra_help)
