@@ -13,6 +13,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/utf8.h"
+#include "chitu_core/io/lfs_pointer.h"
 
 namespace chitu::io {
 namespace {
@@ -134,7 +135,9 @@ Json parse_json(std::string_view text, const std::string& name, DuplicateKeys du
 }
 
 Json read_json(const std::filesystem::path& path) {
-  return parse_json(read_file(path), path.string());
+  const std::string text = read_file(path);
+  refuse_lfs_pointer(text, path, "the file");
+  return parse_json(text, path.string());
 }
 
 JsonObject JsonObject::read(const std::filesystem::path& path) {

@@ -11,6 +11,7 @@
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/utf8.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/io/lfs_pointer.h"
 #include "chitu_core/io/safetensors_dtype.h"
 
 namespace chitu::io {
@@ -59,8 +60,7 @@ class HeaderReader {
   }
 
   Json parse() {
-    if (bytes_.starts_with("version https://git-lfs"))
-      fail("a Git LFS pointer, not the weights; fetch them with: git lfs pull");
+    refuse_lfs_pointer(bytes_, path_, "the weights");
     if (bytes_.size() < kLengthBytes)
       fail(fmt::format("truncated: expected at least {} bytes, found {}", kLengthBytes,
                        bytes_.size()));

@@ -99,9 +99,12 @@ TEST_CASE("sizes take units, and plain numbers count GiB", "[config]") {
   CHECK(read_vae("limit: 512MiB\n").limit->count == 512 << 20);
   CHECK(read_vae("limit: 2\n").limit->count == std::int64_t{2} << 30);
   CHECK(read_vae("limit: 1.5\n").limit->count == 3 << 29);
-  CHECK_THROWS_WITH(read_vae("limit: 2 gigs\n"),
-                    Catch::ContainsSubstring("expected a size such as 8GiB or 512MiB, got"));
+  CHECK_THROWS_WITH(
+      read_vae("limit: 2 gigs\n"),
+      Catch::ContainsSubstring("expected a size above 0, such as 8GiB or 512MiB, got"));
   CHECK_THROWS_WITH(read_vae("limit: true\n"), Catch::ContainsSubstring("expected a size"));
+  for (const char* yaml : {"limit: 0\n", "limit: 0B\n", "limit: -1\n"})
+    CHECK_THROWS_WITH(read_vae(yaml), Catch::ContainsSubstring("expected a size above 0"));
 }
 
 TEST_CASE("a number above 1024 needs a unit, wherever a size is meant", "[config]") {

@@ -34,6 +34,14 @@ TEST_CASE("malformed JSON is refused with its line and column", "[io]") {
                     Catch::ContainsSubstring("none.json: No such file or directory"));
 }
 
+TEST_CASE("a file that Git LFS did not fetch is told as such", "[io]") {
+  const ScratchFolder folder("json_lfs");
+  write_file(folder / "a.json", "version https://git-lfs.github.com/spec/v1\noid sha256:46\n");
+  CHECK_THROWS_WITH(read_json(folder / "a.json"),
+                    (folder / "a.json").string() +
+                        ": a Git LFS pointer, not the file; fetch it with: git lfs pull");
+}
+
 TEST_CASE("a key that stands twice is the last one, or refused on request", "[io]") {
   const std::string text = R"({"a": {"b": 1, "b": 2}, "c": {"b": 3}})";
   CHECK(parse_json(text, "x")["a"]["b"] == 2);

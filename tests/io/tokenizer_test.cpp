@@ -99,6 +99,17 @@ TEST_CASE("special tokens are named by the folder's configuration", "[io]") {
                                                         ": the eos_token \"<none>\" is not in it");
 }
 
+TEST_CASE("a link to a missing file beside the tokenizer is told as such", "[io]") {
+  for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
+    const ScratchFolder folder("special_link");
+    std::filesystem::create_symlink("../blobs/gone", folder / name);
+    CHECK_THROWS_WITH(load(folder, small_tokenizer()),
+                      (folder / name).string() +
+                          ": a link to ../blobs/gone, which is missing: is "
+                          "the download complete?");
+  }
+}
+
 TEST_CASE("escapes in pieces and in JSON's own layout are understood", "[io]") {
   const ScratchFolder folder("escapes");
   std::string text = small_tokenizer().dump();

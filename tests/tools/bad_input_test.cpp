@@ -92,6 +92,15 @@ TEST_CASE("one mistake is one line", "[e2e]") {
   bad.refused({"-m", "seed=1,2", "hydra.sweep.dir="}, "hydra.sweep.dir=: expected a folder");
   bad.refused({"-m", "seed=1,2", "hydra.sweep.dir=x/${hydra.job.num}"}, "hydra.sweep.dir=x/");
   bad.refused({"hydra.run.dir=x/${hydra.job.id}"}, "only those of the jobs of a sweep");
+  for (const char* folder :
+       {"x/${hydra:job.id}", "${hydra:job.num}", "x/${hydra:runtime.output_dir}"})
+    bad.refused({"hydra.run.dir=" + std::string(folder)}, "needs a value that is not set here");
+  bad.refused({"-m", "seed=1", "hydra.sweep.dir=x/${hydra:job.num}"}, "hydra.sweep.dir=x/");
+  for (const char* folder : {"", "???", "null", "${hydra:runtime.output_dir}"})
+    bad.refused({"-m", "seed=1", "hydra.sweep.subdir=" + std::string(folder)},
+                ": hydra.sweep.subdir=" + std::string(folder) + ": ");
+  bad.refused({"debug.dump_tensors=x/${hydra:job.id}.safetensors"}, "hydra.job.id is ???");
+  bad.refused({"prompt='a ${hydra:job.id}'"}, "hydra.job.id is ???");
   bad.refused({"device=cpu", "device.index=1"}, "device.index=1: expected 0 or null");
   bad.refused({"--set-file", "request.prompt", "nofile"},
               "--set-file request.prompt: nofile: No such file");

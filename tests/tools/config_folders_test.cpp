@@ -1,5 +1,7 @@
 #include "tools/chitu/config_folders.h"
 
+#include <algorithm>
+
 #include "chitu_core/common/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -90,8 +92,30 @@ TEST_CASE("the tree of another application is composed by itself", "[e2e]") {
   const auto missing = my.config({"--config-dir", "my", "db=b"});
   CHECK(missing.exit_code == 2);
   CHECK_THAT(missing.err, ContainsSubstring("use +db=b"));
+  CHECK(std::count(missing.err.begin(), missing.err.end(), '\n') == 1);
   // What needs a configuration of chitu's gets all of them.
   CHECK_THAT(my.config({"--config-dir", "my", "memory=bf16"}).out, ContainsSubstring("ckpt_dir"));
+  CHECK_THAT(my.config({"--config-dir", "my"}).err,
+             ContainsSubstring("from nothing; --config-name NAME begins with a config"));
+}
+
+TEST_CASE("a configuration that builds upon chitu's is no other application", "[e2e]") {
+  const MyConfigs my(
+      MyConfigs::Files{{"job.yaml", "defaults:\n  - chitu\n  - _self_\nrequest:\n  seed: 9\n"}});
+  const auto printed = my.config({"--config-dir", "my"});
+  CHECK(printed.out == my.run({"--config-dir", "my"}).out);
+  CHECK_THAT(printed.out, ContainsSubstring("ckpt_dir"));
+  CHECK(printed.err.empty());
+}
+
+TEST_CASE("short forms of a request's keys are of chitu's configuration", "[e2e]") {
+  const MyConfigs my(MyConfigs::Files{{"other.yaml", "x: 1\n"}});
+  for (const char* override : {"seed=3", "prompt=x", "width=64"}) {
+    const std::vector<std::string> arguments{"--config-dir", "my", override};
+    CHECK(my.config(arguments).out == my.run(arguments).out);
+    CHECK(my.config(arguments).exit_code == 0);
+  }
+  CHECK(my.config({"--config-dir", "my", "+seed=3"}).out == "seed: 3\n");
 }
 
 TEST_CASE("overrides may follow --", "[e2e]") {

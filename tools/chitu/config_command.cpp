@@ -113,9 +113,18 @@ class Command {
     if (json) stream_ << "]\n";
   }
 
+  /// An empty result is told from one that lost chitu's configuration.
+  void tell_of_no_primary() {
+    if (!request_.config_name.empty() || !options_.config_dir) return;
+    warn("--config-dir " + *options_.config_dir +
+         ": composed by itself and from nothing; --config-name NAME begins with a config, "
+         "--config-name chitu with the one that chitu ships");
+  }
+
   void show_composition() {
     const Composition composed = compose(request_);
     for (const std::string& warning : composed.warnings) warn(warning);
+    tell_of_no_primary();
     if (options_.hydra_help)
       out_ << config::group_list(composed, true);
     else if (options_.info && options_.format == "json")

@@ -6,6 +6,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/config/compose/repository.h"
 #include "chitu_core/config/override/override.h"
+#include "tools/chitu/command_line.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;
@@ -25,12 +26,15 @@ class OwnTree {
   OwnTree(const fs::path& folder, const fs::path& shipped)
       : own_({{folder}}), shipped_({{shipped}}) {}
 
-  /// Whether there are configs at the top, and no folder that adds to one of chitu's groups.
-  bool is_application() const {
-    const auto groups = own_.groups("");
-    return !own_.options("").empty() &&
+  /// Configs at the top, none of which needs chitu's, and no folder that adds to a group of
+  /// chitu's.
+  bool is_application() {
+    const auto groups = own_.groups(""), configs = own_.options("");
+    return !configs.empty() &&
            std::none_of(groups.begin(), groups.end(),
-                        [&](const std::string& group) { return is_chitus(group); });
+                        [&](const std::string& group) { return is_chitus(group); }) &&
+           std::none_of(configs.begin(), configs.end(),
+                        [&](const std::string& config) { return includes_chitus(config); });
   }
 
   /// Whether a config, or one that it includes, needs one that only chitu has.
@@ -53,8 +57,13 @@ class OwnTree {
     return (own_.is_config(path) || shipped_.is_config(path)) && includes_chitus(path);
   }
 
-  /// Whether an override is about a group or key of chitu's own configuration.
+  /// Whether an override is about a group or key of chitu's own configuration, or changes a key of
+  /// a request in its short form.
   bool is_of_chitus(const config::Override& given) const {
+    const auto& shorts = short_forms();
+    if (given.type == config::OverrideType::change &&
+        std::find(shorts.begin(), shorts.end(), given.key) != shorts.end())
+      return true;
     return is_chitus(given.key.substr(0, given.key.find_first_of("./")));
   }
 

@@ -32,8 +32,8 @@ struct ConfigFolders {
 /// composed by itself, and from nothing when no --config-name is given:
 ///
 /// - It has configs at its top, one of which --config-name names; without --config-name, it also
-/// has
-///   no folder with the name of one of chitu's groups.
+///   has no folder with the name of one of chitu's groups, and the next rule holds for every config
+///   at its top:
 /// - Neither that config, nor what it includes, nor an override names a config that only chitu has;
 ///   without --config-name, no override is about one of chitu's groups or keys either.
 ///

@@ -60,15 +60,20 @@ fs::path folder_of(const config::Composition& composition, const std::string& ke
   const config::Node* folder = &written;
   try {
     folder = &view.node();
-  } catch (const InputError& error) {
-    if (!dynamic_cast<const config::MissingValueError*>(&error)) throw;
+  } catch (const config::MissingValueError&) {
     refuse(written.text() +
            " needs a value that is not set here; hydra.job.num and hydra.job.id are only those of "
            "the jobs of a sweep");
   }
-  if (!folder->is_string() || folder->text().empty())
-    refuse("expected a folder, got " + config::show(*folder));
-  return folder->text();
+  // An interpolation may bring a number, which is text in a path.
+  const bool is_value = !folder->is_container() && !folder->is_null() && !folder->is_missing();
+  const std::string text = is_value ? config::python_text(*folder) : "";
+  if (text.empty()) refuse("expected a folder, got " + config::show(*folder));
+  return text;
+}
+
+void name_output_folder(config::Composition& composition) {
+  set_output_folder(composition, fs::absolute(folder_of(composition, "run.dir")));
 }
 
 int run_once(config::Composition composition, EngineLibrary& engine) {

@@ -38,6 +38,11 @@ bool names_folder(const config::Composition& composition, const std::string& key
 /// throws  InputError when it is empty, or uses a key that only jobs of a sweep have
 std::filesystem::path folder_of(const config::Composition& composition, const std::string& key);
 
+/// Sets `hydra.runtime.output_dir` to the folder that a run would write, for what only plans one.
+///
+/// throws  InputError as folder_of() does
+void name_output_folder(config::Composition& composition);
+
 /// `chitu run` without a sweep: one job in `hydra.run.dir`.
 int run_once(config::Composition composition, EngineLibrary& engine);
 

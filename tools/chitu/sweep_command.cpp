@@ -139,7 +139,7 @@ class Sweep {
     config::Node& hydra = *job.composition.root.find("hydra");
     hydra.map().set("mode", config::Node("MULTIRUN"));
     hydra.find("sweep")->map().set("dir", config::Node::literal(folder_.string()));
-    job.folder = (folder_ / text_at(job.composition, "sweep.subdir")).lexically_normal();
+    job.folder = (folder_ / folder_of(job.composition, "sweep.subdir")).lexically_normal();
     set_output_folder(job.composition, job.folder);
     return job;
   }

@@ -32,8 +32,8 @@ std::optional<double> share_of(std::string_view text) {
 std::string with_article(std::string_view type) {
   if (type.starts_with("a ") || type.starts_with("an ")) return std::string(type);
   if (type == "integer") return "an integer";
-  if (type == kSize) return "a size such as 8GiB or 512MiB";
-  if (type == kRate) return "a bandwidth above 0 such as 12GiB/s or 500MB/s";
+  if (type == kSize) return "a size above 0, such as 8GiB or 512MiB";
+  if (type == kRate) return "a bandwidth above 0, such as 12GiB/s or 500MB/s";
   if (type == kAmount)
     return "an amount of memory such as 6, 6GiB or 512MiB, or a share such as 80%";
   return "a " + std::string(type);
@@ -195,7 +195,8 @@ void Binder::read_scalar(const View& view, Bytes& value, const Rule& rule) {
   const Node* node = value_of(view, rule, kSize);
   if (!node) return;
   const std::string text = amount_text(*node);
-  if (const auto bytes = parse_bytes(text))
+  const auto bytes = parse_bytes(text);
+  if (bytes && *bytes > 0)
     value.count = *bytes;
   else
     refuse(view, *node, rule, lacks_unit(text) ? kUnitAdvice : kSize);

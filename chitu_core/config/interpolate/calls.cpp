@@ -160,6 +160,7 @@ const Place* Calls::hydra(const std::vector<Node>& arguments) {
   if (other.depth_ > 100) throw ResolutionError("${hydra:...} refers to itself (a cycle)");
   const Place* found = other.find(other.root(), "hydra." + key);
   if (!found) return result(Node());
+  if (found->node->is_missing()) throw MissingValueError("hydra." + key + " is ???");
   return result(other.plain(found));
 }
 

@@ -5,6 +5,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/io/lfs_pointer.h"
 
 namespace chitu::io {
 namespace {
@@ -20,7 +21,7 @@ AddedToken special_token(std::string content, std::int64_t id) {
 /// T5's sentinels stand behind the model's own pieces, in falling order.
 std::int64_t extra_ids(const std::filesystem::path& folder) {
   const auto config = folder / "tokenizer_config.json";
-  if (!std::filesystem::exists(config)) return 0;
+  if (!name_exists(config)) return 0;
   const JsonObject json = JsonObject::read(config);
   const auto count = json.value_or<std::int64_t>("extra_ids", 0);
   if (count < 0 || count > 100'000) json.fail("extra_ids", "expected 0 to 100000");
@@ -32,7 +33,9 @@ std::int64_t extra_ids(const std::filesystem::path& folder) {
 SentencePieceTokenizer::SentencePieceTokenizer(const std::filesystem::path& folder)
     : model_(make_sentencepiece_model()) {
   const auto path = folder / "spiece.model";
-  if (const std::string fault = model_->load(read_file(path)); !fault.empty())
+  const std::string bytes = read_file(path);
+  refuse_lfs_pointer(bytes, path, "the file");
+  if (const std::string fault = model_->load(bytes); !fault.empty())
     throw InputError(path.string() + ": not a SentencePiece model: " + fault);
   if (model_->eos_id() < 0) throw InputError(path.string() + ": it has no </s>");
   if (model_->pad_id() < 0) throw InputError(path.string() + ": it has no <pad>");

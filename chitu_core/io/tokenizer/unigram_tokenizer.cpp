@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/io/json.h"
 
 namespace chitu::io {
@@ -102,8 +103,7 @@ std::int64_t UnigramTokenizer::special_id(const std::filesystem::path& folder,
                                           const std::string& fallback) const {
   std::string text = fallback;
   for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"})
-    if (std::filesystem::exists(folder / name))
-      text = token_text(JsonObject::read(folder / name), key, text);
+    if (name_exists(folder / name)) text = token_text(JsonObject::read(folder / name), key, text);
   for (const AddedToken& token : added_)
     if (token.content == text) return token.id;
   const std::int64_t id = model_.id_of(text);

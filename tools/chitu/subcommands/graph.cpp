@@ -1,6 +1,7 @@
 #include "chitu_core/common/registry.h"
 #include "tools/chitu/composing_subcommand.h"
 #include "tools/chitu/graph_call.h"
+#include "tools/chitu/job.h"
 
 namespace chitu::tools {
 namespace {
@@ -27,6 +28,7 @@ class Graph final : public ComposingSubcommand<GraphFlags> {
   int execute(const GraphFlags& options, EngineLibrary& engine) const override {
     GraphCall call = options.call;
     call.composition = config::compose(compose_request(options, trees()));
+    name_output_folder(call.composition);
     return engine.run(engine_call(std::move(call)));
   }
 };

@@ -1,5 +1,6 @@
 #include "chitu_core/common/registry.h"
 #include "tools/chitu/composing_subcommand.h"
+#include "tools/chitu/job.h"
 #include "tools/chitu/plan_call.h"
 
 namespace chitu::tools {
@@ -34,6 +35,7 @@ class Plan final : public ComposingSubcommand<PlanFlags> {
   int execute(const PlanFlags& options, EngineLibrary& engine) const override {
     PlanCall call = options.call;
     call.composition = config::compose(compose_request(options, trees()));
+    name_output_folder(call.composition);
     return engine.run(engine_call(std::move(call)));
   }
 };
