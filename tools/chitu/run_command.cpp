@@ -21,6 +21,7 @@
 #include "pipelines/engine.h"
 #include "pipelines/forecast/plan_json.h"
 #include "pipelines/forecast/plan_words.h"
+#include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
 #include "pipelines/outputs.h"
