@@ -72,7 +72,7 @@ std::filesystem::path ModelFolder::component(const std::string& name, const std:
                      named.library));
   const auto folder = path / name;
   if (const auto problem = folder_problem(folder))
-    throw InputError(folder.string() + ": " + *problem + ", but model_index.json names it");
+    throw InputError(folder.string() + ": " + *problem + " (model_index.json names it)");
   return folder;
 }
 

@@ -44,7 +44,7 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
   }
   SECTION("a component that is not there") {
     fs::remove_all(model.path() / "vae");
-    expected = "vae: no such folder, but model_index.json names it";
+    expected = "vae: no such folder (model_index.json names it)";
   }
   SECTION("an unknown scheduler") {
     model.edit("model_index.json", [](auto& json) { json["scheduler"][1] = "DDIMScheduler"; });
