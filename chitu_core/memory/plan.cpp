@@ -1,5 +1,7 @@
 #include "chitu_core/memory/plan.h"
 
+#include <utility>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
@@ -26,11 +28,36 @@ std::string_view to_string(VaeTiling tiling) {
   return "";
 }
 
+std::string_view to_string(Role role) {
+  for (const auto& [name, value] : config_names(role))
+    if (value == role) return name;
+  return "";
+}
+
+std::vector<ComponentRole> one_of_each_role() {
+  std::vector<ComponentRole> components;
+  for (const auto& [name, role] : config_names(Role())) components.push_back({name, role});
+  return components;
+}
+
 const ComponentPlan& MemoryPlan::component(std::string_view name) const {
-  if (name == "text_encoder") return text_encoder;
-  if (name == "transformer") return transformer;
-  if (name == "vae") return vae;
+  for (const Component& component : components)
+    if (component.name == name) return component.plan;
   throw Error("the memory plan has no component " + std::string(name));
+}
+
+ComponentPlan& MemoryPlan::component(std::string_view name) {
+  return const_cast<ComponentPlan&>(std::as_const(*this).component(name));
+}
+
+const ComponentPlan& MemoryPlan::first(Role role) const {
+  for (const Component& component : components)
+    if (component.role == role) return component.plan;
+  throw Error("the memory plan has no component of the role " + std::string(to_string(role)));
+}
+
+void MemoryPlan::set_residency(Role role, Residency residency) {
+  each(role, [&](ComponentPlan& plan) { plan.residency = residency; });
 }
 
 namespace {
@@ -50,12 +77,14 @@ const Strategy& find_strategy(const std::string& name) {
                    join(registry.names()) + did_you_mean(name, registry.names()));
 }
 
-void offload(ComponentPlan& component, const std::optional<bool>& wanted) {
+void offload(MemoryPlan& plan, Role role, const std::optional<bool>& wanted) {
   if (!wanted) return;
-  if (!*wanted)
-    component.residency = Residency::resident;
-  else if (component.residency == Residency::resident)
-    component.residency = Residency::offloaded;
+  plan.each(role, [&](ComponentPlan& component) {
+    if (!*wanted)
+      component.residency = Residency::resident;
+    else if (component.residency == Residency::resident)
+      component.residency = Residency::offloaded;
+  });
 }
 
 void load_for_stages(ComponentPlan& component, bool alone) {
@@ -64,46 +93,58 @@ void load_for_stages(ComponentPlan& component, bool alone) {
     component.residency = alone ? Residency::offloaded : Residency::resident;
 }
 
-/// The keys that stand for a single entry, whatever the level says.
-void override_entries(MemoryPlan& plan, const MemoryConfig& config) {
-  if (config.vae_tile_latents) plan.vae_tile_latents = *config.vae_tile_latents;
-  // Who names a tile's size wants tiles.
-  if (config.vae_tile_latents && plan.vae_tiling == VaeTiling::off)
-    plan.vae_tiling = VaeTiling::exact;
-  if (config.vae_tiling) plan.vae_tiling = *config.vae_tiling;
-  offload(plan.text_encoder, config.offload_text_encoder);
-  offload(plan.vae, config.offload_vae);
+/// The keys that decide where components are, whatever the level says.
+void place_components(MemoryPlan& plan, const MemoryConfig& config) {
+  offload(plan, Role::text_encoder, config.offload_text_encoder);
+  offload(plan, Role::vae, config.offload_vae);
   if (config.offload_dit) {
-    plan.transformer.residency = *config.offload_dit ? Residency::streamed : Residency::resident;
+    plan.set_residency(Role::transformer,
+                       *config.offload_dit ? Residency::streamed : Residency::resident);
     plan.keep_text_kv = !*config.offload_dit;
   }
-  if (config.text_encoder_on_cpu) plan.text_encoder.device = c10::kCPU;
+  if (config.text_encoder_on_cpu)
+    plan.each(Role::text_encoder, [](ComponentPlan& component) { component.device = c10::kCPU; });
   if (config.sequential_load)
-    for (ComponentPlan* component : {&plan.text_encoder, &plan.transformer, &plan.vae})
-      load_for_stages(*component, *config.sequential_load);
-  if (config.guidance_interleave) plan.guidance_interleave = *config.guidance_interleave;
-  if (config.offload_activations) plan.offload_activations = *config.offload_activations;
-  if (config.activation_chunk) plan.activation_chunk = *config.activation_chunk;
-  if (config.prefetch_blocks) plan.prefetch_blocks = *config.prefetch_blocks;
-  if (config.pin_memory) plan.pin_memory = *config.pin_memory;
+    for (MemoryPlan::Component& component : plan.components)
+      load_for_stages(component.plan, *config.sequential_load);
+}
+
+/// The keys that set a single entry, whatever the level says.
+void override_entries(MemoryPlan& plan, const MemoryConfig& config) {
+  // A given tile size turns tiling on.
+  if (config.vae_tile_latents && plan.vae_tiling == VaeTiling::off)
+    plan.vae_tiling = VaeTiling::exact;
+  visit_entries(
+      [](const EntryInfo&, auto& entry, const auto& wanted) {
+        if (wanted) entry = *wanted;
+      },
+      plan, config);
+}
+
+/// Everything resident.
+MemoryPlan initial_plan(const MemoryConfig& config, const PlanRequest& request) {
+  MemoryPlan plan;
+  plan.low_mem_level = config.low_mem_level.value_or(0);
+  plan.device = request.device;
+  for (const auto& [name, role] : request.components) {
+    const auto dtype = role == Role::vae ? request.vae_dtype : request.dtype;
+    plan.components.push_back({name, role, {Residency::resident, request.device, dtype}});
+  }
+  return plan;
 }
 
 }  // namespace
 
 MemoryPlan make_plan(const MemoryConfig& config, const PlanRequest& request) {
-  MemoryPlan plan;
-  plan.low_mem_level = config.low_mem_level.value_or(0);
-  plan.text_encoder = {Residency::resident, request.device, request.dtype};
-  plan.transformer = {Residency::resident, request.device, request.dtype};
-  plan.vae = {Residency::resident, request.device, request.vae_dtype};
+  MemoryPlan plan = initial_plan(config, request);
   for (const std::string& name : strategies_of(plan.low_mem_level, config)) {
     find_strategy(name).edit(plan, config);
     plan.strategies.push_back(name);
   }
+  place_components(plan, config);
   override_entries(plan, config);
-  apply_states("text_encoder", config.text_encoder, plan.text_encoder);
-  apply_states("transformer", config.transformer, plan.transformer);
-  apply_states("vae", config.vae, plan.vae);
+  for (auto& [name, role, component] : plan.components)
+    apply_states(role, config.states[role], component);
   return plan;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "chitu_core/memory/layer_stream.h"
@@ -35,39 +36,48 @@ struct ComponentPlan {
   WeightFormat format() const { return {device, dtype, stored, rests_on_host}; }
 };
 
-/// What each component does about memory. Strategies write it, the executor and the models obey it.
-struct MemoryPlan {
+/// What the device and each component do about memory. Strategies write it, the executor and the
+/// models obey it.
+struct MemoryPlan : PlanEntries<std::type_identity_t> {
+  struct Component {
+    std::string name;
+    Role role = Role::transformer;
+    ComponentPlan plan{};
+    bool operator==(const Component&) const = default;
+  };
+
   int low_mem_level = 0;
   std::vector<std::string> strategies;  ///< names, in the order they were applied
-  ComponentPlan text_encoder;
-  ComponentPlan transformer;
-  ComponentPlan vae;
-  VaeTiling vae_tiling = VaeTiling::off;
-  std::int64_t vae_tile_latents = 32;  ///< side of an exact tile: 256 pixels, as diffusers has it
-  /// Keep the cross-attention keys and values of a prompt, the same at every step, between steps.
-  bool keep_text_kv = true;
-  /// Both guidance branches pass through a layer before it goes; else one after the other, each
-  /// with layers of its own passing by: half the hidden states for twice the copies.
-  bool guidance_interleave = true;
-  /// Of branches that pass together, the hidden states of those that do not compute rest in host
-  /// memory: one branch's hidden states on the device for two copies of them per layer.
-  bool offload_activations = false;
-  std::int64_t activation_chunk = 0;  ///< tokens at once in a feed-forward; 0 = by their shape
-  std::int64_t prefetch_blocks = 1;   ///< layers that are fetched while an earlier one computes
-  bool pin_memory = true;             ///< pin the host memory that layers pass through
+  c10::Device device = c10::kCPU;       ///< that the user chose; a component may compute elsewhere
+  std::vector<Component> components;    ///< in the order of the family
 
+  /// throws  Error when there is none of this name
   const ComponentPlan& component(std::string_view name) const;
+  ComponentPlan& component(std::string_view name);
+  /// The first component of a role.
+  ///
+  /// throws  Error when there is none
+  const ComponentPlan& first(Role role) const;
+  /// Calls edit(plan) for each component of a role.
+  void each(Role role, auto&& edit) {
+    for (Component& component : components)
+      if (component.role == role) edit(component.plan);
+  }
+  void set_residency(Role role, Residency residency);
+
   StreamOptions stream_options(const ComponentPlan& component) const {
     return {component.resident_layers, static_cast<int>(1 + prefetch_blocks), pin_memory};
   }
   bool operator==(const MemoryPlan&) const = default;
 };
 
-/// The device and dtypes that the user chose, before any strategy.
+/// What a plan is made for: the device and dtypes that the user chose, and the components of the
+/// model.
 struct PlanRequest {
   c10::Device device = c10::kCPU;
   at::ScalarType dtype = at::kFloat;
   at::ScalarType vae_dtype = at::kFloat;
+  std::vector<ComponentRole> components = one_of_each_role();
 };
 
 /// Applies the strategies of the level's row, then those that the configuration names, then the

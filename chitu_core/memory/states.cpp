@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/config/bind/binder.h"
 #include "chitu_core/memory/plan.h"
 
 namespace chitu::memory {
@@ -33,28 +34,28 @@ at::ScalarType scalar_type(StateDtype dtype) {
   return at::kFloat;
 }
 
-[[noreturn]] void refuse(const std::string& name, std::string_view key, std::string_view value,
+[[noreturn]] void refuse(Role role, std::string_view key, std::string_view value,
                          const std::string& expected) {
-  throw InputError(fmt::format("memory.{}.{}={}: expected {}", name, key, value, expected));
+  throw InputError(
+      fmt::format("memory.{}.{}={}: expected {}", to_string(role), key, value, expected));
 }
 
-void check_places(const std::string& name, const ComponentStates& states) {
+void check_places(Role role, const ComponentStates& states) {
   if (states.computation.device && *states.computation.device != Place::device)
-    refuse(name, "computation.device", name_of(*states.computation.device),
-           name == "text_encoder" ? "device; infer.text_encoder_device=cpu computes on the CPU"
-                                  : "device");
+    refuse(role, "computation.device", name_of(*states.computation.device),
+           role == Role::text_encoder ? "device; infer.text_encoder_device=cpu computes on the CPU"
+                                      : "device");
   if (states.preparing.device && *states.preparing.device != Place::device)
-    refuse(name, "preparing.device", name_of(*states.preparing.device), "device");
+    refuse(role, "preparing.device", name_of(*states.preparing.device), "device");
   if (states.offload.device && states.onload.device &&
       *states.onload.device < *states.offload.device)
-    refuse(name, "onload.device", name_of(*states.onload.device),
+    refuse(role, "onload.device", name_of(*states.onload.device),
            fmt::format("{} or nearer, as memory.{}.offload.device says",
-                       name_of(*states.offload.device), name));
+                       name_of(*states.offload.device), to_string(role)));
 }
 
 /// The one dtype that the weights wait in, whatever the state.
-std::optional<at::ScalarType> waiting_dtype(const std::string& name,
-                                            const ComponentStates& states) {
+std::optional<at::ScalarType> waiting_dtype(Role role, const ComponentStates& states) {
   std::optional<StateDtype> found;
   const std::pair<const char*, const WeightState*> waiting[] = {
       {"offload.dtype", &states.offload},
@@ -64,7 +65,7 @@ std::optional<at::ScalarType> waiting_dtype(const std::string& name,
     if (!state->dtype) continue;
     if (found && *found != *state->dtype)
       refuse(
-          name, key, name_of(*state->dtype),
+          role, key, name_of(*state->dtype),
           fmt::format("{}: weights wait in one dtype from offload to preparing", name_of(*found)));
     found = state->dtype;
   }
@@ -84,22 +85,51 @@ void apply_places(const ComponentStates& states, ComponentPlan& plan) {
   plan.rests_on_host = at(states.offload, Place::cpu) || at(states.onload, Place::cpu);
 }
 
+std::string_view weights_of(Role role) {
+  switch (role) {
+    case Role::text_encoder:
+      return "weights of the text encoder";
+    case Role::transformer:
+      return "weights of the transformer";
+    case Role::vae:
+      return "weights of the VAE";
+  }
+  return "";
+}
+
 }  // namespace
 
-void apply_states(const std::string& name, const ComponentStates& states, ComponentPlan& plan) {
-  check_places(name, states);
+void WeightState::bind(config::Binder& b) {
+  b.field("device", device, "disk, cpu or device (where it computes); null: as the level says");
+  b.field("dtype", dtype, "null: the compute dtype");
+}
+
+void ComponentStates::bind(config::Binder& b) {
+  b.field("offload", offload, "at rest");
+  b.field("onload", onload, "while its stage runs; disk or cpu: streamed layer by layer");
+  b.field("preparing", preparing, "layers that are fetched ahead");
+  b.field("computation", computation, "in the operators");
+}
+
+void RoleStates::bind(config::Binder& b) {
+  for (const auto& [key, role] : config_names(Role()))
+    b.field(key, (*this)[role], weights_of(role));
+}
+
+void apply_states(Role role, const ComponentStates& states, ComponentPlan& plan) {
+  check_places(role, states);
   apply_places(states, plan);
   if (states.computation.dtype) {
     const at::ScalarType dtype = scalar_type(*states.computation.dtype);
     if (c10::isFloat8Type(dtype))
-      refuse(name, "computation.dtype", name_of(*states.computation.dtype),
+      refuse(role, "computation.dtype", name_of(*states.computation.dtype),
              "float32, bfloat16 or float16");
     plan.dtype = dtype;
   }
-  const auto waiting = waiting_dtype(name, states);
+  const auto waiting = waiting_dtype(role, states);
   if (!waiting || *waiting == plan.dtype) return;
   if (!c10::isFloat8Type(*waiting))
-    refuse(name, "offload.dtype", c10::toString(*waiting),
+    refuse(role, "offload.dtype", c10::toString(*waiting),
            "the dtype that it computes in, float8_e4m3fn or float8_e5m2");
   plan.stored = waiting;
 }

@@ -1,9 +1,16 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <utility>
+
+#include "chitu_core/memory/role.h"
+
+namespace chitu::config {
+class Binder;
+}
 
 namespace chitu::memory {
 
@@ -35,6 +42,7 @@ struct WeightState {
   std::optional<Place> device{};
   std::optional<StateDtype> dtype{};
   bool operator==(const WeightState&) const = default;
+  void bind(config::Binder& binder);
 };
 
 /// The four states of a component's weights, as DiffSynth-Studio names them.
@@ -44,13 +52,24 @@ struct ComponentStates {
   WeightState preparing{};    ///< of a layer that was fetched ahead
   WeightState computation{};  ///< in the operator
   bool operator==(const ComponentStates&) const = default;
+  void bind(config::Binder& binder);
 };
 
-/// Writes the states into a component's plan.
+/// The group memory: the states of the components of each role.
+struct RoleStates {
+  std::array<ComponentStates, kRoles> of_role{};
+  ComponentStates& operator[](Role role) { return of_role.at(static_cast<std::size_t>(role)); }
+  const ComponentStates& operator[](Role role) const {
+    return of_role.at(static_cast<std::size_t>(role));
+  }
+  bool operator==(const RoleStates&) const = default;
+  void bind(config::Binder& binder);
+};
+
+/// Writes the states into the plan of a component of this role.
 ///
-/// throws  InputError naming the keys below `memory.<name>` that contradict each other, and what
-/// was
-///         expected
-void apply_states(const std::string& name, const ComponentStates& states, ComponentPlan& plan);
+/// throws  InputError naming the keys below `memory.<role>` that contradict each other, and what
+///         was expected
+void apply_states(Role role, const ComponentStates& states, ComponentPlan& plan);
 
 }  // namespace chitu::memory

@@ -1,9 +1,22 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
+#include "chitu_core/memory/plan.h"
+
 namespace chitu::memory {
 
 struct MemoryConfig;
-struct MemoryPlan;
+
+/// A plan that takes less memory on the device, and how to ask for it.
+struct Saving {
+  MemoryPlan plan;
+  std::string change;              ///< as an override that asks for all steps up to this one:
+                                   ///< "infer.vae_tile_size=16"
+  std::string note;                ///< what it does: "smaller tiles"
+  bool takes_host_memory = false;  ///< moves bytes to the host, which helps the device alone
+};
 
 /// One way to trade time for memory, found by the name under which it is registered. The table in
 /// levels.cpp says which level uses which; infer.strategies names further ones.
@@ -11,6 +24,14 @@ class Strategy {
  public:
   virtual ~Strategy() = default;
   virtual void edit(MemoryPlan& plan, const MemoryConfig& config) const = 0;
+
+  /// The next step of this strategy towards less memory, for a plan that does not fit; empty when
+  /// it has none, or when a key of the configuration decides. low_mem_level auto and the limits
+  /// take such steps, and `chitu plan --explain` offers them.
+  virtual std::optional<Saving> cheaper(const MemoryPlan& plan, const MemoryConfig& config) const;
+
+  /// Whether edit() would change nothing in this plan.
+  bool is_in_effect(const MemoryPlan& plan, const MemoryConfig& config) const;
 };
 
 }  // namespace chitu::memory

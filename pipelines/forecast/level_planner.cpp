@@ -50,7 +50,7 @@ PlannedComponent describe(const memory::Component& component, const memory::Memo
 }  // namespace
 
 std::int64_t LevelPlan::at_rest_bytes() const {
-  const c10::Device computes_on = forecast.plan.transformer.device;
+  const c10::Device computes_on = forecast.plan.device;
   std::int64_t bytes = 0;
   for (const PlannedComponent& component : components)
     if (component.plan.device == computes_on) bytes += component.at_rest_bytes;

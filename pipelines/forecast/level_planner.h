@@ -68,9 +68,9 @@ class LevelPlanner {
   void watch(graph::Observer* observer) { planner_.watch(observer); }
 
   memory::MemoryPlan plan_of(int level) const;
-  /// As plan_of, without opening the checkpoint, which no memory plan depends on.
+  /// As plan_of, reading no more of the checkpoint than components_of().
   ///
-  /// throws  InputError for a device, a dtype or a strategy that there is not
+  /// throws  InputError for a device, a dtype or a strategy that there is not; as components_of
   static memory::MemoryPlan plan_of(int level, const EngineOptions& options);
   LevelPlan plan(int level, const Request& request, bool longest_prompts) const;
   LevelPlan plan(int level, const Forecasts& forecasts) const;

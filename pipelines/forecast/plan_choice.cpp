@@ -4,18 +4,23 @@
 #include <optional>
 #include <utility>
 
+#include "chitu_core/common/registry.h"
 #include "chitu_core/memory/levels.h"
+#include "chitu_core/memory/strategy.h"
 #include "pipelines/forecast/plan_refusal.h"
 #include "pipelines/forecast/time_model.h"
 
 namespace chitu::pipelines {
 namespace {
 
-/// Sides of exact tiles in latents, after the usual one.
-constexpr std::int64_t kSmallerTiles[] = {24, 16, 8};
-
 /// Least times are bounds: less of a gain than this says nothing about the run.
 constexpr double kGain = 0.99;
+
+/// A plan that a level offers, and the changes that made it cheaper than the level's own.
+struct Candidate {
+  Forecast forecast;
+  std::vector<std::string> savings;
+};
 
 class Chooser {
  public:
@@ -27,56 +32,60 @@ class Chooser {
     return pipelines::fits(forecast, budget_).value_or(true);
   }
 
-  /// What the level needs at least or, where it fits, the best that the budget allows.
-  Forecast at_level(int level) const {
+  /// What the level needs at least or, where it fits, the best that the budget allows. Below the
+  /// last level, strategies that are not in effect wait for their level.
+  Candidate at_level(int level) const {
     memory::MemoryConfig config = config_;
     config.low_mem_level = level;
-    Forecast forecast = with_tiles(memory::make_plan(config, devices_));
-    if (level == memory::kLevels - 1) forecast = with_fewer_activations(std::move(forecast));
-    return fits(forecast) ? with_resident_layers(std::move(forecast)) : forecast;
+    Candidate candidate{forecast(memory::make_plan(config, devices_)), {}};
+    const auto [in_effect, others] = strategies_for(candidate.forecast.plan);
+    for (const memory::Strategy* strategy : in_effect) lower(candidate, *strategy);
+    if (level == memory::kLevels - 1)
+      for (const memory::Strategy* strategy : others) lower(candidate, *strategy);
+    if (fits(candidate.forecast))
+      candidate.forecast = with_resident_layers(std::move(candidate.forecast));
+    return candidate;
   }
 
  private:
   std::int64_t needed(const Forecast& forecast) const { return needed_bytes(forecast, budget_); }
   Forecast forecast(const memory::MemoryPlan& plan) const { return forecasts_.of(plan); }
 
-  /// The plan's forecast, with smaller tiles while they lower a peak that does not fit.
-  Forecast with_tiles(memory::MemoryPlan plan) const {
-    Forecast best = forecast(plan);
-    if (config_.vae_tile_latents || plan.vae_tiling != memory::VaeTiling::exact) return best;
-    for (const std::int64_t side : kSmallerTiles) {
-      if (fits(best) || side >= plan.vae_tile_latents) continue;
-      plan.vae_tile_latents = side;
-      Forecast smaller = forecast(plan);
-      if (needed(smaller) >= needed(best)) break;
-      best = std::move(smaller);
-    }
-    return best;
+  using Strategies = std::vector<const memory::Strategy*>;
+
+  /// Those that are in effect in a plan, and the others.
+  std::pair<Strategies, Strategies> strategies_for(const memory::MemoryPlan& plan) const {
+    std::pair<Strategies, Strategies> found;
+    for (const auto& [name, strategy] : Registry<memory::Strategy>::instance().entries())
+      (strategy->is_in_effect(plan, config_) ? found.first : found.second)
+          .push_back(strategy.get());
+    return found;
   }
 
-  /// A plan that does not fit, with fewer hidden states at a time if that lowers it: the branches
-  /// of guidance one after the other, or, where even these do not fit, together with the waiting
-  /// one on the host, which spares the device the first one's prediction.
-  Forecast with_fewer_activations(Forecast together) const {
-    if (!forecasts_.request().guided() || fits(together)) return together;
-    Forecast least = together;
-    const auto lower_by = [&](bool memory::MemoryPlan::* entry, bool value) {
-      memory::MemoryPlan plan = together.plan;
-      plan.*entry = value;
-      if (Forecast lower = forecast(plan); needed(lower) < needed(least)) least = std::move(lower);
-    };
-    if (!config_.guidance_interleave) lower_by(&memory::MemoryPlan::guidance_interleave, false);
-    const bool over = budget_.bytes && needed(least) > *budget_.bytes;
-    if (!config_.offload_activations && over && !least.host_computes())
-      lower_by(&memory::MemoryPlan::offload_activations, true);
-    return least;
+  bool is_over_device(const Forecast& forecast) const {
+    return budget_.bytes && needed(forecast) > *budget_.bytes;
+  }
+
+  /// Takes a strategy's steps for as long as the plan does not fit and each step lowers its need.
+  void lower(Candidate& best, const memory::Strategy& strategy) const {
+    std::string change;
+    while (!fits(best.forecast)) {
+      auto step = strategy.cheaper(best.forecast.plan, config_);
+      if (!step || (step->takes_host_memory && !is_over_device(best.forecast))) break;
+      Forecast lower = forecast(step->plan);
+      if (needed(lower) >= needed(best.forecast)) break;
+      best.forecast = std::move(lower);
+      change = std::move(step->change);  // the last step's says it all
+    }
+    if (!change.empty()) best.savings.push_back(std::move(change));
   }
 
   /// A streamed transformer with as many layers on the device as the budget takes.
   Forecast with_resident_layers(Forecast streamed) const {
-    if (streamed.plan.transformer.residency != memory::Residency::streamed) return streamed;
+    constexpr auto role = memory::Role::transformer;
+    if (streamed.plan.first(role).residency != memory::Residency::streamed) return streamed;
     memory::MemoryPlan whole = streamed.plan;
-    whole.transformer.residency = memory::Residency::offloaded;
+    whole.set_residency(role, memory::Residency::offloaded);
     if (Forecast all = forecast(whole); fits(all)) return all;
     const std::int64_t layers = forecasts_.planner().pipeline().transformer_layers();
     // Binary search: what a layer adds depends on where it lies in the order of allocations.
@@ -84,7 +93,7 @@ class Chooser {
     while (high - low > 1) {
       memory::MemoryPlan plan = streamed.plan;
       const std::int64_t middle = (low + high) / 2;
-      plan.transformer.resident_layers = middle;
+      plan.each(role, [&](auto& component) { component.resident_layers = middle; });
       if (Forecast more = forecast(plan); fits(more)) {
         streamed = std::move(more);
         low = middle;
@@ -102,10 +111,11 @@ class Chooser {
   const MemoryBudget& budget_;
 };
 
-void take(PlanChoice& choice, Forecast forecast) {
+void take(PlanChoice& choice, Forecast forecast, std::vector<std::string> savings = {}) {
   choice.needed_bytes = needed_bytes(forecast, choice.budget);
   choice.needed_host_bytes = needed_host_bytes(forecast, choice.budget);
   choice.forecast = std::move(forecast);
+  choice.savings = std::move(savings);
 }
 
 /// With a profile, takes a plan that is predicted to be faster than those before. Returns whether
@@ -115,9 +125,9 @@ class FastestOf {
   FastestOf(PlanChoice& choice, const std::optional<DeviceProfile>& profile)
       : choice_(choice), profile_(profile) {}
 
-  bool offer(Forecast forecast) {
-    if (profile_ && !is_faster(forecast)) return false;
-    take(choice_, std::move(forecast));
+  bool offer(Candidate candidate) {
+    if (profile_ && !is_faster(candidate.forecast)) return false;
+    take(choice_, std::move(candidate.forecast), std::move(candidate.savings));
     found_ = true;
     return !profile_;
   }
@@ -151,13 +161,14 @@ PlanChoice choose_plan(const Forecasts& forecasts, const memory::MemoryConfig& c
   const int first = config.low_mem_level.value_or(0);
   const int last = config.low_mem_level.value_or(memory::kLevels - 1);
   for (int level = first; level <= last; ++level) {
-    Forecast forecast = chooser.at_level(level);
+    Candidate candidate = chooser.at_level(level);
+    const Forecast& forecast = candidate.forecast;
     if (chooser.fits(forecast)) {
-      if (fastest.offer(std::move(forecast))) break;
+      if (fastest.offer(std::move(candidate))) break;
     } else {
       choice.rejected.push_back(
           {level, needed_bytes(forecast, budget), needed_host_bytes(forecast, budget)});
-      rejected.push_back(std::move(forecast));
+      rejected.push_back(std::move(candidate.forecast));
     }
   }
   if (!fastest.found()) refuse_plans(forecasts, budget, rejected);

@@ -30,13 +30,16 @@ struct PlanChoice {
   std::int64_t needed_bytes = 0;
   std::int64_t needed_host_bytes = 0;
   MemoryBudget budget;
+  /// Overrides that would ask for what the plan saves beyond its level: "infer.vae_tile_size=16".
+  std::vector<std::string> savings;
   std::vector<Rejected> rejected;
   std::vector<Predicted> predicted;  ///< levels that fit; empty without a profile
 };
 
 /// The first level that fits, of the one that the configuration names or of all from the fastest
-/// on. Tiles become smaller where they alone are too large and the configuration names no size;
-/// what is left of the budget keeps layers of a streamed transformer on the device.
+/// on. A plan that does not fit takes the steps of its strategies (Strategy::cheaper), at the last
+/// level those of all strategies; what is left of the budget keeps layers of a streamed transformer
+/// on the device.
 ///
 /// profile  of the device: of all levels that fit, takes the one of the least predicted time, the
 ///          first of those that come within 1 %

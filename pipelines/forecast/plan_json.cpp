@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <type_traits>
 
 #include "pipelines/forecast/plan_words.h"
 #include "pipelines/model/device_choices.h"
@@ -23,22 +24,27 @@ nlohmann::ordered_json component_json(const memory::ComponentPlan& plan) {
           {"rests_on", rests_on(plan)}};
 }
 
+template <class T>
+nlohmann::ordered_json entry_json(const T& entry) {
+  if constexpr (std::is_enum_v<T>)
+    return memory::to_string(entry);
+  else
+    return entry;
+}
+
 }  // namespace
 
 nlohmann::ordered_json to_json(const memory::MemoryPlan& plan) {
-  return {{"low_mem_level", plan.low_mem_level},
-          {"strategies", plan.strategies},
-          {"text_encoder", component_json(plan.text_encoder)},
-          {"transformer", component_json(plan.transformer)},
-          {"vae", component_json(plan.vae)},
-          {"vae_tiling", memory::to_string(plan.vae_tiling)},
-          {"vae_tile_latents", plan.vae_tile_latents},
-          {"keep_text_kv", plan.keep_text_kv},
-          {"guidance_interleave", plan.guidance_interleave},
-          {"offload_activations", plan.offload_activations},
-          {"activation_chunk", plan.activation_chunk},
-          {"prefetch_blocks", plan.prefetch_blocks},
-          {"pin_memory", plan.pin_memory}};
+  nlohmann::ordered_json json{{"low_mem_level", plan.low_mem_level},
+                              {"strategies", plan.strategies}};
+  for (const auto& component : plan.components)
+    json[component.name] = component_json(component.plan);
+  memory::visit_entries(
+      [&](const memory::EntryInfo& info, const auto& entry) {
+        json[std::string(info.name)] = entry_json(entry);
+      },
+      plan);
+  return json;
 }
 
 nlohmann::json to_json(const PlanChoice& choice) {

@@ -9,7 +9,8 @@
 #include <tuple>
 
 #include "chitu_core/common/bytes.h"
-#include "chitu_core/models/wan/vae_tiling.h"
+#include "chitu_core/common/registry.h"
+#include "chitu_core/memory/strategy.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -87,17 +88,11 @@ class Remedies {
         fmt::format("{}", fmt::join(added, ", ")), next.forecast.peak_bytes());
   }
 
-  void smaller_tiles() {
-    memory::MemoryPlan plan = plan_;
-    if (plan.vae_tiling == memory::VaeTiling::off) {
-      plan.vae_tiling = memory::VaeTiling::exact;
-      add("infer.vae_tiling=exact", "decodes in tiles", peak_of(plan, request_));
-    } else if (plan.vae_tiling == memory::VaeTiling::exact &&
-               plan.vae_tile_latents / 2 >= models::kSmallestVaeTile) {
-      plan.vae_tile_latents /= 2;
-      add(fmt::format("infer.vae_tile_size={}", plan.vae_tile_latents), "smaller tiles",
-          peak_of(plan, request_));
-    }
+  /// The next step of each strategy, whatever the configuration says: an advice may change keys.
+  void cheaper_plans() {
+    for (const auto& [name, strategy] : Registry<memory::Strategy>::instance().entries())
+      if (auto saving = strategy->cheaper(plan_, {}))
+        add(std::move(saving->change), std::move(saving->note), peak_of(saving->plan, request_));
   }
 
   void fewer_frames() {
@@ -138,7 +133,7 @@ PeakExplanation explain_peak(const LevelPlanner& planner, const LevelPlan& level
                                                              level.forecast.plan, longest_prompts);
   Remedies remedies(planner, level, request, longest_prompts);
   if (next) remedies.next_level(*next);
-  remedies.smaller_tiles();
+  remedies.cheaper_plans();
   remedies.fewer_frames();
   return {peak.where, plain_name(peak.made_by), group(peak.held), remedies.take()};
 }

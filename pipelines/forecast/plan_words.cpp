@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
+#include <vector>
 
+#include "chitu_core/common/nearest.h"
 #include "pipelines/model/device_choices.h"
 
 namespace chitu::pipelines {
@@ -13,18 +16,18 @@ using memory::ComponentPlan;
 using memory::MemoryPlan;
 using memory::Residency;
 
-bool is_plainly_resident(const ComponentPlan& component, const MemoryPlan& plan) {
-  return component.residency == Residency::resident && !component.stored &&
-         component.device == plan.transformer.device;
+bool is_plainly_resident(const MemoryPlan::Component& component, const MemoryPlan& plan) {
+  return component.plan.residency == Residency::resident && !component.plan.stored &&
+         component.plan.device == plan.device;
 }
 
-std::string component_text(const char* name, const ComponentPlan& component,
-                           const MemoryPlan& plan) {
+std::string component_text(const std::string& name, const ComponentPlan& component,
+                           c10::Device device) {
   std::string text = fmt::format("{} {}", name, memory::to_string(component.residency));
   if (component.residency != Residency::resident)
     text += component.rests_on_host ? " from host memory" : " from disk";
   if (component.stored) text += " in " + state_name(*component.stored);
-  if (component.device != plan.transformer.device) text += " on " + component.device.str();
+  if (component.device != device) text += " on " + component.device.str();
   return text;
 }
 
@@ -37,12 +40,12 @@ std::string state_name(at::ScalarType dtype) {
 }
 
 std::string components_text(const MemoryPlan& plan) {
-  if (is_plainly_resident(plan.text_encoder, plan) && is_plainly_resident(plan.transformer, plan) &&
-      is_plainly_resident(plan.vae, plan))
-    return "everything resident";
-  return fmt::format("{}, {}, {}", component_text("text_encoder", plan.text_encoder, plan),
-                     component_text("transformer", plan.transformer, plan),
-                     component_text("vae", plan.vae, plan));
+  const auto is_plain = [&](const auto& component) { return is_plainly_resident(component, plan); };
+  if (std::ranges::all_of(plan.components, is_plain)) return "everything resident";
+  std::vector<std::string> texts;
+  for (const auto& component : plan.components)
+    texts.push_back(component_text(component.name, component.plan, plan.device));
+  return join(texts);
 }
 
 std::string tiles_text(const MemoryPlan& plan) {
@@ -58,8 +61,9 @@ std::string tiles_text(const MemoryPlan& plan) {
 }
 
 std::string layers_text(const MemoryPlan& plan, std::int64_t layers) {
-  if (plan.transformer.residency != Residency::streamed) return fmt::format("{}", layers);
-  return fmt::format("{} of {}", plan.transformer.resident_layers, layers);
+  const ComponentPlan& transformer = plan.first(memory::Role::transformer);
+  if (transformer.residency != Residency::streamed) return fmt::format("{}", layers);
+  return fmt::format("{} of {}", transformer.resident_layers, layers);
 }
 
 std::string guidance_text(const MemoryPlan& plan) {

@@ -77,9 +77,11 @@ class BookReader final : public graph::Observer {
 
 /// The plan with what stands for its devices.
 memory::MemoryPlan on_planned_devices(memory::MemoryPlan plan) {
-  for (memory::ComponentPlan* component : {&plan.text_encoder, &plan.transformer, &plan.vae})
-    component->device =
-        component->device.is_cpu() ? device::Planning::host() : device::Planning::device();
+  const auto stand_in = [](c10::Device device) {
+    return device.is_cpu() ? device::Planning::host() : device::Planning::device();
+  };
+  plan.device = stand_in(plan.device);
+  for (auto& component : plan.components) component.plan.device = stand_in(component.plan.device);
   return plan;
 }
 
@@ -167,7 +169,7 @@ Forecast Planner::forecast(const Request& request, const memory::MemoryPlan& pla
 device::PlannedPeak Planner::held_at(std::int64_t bytes, const Request& request,
                                      const memory::MemoryPlan& plan, bool longest_prompts) const {
   device::Planning planning(device_, repetition_);
-  planning.watch(bytes, plan.transformer.device.is_cpu());
+  planning.watch(bytes, plan.device.is_cpu());
   run_planned(*pipeline_, planning, request, plan, longest_prompts, observer_);
   return planning.peak();
 }

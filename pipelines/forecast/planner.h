@@ -34,7 +34,7 @@ struct Forecast {
   std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;  ///< of the whole request
   double flops = 0;
 
-  bool host_computes() const { return plan.transformer.device.is_cpu(); }
+  bool host_computes() const { return plan.device.is_cpu(); }
   /// Of where it computes.
   std::int64_t peak_bytes() const { return host_computes() ? peak_host_bytes : peak_device_bytes; }
 };

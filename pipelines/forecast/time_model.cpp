@@ -32,8 +32,7 @@ double memory_seconds(const Work& work, const DeviceProfile& profile) {
 /// A text encoder may compute on the CPU beside another device.
 bool computes_there(const memory::ComponentPlan& component, const memory::MemoryPlan& plan,
                     const DeviceProfile& profile) {
-  return component.device == plan.transformer.device ||
-         (component.device.is_cpu() && profile.device == "cpu");
+  return component.device == plan.device || (component.device.is_cpu() && profile.device == "cpu");
 }
 
 /// The work of a stage or of a step, which differ in what is moved and how often weights are read.

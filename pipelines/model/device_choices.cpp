@@ -7,6 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
+#include "pipelines/model/pipeline.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -35,7 +36,8 @@ memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options)
   const bool on_cpu = device.is_cpu() || options.device == "sim";
   return {.device = device,
           .dtype = parse_dtype("infer.dtype", options.dtype, on_cpu ? at::kFloat : at::kBFloat16),
-          .vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat)};
+          .vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat),
+          .components = components_of(options.ckpt_dir)};
 }
 
 device::SimOptions sim_options(const EngineOptions& options) {

@@ -7,12 +7,13 @@
 
 namespace chitu::pipelines {
 
-/// The dtypes that the options mean on a device, which need not be at hand.
+/// What plans on a device, which need not be at hand, are made for: the dtypes that the options
+/// mean, and the components of their checkpoint.
 ///
-/// throws  InputError for a name that is no dtype
+/// throws  InputError for a name that is no dtype; as components_of
 memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options);
 
-/// The device that the options name, which must be at hand, and its dtypes. "sim" is configured.
+/// The same on the device that the options name, which must be at hand. "sim" is configured.
 ///
 /// throws  InputError likewise, and for a device that is not there
 memory::PlanRequest devices_of(const EngineOptions& options);

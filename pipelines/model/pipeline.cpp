@@ -13,8 +13,9 @@ namespace chitu::pipelines {
 namespace {
 
 /// Components by name.
-std::map<std::string, const memory::Component*> listed_components(const Pipeline& pipeline) {
-  const memory::MemoryPlan plan;
+std::map<std::string, const memory::Component*> listed_components(
+    const Pipeline& pipeline, const std::vector<memory::ComponentRole>& described) {
+  const auto plan = memory::make_plan({}, {.components = described});
   std::map<std::string, const memory::Component*> listed;
   for (const memory::Component* component : pipeline.components()) {
     plan.component(component->name());  // throws for one that it does not know
@@ -24,10 +25,19 @@ std::map<std::string, const memory::Component*> listed_components(const Pipeline
   return listed;
 }
 
+const PipelineFamily& family_of(const ModelFolder& folder) {
+  const auto& families = Registry<PipelineFamily>::instance();
+  if (const PipelineFamily* family = families.find(folder.class_name)) return *family;
+  throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
+                               (folder.path / "model_index.json").string(), folder.class_name,
+                               join(families.names())));
+}
+
 }  // namespace
 
-void check_components(const Pipeline& pipeline) {
-  const auto listed = listed_components(pipeline);
+void check_components(const Pipeline& pipeline,
+                      const std::vector<memory::ComponentRole>& described) {
+  const auto listed = listed_components(pipeline, described);
   std::set<std::string> used;
   for (const auto& stage : pipeline.graph().stages())
     for (const memory::Component* component : stage.components) {
@@ -53,15 +63,15 @@ void check_components(const Pipeline& pipeline) {
 std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
                                         const ModelChoices& choices) {
   const auto folder = ModelFolder::open(ckpt_dir);
-  const auto& families = Registry<PipelineFamily>::instance();
-  const PipelineFamily* family = families.find(folder.class_name);
-  if (!family)
-    throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
-                                 (folder.path / "model_index.json").string(), folder.class_name,
-                                 join(families.names())));
-  auto pipeline = family->open(folder, choices);
-  check_components(*pipeline);
+  const PipelineFamily& family = family_of(folder);
+  auto pipeline = family.open(folder, choices);
+  check_components(*pipeline, family.components(folder));
   return pipeline;
+}
+
+std::vector<memory::ComponentRole> components_of(const std::filesystem::path& ckpt_dir) {
+  const auto folder = ModelFolder::open(ckpt_dir);
+  return family_of(folder).components(folder);
 }
 
 Request complete(const Pipeline& pipeline, const PartialRequest& partial) {

@@ -58,10 +58,12 @@ class Pipeline {
 
 /// Checks that every weight of a pipeline is managed, and by one component.
 ///
-/// throws  Error naming the component that no memory plan knows, that no stage uses, that shares
-///         its name or a parameter with another, or that a stage uses though the pipeline does not
-///         list it: nobody would let go of its weights
-void check_components(const Pipeline& pipeline);
+/// described  as the family describes them, which memory plans are made from
+/// throws     Error naming the component that is not described, that no stage uses, that shares its
+///            name or a parameter with another, or that a stage uses though the pipeline does not
+///            list it: nobody would free its weights
+void check_components(const Pipeline& pipeline,
+                      const std::vector<memory::ComponentRole>& described);
 
 /// Fills in what is empty and checks the whole.
 ///
@@ -85,10 +87,17 @@ struct ModelChoices {
 std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
                                         const ModelChoices& choices);
 
+/// The components of a checkpoint, as its family describes them, without opening them.
+///
+/// throws  InputError for a folder that is no checkpoint, or one of another family
+std::vector<memory::ComponentRole> components_of(const std::filesystem::path& ckpt_dir);
+
 /// Opens checkpoints whose model_index.json names one pipeline class; registered under that name.
 class PipelineFamily {
  public:
   virtual ~PipelineFamily() = default;
+  /// The components of a checkpoint and their roles, in the order of reports.
+  virtual std::vector<memory::ComponentRole> components(const ModelFolder& folder) const = 0;
   /// Reads configs and headers, checks them all, and reads no weights.
   ///
   /// throws  InputError for anything in the folder that is missing, damaged or not supported

@@ -70,7 +70,7 @@ graph::Latents PrepareLatents::run(const Job& job, graph::Context& context) cons
                                : models::initial_noise(shape, request.seed);
   context.keep("initial_noise", noise);
   context.keep("initial_latents", noise);
-  return {device::move_to(noise, context.plan.transformer.device)};
+  return {device::move_to(noise, context.plan.device)};
 }
 
 graph::Latents Denoise::run(const graph::Latents& start, const graph::TextEmbeddings& embeddings,
@@ -83,9 +83,9 @@ graph::Latents Denoise::run(const graph::Latents& start, const graph::TextEmbedd
   at::Tensor latents = start.latents;
   const auto& plan = context.plan;
   // Branches that go together share one context.
-  auto branches = separate(
-      model.prepare(latents, prompts_of(embeddings, plan.transformer.device), plan.keep_text_kv),
-      plan.guidance_interleave);
+  auto branches =
+      separate(model.prepare(latents, prompts_of(embeddings, plan.device), plan.keep_text_kv),
+               plan.guidance_interleave);
   const auto passes = walk->step_count() * static_cast<std::int64_t>(branches.size());
   graph::LayerWatch layers(context, *transformer, passes);
   const models::WanForwardOptions options{.ffn_chunk_tokens = plan.activation_chunk,
@@ -103,7 +103,7 @@ graph::Latents Denoise::run(const graph::Latents& start, const graph::TextEmbedd
     latents = walk->step(velocity, i, latents);
     context.keep(step_name(i, "latents"), latents);
     check_finite(latents, fmt::format("step {} of {}: the latents", i + 1, walk->step_count()),
-                 [&] { return advice_for(job.request, plan.transformer); });
+                 [&] { return advice_for(job.request, plan.component(transformer->name())); });
   }
   context.keep("final_latents", latents);
   return {latents};

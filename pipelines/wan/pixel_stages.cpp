@@ -16,8 +16,10 @@ namespace {
 class Pictures final : public models::FrameSink {
  public:
   /// shape  [1, 3, F, H, W] of the clip
-  Pictures(graph::Context& context, const std::vector<std::int64_t>& shape)
+  Pictures(graph::Context& context, const memory::ComponentPlan& plan,
+           const std::vector<std::int64_t>& shape)
       : context_(context),
+        plan_(plan),
         pictures_(at::empty({shape[2], shape[3], shape[4], 3},
                             at::TensorOptions().dtype(at::kByte).device(device::host()))) {
     if (context.dump) decoded_ = at::empty(shape, at::kFloat);
@@ -31,7 +33,7 @@ class Pictures final : public models::FrameSink {
 
   void check(const at::Tensor& decoded) override {
     check_finite(decoded, "the frames",
-                 [&] { return dtype_advice("vae", context_.plan.vae, "infer.vae_dtype"); });
+                 [&] { return dtype_advice("vae", plan_, "infer.vae_dtype"); });
   }
 
   void check_stop() override { context_.check_stop(); }
@@ -44,6 +46,7 @@ class Pictures final : public models::FrameSink {
 
  private:
   graph::Context& context_;
+  const memory::ComponentPlan& plan_;
   at::Tensor pictures_;  ///< [F, H, W, 3] uint8 on the host
   at::Tensor decoded_;   ///< [1, 3, F, H, W] float32 on the host, for a dump
 };
@@ -64,9 +67,10 @@ void decode(const models::AutoencoderKLWan& vae, const at::Tensor& latents,
 
 graph::Frames DecodeLatents::run(const graph::Latents& input, graph::Context& context) const {
   const models::AutoencoderKLWan& model = vae->model();
-  const at::Tensor latents = device::move_to(input.latents, context.plan.vae.device);
+  const memory::ComponentPlan& plan = context.plan.component(vae->name());
+  const at::Tensor latents = device::move_to(input.latents, plan.device);
   if (context.dump) context.keep("vae_input", model.denormalize(latents));
-  Pictures pictures(context, model.frames_shape(latents));
+  Pictures pictures(context, plan, model.frames_shape(latents));
   decode(model, latents, context.plan, pictures);
   return pictures.finish();
 }

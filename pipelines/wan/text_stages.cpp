@@ -81,7 +81,7 @@ graph::TextEmbeddings EncodeText::run(const graph::Tokens& tokens, const Job& jo
 
 std::vector<PromptCache::Prompt> EncodeText::prompts_of(const graph::Tokens& tokens, const Job& job,
                                                         const graph::Context& context) const {
-  const memory::ComponentPlan& plan = context.plan.text_encoder;
+  const memory::ComponentPlan& plan = context.plan.component(text_encoder->name());
   std::vector<PromptCache::Prompt> prompts;
   for (const at::Tensor& ids : {tokens.ids, tokens.negative_ids})
     if (ids.defined())
@@ -113,7 +113,8 @@ void EncodeText::encode_missing(Embeds& embeds, const std::vector<PromptCache::P
       text_encoder->model().prompt_embeds(ids, prompts[0].rows, attention, &layers);
   for (std::size_t i = 0; i < missing.size(); ++i) {
     check_finite(encoded[i], "the prompt embeddings", [&] {
-      return dtype_advice("text_encoder", context.plan.text_encoder, "infer.dtype");
+      return dtype_advice("text_encoder", context.plan.component(text_encoder->name()),
+                          "infer.dtype");
     });
     embeds[missing[i]] = encoded[i];
     if (cache)

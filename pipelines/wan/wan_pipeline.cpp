@@ -311,6 +311,11 @@ void WanPipeline::check(const Request& request) const {
 
 class WanFamily final : public PipelineFamily {
  public:
+  std::vector<memory::ComponentRole> components(const ModelFolder&) const override {
+    return {{"text_encoder", memory::Role::text_encoder},
+            {"transformer", memory::Role::transformer},
+            {"vae", memory::Role::vae}};
+  }
   std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                  const ModelChoices& choices) const override {
     return std::make_unique<WanPipeline>(read_parts(folder, choices.for_plan), choices);

@@ -20,6 +20,12 @@ struct Recorder final : Observer {
   std::vector<std::string> log;
 };
 
+memory::MemoryPlan plan_of_vae(memory::Residency residency) {
+  memory::MemoryPlan plan;
+  plan.components = {{"vae", memory::Role::vae, {residency}}};
+  return plan;
+}
+
 TEST_CASE("a graph brings each component in before its stage and feeds the ports", "[pipeline]") {
   const testing::TemporaryFolder folder;
   const auto vae = toy_component(folder, "vae", 4);
@@ -30,6 +36,7 @@ TEST_CASE("a graph brings each component in before its stage and feeds the ports
 
   Recorder recorder;
   Context context;
+  context.plan = plan_of_vae(memory::Residency::resident);
   context.observers = {&recorder};
   SECTION("resident components stay") {
     CHECK(graph.run(Number{3}, product, context).value == "21");
@@ -38,7 +45,7 @@ TEST_CASE("a graph brings each component in before its stage and feeds the ports
     CHECK(vae->onloaded());
   }
   SECTION("offloaded components leave when their stage ends") {
-    context.plan.vae.residency = memory::Residency::offloaded;
+    context.plan = plan_of_vae(memory::Residency::offloaded);
     CHECK(graph.run(Number{3}, product, context).value == "21");
     CHECK(recorder.log[3] == "offload vae");
     CHECK_FALSE(vae->onloaded());
@@ -53,7 +60,7 @@ TEST_CASE("a stage that knows its output has no component brought in", "[pipelin
   const auto sum = graph.add(AddKnown{vae.get()}, number);
   Recorder recorder;
   Context context;
-  context.plan.vae.residency = memory::Residency::offloaded;
+  context.plan = plan_of_vae(memory::Residency::offloaded);
   context.observers = {&recorder};
   CHECK(graph.run(Number{3}, sum, context).value == 7);
   CHECK(recorder.log == std::vector<std::string>{"begin add_known", "end add_known"});
@@ -68,7 +75,7 @@ TEST_CASE("an offloaded component leaves also when its stage throws", "[pipeline
   const auto number = graph.input<Number>();
   const auto sum = graph.add(Add{vae.get(), true}, number);
   Context context;
-  context.plan.vae.residency = memory::Residency::offloaded;
+  context.plan = plan_of_vae(memory::Residency::offloaded);
   try {
     graph.run(Number{3}, sum, context);
     FAIL("expected an error");
@@ -86,6 +93,7 @@ TEST_CASE("a run that is asked to stop does not start the next stage", "[pipelin
   std::stop_source source;
   source.request_stop();
   Context context;
+  context.plan = plan_of_vae(memory::Residency::resident);
   context.stop = source.get_token();
   CHECK_THROWS_AS(graph.run(Number{3}, sum, context), Interrupted);
   CHECK_FALSE(vae->onloaded());

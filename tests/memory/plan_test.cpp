@@ -1,5 +1,7 @@
 #include "chitu_core/memory/plan.h"
 
+#include <utility>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/memory/levels.h"
@@ -29,29 +31,29 @@ TEST_CASE("the strategies of this build are registered", "[memory]") {
 TEST_CASE("level 0 keeps every component on the device in the chosen dtypes", "[memory]") {
   const MemoryPlan plan = make_plan({}, {c10::kCPU, at::kBFloat16, at::kFloat});
   CHECK(plan.strategies.empty());
-  CHECK(plan.text_encoder.residency == Residency::resident);
-  CHECK(plan.transformer.dtype == at::kBFloat16);
-  CHECK(plan.vae.dtype == at::kFloat);
+  CHECK(plan.component("text_encoder").residency == Residency::resident);
+  CHECK(plan.component("transformer").dtype == at::kBFloat16);
+  CHECK(plan.component("vae").dtype == at::kFloat);
   CHECK(plan.vae_tiling == VaeTiling::off);
-  CHECK(&plan.component("vae") == &plan.vae);
+  CHECK(&plan.component("vae") == &plan.first(Role::vae));
 }
 
 TEST_CASE("each level adds to what the level below saves", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 1;
   CHECK(make_plan(config, {}).vae_tiling == VaeTiling::exact);
-  CHECK(make_plan(config, {}).text_encoder.residency == Residency::resident);
+  CHECK(make_plan(config, {}).component("text_encoder").residency == Residency::resident);
   config.low_mem_level = 2;
   CHECK(make_plan(config, {}).vae_tiling == VaeTiling::exact);
-  CHECK(make_plan(config, {}).text_encoder.residency == Residency::offloaded);
-  CHECK(make_plan(config, {}).transformer.residency == Residency::resident);
+  CHECK(make_plan(config, {}).component("text_encoder").residency == Residency::offloaded);
+  CHECK(make_plan(config, {}).component("transformer").residency == Residency::resident);
   config.low_mem_level = 3;
   const MemoryPlan least = make_plan(config, {});
   CHECK(least.vae_tile_latents == 32);
   CHECK(least.vae_tiling == VaeTiling::exact);
-  CHECK(least.text_encoder.residency == Residency::streamed);
-  CHECK(least.transformer.residency == Residency::streamed);
-  CHECK(least.vae.residency == Residency::offloaded);
+  CHECK(least.component("text_encoder").residency == Residency::streamed);
+  CHECK(least.component("transformer").residency == Residency::streamed);
+  CHECK(least.component("vae").residency == Residency::offloaded);
 }
 
 TEST_CASE("strategies that are named come after the level's and before single entries",
@@ -63,11 +65,11 @@ TEST_CASE("strategies that are named come after the level's and before single en
   CHECK(plan.strategies ==
         std::vector<std::string>{"vae_tiling", "smallest_tiles", "text_encoder_offload"});
   CHECK(plan.vae_tile_latents == 8);  // the level says 32
-  CHECK(plan.text_encoder.residency == Residency::offloaded);
+  CHECK(plan.component("text_encoder").residency == Residency::offloaded);
   config.vae_tile_latents = 16;
   config.offload_text_encoder = false;
   CHECK(make_plan(config, {}).vae_tile_latents == 16);
-  CHECK(make_plan(config, {}).text_encoder.residency == Residency::resident);
+  CHECK(make_plan(config, {}).component("text_encoder").residency == Residency::resident);
 }
 
 TEST_CASE("activations rest on the host by a strategy or a key, at no level by itself",
@@ -111,20 +113,120 @@ TEST_CASE("keys of single entries beat the level", "[memory]") {
   config.offload_text_encoder = true;
   const MemoryPlan plan = make_plan(config, {});
   CHECK(plan.vae_tiling == VaeTiling::blend);
-  CHECK(plan.transformer.residency == Residency::resident);
+  CHECK(plan.component("transformer").residency == Residency::resident);
   CHECK(plan.keep_text_kv);
-  CHECK(plan.vae.residency == Residency::resident);
-  CHECK(plan.text_encoder.residency == Residency::streamed);  // which lets it go, too
+  CHECK(plan.component("vae").residency == Residency::resident);
+  CHECK(plan.component("text_encoder").residency == Residency::streamed);  // which lets it go, too
   config = {};
   config.offload_dit = true;
   config.offload_vae = true;
   config.offload_text_encoder = true;
   config.text_encoder_on_cpu = true;
   const MemoryPlan other = make_plan(config, {});
-  CHECK(other.transformer.residency == Residency::streamed);
-  CHECK(other.vae.residency == Residency::offloaded);
-  CHECK(other.text_encoder.residency == Residency::offloaded);
-  CHECK(other.text_encoder.device == c10::kCPU);
+  CHECK(other.component("transformer").residency == Residency::streamed);
+  CHECK(other.component("vae").residency == Residency::offloaded);
+  CHECK(other.component("text_encoder").residency == Residency::offloaded);
+  CHECK(other.component("text_encoder").device == c10::kCPU);
+}
+
+/// Two experts and a second encoder, as further checkpoints have them.
+PlanRequest five_components() {
+  return {.dtype = at::kBFloat16,
+          .components = {{"text_encoder", Role::text_encoder},
+                         {"image_encoder", Role::text_encoder},
+                         {"transformer", Role::transformer},
+                         {"transformer_2", Role::transformer},
+                         {"vae", Role::vae}}};
+}
+
+TEST_CASE("strategies and keys hold for every component of their role", "[memory]") {
+  MemoryConfig config;
+  config.low_mem_level = 3;
+  const MemoryPlan level = make_plan(config, five_components());
+  for (const char* name : {"text_encoder", "image_encoder", "transformer", "transformer_2"}) {
+    CHECK(level.component(name).residency == Residency::streamed);
+    CHECK(level.component(name).dtype == at::kBFloat16);
+  }
+  CHECK(level.component("vae").residency == Residency::offloaded);
+  CHECK(level.component("vae").dtype == at::kFloat);
+  config.offload_dit = false;
+  config.text_encoder_on_cpu = true;
+  config.states[Role::text_encoder].offload.device = Place::cpu;
+  const MemoryPlan keys = make_plan(config, five_components());
+  CHECK(keys.component("transformer_2").residency == Residency::resident);
+  CHECK(keys.component("image_encoder").device == c10::kCPU);
+  CHECK(keys.component("image_encoder").rests_on_host);
+  CHECK_FALSE(keys.component("transformer_2").rests_on_host);
+  CHECK_THROWS_WITH(keys.component("upsampler"), "the memory plan has no component upsampler");
+}
+
+TEST_CASE("the device of a plan is the one that was asked for", "[memory]") {
+  MemoryConfig config;
+  config.text_encoder_on_cpu = true;
+  const c10::Device cuda(c10::kCUDA, 1);
+  CHECK(make_plan(config, {.device = cuda}).device == cuda);
+  CHECK(make_plan(config, {.device = cuda}).component("text_encoder").device == c10::kCPU);
+}
+
+/// The changes that a strategy makes one after the other, from a plan on.
+std::vector<std::string> ladder(const char* strategy, MemoryPlan plan,
+                                const MemoryConfig& config = {}) {
+  const Strategy& steps = Registry<Strategy>::instance().at(strategy, "strategy");
+  std::vector<std::string> changes;
+  for (auto step = steps.cheaper(plan, config); step; step = steps.cheaper(plan, config)) {
+    changes.push_back(step->change);
+    plan = std::move(step->plan);
+  }
+  return changes;
+}
+
+using Changes = std::vector<std::string>;
+
+TEST_CASE("tiling gets cheaper by smaller tiles, unless a key names a size", "[memory]") {
+  CHECK(ladder("vae_tiling", {}) == Changes{"infer.vae_tiling=exact", "infer.vae_tile_size=24",
+                                            "infer.vae_tile_size=16", "infer.vae_tile_size=8"});
+  MemoryConfig config;
+  config.vae_tile_latents = 12;
+  CHECK(ladder("vae_tiling", make_plan(config, {}), config).empty());
+  CHECK(ladder("vae_tiling", make_plan(config, {})) == Changes{"infer.vae_tile_size=8"});
+  config = {};
+  config.vae_tiling = GENERATE(VaeTiling::off, VaeTiling::blend);
+  CHECK(ladder("vae_tiling", make_plan(config, {}), config).empty());
+}
+
+TEST_CASE("guidance gets cheaper one branch at a time, then with activations on the host",
+          "[memory]") {
+  const PlanRequest cuda{.device = c10::kCUDA};
+  const Strategy& strategy = Registry<Strategy>::instance().at("activation_offload", "strategy");
+  const auto apart = strategy.cheaper(make_plan({}, cuda), {});
+  REQUIRE(apart);
+  CHECK(apart->change == "infer.guidance_interleave=false");
+  CHECK_FALSE(apart->plan.guidance_interleave);
+  CHECK_FALSE(apart->takes_host_memory);
+  const auto offloaded = strategy.cheaper(apart->plan, {});
+  REQUIRE(offloaded);
+  CHECK(offloaded->change == "infer.offload_activations=true");
+  CHECK(offloaded->plan.guidance_interleave);
+  CHECK(offloaded->plan.offload_activations);
+  CHECK(offloaded->takes_host_memory);
+  CHECK_FALSE(strategy.cheaper(offloaded->plan, {}));
+
+  CHECK(ladder("activation_offload", make_plan({}, {})) ==
+        Changes{"infer.guidance_interleave=false"});  // a CPU has nowhere to offload to
+  MemoryConfig config;
+  config.guidance_interleave = true;
+  CHECK(ladder("activation_offload", make_plan(config, cuda), config) ==
+        Changes{"infer.offload_activations=true"});
+  config.offload_activations = false;
+  CHECK(ladder("activation_offload", make_plan(config, cuda), config).empty());
+}
+
+TEST_CASE("a strategy is in effect where it would change nothing", "[memory]") {
+  const Strategy& tiling = Registry<Strategy>::instance().at("vae_tiling", "strategy");
+  MemoryConfig config;
+  CHECK_FALSE(tiling.is_in_effect(make_plan(config, {}), config));
+  config.vae_tiling = VaeTiling::exact;  // a key has the same effect as the strategy
+  CHECK(tiling.is_in_effect(make_plan(config, {}), config));
 }
 
 }  // namespace

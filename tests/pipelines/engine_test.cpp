@@ -181,7 +181,7 @@ SimRun run_on_sim(int level, const std::filesystem::path& file, const device::Si
     }
     c10::Device device;
     std::map<std::string, std::int64_t> peaks;
-  } peaks(engine.plan().transformer.device);
+  } peaks(engine.plan().device);
   Engine::RunOptions run;
   run.observers = {&peaks};
   run.dump_tensors = file;
@@ -246,13 +246,15 @@ TEST_CASE("memory settings without a change of dtype change no bit", "[pipelines
   SECTION("components one after the other") { config.sequential_load = true; }
   SECTION("more layers ahead") { config.prefetch_blocks = 3; }
   SECTION("layers streamed from host memory") {
-    config.transformer = {.offload = {memory::Place::cpu, {}}, .onload = {memory::Place::cpu, {}}};
-    config.text_encoder = config.transformer;
+    config.states[memory::Role::transformer] = {.offload = {memory::Place::cpu, {}},
+                                                .onload = {memory::Place::cpu, {}}};
+    config.states[memory::Role::text_encoder] = config.states[memory::Role::transformer];
   }
   SECTION("components brought whole from host memory") {
-    config.transformer = {.offload = {memory::Place::cpu, {}},
-                          .onload = {memory::Place::device, {}}};
-    config.text_encoder = config.vae = config.transformer;
+    config.states[memory::Role::transformer] = {.offload = {memory::Place::cpu, {}},
+                                                .onload = {memory::Place::device, {}}};
+    config.states[memory::Role::text_encoder] = config.states[memory::Role::vae] =
+        config.states[memory::Role::transformer];
   }
   CHECK(at::equal(plain, latents(config)));
 }
@@ -264,8 +266,10 @@ TEST_CASE("weights that wait in float8 give the same bits wherever they wait", "
     EngineOptions options;
     options.ckpt_dir = fixtures() / "wan-unipc";
     options.device = "sim";
-    options.memory.transformer = {.offload = {rest, fp8}, .onload = {onload, {}}};
-    options.memory.text_encoder = options.memory.transformer;
+    options.memory.states[memory::Role::transformer] = {.offload = {rest, fp8},
+                                                        .onload = {onload, {}}};
+    options.memory.states[memory::Role::text_encoder] =
+        options.memory.states[memory::Role::transformer];
     Engine engine(options);
     return final_latents(engine, small_request());
   };
@@ -284,7 +288,7 @@ TEST_CASE("states that contradict each other are refused by their keys", "[pipel
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
   options.device = "cpu";
-  auto& states = options.memory.transformer;
+  auto& states = options.memory.states[memory::Role::transformer];
   using enum memory::Place;
   std::string expected;
   SECTION("farther while its stage runs than at rest") {

@@ -20,7 +20,7 @@ using Catch::ContainsSubstring;
 struct Costs : graph::Observer {
   explicit Costs(Engine& engine) {
     const testing::TemporaryFolder folder;
-    Metrics metrics(engine.plan().transformer.device);
+    Metrics metrics(engine.plan().device);
     Engine::RunOptions run;
     run.observers = {&metrics, this};
     engine.generate(engine.complete(small_request()), {.dir = folder.path()}, run);

@@ -52,31 +52,41 @@ memory::Component component(const std::string& name,
   return {name, module, std::make_shared<memory::PlannedWeights>(nullptr, at::kFloat)};
 }
 
+void check(const Pipeline& pipeline) { check_components(pipeline, memory::one_of_each_role()); }
+
 TEST_CASE("every component is listed, known, and used by a stage", "[pipelines]") {
   auto vae = component("vae"), transformer = component("transformer");
-  CHECK_NOTHROW(check_components(ToyPipeline({&vae, &transformer}, {&vae, &transformer})));
-  CHECK_THROWS_WITH(check_components(ToyPipeline({&vae, &transformer}, {&vae})),
+  CHECK_NOTHROW(check(ToyPipeline({&vae, &transformer}, {&vae, &transformer})));
+  CHECK_THROWS_WITH(check(ToyPipeline({&vae, &transformer}, {&vae})),
                     "no stage uses the component transformer");
-  CHECK_THROWS_WITH(check_components(ToyPipeline({&vae}, {&vae, &transformer})),
+  CHECK_THROWS_WITH(check(ToyPipeline({&vae}, {&vae, &transformer})),
                     "stage use uses a component transformer that the pipeline does not list");
   auto other_vae = component("vae");
-  CHECK_THROWS_WITH(check_components(ToyPipeline({&vae}, {&vae, &other_vae})),
+  CHECK_THROWS_WITH(check(ToyPipeline({&vae}, {&vae, &other_vae})),
                     "stage use uses a component vae that the pipeline does not list");
-  CHECK_THROWS_WITH(check_components(ToyPipeline({&vae, &other_vae}, {&vae})),
-                    "two components are named vae");
+  CHECK_THROWS_WITH(check(ToyPipeline({&vae, &other_vae}, {&vae})), "two components are named vae");
   auto unknown = component("upsampler");
-  CHECK_THROWS_WITH(check_components(ToyPipeline({&unknown}, {&unknown})),
+  CHECK_THROWS_WITH(check(ToyPipeline({&unknown}, {&unknown})),
                     "the memory plan has no component upsampler");
   const auto module = std::make_shared<OneWeight>();
   auto encoder = component("text_encoder", module), sharing = component("vae", module);
-  CHECK_THROWS_WITH(check_components(ToyPipeline({&encoder, &sharing}, {&encoder, &sharing})),
+  CHECK_THROWS_WITH(check(ToyPipeline({&encoder, &sharing}, {&encoder, &sharing})),
                     "the parameter weight is of the components text_encoder and vae");
 }
 
+TEST_CASE("a family may describe further components of a role", "[pipelines]") {
+  auto high = component("transformer"), low = component("transformer_2");
+  CHECK_NOTHROW(check_components(
+      ToyPipeline({&high, &low}, {&high, &low}),
+      {{"transformer", memory::Role::transformer}, {"transformer_2", memory::Role::transformer}}));
+}
+
 TEST_CASE("the pipelines of this build manage all their weights", "[pipelines]") {
+  const auto described = components_of(fixtures() / "wan-unipc");
+  CHECK(described == memory::one_of_each_role());
   const auto opened = open_pipeline(fixtures() / "wan-unipc", {.for_plan = true});
-  CHECK_NOTHROW(check_components(*opened));
-  CHECK_NOTHROW(check_components(*opened->for_plan()));
+  CHECK_NOTHROW(check_components(*opened, described));
+  CHECK_NOTHROW(check_components(*opened->for_plan(), described));
 }
 
 }  // namespace

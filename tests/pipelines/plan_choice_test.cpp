@@ -4,6 +4,7 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "chitu_core/common/error.h"
@@ -52,7 +53,7 @@ Outcome run(const EngineOptions& options, bool dump = false) {
   const testing::TemporaryFolder folder;
   Engine engine(options);
   const Request request = engine.complete(small_request());
-  Peak peak(engine.choose_plan(request).transformer.device);
+  Peak peak(engine.choose_plan(request).device);
   Engine::RunOptions how;
   how.observers = {&peak};
   if (dump) how.dump_tensors = folder / "dump.safetensors";
@@ -133,7 +134,12 @@ TEST_CASE("tiles become smaller where they alone are too large", "[pipelines]") 
   wide.width = 512;
   options.memory.vram_limit->bytes = least_named(options, wide);
   Engine tight(options);
-  CHECK(tight.choose_plan(tight.complete(wide)).vae_tile_latents < 32);
+  const auto tile = tight.choose_plan(tight.complete(wide)).vae_tile_latents;
+  CHECK(tile < 32);
+  REQUIRE_FALSE(tight.choice()->savings.empty());
+  const auto& savings = tight.choice()->savings;
+  CHECK(std::find(savings.begin(), savings.end(), fmt::format("infer.vae_tile_size={}", tile)) !=
+        savings.end());
 }
 
 TEST_CASE("the waiting guidance branch rests on the host where nothing else fits", "[pipelines]") {
@@ -184,7 +190,7 @@ TEST_CASE("one engine takes another plan for another request", "[pipelines]") {
   Engine engine(options);
   for (const auto& partial : {small_request(), large, small_request()}) {
     const Request request = engine.complete(partial);
-    Peak peak(engine.choose_plan(request).transformer.device);
+    Peak peak(engine.choose_plan(request).device);
     Engine::RunOptions how;
     how.observers = {&peak};
     engine.generate(request, {}, how);

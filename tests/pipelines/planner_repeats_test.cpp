@@ -102,8 +102,8 @@ using Edit = std::function<void(memory::MemoryConfig&)>;
 void rest(memory::MemoryConfig& config, memory::Place place,
           std::optional<memory::StateDtype> dtype = {}) {
   const memory::WeightState state{place, dtype};
-  config.transformer = {.offload = state, .onload = state};
-  config.text_encoder = {.offload = state, .onload = state};
+  config.states[memory::Role::transformer] = {.offload = state, .onload = state};
+  config.states[memory::Role::text_encoder] = {.offload = state, .onload = state};
 }
 
 /// Where weights wait, and what the branches of guidance do: every pair of the two is tried.
@@ -140,7 +140,7 @@ TEST_CASE("a plan that counts layers of one kind equals one that does them all, 
       request.num_inference_steps = 1 + static_cast<std::int64_t>(i + j) % 6;
       planners.check(request, plan);
       plan.keep_text_kv = !plan.keep_text_kv;
-      plan.transformer.resident_layers = static_cast<std::int64_t>(j) * 2;
+      plan.component("transformer").resident_layers = static_cast<std::int64_t>(j) * 2;
       planners.check(request, plan, true);
     }
 }
@@ -156,10 +156,11 @@ TEST_CASE("the same with residents spread among streamed layers, without guidanc
   memory::MemoryPlan plan = planners.plan(config, dtype);
   PartialRequest request = small_request();
   request.num_inference_steps = 5;
-  for (plan.transformer.resident_layers = 0; plan.transformer.resident_layers < 7;
-       ++plan.transformer.resident_layers)
+  for (plan.component("transformer").resident_layers = 0;
+       plan.component("transformer").resident_layers < 7;
+       ++plan.component("transformer").resident_layers)
     for (request.guidance_scale = 1; *request.guidance_scale < 6; *request.guidance_scale += 4) {
-      CAPTURE(dtype, plan.transformer.resident_layers, *request.guidance_scale);
+      CAPTURE(dtype, plan.component("transformer").resident_layers, *request.guidance_scale);
       planners.check(request, plan);
       planners.check_peak(request, plan);
     }

@@ -36,7 +36,7 @@ struct Peaks final : graph::Observer {
 /// Plans what the engine would run.
 Forecast forecast_for(const EngineOptions& options, const Engine& engine, const Request& request) {
   const ModelFolder folder = ModelFolder::open(options.ckpt_dir);
-  const c10::Device sim = engine.plan().transformer.device;
+  const c10::Device sim = engine.plan().device;
   const Planner planner(Registry<PipelineFamily>::instance()
                             .find(folder.class_name)
                             ->open(folder, {.device = sim, .for_plan = true}),
@@ -48,7 +48,7 @@ Forecast forecast_for(const EngineOptions& options, const Engine& engine, const 
 void check_plan(const EngineOptions& options, const PartialRequest& partial) {
   Engine engine(options);
   const Request request = engine.complete(partial);
-  const c10::Device sim = engine.plan().transformer.device;
+  const c10::Device sim = engine.plan().device;
   const Forecast forecast = forecast_for(options, engine, request);
 
   Peaks peaks(sim);
@@ -102,8 +102,8 @@ TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipel
   SECTION("layers kept and fetched further ahead") { options.memory.prefetch_blocks = 2; }
   SECTION("resting in host memory, in float8") {
     const memory::WeightState rest{memory::Place::cpu, memory::StateDtype::float8_e4m3fn};
-    options.memory.transformer = {.offload = rest, .onload = rest};
-    options.memory.text_encoder = {.offload = rest, .onload = rest};
+    options.memory.states[memory::Role::transformer] = {.offload = rest, .onload = rest};
+    options.memory.states[memory::Role::text_encoder] = {.offload = rest, .onload = rest};
   }
   SECTION("the text encoder on the CPU") { options.memory.text_encoder_on_cpu = true; }
   try {
@@ -139,8 +139,8 @@ TEST_CASE("a plan of many layers, of which it counts most, is that of the run, t
   SECTION("layers fetched further ahead") { options.memory.prefetch_blocks = 3; }
   SECTION("resting in host memory, in float8") {
     const memory::WeightState rest{memory::Place::cpu, memory::StateDtype::float8_e4m3fn};
-    options.memory.transformer = {.offload = rest, .onload = rest};
-    options.memory.text_encoder = {.offload = rest, .onload = rest};
+    options.memory.states[memory::Role::transformer] = {.offload = rest, .onload = rest};
+    options.memory.states[memory::Role::text_encoder] = {.offload = rest, .onload = rest};
   }
   try {
     check_plan(options, request);

@@ -55,7 +55,7 @@ struct Watched {
     options.memory.low_mem_level = level;
     Engine engine(options);
     const testing::TemporaryFolder folder;
-    const c10::Device device = engine.plan().transformer.device;
+    const c10::Device device = engine.plan().device;
     Metrics metrics(device);
     Profile profile(device);
     Engine::RunOptions run;

@@ -193,7 +193,8 @@ TEST_CASE("a cached prompt depends on all that decides its bits, and not on the 
   SECTION("another config") { write_file(config, read_file(config) + "\n"); }
   SECTION("another dtype") { f.options.dtype = "bfloat16"; }
   SECTION("weights that wait rounded") {
-    f.options.memory.text_encoder.onload.dtype = memory::StateDtype::float8_e4m3fn;
+    f.options.memory.states[memory::Role::text_encoder].onload.dtype =
+        memory::StateDtype::float8_e4m3fn;
   }
   SECTION("another tokenizer, which gives other tokens") {
     const fs::path file = f.options.ckpt_dir / "tokenizer" / "tokenizer.json";

@@ -210,9 +210,11 @@ TEST_CASE("weights that wait in float8 compute at the rate of bfloat16", "[pipel
   EngineOptions options = tiny();
   options.profile = slow("arithmetic");
   options.profile->flops.float8 = 1e18;
-  options.memory.transformer.offload.dtype = memory::StateDtype::float8_e4m3fn;
-  options.memory.transformer.onload.dtype = memory::StateDtype::float8_e4m3fn;
-  options.memory.transformer.preparing.dtype = memory::StateDtype::float8_e4m3fn;
+  options.memory.states[memory::Role::transformer].offload.dtype =
+      memory::StateDtype::float8_e4m3fn;
+  options.memory.states[memory::Role::transformer].onload.dtype = memory::StateDtype::float8_e4m3fn;
+  options.memory.states[memory::Role::transformer].preparing.dtype =
+      memory::StateDtype::float8_e4m3fn;
   const LevelPlanner planner(options);
   const Request request = complete(planner.pipeline(), small_request());
   const LevelPlan plan = planner.plan(0, request, false);

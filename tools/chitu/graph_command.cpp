@@ -15,7 +15,7 @@ Settings engine_settings(const config::Composition& composition) {
   Settings settings;
   settings.model = config::read<ModelSettings>(composition["model"]);
   settings.infer = config::read<InferSettings>(composition["infer"]);
-  settings.memory = config::read<MemorySettings>(composition["memory"]);
+  settings.memory = config::read<memory::RoleStates>(composition["memory"]);
   settings.device = config::read<DeviceSettings>(composition["device"]);
   return settings;
 }

@@ -37,7 +37,6 @@ std::optional<std::int64_t> parse_fit(const std::optional<std::string>& text) {
 
 /// The plan of the given level, or those of all levels.
 std::vector<memory::MemoryPlan> plans_of(const pipelines::EngineOptions& options, bool of_level) {
-  pipelines::ModelFolder::open(options.ckpt_dir);  // throws when it is no checkpoint
   const int given = options.memory.low_mem_level.value_or(0);
   std::vector<memory::MemoryPlan> plans;
   for (int level = 0; level < memory::kLevels; ++level)
@@ -63,12 +62,18 @@ void check_dry(const PlanCall& call) {
     throw InputError("--format " + call.format + ": --dry prints YAML, or json");
 }
 
-int print_dry(const PlanCall& call, const Settings& settings, bool no_prompt) {
+bool names_level(const config::Composition& composition) {
+  const auto level = composition.view().find("infer.diffusion.low_mem_level");
+  return level && !level->node().is_null();
+}
+
+int print_dry(const PlanCall& call, const config::Composition& composition,
+              const Settings& settings, bool no_prompt) {
   check_dry(call);
   const auto options = settings.engine_options();
   const auto plans = pipelines::chooses_plan(options.memory)
                          ? std::vector{chosen_plan(settings, no_prompt)}
-                         : plans_of(options, settings.infer.diffusion.low_mem_level.has_value());
+                         : plans_of(options, names_level(composition));
   std::cout << (call.format == "json" ? to_json(plans) : to_yaml(plans));
   return 0;
 }
@@ -87,7 +92,7 @@ int print_plans(const PlanCall& call) {
   pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain, {}};
   const bool no_prompt = fill_in_prompt(composition);
   const auto settings = config::read<Settings>(composition.view());
-  if (call.dry) return print_dry(call, settings, no_prompt);
+  if (call.dry) return print_dry(call, composition, settings, no_prompt);
   pipelines::LevelPlanner planner(settings.engine_options());
   const auto request = pipelines::complete(planner.pipeline(), settings.request);
   std::optional<PlanProgress> progress;  // large sizes take seconds

@@ -91,7 +91,7 @@ class Columns {
       return f.plan.vae_tiling == memory::VaeTiling::off ? 0 : f.plan.vae_tile_latents;
     });
     number("resident_layers", [this](const Forecast& f) {
-      const auto& transformer = f.plan.transformer;
+      const auto& transformer = f.plan.first(memory::Role::transformer);
       return transformer.residency == memory::Residency::streamed ? transformer.resident_layers
                                                                   : report_.transformer_layers;
     });

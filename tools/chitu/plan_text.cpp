@@ -168,8 +168,8 @@ std::string title(const PlanReport& report) {
       request.num_frames, request.num_inference_steps, request.guided() ? " with guidance" : "",
       report.longest_prompts ? fmt::format("prompts of {} tokens", request.max_sequence_length)
                              : "the given prompts",
-      pipelines::dtype_name(plan.transformer.dtype), report.device,
-      pipelines::dtype_name(plan.vae.dtype));
+      pipelines::dtype_name(plan.first(memory::Role::transformer).dtype), report.device,
+      pipelines::dtype_name(plan.first(memory::Role::vae).dtype));
 }
 
 /// What the level does, and its strategies.

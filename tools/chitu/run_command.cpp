@@ -137,7 +137,7 @@ class Run {
         interrupt_(interrupt),
         engine_(take_engine(settings_, state)),
         request_(complete_request(engine_, settings_)),
-        metrics_(engine_.plan().transformer.device) {
+        metrics_(engine_.plan().device) {
     engine_.choose_plan(request_);  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
   }
@@ -230,7 +230,7 @@ class Run {
     pipelines::Engine::RunOptions options;
     options.observers = {&metrics_, &log};
     if (settings_.debug.profile)
-      options.observers.push_back(&profile_.emplace(engine_.plan().transformer.device));
+      options.observers.push_back(&profile_.emplace(engine_.plan().device));
     if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar.emplace(std::cerr));
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
@@ -244,6 +244,15 @@ class Run {
     }
   }
 
+  /// What the plan does beyond its level.
+  static std::string savings_text(const pipelines::PlanChoice& choice) {
+    std::string text;
+    if (const auto layers = choice.forecast.plan.first(memory::Role::transformer).resident_layers)
+      text += fmt::format(", {} transformer layers kept", layers);
+    if (!choice.savings.empty()) text += "; saves more by " + join(choice.savings);
+    return text;
+  }
+
   void log_choice() const {
     const auto& choice = engine_.choice();
     if (!choice) return;
@@ -253,17 +262,14 @@ class Run {
                              format_bytes(*choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
     const auto profile = settings_.engine_options().profile;
-    if (profile && !choice->predicted.empty() && !profile->describes(plan.transformer.device))
+    if (profile && !choice->predicted.empty() && !profile->describes(plan.device))
       logger("memory")->warn(
           "device/profile is that of {} ({}), the run is on {}: low_mem_level auto compares times "
           "predicted for another device",
-          profile->name, profile->device, plan.transformer.device.str());
-    logger("memory")->info(
-        "low_mem_level {} chosen: needs {} of {}; transformer {}, {} resident layers, VAE: {}, "
-        "guidance branches {}",
-        plan.low_mem_level, format_bytes(choice->needed_bytes), format_bytes(*choice->budget.bytes),
-        memory::to_string(plan.transformer.residency), plan.transformer.resident_layers,
-        pipelines::tiles_text(plan), pipelines::guidance_text(plan));
+          profile->name, profile->device, plan.device.str());
+    logger("memory")->info("low_mem_level {} chosen: needs {} of {}; {}{}", plan.low_mem_level,
+                           format_bytes(choice->needed_bytes), format_bytes(*choice->budget.bytes),
+                           pipelines::components_text(plan), savings_text(*choice));
   }
 
   /// Writes profile, log and metrics. A failure here is kept in problems_ and costs no media.
@@ -314,7 +320,7 @@ class Run {
   void warn_of_overruns(nlohmann::json& report) const {
     if (!engine_.choice()) return;
     // Tensors of sim lie in the process, but do not count as host memory.
-    const bool is_sim = engine_.plan().transformer.device.type() == c10::kPrivateUse1;
+    const bool is_sim = engine_.plan().device.type() == c10::kPrivateUse1;
     std::int64_t peak = 0, host_peak = 0;
     for (const pipelines::StageCost& stage : metrics_.stages()) {
       const std::int64_t simulated = is_sim ? stage.peak_device_bytes : 0;

@@ -28,45 +28,14 @@ struct ModelSettings {
   void bind(config::Binder& binder);
 };
 
-/// The group `infer.diffusion`.
-struct DiffusionSettings {
-  std::optional<std::string> low_mem_level;
-  void bind(config::Binder& binder);
-};
-
 /// The group `infer`.
 struct InferSettings {
   std::string dtype = "auto";
   std::string vae_dtype = "auto";
   std::string attn_type = "auto";
   std::optional<int> threads;
-  DiffusionSettings diffusion;
-  std::optional<memory::VaeTiling> vae_tiling;
-  std::optional<std::int64_t> vae_tile_size;
-  std::optional<bool> offload_text_encoder, offload_vae, offload_dit, sequential_load;
-  std::optional<std::int64_t> prefetch_blocks, activation_chunk;
-  std::optional<bool> guidance_interleave, offload_activations, pin_memory;
-  std::optional<config::Amount> vram_limit, host_limit;
-  std::optional<std::vector<std::string>> strategies;
-  std::optional<std::string> text_encoder_device;
+  memory::MemoryConfig memory;
   std::optional<std::string> prompt_cache;
-  void bind(config::Binder& binder);
-};
-
-/// One state of a component in the group `memory`.
-struct StateSettings : memory::WeightState {
-  void bind(config::Binder& binder);
-};
-
-/// The four states of one component.
-struct ComponentMemorySettings {
-  StateSettings offload, onload, preparing, computation;
-  void bind(config::Binder& binder);
-};
-
-/// The group `memory`.
-struct MemorySettings {
-  ComponentMemorySettings text_encoder, transformer, vae;
   void bind(config::Binder& binder);
 };
 
@@ -103,7 +72,7 @@ struct DeviceSettings {
 struct Settings {
   ModelSettings model;
   InferSettings infer;
-  MemorySettings memory;
+  memory::RoleStates memory;
   RequestSettings request;
   OutputSettings output;
   DebugSettings debug;

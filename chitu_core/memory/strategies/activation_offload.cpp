@@ -1,5 +1,5 @@
 #include "chitu_core/common/registry.h"
-#include "chitu_core/memory/plan.h"
+#include "chitu_core/memory/memory_config.h"
 #include "chitu_core/memory/strategy.h"
 
 namespace chitu::memory {
@@ -7,11 +7,32 @@ namespace {
 
 /// Holds the hidden states of one guidance branch on the device at a time while both pass through a
 /// layer: one branch's hidden states less, for a copy of them each way per layer. In no level's
-/// row: sending the branches one after the other saves as much and moves no activations.
+/// row: sending the branches one after the other saves as much and moves no activations. Where even
+/// that does not fit, this one spares the device the first branch's prediction as well.
 class ActivationOffload final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {
     plan.offload_activations = true;
+  }
+
+  std::optional<Saving> cheaper(const MemoryPlan& plan, const MemoryConfig& config) const override {
+    const bool on_cpu = plan.device.is_cpu();  // which has nowhere to offload to
+    if (plan.offload_activations && !on_cpu) return std::nullopt;
+    if (plan.guidance_interleave && !config.guidance_interleave) return one_after_the_other(plan);
+    if (config.offload_activations || on_cpu) return std::nullopt;
+    return offloaded(plan, config.guidance_interleave.value_or(true));
+  }
+
+ private:
+  static Saving one_after_the_other(MemoryPlan plan) {
+    plan.guidance_interleave = false;
+    return {std::move(plan), "infer.guidance_interleave=false", "one guidance branch at a time"};
+  }
+  static Saving offloaded(MemoryPlan plan, bool interleave) {
+    plan.guidance_interleave = interleave;
+    plan.offload_activations = true;
+    return {std::move(plan), "infer.offload_activations=true",
+            "the waiting guidance branch rests on the host", true};
   }
 };
 CHITU_REGISTER(Strategy, ActivationOffload, "activation_offload");

@@ -11,7 +11,7 @@ namespace {
 class TransformerStreaming final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {
-    plan.transformer.residency = Residency::streamed;
+    plan.set_residency(Role::transformer, Residency::streamed);
     plan.keep_text_kv = false;
   }
 };
@@ -22,7 +22,7 @@ CHITU_REGISTER(Strategy, TransformerStreaming, "transformer_streaming");
 class TextEncoderStreaming final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {
-    plan.text_encoder.residency = Residency::streamed;
+    plan.set_residency(Role::text_encoder, Residency::streamed);
   }
 };
 CHITU_REGISTER(Strategy, TextEncoderStreaming, "text_encoder_streaming");
@@ -31,7 +31,7 @@ CHITU_REGISTER(Strategy, TextEncoderStreaming, "text_encoder_streaming");
 class VaeOffload final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {
-    plan.vae.residency = Residency::offloaded;
+    plan.set_residency(Role::vae, Residency::offloaded);
   }
 };
 CHITU_REGISTER(Strategy, VaeOffload, "vae_offload");

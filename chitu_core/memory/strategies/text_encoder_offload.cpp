@@ -10,7 +10,7 @@ namespace {
 class TextEncoderOffload final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {
-    plan.text_encoder.residency = Residency::offloaded;
+    plan.set_residency(Role::text_encoder, Residency::offloaded);
   }
 };
 CHITU_REGISTER(Strategy, TextEncoderOffload, "text_encoder_offload");
