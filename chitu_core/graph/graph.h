@@ -92,7 +92,7 @@ class Graph {
     calls.run = [shared, from...](const std::vector<std::any>& values, Context& context) {
       return std::any(shared->run(std::any_cast<const In&>(values[from.slot])..., context));
     };
-    if constexpr (ForeknowingStage<S>)
+    if constexpr (StageWithKnownOutput<S>)
       calls.known = [shared, from...](const std::vector<std::any>& values, Context& context) {
         auto known = shared->known(std::any_cast<const In&>(values[from.slot])..., context);
         return known ? std::any(*std::move(known)) : std::any();
@@ -120,7 +120,7 @@ class Graph {
   using Call = std::function<std::any(const std::vector<std::any>&, Context&)>;
   struct Calls {
     Call run;
-    Call known;  ///< of a ForeknowingStage; gives an empty any where it does not know
+    Call known;  ///< of a StageWithKnownOutput; gives an empty any where it does not know
   };
 
   void append(StageInfo info, std::string value_name, Calls calls);
