@@ -163,6 +163,7 @@ Engine::Engine(const EngineOptions& options) {
   auto plan = memory::make_plan(options.memory, devices);
   auto pipeline = open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
                                                    .device = devices.device,
+                                                   .context_parallel = options.context_parallel,
                                                    .prompt_cache = options.prompt_cache});
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});

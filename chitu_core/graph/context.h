@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -21,8 +23,11 @@ class TensorDump;
 struct Context {
   memory::MemoryPlan plan;
   std::vector<Observer*> observers;
-  std::stop_token stop;                       ///< asks the run to end within a step
-  TensorDump* dump = nullptr;                 ///< null when nobody compares tensors
+  std::stop_token stop;        ///< asks the run to end within a step
+  TensorDump* dump = nullptr;  ///< null when nobody compares tensors
+  /// In a dry run, the steps that a denoising stage takes at most; the others are left out. Empty =
+  /// all.
+  std::optional<std::int64_t> most_steps{};
   std::vector<std::string> failed_outputs{};  ///< what write_aside() could not write, and why
 
   /// Calls one event on every observer: `context.tell([&](auto& o) { o.step_begin(i, n); })`.

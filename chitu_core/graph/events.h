@@ -18,6 +18,8 @@ class Observer {
   /// A step of the denoising loop; index counts from 0.
   virtual void step_begin(int /*index*/, int /*count*/) {}
   virtual void step_end(int /*index*/, int /*count*/) {}
+  /// A dry run leaves out so many steps that follow in this stage: each is like the last one.
+  virtual void steps_left_out(std::int64_t /*count*/) {}
   /// A component's weights reached its device; `bytes` is what they take there.
   virtual void component_onloaded(std::string_view /*component*/, std::int64_t /*bytes*/) {}
   virtual void component_offloaded(std::string_view /*component*/) {}

@@ -26,10 +26,11 @@ struct Port {
 
 /// The stages of a pipeline in the order they run, and which value feeds which.
 ///
-/// The graph knows which component each stage uses and for how long each value is needed. It alone
-/// brings components to their device before a stage and lets them go after it, as the plan says
-/// (unless the stage knows its output without them), and it drops a value once its last reader has
-/// run.
+/// A stage type may stand in it more than once, each time under a name of its own: two denoising
+/// stages with two transformers, say. The graph knows which component each use needs and for how
+/// long each value is needed. It alone brings components to their device before a stage and lets
+/// them go after it, as the plan says (unless the stage knows its output without them), and it
+/// drops a value once its last reader has run.
 class Graph {
  public:
   /// What a stage is, for printing and planning.
@@ -46,7 +47,8 @@ class Graph {
     std::size_t maker;
     std::size_t last_reader;
   };
-  /// The stages during which a component is needed, first and last included.
+  /// Stages in a row that use a component, first and last included. One that is used again later
+  /// has a further lifetime.
   struct Lifetime {
     memory::Component* component;
     std::size_t first_stage;
@@ -67,20 +69,30 @@ class Graph {
     return {this, slots_.size() - 1};
   }
 
-  /// throws  Error when a port is of another graph or the name is taken
+  /// Adds a use of a stage type under the type's name.
+  ///
+  /// throws  as below
   template <Stage S, Value... In>
   Port<typename S::Output> add(S stage, Port<In>... from) {
+    return add(std::string(S::name), std::move(stage), from...);
+  }
+
+  /// Adds a use of a stage type under a name of its own: "denoise_low_noise".
+  ///
+  /// throws  Error when a port is of another graph or the name is taken
+  template <Stage S, Value... In>
+  Port<typename S::Output> add(std::string name, S stage, Port<In>... from) {
     static_assert(std::is_same_v<typename S::Inputs, std::tuple<In...>>,
                   "the ports must be the stage's inputs, in order");
     for (const Graph* owner : {from.graph...})
-      if (owner != this) throw Error("stage " + std::string(S::name) + ": a port of another graph");
-    StageInfo info{std::string(S::name), {from.slot...}, slots_.size(), stage.components()};
+      if (owner != this) throw Error("stage " + name + ": a port of another graph");
+    StageInfo info{std::move(name), {from.slot...}, slots_.size(), stage.components()};
     auto shared = std::make_shared<S>(std::move(stage));
     Calls calls;
     calls.run = [shared, from...](const std::vector<std::any>& values, Context& context) {
       return std::any(shared->run(std::any_cast<const In&>(values[from.slot])..., context));
     };
-    if constexpr (ForeknowingStage<S>)
+    if constexpr (StageWithKnownOutput<S>)
       calls.known = [shared, from...](const std::vector<std::any>& values, Context& context) {
         auto known = shared->known(std::any_cast<const In&>(values[from.slot])..., context);
         return known ? std::any(*std::move(known)) : std::any();
@@ -108,16 +120,17 @@ class Graph {
   using Call = std::function<std::any(const std::vector<std::any>&, Context&)>;
   struct Calls {
     Call run;
-    Call known;  ///< of a ForeknowingStage; gives an empty any where it does not know
+    Call known;  ///< of a StageWithKnownOutput; gives an empty any where it does not know
   };
 
   void append(StageInfo info, std::string value_name, Calls calls);
   std::any execute(std::vector<std::any> values, std::size_t wanted, Context& context) const;
+  std::any run_stage(std::size_t stage, const std::vector<std::any>& values,
+                     Context& context) const;
   std::any output_of(std::size_t stage, const std::vector<std::any>& values,
                      Context& context) const;
-  std::vector<bool> stages_for(std::size_t wanted) const;
-  void onload_for(std::size_t stage, Context& context) const;
-  void offload_after(std::size_t stage, Context& context) const;
+  std::vector<std::size_t> stages_for(std::size_t wanted) const;
+  void drop_after(std::size_t stage, std::size_t wanted, std::vector<std::any>& values) const;
 
   std::size_t inputs_ = 0;
   std::vector<StageInfo> stages_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <range/v3/range/conversion.hpp>
+#include <range/v3/view/filter.hpp>
 #include <range/v3/view/transform.hpp>
 
 #include "chitu_core/common/nearest.h"
@@ -26,6 +27,19 @@ std::string maker_name(const Graph& graph, std::size_t slot) {
 
 std::string span_of(const Graph& graph, const Graph::Lifetime& life) {
   return graph.stages()[life.first_stage].name + " .. " + graph.stages()[life.last_stage].name;
+}
+
+/// Calls visit(component, spans) for every component, with all its lifetimes.
+void visit_components(const Graph& graph, auto&& visit) {
+  const auto lifetimes = graph.lifetimes();
+  for (auto life = lifetimes.begin(); life != lifetimes.end(); ++life) {
+    const auto of_same = [&](const auto& other) { return other.component == life->component; };
+    if (std::find_if(lifetimes.begin(), life, of_same) != life) continue;
+    const auto spans = lifetimes | rv::filter(of_same) |
+                       rv::transform([&](const auto& other) { return span_of(graph, other); }) |
+                       ranges::to<std::vector<std::string>>();
+    visit(life->component->name(), spans);
+  }
 }
 
 /// Calls visit(component, stage) for every stage that uses a component.
@@ -85,9 +99,9 @@ std::string to_mermaid(const Graph& graph) {
   visit_arrows(graph, [&](const auto& from, const auto& value, const auto& to) {
     text += fmt::format("  {} -->|{}| {}\n", from, value, to);
   });
-  for (const auto& life : graph.lifetimes())
-    text += fmt::format("  component_{0}[(\"{0}<br/>{1}\")]\n", life.component->name(),
-                        span_of(graph, life));
+  visit_components(graph, [&](const auto& component, const auto& spans) {
+    text += fmt::format("  component_{0}[(\"{0}<br/>{1}\")]\n", component, join(spans, "<br/>"));
+  });
   visit_uses(graph, [&](const auto& component, const auto& stage) {
     text += fmt::format("  component_{} -.- {}\n", component, stage);
   });
@@ -104,9 +118,10 @@ std::string to_dot(const Graph& graph) {
   visit_arrows(graph, [&](const auto& from, const auto& value, const auto& to) {
     text += fmt::format("  {} -> {} [label=\"{}\"];\n", from, to, value);
   });
-  for (const auto& life : graph.lifetimes())
-    text += fmt::format("  component_{0} [shape=cylinder, label=\"{0}\\n{1}\"];\n",
-                        life.component->name(), span_of(graph, life));
+  visit_components(graph, [&](const auto& component, const auto& spans) {
+    text += fmt::format("  component_{0} [shape=cylinder, label=\"{0}\\n{1}\"];\n", component,
+                        join(spans, "\\n"));
+  });
   visit_uses(graph, [&](const auto& component, const auto& stage) {
     text += fmt::format("  component_{} -> {} [style=dashed, arrowhead=none];\n", component, stage);
   });

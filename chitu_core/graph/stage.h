@@ -25,9 +25,10 @@ struct RunsOn<S, std::tuple<In...>> {
   static constexpr bool value = requires(S stage, const In&... inputs, Context& context) {
     { stage.run(inputs..., context) } -> std::same_as<typename S::Output>;
   };
-  static constexpr bool foreknows = requires(const S stage, const In&... inputs, Context& context) {
-    { stage.known(inputs..., context) } -> std::same_as<std::optional<typename S::Output>>;
-  };
+  static constexpr bool has_known_output =
+      requires(const S stage, const In&... inputs, Context& context) {
+        { stage.known(inputs..., context) } -> std::same_as<std::optional<typename S::Output>>;
+      };
 };
 }  // namespace detail
 
@@ -53,6 +54,6 @@ concept Stage = requires(const S stage) {
 ///
 ///       std::optional<TextEmbeddings> known(const Tokens& tokens, Context& context) const;
 template <class S>
-concept ForeknowingStage = Stage<S> && detail::RunsOn<S, typename S::Inputs>::foreknows;
+concept StageWithKnownOutput = Stage<S> && detail::RunsOn<S, typename S::Inputs>::has_known_output;
 
 }  // namespace chitu::graph

@@ -4,8 +4,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string_view>
 #include <vector>
+
+namespace chitu::models {
+class Scheduler;
+}
 
 namespace chitu::graph {
 
@@ -31,6 +36,9 @@ struct TextEmbeddings {
 struct Latents {
   static constexpr std::string_view value_name = "Latents";
   at::Tensor latents;
+  /// The schedule with the steps that led here, for the stage that takes the next ones; null before
+  /// the first denoising stage.
+  std::shared_ptr<const models::Scheduler> scheduler{};
 };
 
 /// Pictures, [T, H, W, 3] uint8 on the CPU.

@@ -3,6 +3,8 @@
 #include <c10/core/Device.h>
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 
@@ -29,9 +31,11 @@ std::string best_exact(c10::DeviceType device) {
 
 }  // namespace
 
-Attention::Attention(std::string_view name, c10::DeviceType device)
+Attention::Attention(std::string_view name, c10::DeviceType device,
+                     std::shared_ptr<const parallel::AttentionHook> hook)
     : name_(name == "auto" ? best_exact(device) : std::string(name)),
-      backend_(Backends::instance().find(name_)) {
+      backend_(Backends::instance().find(name_)),
+      hook_(std::move(hook)) {
   if (!backend_)
     throw InputError(
         fmt::format("infer.attn_type: unknown attention backend {}, expected one of {}", name,

@@ -22,8 +22,10 @@ bool is_at_hand(const std::string& device) {
 
 std::unique_ptr<Pipeline> open(const EngineOptions& options, c10::Device device) {
   const c10::InferenceMode inference;
-  return open_pipeline(options.ckpt_dir,
-                       {.attn_type = options.attn_type, .device = device, .for_plan = true});
+  return open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
+                                          .device = device,
+                                          .context_parallel = options.context_parallel,
+                                          .for_plan = true});
 }
 
 memory::MemoryConfig at_level(memory::MemoryConfig config, int level) {

@@ -36,6 +36,7 @@ json stages_json(const PlanReport& report, const Forecast& forecast) {
     stage["held_device_bytes"] = report.host_computes ? use.host : use.device;
     stage["peak_host_tensor_bytes"] = use.peak_host;
     stage["flops"] = use.flops;
+    if (forecast_stage.steps > 0) stage["steps"] = forecast_stage.steps;
     stages.push_back(std::move(stage));
   }
   return stages;

@@ -11,8 +11,8 @@
 namespace chitu::pipelines {
 namespace {
 
-/// Steps after which every further one holds and moves what the one before it did: a scheduler's
-/// history is full, kept keys and values are there.
+/// Steps of a stage after which every further one holds and moves what the one before it did: a
+/// scheduler's history is full, kept keys and values are there.
 constexpr std::int64_t kPlannedSteps = 4;
 
 device::PlannedUse moved_between(const device::PlannedUse& before, device::PlannedUse after) {
@@ -41,9 +41,13 @@ class BookReader final : public graph::Observer {
     before_stage_ = planning_.use();
     stage_ = {.name = std::string(stage)};
     layer_came_ = false;
+    left_out_ = 0;
   }
   void stage_end(std::string_view) override {
     stage_.use = moved_between(before_stage_, planning_.use());
+    add_steps(stage_.use, stage_.step, left_out_);
+    stage_.passes = stage_.use.flops > 0 ? std::max<std::int64_t>(1, stage_.steps) : 0;
+    if (stage_.steps > most_steps_) note_steps();
     forecast_.stages.push_back(std::move(stage_));
   }
   void component_onloaded(std::string_view, std::int64_t) override {
@@ -55,24 +59,28 @@ class BookReader final : public graph::Observer {
   }
   void step_begin(int, int) override { before_step_ = planning_.use(); }
   void step_end(int, int) override {
-    forecast_.step = moved_between(before_step_, planning_.use());
-    step_stage_ = forecast_.stages.size();
+    stage_.step = moved_between(before_step_, planning_.use());
+    ++stage_.steps;
   }
-
-  /// Steps that were left out are like the last.
-  void add_left_out(std::int64_t steps) {
-    StageForecast& stage = forecast_.stages.at(step_stage_);
-    forecast_.step_stage = stage.name;
-    if (steps > 0) add_steps(stage.use, forecast_.step, steps);
+  void steps_left_out(std::int64_t count) override {
+    stage_.steps += count;
+    left_out_ = count;
   }
 
  private:
+  void note_steps() {
+    most_steps_ = stage_.steps;
+    forecast_.step = stage_.step;
+    forecast_.step_stage = stage_.name;
+  }
+
   device::Planning& planning_;
   Forecast& forecast_;
-  StageForecast stage_;      ///< that runs now
-  bool layer_came_ = false;  ///< a streamed one, in this stage
+  StageForecast stage_;        ///< that runs now
+  bool layer_came_ = false;    ///< a streamed one, in this stage
+  std::int64_t left_out_ = 0;  ///< steps of this stage
+  std::int64_t most_steps_ = 0;
   device::PlannedUse before_stage_, before_step_;
-  std::size_t step_stage_ = 0;
 };
 
 /// The plan with what stands for its devices.
@@ -95,9 +103,8 @@ std::int64_t read_by_a_pass(const memory::Component& component,
 }
 
 /// Which weights the stages use. Only while none is bound.
-void describe_weights(const Pipeline& pipeline, std::int64_t steps, Forecast& forecast) {
-  for (StageForecast& stage : forecast.stages) {
-    if (stage.name == forecast.step_stage) stage.passes = steps;
+void describe_weights(const Pipeline& pipeline, Forecast& forecast) {
+  for (StageForecast& stage : forecast.stages)
     for (const auto& info : pipeline.graph().stages()) {
       if (info.name != stage.name || info.components.empty()) continue;
       const memory::Component& component = *info.components.front();
@@ -105,7 +112,6 @@ void describe_weights(const Pipeline& pipeline, std::int64_t steps, Forecast& fo
       stage.weight_bytes =
           read_by_a_pass(component, forecast.plan.component(component.name()).format());
     }
-  }
 }
 
 void sum_up(Forecast& forecast) {
@@ -125,13 +131,10 @@ Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Reque
   const c10::InferenceMode inference;
   Forecast forecast;
   forecast.plan = plan;
-  const std::int64_t all_steps = request.num_inference_steps;
   BookReader reader(planning, forecast);
   graph::Context context{on_planned_devices(plan), {&reader}, {}, nullptr};
   if (observer) context.observers.push_back(observer);
-  const std::int64_t steps = std::min(request.num_inference_steps, kPlannedSteps);
-  const std::int64_t left_out = all_steps - steps;
-  request.num_inference_steps = steps;
+  context.most_steps = kPlannedSteps;
   {
     // Planned weights never meet real ones, also when planning fails.
     const struct Forget {
@@ -142,8 +145,7 @@ Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Reque
     } forget{pipeline};
     pipeline.make_frames({std::move(request), {}, longest_prompts}, context);
   }
-  reader.add_left_out(left_out);
-  describe_weights(pipeline, all_steps, forecast);
+  describe_weights(pipeline, forecast);
   sum_up(forecast);
   return forecast;
 }

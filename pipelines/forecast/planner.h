@@ -20,7 +20,10 @@ struct StageForecast {
                               ///< is streamed of it, was there
   std::string component{};    ///< that it uses; empty = none
   std::int64_t weight_bytes = 0;  ///< of the component, without tables of which rows are gathered
-  std::int64_t passes = 1;        ///< over these weights at least: steps, or 1
+  std::int64_t passes =
+      1;  ///< over these weights at least: steps, or 1; 0 where nothing is computed
+  std::int64_t steps = 0;     ///< denoising steps that the stage takes
+  device::PlannedUse step{};  ///< moved and computed by one of them
 };
 
 /// What a request would take with a memory plan.
@@ -29,8 +32,8 @@ struct Forecast {
   std::int64_t peak_device_bytes = 0;  ///< 0 where the host is the device
   std::int64_t peak_host_bytes = 0;    ///< of tensors, without the process itself
   std::vector<StageForecast> stages;
-  device::PlannedUse step;  ///< moved and computed by one denoising step
-  std::string step_stage;   ///< the stage that takes the steps
+  device::PlannedUse step;  ///< moved and computed by one denoising step of step_stage
+  std::string step_stage;   ///< the stage that takes the most steps
   std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;  ///< of the whole request
   double flops = 0;
 

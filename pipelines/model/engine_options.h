@@ -18,6 +18,8 @@ struct EngineOptions {
   std::string dtype = "auto";      ///< auto, float32, bfloat16, float16
   std::string vae_dtype = "auto";  ///< auto = float32, as the reference decodes
   std::string attn_type = "auto";  ///< an attention backend
+  /// How the transformer's attention is split between ranks: a parallel::AttentionScheme.
+  std::string context_parallel = "none";
   memory::MemoryConfig memory;
   std::optional<DeviceProfile> profile;  ///< of the device; low_mem_level auto minds its times
   std::filesystem::path prompt_cache;    ///< folder where prompt embeddings are kept; empty = none

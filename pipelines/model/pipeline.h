@@ -74,6 +74,8 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial);
 struct ModelChoices {
   std::string attn_type = "auto";  ///< an attention backend, or auto
   c10::Device device = c10::kCPU;  ///< where the transformer computes
+  /// How the transformer's attention is split between ranks: a parallel::AttentionScheme.
+  std::string context_parallel = "none";
   /// Sizes of weights alone, for a plan: where there are no weights or no tokenizer yet, the
   /// configs are enough.
   bool for_plan = false;

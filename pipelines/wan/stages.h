@@ -10,9 +10,7 @@
 #include "chitu_core/graph/values.h"
 #include "chitu_core/io/tokenizer.h"
 #include "chitu_core/memory/component.h"
-#include "chitu_core/models/schedulers/scheduler.h"
 #include "chitu_core/models/umt5/encoder.h"
-#include "chitu_core/models/wan/transformer.h"
 #include "chitu_core/models/wan/vae.h"
 #include "chitu_core/nn/attention.h"
 #include "pipelines/model/pipeline.h"
@@ -21,7 +19,6 @@
 namespace chitu::pipelines::wan {
 
 using TextEncoder = memory::ModelComponent<models::UMT5EncoderModel>;
-using Transformer = memory::ModelComponent<models::WanTransformer3DModel>;
 using Vae = memory::ModelComponent<models::AutoencoderKLWan>;
 
 /// Cleans the prompts as the reference pipeline does and turns them into token ids.
@@ -74,27 +71,6 @@ struct PrepareLatents {
   graph::Latents run(const Job& job, graph::Context& context) const;
 };
 
-/// Steps from noise to clean latents along the scheduler's sigmas.
-struct Denoise {
-  using Inputs = std::tuple<graph::Latents, graph::TextEmbeddings, Job>;
-  using Output = graph::Latents;
-  static constexpr std::string_view name = "denoise";
-  Transformer* transformer;
-  std::shared_ptr<const models::SchedulerFactory> scheduler;
-  nn::Attention attention;
-
-  std::vector<memory::Component*> components() const { return {transformer}; }
-  graph::Latents run(const graph::Latents& start, const graph::TextEmbeddings& embeddings,
-                     const Job& job, graph::Context& context) const;
-
- private:
-  static std::vector<models::WanPrompt> prompts_of(const graph::TextEmbeddings& embeddings,
-                                                   c10::Device device);
-  static at::Tensor guide(const std::vector<at::Tensor>& predictions, double guidance_scale,
-                          std::int64_t step, graph::Context& context);
-  static void keep_schedule(const models::Scheduler& walk, graph::Context& context);
-};
-
 /// Turns latents into pictures, chunk by chunk, or in tiles where the plan says so. What is decoded
 /// goes to the host at once.
 struct DecodeLatents {
@@ -108,6 +84,6 @@ struct DecodeLatents {
 };
 
 static_assert(graph::Stage<Tokenize> && graph::Stage<EncodeText> && graph::Stage<PrepareLatents> &&
-              graph::Stage<Denoise> && graph::Stage<DecodeLatents>);
+              graph::Stage<DecodeLatents>);
 
 }  // namespace chitu::pipelines::wan

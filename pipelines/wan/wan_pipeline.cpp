@@ -11,8 +11,11 @@
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/weight_files.h"
 #include "chitu_core/models/wan/vae_tiling.h"
+#include "chitu_core/parallel/attention_hook.h"
+#include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
 #include "pipelines/stages/schedule_check.h"
+#include "pipelines/wan/predictor.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -151,6 +154,7 @@ class WanPipeline final : public Pipeline {
  private:
   void check_configs() const;
   void build_graph();
+  std::shared_ptr<const TextPredictor> make_predictor() const;
   std::shared_ptr<const PromptCache> open_cache() const;
   void check_positive(const Request& request) const;
 
@@ -238,6 +242,12 @@ void WanPipeline::check_configs() const {
            "vocab_size of text_encoder", text.vocab_size);
 }
 
+std::shared_ptr<const TextPredictor> WanPipeline::make_predictor() const {
+  return std::make_shared<TextPredictor>(
+      *transformer_, nn::Attention(choices_.attn_type, choices_.device.type(),
+                                   parallel::attention_hook(choices_.context_parallel)));
+}
+
 void WanPipeline::build_graph() {
   const nn::Attention attention(choices_.attn_type, choices_.device.type());
   const auto& vae = parts_.vae.config;
@@ -247,8 +257,8 @@ void WanPipeline::build_graph() {
       graph_.add(EncodeText{text_encoder_.get(), attention, open_cache()}, tokens, job);
   const auto noise =
       graph_.add(PrepareLatents{vae.z_dim, vae.temporal_factor(), vae.spatial_factor()}, job);
-  const auto latents =
-      graph_.add(Denoise{transformer_.get(), parts_.scheduler, attention}, noise, embeddings, job);
+  const auto latents = graph_.add(
+      Denoise<graph::TextEmbeddings>{make_predictor(), {parts_.scheduler}}, noise, embeddings, job);
   frames_ = graph_.add(DecodeLatents{vae_.get()}, latents);
   result_ = graph_.add(SaveFrames{}, *frames_, job);
 }

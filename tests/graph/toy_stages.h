@@ -82,7 +82,7 @@ struct Multiply {
   }
 };
 static_assert(Stage<Add> && Stage<Multiply>);
-static_assert(ForeknowingStage<AddKnown> && !ForeknowingStage<Add>);
+static_assert(StageWithKnownOutput<AddKnown> && !StageWithKnownOutput<Add>);
 static_assert(!Stage<Number>);
 
 }  // namespace chitu::graph

@@ -8,7 +8,7 @@
 namespace chitu::models {
 
 /// Records what every attention call is given, and lets it through.
-struct AttentionSpy : nn::AttentionHook {
+struct AttentionSpy : parallel::AttentionHook {
   struct Call {
     at::Tensor q, k, v;
     nn::AttentionOptions options;
@@ -17,16 +17,14 @@ struct AttentionSpy : nn::AttentionHook {
 
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const nn::AttentionOptions& options,
-                 const nn::AttentionBackend& backend) const override {
+                 const parallel::LocalAttention& local) const override {
     calls.push_back({q.clone(), k.clone(), v.clone(), options});
-    return backend.run(q, k, v, options);
+    return local.run(q, k, v, options);
   }
 };
 
 inline nn::Attention watched(const std::shared_ptr<AttentionSpy>& spy) {
-  nn::Attention attention;
-  attention.set_hook(spy);
-  return attention;
+  return nn::Attention("auto", c10::kCPU, spy);
 }
 
 }  // namespace chitu::models

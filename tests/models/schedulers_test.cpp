@@ -144,6 +144,57 @@ TEST_CASE("steps come in order", "[models]") {
   CHECK_THROWS_WITH(scheduler->set_timesteps(0), "num_inference_steps: expected 1 to 1000, got 0");
 }
 
+TEST_CASE("a clone goes on with the same bits, and the scheduler stays where it is", "[models]") {
+  for (const Json& config : {unipc({{"solver_order", 3}}), unipc(), euler()}) {
+    const auto scheduler = make(config);
+    scheduler->set_timesteps(6);
+    const auto velocity = [](std::int64_t index) {
+      return at::sin(at::arange(4, at::kFloat) + static_cast<double>(index));
+    };
+    const auto walk_on = [&](Scheduler& from, at::Tensor sample) {
+      for (std::int64_t i = from.next_index(); i < from.step_count(); ++i)
+        sample = from.step(velocity(i), i, sample);
+      return sample;
+    };
+    at::Tensor sample = at::ones({4});
+    for (std::int64_t i = 0; i < 3; ++i) sample = scheduler->step(velocity(i), i, sample);
+    const auto clone = scheduler->clone();
+    CHECK(clone->next_index() == 3);
+    const at::Tensor end = walk_on(*clone, sample);
+    CHECK(clone->next_index() == 6);
+    CHECK(scheduler->next_index() == 3);
+    CHECK(at::equal(end, walk_on(*scheduler, sample)));
+  }
+}
+
+TEST_CASE("steps that are skipped count, and no more are skipped than are left", "[models]") {
+  const auto scheduler = make(unipc());
+  scheduler->set_timesteps(4);
+  const at::Tensor zeros = at::zeros({1, 2});
+  scheduler->step(zeros, 0, zeros);
+  scheduler->skip(2);
+  CHECK(scheduler->next_index() == 3);
+  CHECK_THROWS_WITH(scheduler->skip(2), "2 steps skipped after 3 of 4");
+  scheduler->skip(1);
+  CHECK_THROWS_WITH(scheduler->step(zeros, 4, zeros),
+                    "scheduler step 4 of 4 called, expected step 4");
+}
+
+TEST_CASE("a schedule that has ended holds no tensors of its steps", "[models]") {
+  for (const bool skips : {false, true}) {
+    const auto scheduler = make(unipc());
+    scheduler->set_timesteps(3);
+    const at::Tensor first = at::ones({1, 2});
+    at::Tensor sample = first;
+    for (std::int64_t i = 0; i < (skips ? 1 : 3); ++i)
+      sample = scheduler->step(at::ones({1, 2}), i, sample);
+    if (skips) CHECK(first.use_count() == 2);  // the last sample
+    if (skips) scheduler->skip(2);
+    CHECK(first.use_count() == 1);
+    CHECK(sample.use_count() == 1);
+  }
+}
+
 TEST_CASE("an unknown scheduler is refused with the names of the known ones", "[models]") {
   CHECK(Registry<SchedulerClass>::instance().names() ==
         std::vector<std::string>{"FlowMatchEulerDiscreteScheduler", "UniPCMultistepScheduler"});

@@ -52,19 +52,36 @@ TEST_CASE("every backend computes softmax(q k^T * scale + bias) v", "[nn]") {
   }
 }
 
-TEST_CASE("a hook stands around the backend and may change the call", "[nn]") {
-  struct Negate : AttentionHook {
-    at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                   const AttentionOptions& options,
-                   const AttentionBackend& backend) const override {
-      return backend.run(q, k, v, options).neg();
-    }
+/// Attends to one half of the heads after the other, and negates.
+struct HalvesOfHeads final : parallel::AttentionHook {
+  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const AttentionOptions& options,
+                 const parallel::LocalAttention& local) const override {
+    kinds.push_back(options.kind);
+    std::vector<at::Tensor> halves;
+    for (std::int64_t first : {0, 2})
+      halves.push_back(
+          local.run(q.narrow(1, first, 2), k.narrow(1, first, 2), v.narrow(1, first, 2), options));
+    return at::cat(halves, 1).neg();
+  }
+  mutable std::vector<AttentionKind> kinds;
+};
+
+TEST_CASE("a hook stands around the backend and may call it in parts and change the result",
+          "[nn]") {
+  const auto tensor = [](double step, std::int64_t length) {
+    return at::sin(at::arange(2 * 4 * length * 8, at::kFloat) * step).view({2, 4, length, 8});
   };
-  const Inputs in;
-  const Attention plain;
-  Attention hooked = plain;
-  hooked.set_hook(std::make_shared<Negate>());
-  CHECK(at::equal(hooked(in.q, in.k, in.v), plain(in.q, in.k, in.v).neg()));
+  const at::Tensor q = tensor(1, 5), k = tensor(0.3, 7), v = tensor(0.7, 7);
+  for (const std::string& name : attention_names()) {
+    CAPTURE(name);
+    const auto hook = std::make_shared<HalvesOfHeads>();
+    const Attention plain(name), hooked(name, c10::kCPU, hook);
+    const AttentionOptions options{.kind = AttentionKind::cross, .bias = {}, .scale = 0.5};
+    CHECK(at::allclose(hooked(q, k, v, options), plain(q, k, v, options).neg(), 1e-6, 1e-7));
+    CHECK(at::allclose(hooked(q, k, v), plain(q, k, v).neg(), 1e-6, 1e-7));
+    CHECK(hook->kinds == std::vector{AttentionKind::cross, AttentionKind::self});
+  }
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ ProgressBar::~ProgressBar() { show(out_, ""); }
 
 void ProgressBar::stage_begin(std::string_view stage) {
   stage_began_ = Clock::now();
+  steps_of_stage_ = 0;
   show(out_, stage);
 }
 
@@ -42,9 +43,10 @@ void ProgressBar::stage_end(std::string_view) { show(out_, ""); }
 
 void ProgressBar::step_end(int index, int count) {
   const int done = index + 1;
+  ++steps_of_stage_;
   const double spent = seconds_since(stage_began_);
   show(out_, fmt::format("denoise [{}] {}/{}  {:.0f} s, {:.0f} s left", bar(done, count), done,
-                         count, spent, spent / done * (count - done)));
+                         count, spent, spent / steps_of_stage_ * (count - done)));
 }
 
 PlanProgress::~PlanProgress() { show(out_, ""); }

@@ -22,6 +22,7 @@ class ProgressBar final : public graph::Observer {
  private:
   std::ostream& out_;
   std::chrono::steady_clock::time_point stage_began_;
+  int steps_of_stage_ = 0;  ///< the steps of a request may be taken by several stages
 };
 
 /// A line on a terminal about planning: the current question and the elapsed time.

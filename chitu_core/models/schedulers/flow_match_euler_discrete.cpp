@@ -110,9 +110,9 @@ void FlowMatchEulerDiscreteScheduler::set_timesteps(std::int64_t num_inference_s
   start(std::move(timesteps), std::move(sigmas));
 }
 
-at::Tensor FlowMatchEulerDiscreteScheduler::step(const at::Tensor& model_output, std::int64_t index,
-                                                 const at::Tensor& sample) {
-  check_order(index);
+at::Tensor FlowMatchEulerDiscreteScheduler::take_step(const at::Tensor& model_output,
+                                                      std::int64_t index,
+                                                      const at::Tensor& sample) {
   const auto i = static_cast<std::size_t>(index);
   const at::Tensor change = times(sigmas()[i + 1] - sigmas()[i], model_output);
   return sample.to(at::kFloat).add(change).to(model_output.scalar_type());

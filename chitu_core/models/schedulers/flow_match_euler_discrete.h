@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -33,16 +34,19 @@ class FlowMatchEulerDiscreteScheduler final : public Scheduler {
  public:
   explicit FlowMatchEulerDiscreteScheduler(const FlowMatchEulerConfig& config) : config_(config) {}
 
+  std::unique_ptr<Scheduler> clone() const override {
+    return std::make_unique<FlowMatchEulerDiscreteScheduler>(*this);
+  }
   void set_timesteps(std::int64_t num_inference_steps,
                      const ScheduleOptions& options = {}) override;
   /// With use_dynamic_shifting the line through (base_image_seq_len, base_shift) and
   /// (max_image_seq_len, max_shift); beyond them it goes on.
   std::optional<double> mu(std::int64_t tokens) const override;
-  /// Computed in float32, returned in model_output's dtype, as in diffusers.
-  at::Tensor step(const at::Tensor& model_output, std::int64_t index,
-                  const at::Tensor& sample) override;
 
  private:
+  /// Computed in float32, returned in model_output's dtype, as in diffusers.
+  at::Tensor take_step(const at::Tensor& model_output, std::int64_t index,
+                       const at::Tensor& sample) override;
   std::vector<double> default_sigmas(std::int64_t num_inference_steps) const;
   template <class T>
   void shift(std::vector<T>& sigmas, std::optional<double> mu) const;

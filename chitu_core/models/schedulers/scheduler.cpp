@@ -16,11 +16,25 @@ namespace chitu::models {
 
 std::optional<double> Scheduler::mu(std::int64_t) const { return std::nullopt; }
 
-void Scheduler::check_order(std::int64_t index) {
+at::Tensor Scheduler::step(const at::Tensor& model_output, std::int64_t index,
+                           const at::Tensor& sample) {
   if (index >= step_count() || (index != 0 && index != next_index_))
     throw Error(fmt::format("scheduler step {} of {} called, expected step {}", index, step_count(),
                             next_index_));
-  next_index_ = index + 1;
+  at::Tensor latents = take_step(model_output, index, sample);
+  move_to(index + 1);
+  return latents;
+}
+
+void Scheduler::skip(std::int64_t steps) {
+  if (steps < 0 || steps > step_count() - next_index_)
+    throw Error(fmt::format("{} steps skipped after {} of {}", steps, next_index_, step_count()));
+  move_to(next_index_ + steps);
+}
+
+void Scheduler::move_to(std::int64_t index) {
+  next_index_ = index;
+  if (next_index_ == step_count()) forget_steps();
 }
 
 void Scheduler::start(std::vector<double> timesteps, std::vector<float> sigmas) {

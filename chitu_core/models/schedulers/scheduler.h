@@ -29,6 +29,9 @@ class Scheduler {
  public:
   virtual ~Scheduler() = default;
 
+  /// A scheduler that goes on from here; neither changes the other. Tensors are shared, not copied.
+  virtual std::unique_ptr<Scheduler> clone() const = 0;
+
   /// Plans the steps and forgets the last walk.
   ///
   /// throws  InputError when num_inference_steps is below 1, or options are missing or do not fit
@@ -36,6 +39,8 @@ class Scheduler {
                              const ScheduleOptions& options = {}) = 0;
 
   std::int64_t step_count() const { return static_cast<std::int64_t>(timesteps_.size()); }
+  /// Steps taken so far: the index of the next one.
+  std::int64_t next_index() const { return next_index_; }
   /// What the model is told at each step, 0 to num_train_timesteps.
   const std::vector<double>& timesteps() const { return timesteps_; }
   /// Noise level before each step, and after the last: one more than timesteps().
@@ -46,22 +51,32 @@ class Scheduler {
   /// tokens  of the picture, as the transformer sees it
   virtual std::optional<double> mu(std::int64_t tokens) const;
 
-  /// One step.
+  /// One step. After the last one no tensors of earlier steps are held.
   ///
   /// model_output  the velocity predicted at timesteps()[index] from `sample`
   /// index         0, 1, 2, ... in order: a multistep method remembers
   /// sample        latents, shape of model_output; never written
   /// returns       the latents at sigmas()[index + 1]
   /// throws        Error when the order of the steps is broken
-  virtual at::Tensor step(const at::Tensor& model_output, std::int64_t index,
-                          const at::Tensor& sample) = 0;
+  at::Tensor step(const at::Tensor& model_output, std::int64_t index, const at::Tensor& sample);
+
+  /// Goes on by so many steps without taking them, for a dry run: what is held stays as after the
+  /// last step taken.
+  ///
+  /// throws  Error when there are fewer steps left
+  void skip(std::int64_t steps);
 
  protected:
-  /// Throws Error unless `index` is the step after the last one, or 0.
-  void check_order(std::int64_t index);
   void start(std::vector<double> timesteps, std::vector<float> sigmas);
 
  private:
+  /// As step(), which has checked the index. Index 0 begins a new walk.
+  virtual at::Tensor take_step(const at::Tensor& model_output, std::int64_t index,
+                               const at::Tensor& sample) = 0;
+  /// Lets go of the tensors of earlier steps.
+  virtual void forget_steps() {}
+  void move_to(std::int64_t index);
+
   std::vector<double> timesteps_;
   std::vector<float> sigmas_;
   std::int64_t next_index_ = 0;

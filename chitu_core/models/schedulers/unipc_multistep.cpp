@@ -199,9 +199,8 @@ at::Tensor UniPCMultistepScheduler::advance(const at::Tensor& sample, std::int64
   return result;
 }
 
-at::Tensor UniPCMultistepScheduler::step(const at::Tensor& model_output, std::int64_t index,
-                                         const at::Tensor& sample) {
-  check_order(index);
+at::Tensor UniPCMultistepScheduler::take_step(const at::Tensor& model_output, std::int64_t index,
+                                              const at::Tensor& sample) {
   if (index == 0) predictions_.clear();
   const at::Tensor prediction =
       sample.sub(times(sigmas()[static_cast<std::size_t>(index)], model_output));

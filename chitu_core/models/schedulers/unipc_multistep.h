@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "chitu_core/models/schedulers/scheduler.h"
@@ -39,12 +41,19 @@ class UniPCMultistepScheduler final : public Scheduler {
  public:
   explicit UniPCMultistepScheduler(UniPCConfig config) : config_(std::move(config)) {}
 
+  std::unique_ptr<Scheduler> clone() const override {
+    return std::make_unique<UniPCMultistepScheduler>(*this);
+  }
   void set_timesteps(std::int64_t num_inference_steps,
                      const ScheduleOptions& options = {}) override;
-  at::Tensor step(const at::Tensor& model_output, std::int64_t index,
-                  const at::Tensor& sample) override;
 
  private:
+  at::Tensor take_step(const at::Tensor& model_output, std::int64_t index,
+                       const at::Tensor& sample) override;
+  void forget_steps() override {
+    predictions_.clear();
+    last_sample_.reset();
+  }
   std::int64_t order_at(std::int64_t index) const;
   /// From sigma `source` to sigma `target` = source + 1; with `arrived`, the prediction made at the
   /// target, the result is corrected by it.

@@ -1,0 +1,342 @@
+#include "pipelines/stages/denoise.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <nlohmann/json.hpp>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/device/device.h"
+#include "chitu_core/device/planning.h"
+#include "chitu_core/device/sim.h"
+#include "chitu_core/device/traffic.h"
+#include "chitu_core/graph/tensor_dump.h"
+#include "chitu_core/io/checkpoint.h"
+#include "pipelines/forecast/planner.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace chitu::pipelines {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kChannels = 4;
+
+/// One layer of a square matrix.
+class Mix : public memory::Module {
+ public:
+  Mix() : weight(add_parameter("weight", {kChannels, kChannels})) {}
+  memory::Parameter& weight;
+};
+using Expert = memory::ModelComponent<Mix>;
+
+/// Predicts for one prompt: the latents mixed by the weights, and the prompt.
+class ToyBranch final : public GuidanceBranch {
+ public:
+  ToyBranch(const Expert& expert, std::vector<at::Tensor> prompts)
+      : expert_(expert), prompts_(std::move(prompts)) {}
+  std::vector<at::Tensor> predict(const at::Tensor& latents, double timestep,
+                                  memory::LayerObserver& layers) override {
+    std::vector<at::Tensor> velocities;
+    layers.before_layer(0);
+    for (const at::Tensor& prompt : prompts_)
+      velocities.push_back(
+          at::matmul(latents, expert_.model().weight.tensor).add(prompt.mul(timestep / 1000)));
+    layers.after_layer(0);
+    return velocities;
+  }
+
+ private:
+  const Expert& expert_;
+  std::vector<at::Tensor> prompts_;
+};
+
+class ToyPredictor final : public Predictor<graph::TextEmbeddings> {
+ public:
+  explicit ToyPredictor(Expert& expert) : expert_(expert) {}
+  memory::Component& component() const override { return expert_; }
+  GuidanceBranches branches(const at::Tensor&, const graph::TextEmbeddings& embeddings, const Job&,
+                            const memory::MemoryPlan& plan) const override {
+    std::vector<at::Tensor> prompts{embeddings.prompt_embeds};
+    if (embeddings.negative_prompt_embeds.defined())
+      prompts.push_back(embeddings.negative_prompt_embeds);
+    GuidanceBranches branches;
+    if (plan.guidance_interleave)
+      branches.push_back(std::make_unique<ToyBranch>(expert_, prompts));
+    else
+      for (const at::Tensor& prompt : prompts)
+        branches.push_back(std::make_unique<ToyBranch>(expert_, std::vector{prompt}));
+    return branches;
+  }
+
+ private:
+  Expert& expert_;
+};
+
+at::Tensor numbers(double step, const graph::Context& context) {
+  const c10::Device device = context.plan.component("transformer").device;
+  if (device::planning())
+    return at::empty({1, kChannels}, at::TensorOptions().device(device).dtype(at::kFloat));
+  return device::move_to(at::sin(at::arange(kChannels, at::kFloat) * step).view({1, kChannels}),
+                         device);
+}
+
+struct Noise {
+  using Inputs = std::tuple<Job>;
+  using Output = graph::Latents;
+  static constexpr std::string_view name = "noise";
+  std::vector<memory::Component*> components() const { return {}; }
+  graph::Latents run(const Job&, graph::Context& context) const { return {numbers(2, context)}; }
+};
+
+struct Embed {
+  using Inputs = std::tuple<Job>;
+  using Output = graph::TextEmbeddings;
+  static constexpr std::string_view name = "embed";
+  std::vector<memory::Component*> components() const { return {}; }
+  graph::TextEmbeddings run(const Job& job, graph::Context& context) const {
+    graph::TextEmbeddings embeddings;
+    embeddings.prompt_embeds = numbers(3, context);
+    if (job.request.guided()) embeddings.negative_prompt_embeds = numbers(5, context);
+    return embeddings;
+  }
+};
+
+/// The component as a file has it, or, for a plan, of its size alone.
+std::unique_ptr<Expert> expert(const testing::TemporaryFolder& folder, const std::string& name,
+                               double value, bool for_plan) {
+  const auto path = folder / name;
+  std::filesystem::create_directories(path);
+  io::write_safetensors(path / "model.safetensors",
+                        {{"weight", at::eye(kChannels).mul(value).add(0.01)}});
+  std::shared_ptr<const memory::WeightSource> source = std::make_shared<memory::FileWeights>(path);
+  if (for_plan) source = std::make_shared<memory::PlannedWeights>(nullptr, at::kFloat);
+  return std::make_unique<Expert>(name, std::make_shared<Mix>(), std::move(source));
+}
+
+struct Setting {
+  json scheduler;
+  double first_weight = 0.5, second_weight = 0.5;
+  std::optional<double> boundary;  ///< a second use takes the steps below this timestep
+  Guidance second_guidance{};
+  bool for_plan = false;
+};
+
+/// Latents from one denoising stage, or from two with a transformer each.
+class ToyPipeline final : public Pipeline {
+ public:
+  explicit ToyPipeline(const Setting& setting)
+      : first_(expert(folder_, "transformer", setting.first_weight, setting.for_plan)),
+        second_(expert(folder_, "vae", setting.second_weight, setting.for_plan)) {
+    using Stage = Denoise<graph::TextEmbeddings>;
+    const auto scheduler = std::make_shared<const models::SchedulerFactory>(
+        io::JsonObject("scheduler_config.json", setting.scheduler));
+    const auto job = graph_.input<Job>();
+    const auto noise = graph_.add(Noise{}, job);
+    const auto text = graph_.add(Embed{}, job);
+    const auto high = graph_.add(Stage{std::make_shared<ToyPredictor>(*first_),
+                                       {scheduler, {}, setting.boundary.value_or(0)}},
+                                 noise, text, job);
+    latents_ = high;
+    if (setting.boundary)
+      latents_ = graph_.add(
+          "denoise_low_noise",
+          Stage{std::make_shared<ToyPredictor>(*second_), {scheduler, setting.second_guidance}},
+          high, text, job);
+  }
+  const graph::Graph& graph() const override { return graph_; }
+  std::vector<memory::Component*> components() const override {
+    return {first_.get(), second_.get()};
+  }
+  RequestDefaults request_defaults() const override { return {}; }
+  void check(const Request&) const override {}
+  SizeSteps size_steps() const override { return {}; }
+  graph::SavedFiles run(Job, graph::Context&) const override { return {}; }
+  void make_frames(Job job, graph::Context& context) const override { latents(job, context); }
+  std::int64_t transformer_layers() const override { return 0; }
+  double recomputed_share(const Request&, const memory::MemoryPlan&) const override { return 0; }
+  std::unique_ptr<Pipeline> for_plan() const override { return nullptr; }
+
+  graph::Latents latents(Job job, graph::Context& context) const {
+    return graph_.run(std::move(job), *latents_, context);
+  }
+
+ private:
+  testing::TemporaryFolder folder_;
+  std::unique_ptr<Expert> first_, second_;
+  graph::Graph graph_;
+  std::optional<graph::Port<graph::Latents>> latents_;
+};
+
+json unipc(int order) {
+  return {{"_class_name", "UniPCMultistepScheduler"},
+          {"flow_shift", 3.0},
+          {"prediction_type", "flow_prediction"},
+          {"use_flow_sigmas", true},
+          {"solver_order", order}};
+}
+json euler() { return {{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift", 3.0}}; }
+
+/// Which steps each stage takes, and which components come for them.
+struct Recorder final : graph::Observer {
+  void stage_begin(std::string_view stage) override {
+    if (device) device::reset_peak(*device);
+    stages.emplace_back(stage);
+    steps.emplace_back();
+  }
+  void stage_end(std::string_view) override {
+    if (device) peaks.push_back(device::memory_use(*device).peak_bytes);
+  }
+  void step_end(int index, int of) override {
+    steps.back().push_back(index);
+    count = of;
+  }
+  void component_onloaded(std::string_view name, std::int64_t) override {
+    onloaded.emplace_back(name);
+  }
+  std::optional<c10::Device> device{};
+  std::vector<std::string> stages, onloaded;
+  std::vector<std::vector<int>> steps;
+  std::vector<std::int64_t> peaks;
+  int count = 0;
+};
+
+Job job_of(std::int64_t steps, double guidance_scale = 5) {
+  Job job;
+  job.request.num_inference_steps = steps;
+  job.request.guidance_scale = guidance_scale;
+  return job;
+}
+
+at::Tensor latents_of(const Setting& setting, const Job& job, Recorder& recorder) {
+  const c10::InferenceMode inference;
+  graph::Context context;
+  context.observers = {&recorder};
+  return ToyPipeline(setting).latents(job, context).latents;
+}
+
+std::vector<int> range(int first, int end) {
+  std::vector<int> numbers;
+  for (int i = first; i < end; ++i) numbers.push_back(i);
+  return numbers;
+}
+
+TEST_CASE("steps shared by two denoising stages give the bits of one", "[pipelines]") {
+  const json scheduler = GENERATE(unipc(1), unipc(2), unipc(3), euler());
+  const double guidance_scale = GENERATE(1.0, 5.0);
+  const int steps = GENERATE(1, 2, 7);
+  CAPTURE(scheduler.dump(), guidance_scale, steps);
+  const Job job = job_of(steps, guidance_scale);
+  Recorder alone;
+  const at::Tensor wanted = latents_of({.scheduler = scheduler}, job, alone);
+  CHECK(alone.steps.back() == range(0, steps));
+  for (const double boundary : {0.0, 300.0, 875.0, 950.0, 2000.0}) {
+    CAPTURE(boundary);
+    Recorder split;
+    CHECK(
+        at::equal(wanted, latents_of({.scheduler = scheduler, .boundary = boundary}, job, split)));
+    REQUIRE(split.stages ==
+            std::vector<std::string>{"noise", "embed", "denoise", "denoise_low_noise"});
+    const int first = static_cast<int>(split.steps[2].size());
+    CHECK(split.steps[2] == range(0, first));
+    CHECK(split.steps[3] == range(first, steps));
+    CHECK(split.count == steps);
+  }
+}
+
+TEST_CASE("a denoising stage takes the steps whose timesteps reach its boundary", "[pipelines]") {
+  // As the schedule's own test has them, the timesteps of 4 steps are 999, 900, 750 and 500.
+  const auto steps_of = [](double boundary) {
+    Recorder recorder;
+    latents_of({.scheduler = unipc(2), .boundary = boundary}, job_of(4), recorder);
+    return recorder.steps;
+  };
+  CHECK(steps_of(900)[2] == range(0, 2));
+  CHECK(steps_of(900.5)[2] == range(0, 1));
+  CHECK(steps_of(500)[2] == range(0, 4));
+  CHECK(steps_of(1000)[2].empty());
+}
+
+TEST_CASE("a denoising stage without steps does not bring its component in", "[pipelines]") {
+  Recorder recorder;
+  SECTION("the first") {
+    latents_of({.scheduler = unipc(2), .boundary = 2000}, job_of(4), recorder);
+    CHECK(recorder.onloaded == std::vector<std::string>{"vae"});
+  }
+  SECTION("the second") {
+    latents_of({.scheduler = unipc(2), .boundary = 0}, job_of(4), recorder);
+    CHECK(recorder.onloaded == std::vector<std::string>{"transformer"});
+  }
+}
+
+TEST_CASE("each of two denoising stages uses its own component and guidance", "[pipelines]") {
+  Recorder recorder;
+  const auto latents = [&](Setting setting) { return latents_of(setting, job_of(6), recorder); };
+  const Setting plain{.scheduler = unipc(2), .boundary = 900};
+  Setting other_expert = plain, other_scale = plain;
+  other_expert.second_weight = 0.25;
+  other_scale.second_guidance.scale = [](const Request& request) {
+    return request.guidance_scale - 1;
+  };
+  CHECK_FALSE(at::equal(latents(plain), latents(other_expert)));
+  CHECK_FALSE(at::equal(latents(plain), latents(other_scale)));
+  other_expert.boundary = other_scale.boundary = 0;  // all steps are the first's
+  CHECK(at::equal(latents({.scheduler = unipc(2)}), latents(other_expert)));
+  CHECK(at::equal(latents({.scheduler = unipc(2)}), latents(other_scale)));
+}
+
+memory::MemoryPlan plan_on(c10::Device device, memory::Residency residency) {
+  memory::MemoryPlan plan;
+  for (auto* component : {&plan.text_encoder, &plan.transformer, &plan.vae}) {
+    component->device = device;
+    component->residency = residency;
+  }
+  return plan;
+}
+
+TEST_CASE("a forecast counts the steps of each denoising stage, and its peaks are those of the run",
+          "[pipelines]") {
+  const auto residency = GENERATE(memory::Residency::resident, memory::Residency::offloaded);
+  const auto [steps, boundary] =
+      GENERATE(std::pair(1, 900.0), std::pair(6, 900.0), std::pair(50, 900.0), std::pair(50, 417.0),
+               std::pair(50, 0.0), std::pair(50, 2000.0));
+  CAPTURE(steps, boundary);
+  const c10::InferenceMode inference;
+  const c10::Device sim = device::configure_sim({});
+  const Job job = job_of(steps);
+  Setting setting{.scheduler = unipc(3), .boundary = boundary};
+  graph::Context context;
+  context.plan = plan_on(sim, residency);
+  Recorder recorder;
+  recorder.device = sim;
+  context.observers = {&recorder};
+  const auto before = device::sim_traffic();
+  const auto held = device::memory_use(sim).allocated_bytes;
+  {
+    const ToyPipeline pipeline(setting);
+    pipeline.latents(job, context);
+  }
+  const auto moved = device::sim_traffic().h2d_bytes - before.h2d_bytes;
+
+  setting.for_plan = true;
+  const Planner planner(std::make_unique<ToyPipeline>(setting), {});
+  const Forecast forecast = planner.forecast(job.request, context.plan);
+  REQUIRE(forecast.stages.size() == recorder.stages.size());
+  constexpr std::int64_t kInputs = 3 * kChannels * 4;  // drawn on the host, where plans have none
+  CHECK(forecast.h2d_bytes == moved - kInputs);
+  for (std::size_t i = 2; i < forecast.stages.size(); ++i) {
+    const StageForecast& stage = forecast.stages[i];
+    CAPTURE(stage.name);
+    CHECK(stage.steps == static_cast<std::int64_t>(recorder.steps[i].size()));
+    CHECK(stage.passes == stage.steps);
+    CHECK(stage.use.peak_device == recorder.peaks[i] - held);
+    CHECK(stage.use.flops == static_cast<double>(stage.steps) * stage.step.flops);
+    CHECK((stage.step.flops > 0) == (stage.steps > 0));
+  }
+  const bool first_has_most = forecast.stages[2].steps >= forecast.stages[3].steps;
+  CHECK(forecast.step_stage == (first_has_most ? "denoise" : "denoise_low_noise"));
+}
+
+}  // namespace
+}  // namespace chitu::pipelines
