@@ -80,10 +80,9 @@ struct TwoExperts {
   Context context;
 
   explicit TwoExperts(Residency residency) {
-    for (auto* plan : {&context.plan.transformer, &context.plan.vae}) {
-      plan->residency = residency;
-      plan->device = sim;
-    }
+    context.plan.device = sim;
+    context.plan.components = {{"transformer", memory::Role::transformer, {residency, sim}},
+                               {"vae", memory::Role::vae, {residency, sim}}};
     context.observers = {&recorder};
   }
   ~TwoExperts() {
@@ -140,7 +139,8 @@ struct ThreeUses {
   Context context;
 
   ThreeUses() {
-    context.plan.vae.residency = context.plan.transformer.residency = Residency::offloaded;
+    context.plan.components = {{"transformer", memory::Role::transformer, {Residency::offloaded}},
+                               {"vae", memory::Role::vae, {Residency::offloaded}}};
     context.observers = {&recorder};
   }
   auto count(const std::string& event) const { return std::ranges::count(recorder.log, event); }

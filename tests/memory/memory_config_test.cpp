@@ -84,7 +84,7 @@ TEST_CASE("the group memory has the states of each role", "[memory]") {
   CHECK(states[Role::transformer].offload.dtype == StateDtype::bfloat16);
   CHECK(states[Role::vae] == ComponentStates());
   CHECK_THROWS_WITH(config::read<RoleStates>(config::parse_yaml("{transfomer: {}}", "memory.yaml")),
-                    Catch::Matchers::ContainsSubstring("did you mean transformer"));
+                    Catch::ContainsSubstring("did you mean transformer"));
 }
 
 }  // namespace

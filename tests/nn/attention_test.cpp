@@ -80,7 +80,7 @@ TEST_CASE("a hook stands around the backend and may call it in parts and change 
     const AttentionOptions options{.kind = AttentionKind::cross, .bias = {}, .scale = 0.5};
     CHECK(at::allclose(hooked(q, k, v, options), plain(q, k, v, options).neg(), 1e-6, 1e-7));
     CHECK(at::allclose(hooked(q, k, v), plain(q, k, v).neg(), 1e-6, 1e-7));
-    CHECK(hook->kinds == std::vector{AttentionKind::cross, AttentionKind::self});
+    CHECK((hook->kinds == std::vector{AttentionKind::cross, AttentionKind::self}));
   }
 }
 

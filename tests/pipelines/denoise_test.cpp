@@ -118,7 +118,7 @@ std::unique_ptr<Expert> expert(const testing::TemporaryFolder& folder, const std
 struct Setting {
   json scheduler;
   double first_weight = 0.5, second_weight = 0.5;
-  std::optional<double> boundary;  ///< a second use takes the steps below this timestep
+  std::optional<double> boundary{};  ///< a second use takes the steps below this timestep
   Guidance second_guidance{};
   bool for_plan = false;
 };
@@ -209,9 +209,19 @@ Job job_of(std::int64_t steps, double guidance_scale = 5) {
   return job;
 }
 
+memory::MemoryPlan plan_on(c10::Device device, memory::Residency residency) {
+  memory::MemoryPlan plan;
+  plan.device = device;
+  plan.components = {{"text_encoder", memory::Role::text_encoder, {residency, device}},
+                     {"transformer", memory::Role::transformer, {residency, device}},
+                     {"vae", memory::Role::vae, {residency, device}}};
+  return plan;
+}
+
 at::Tensor latents_of(const Setting& setting, const Job& job, Recorder& recorder) {
   const c10::InferenceMode inference;
   graph::Context context;
+  context.plan = plan_on(c10::kCPU, memory::Residency::resident);
   context.observers = {&recorder};
   return ToyPipeline(setting).latents(job, context).latents;
 }
@@ -284,15 +294,6 @@ TEST_CASE("each of two denoising stages uses its own component and guidance", "[
   other_expert.boundary = other_scale.boundary = 0;  // all steps are the first's
   CHECK(at::equal(latents({.scheduler = unipc(2)}), latents(other_expert)));
   CHECK(at::equal(latents({.scheduler = unipc(2)}), latents(other_scale)));
-}
-
-memory::MemoryPlan plan_on(c10::Device device, memory::Residency residency) {
-  memory::MemoryPlan plan;
-  for (auto* component : {&plan.text_encoder, &plan.transformer, &plan.vae}) {
-    component->device = device;
-    component->residency = residency;
-  }
-  return plan;
 }
 
 TEST_CASE("a forecast counts the steps of each denoising stage, and its peaks are those of the run",

@@ -83,7 +83,7 @@ TEST_CASE("a family may describe further components of a role", "[pipelines]") {
 
 TEST_CASE("the pipelines of this build manage all their weights", "[pipelines]") {
   const auto described = components_of(fixtures() / "wan-unipc");
-  CHECK(described == memory::one_of_each_role());
+  CHECK((described == memory::one_of_each_role()));
   const auto opened = open_pipeline(fixtures() / "wan-unipc", {.for_plan = true});
   CHECK_NOTHROW(check_components(*opened, described));
   CHECK_NOTHROW(check_components(*opened->for_plan(), described));
