@@ -20,7 +20,8 @@ struct DiffusionKeys {
 std::optional<int> level_of(const DiffusionKeys& diffusion, bool limited) {
   const auto& level = diffusion.low_mem_level;
   if (!level) return limited ? std::nullopt : std::optional(0);
-  return *level == "auto" ? std::nullopt : std::optional(std::stoi(*level));
+  const bool is_number = *level != "auto" && !level->empty();  // empty after an error
+  return is_number ? std::optional(std::stoi(*level)) : std::nullopt;
 }
 
 void bind_limit(config::Binder& b, std::string_view key, std::optional<MemoryLimit>& limit,

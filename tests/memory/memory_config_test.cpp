@@ -57,6 +57,8 @@ TEST_CASE("a limit without a level means auto", "[memory]") {
   CHECK(config.vram_limit == MemoryLimit{.bytes = std::int64_t{6} << 30});
   CHECK(config.host_limit == MemoryLimit{.share = 0.8});
   CHECK(read("{diffusion: {low_mem_level: 2}, vram_limit: 6GiB}").low_mem_level == 2);
+  CHECK_THROWS_WITH(read("{diffusion: {low_mem_level: 7}}"),
+                    Catch::ContainsSubstring("expected one of 0, 1, 2, 3, auto, got 7"));
 }
 
 TEST_CASE("every entry of a plan that has a key is declared with help", "[memory]") {
