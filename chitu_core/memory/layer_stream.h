@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "chitu_core/device/planned_repeats.h"
-#include "chitu_core/memory/layer_layout.h"
+#include "chitu_core/memory/stream/layer_layout.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
 #include "chitu_core/memory/stream_observer.h"
