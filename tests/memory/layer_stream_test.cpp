@@ -65,7 +65,7 @@ TEST_CASE("a streamed layer has the bits and the alignment of a resident one", "
   }
   // Nothing is fetched beyond the passes that were announced.
   CHECK(streamed.stream()->traffic().layers == 6);
-  CHECK(streamed.stream()->slots() == 2);
+  CHECK(streamed.stream()->slabs() == 2);
   CHECK(streamed.stream()->slab_bytes() == 128);
 }
 
