@@ -2,14 +2,14 @@
 
 namespace chitu::device {
 
-/// Starts the threads over which libtorch spreads operators that the calling thread calls: as many
-/// as at::get_num_threads() says. OpenMP starts them with the first such operator otherwise, and
-/// ends the process where the system has too few.
+/// Starts the threads on which libtorch runs the calling thread's operators: at::get_num_threads()
+/// of them. Otherwise OpenMP starts them with the first parallel operator, and at the system's
+/// limit on threads it ends the process.
 ///
-/// throws  SystemLimitError where the system has too few
+/// throws  SystemLimitError if the system's limit on threads is reached
 void start_compute_threads();
 
-/// Likewise for a thread that can do its work alone, and does where the system has too few.
+/// The same, but at the system's limit the calling thread's operators run on it alone.
 void start_compute_threads_or_go_alone();
 
 }  // namespace chitu::device

@@ -34,11 +34,11 @@ TEST_CASE("malformed JSON is refused with its line and column", "[io]") {
                     Catch::ContainsSubstring("none.json: No such file or directory"));
 }
 
-TEST_CASE("a key that stands twice is the last one, or refused on request", "[io]") {
+TEST_CASE("the last value of a repeated key counts, or the key is an error on request", "[io]") {
   const std::string text = R"({"a": {"b": 1, "b": 2}, "c": {"b": 3}})";
   CHECK(parse_json(text, "x")["a"]["b"] == 2);
   CHECK_THROWS_WITH(parse_json(text, "x", DuplicateKeys::refused),
-                    "x: the key \"b\" stands twice in one object");
+                    "x: the key \"b\" appears twice in one object");
   CHECK(parse_json(R"([{"b": 1}, {"b": 2}])", "x", DuplicateKeys::refused).size() == 2);
 }
 
