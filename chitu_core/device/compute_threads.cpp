@@ -18,15 +18,15 @@
 namespace chitu::device {
 namespace {
 
-/// A thread counts against the system's limits until the kernel has forgotten it, which is a moment
-/// after it was joined.
+/// A thread counts against the system's limits until the kernel removes it, a moment after join()
+/// returns.
 void wait_until_forgotten(pid_t thread) {
   const std::string path = "/proc/self/task/" + std::to_string(thread);
   for (int tries = 0; tries < 1000 && ::access(path.c_str(), F_OK) == 0; ++tries)
     std::this_thread::sleep_for(std::chrono::microseconds(100));
 }
 
-/// Runs so many threads at once, for a moment; throws when the system does not let it.
+/// Runs so many threads at once, for a moment. Throws SystemLimitError if the system cannot.
 void try_threads(int count) {
   std::latch end(1);
   std::vector<pid_t> ids(static_cast<std::size_t>(count));
@@ -47,7 +47,7 @@ void try_threads(int count) {
   for (const pid_t id : ids) wait_until_forgotten(id);
 }
 
-/// OpenMP's own switch: at::set_num_threads would also change what other threads do.
+/// Through OpenMP, because at::set_num_threads would also change other threads.
 void go_alone() {
   using SetThreads = void (*)(int);
   if (const auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads")))
@@ -59,14 +59,14 @@ void go_alone() {
 void start_compute_threads() {
   const int count = at::get_num_threads();
   if (count <= 1) return;
-  const auto lock = no_other_starts();  // what is free now is free for OpenMP
+  const auto lock = no_other_starts();  // so the threads that are free now stay free for OpenMP
   try {
     try_threads(count - 1);
   } catch (const SystemLimitError& error) {
     throw SystemLimitError(std::to_string(count) + " threads to compute with, but " + error.what() +
                            "; fewer: infer.threads=1");
   }
-  // An operator just large enough for all of them.
+  // Just large enough to use all threads.
   at::empty({count * at::internal::GRAIN_SIZE}, at::kByte).fill_(1);
 }
 

@@ -2,13 +2,14 @@
 
 namespace chitu::device {
 
-/// Starts the threads over which libtorch spreads operators that the calling thread calls: as many
-/// as at::get_num_threads() says. OpenMP starts them with the first such operator otherwise, and
-/// ends the process where the system has too few.
+/// Starts the threads on which libtorch runs the calling thread's operators: at::get_num_threads()
+/// of them. Otherwise OpenMP starts them with the first parallel operator, and at the system's
+/// limit on threads it ends the process.
 ///
-/// throws  SystemLimitError where the system has too few
+/// throws  SystemLimitError if the system's limit on threads is reached
 void start_compute_threads();
 
+<<<<<<< HEAD
 /// Sets how many threads libtorch computes with in the whole process, and starts them.
 ///
 /// count   1 or more
@@ -17,6 +18,9 @@ void use_compute_threads(int count);
 
 /// Starts them as start_compute_threads() does; where the system has too few, the calling thread
 /// computes alone.
+=======
+/// The same, but at the system's limit the calling thread's operators run on it alone.
+>>>>>>> h/yaml
 void start_compute_threads_or_go_alone();
 
 }  // namespace chitu::device

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where a hierarchy of groups is mounted, and which of its groups is there.
+/// Where a hierarchy of groups is mounted, and the group at that mount point.
 struct Mount {
   int version;
   std::string group;
@@ -73,7 +73,7 @@ std::optional<Mount> memory_mount(const std::string& line) {
   return Mount{second ? 2 : 1, unescaped(before[3]), unescaped(before[4])};
 }
 
-/// One mount of each version; where the system does not tell, the usual ones.
+/// One mount of each version; the usual paths if the system does not list its mounts.
 std::vector<Mount> memory_mounts(const fs::path& root) {
   std::ifstream stream(root / "proc/self/mountinfo");
   if (!stream) return {{2, "/", "/sys/fs/cgroup"}, {1, "/", "/sys/fs/cgroup/memory"}};
@@ -99,8 +99,8 @@ std::string group_of_process(const fs::path& root, int version) {
   return "/";
 }
 
-/// The folders of a group and of those that it is in, as far as they are mounted. A group that is
-/// not below the mounted one, as seen from inside a container, is the mounted one itself.
+/// The folders of a group and its parents, as far as they are mounted. In a container the group may
+/// not be below the mounted one; then it is the mounted one itself.
 std::vector<fs::path> folders_of(const Mount& mount, const std::string& group) {
   const std::string above = mount.group == "/" ? "" : mount.group;
   const bool below = group.starts_with(above + "/") && group.find("/..") == std::string::npos;
@@ -144,7 +144,7 @@ class Reader {
     const auto outer = stat.find("hierarchical_memory_limit");
     if (outer != stat.end()) limit(group, outer->second, folder_ / "memory.stat");
     group.used_bytes = *used;
-    if (stat.contains("total_inactive_file"))  // with the groups inside, as the use is
+    if (stat.contains("total_inactive_file"))  // with child groups, as in usage_in_bytes
       set_reclaimable(group, stat, {"total_inactive_file", "total_active_file"});
     else
       set_reclaimable(group, stat, {"inactive_file", "active_file"});

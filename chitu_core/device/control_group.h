@@ -7,24 +7,24 @@
 
 namespace chitu::device {
 
-/// What one control group (cgroup) allows its processes, as in a container.
+/// Memory limit and use of one control group (cgroup), as in a container.
 struct ControlGroup {
   int version = 2;                            ///< of cgroup: 1 or 2
-  std::filesystem::path file;                 ///< that says the limit
+  std::filesystem::path file;                 ///< that holds the limit
   std::optional<std::int64_t> limit_bytes{};  ///< empty = none
-  std::int64_t used_bytes = 0;                ///< by all its processes, with their page cache
-  std::int64_t reclaimable_bytes = 0;         ///< of these: what the kernel frees when asked
+  std::int64_t used_bytes = 0;                ///< by all its processes, page cache included
+  std::int64_t reclaimable_bytes = 0;         ///< of used_bytes; the kernel frees them on demand
 
-  /// Of the limit; needs one.
+  /// What is left of the limit. Call it only if there is one.
   std::int64_t free_bytes() const;
 };
 
-/// The memory control groups of this process, innermost first, each followed by those that it is
-/// in: all of their limits hold. Of cgroup v2 the limit is the lesser of memory.max and
-/// memory.high, above which the kernel slows a group down until it frees; of v1 that of the groups
-/// outside the container counts, too, where the kernel tells it.
+/// The memory control groups of this process, innermost first, each followed by its parents: all
+/// of their limits apply. In cgroup v2 the limit is the smaller one of memory.max and memory.high
+/// (above memory.high the kernel throttles the group). In v1 it includes limits of groups outside
+/// the container if the kernel reports them.
 ///
-/// root  the folder in which proc/ and sys/ are
+/// root  the folder that contains proc/ and sys/
 std::vector<ControlGroup> control_groups(const std::filesystem::path& root = "/");
 
 }  // namespace chitu::device

@@ -16,8 +16,8 @@ namespace chitu::device {
 namespace {
 
 std::optional<c10::DeviceType> accelerator() {
-  // Asked once: libtorch answers with sim from when that is known to it, and sim is taken by its
-  // name alone. The process may hold an accelerator build of libtorch and yet no such device.
+  // Asked once, because libtorch returns sim as soon as it is registered, and sim is used only by
+  // name. An accelerator build of libtorch may run on a machine without one.
   static const auto first = []() -> std::optional<c10::DeviceType> {
     const auto found = at::accelerator::getAccelerator(false);
     if (!found || *found == c10::kPrivateUse1 || at::accelerator::deviceCount() == 0)
@@ -87,7 +87,7 @@ MemoryRoom memory_room(c10::Device device) {
 
 void reset_peak(c10::Device device) {
   if (device.is_cpu()) {
-    // 5 resets VmHWM to the resident set of now; a kernel that refuses keeps the older peak.
+    // 5 resets VmHWM to the current resident set. A kernel without it keeps the older peak.
     std::ofstream("/proc/self/clear_refs") << "5";
     return;
   }

@@ -15,8 +15,8 @@ namespace chitu::device {
 
 namespace {
 
-/// Memory of the host is the system's to refuse, whatever the device. `text` is an allocator's, of
-/// which libtorch's own has no error class.
+/// Throws SystemLimitError if `text` says that host memory is exhausted, on any device. libtorch's
+/// CPU allocator has no error class for it, only a text.
 void throw_if_host_is_full(const std::string& text) {
   const auto refused = text.find("DefaultCPUAllocator: ");
   const bool ours = text.starts_with(kHostIsFull);
@@ -35,7 +35,7 @@ void rethrow_as_own() {
     if (dynamic_cast<const c10::OutOfMemoryError*>(&error)) throw OutOfMemoryError(text);
     throw Error(text);
   } catch (const std::exception& error) {
-    // oneDNN's words where it has no memory for its code; what it cannot do has others.
+    // oneDNN's text if it has no memory for its code. Unsupported operations have other texts.
     if (std::string_view(error.what()) == "could not create a primitive")
       fail_system_call("oneDNN could not create a primitive", ENOMEM);
     throw;

@@ -2,12 +2,11 @@
 
 namespace chitu::device {
 
-/// Called in a catch block: throws an error of libtorch as the one of chitu that says the same, out
-/// of memory as OutOfMemoryError. libtorch's own carry a stack trace and no kind that exit codes
-/// know.
+/// Call it in a catch block. Rethrows libtorch's errors as chitu's, without their stack trace and
+/// with a type that has an exit code: out of memory becomes OutOfMemoryError.
 [[noreturn]] void rethrow_as_own();
 
-/// Does the work; what libtorch throws meanwhile comes out as chitu's errors.
+/// Calls `work`; what libtorch throws in it becomes chitu's errors.
 template <typename Work>
 auto with_own_errors(const Work& work) -> decltype(work()) {
   try {

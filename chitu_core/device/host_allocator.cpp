@@ -12,10 +12,10 @@
 namespace chitu::device {
 namespace {
 
-constexpr std::size_t kAlignment = 64;  // that of libtorch's own allocator
+constexpr std::size_t kAlignment = 64;  // of libtorch's own allocator
 
-/// The block's address lies right before what is handed out, so that a bare pointer is enough to
-/// free it.
+/// The block's address is stored right before the returned memory, so a pointer is enough to free
+/// it.
 void free_aligned(void* data) {
   if (data) std::free(static_cast<void**>(data)[-1]);
 }

@@ -2,19 +2,19 @@
 
 namespace chitu::device {
 
-/// Makes tensors of the CPU reuse each other's memory, for programs that run models for long.
+/// Makes CPU tensors reuse each other's memory, for programs that run models for long.
 ///
-/// libtorch asks the C library for aligned blocks, and glibc serves these from holes that are
-/// larger than the request alone: a block that was let go rarely holds the next one of its size, so
-/// casts of weights piled up to the size of all weights. Here blocks are asked for without
-/// alignment, a cache line larger, and aligned inside. Also lets the C library keep freed blocks
-/// for the next ones: by default it gives larger ones back at once, and the kernel clears the pages
-/// of every new one, 12 to 15 % of a step of 2304 tokens in bfloat16.
+/// libtorch requests aligned blocks from the C library. glibc serves them only from holes that are
+/// larger than the request, so a freed block rarely holds the next one of the same size: casts of
+/// weights grew to the size of all weights. This allocator requests unaligned blocks, a cache line
+/// larger, and aligns inside. It also makes the C library keep freed blocks: by default it returns
+/// large ones to the system, and the kernel clears the pages of every new one, which takes 12 to 15
+/// % of a step of 2304 tokens in bfloat16.
 ///
-/// Process-wide; call before the first tensor is made. Does nothing the second time.
+/// Process-wide. Call it before the first tensor is made; further calls do nothing.
 void reuse_host_memory();
 
-/// What the error of that allocator begins with.
+/// Start of that allocator's error text.
 inline constexpr const char* kHostIsFull = "the CPU has no memory left";
 
 }  // namespace chitu::device

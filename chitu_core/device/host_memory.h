@@ -16,23 +16,22 @@ struct HostMemory {
   std::int64_t available_bytes = 0;  ///< of the machine, without swapping
   std::vector<ControlGroup> groups;  ///< of this process
 
-  /// The least that the machine and the groups' limits have in all.
+  /// The smallest one of the machine's memory and the groups' limits.
   std::int64_t room_bytes() const;
-  /// The least that the machine and the groups have free, reclaimable memory included.
+  /// The smallest free amount of the machine and the groups, reclaimable memory included.
   std::int64_t free_bytes() const;
-  /// The group of the lowest limit; without any limit the innermost; null where there is none.
+  /// The group with the lowest limit; if none has a limit, the innermost; null without groups.
   const ControlGroup* tightest() const;
 };
 
-/// root  the folder in which proc/ and sys/ are
+/// root  the folder that contains proc/ and sys/
 HostMemory host_memory(const std::filesystem::path& root = "/");
 
-/// Lines about the machine's memory, the tightest limit of a control group with the file that sets
-/// it, and what is free in the end.
+/// Lines for the user: the machine's memory, the lowest limit of a control group with its file, and
+/// the memory that is free.
 std::vector<std::string> describe(const HostMemory& memory);
 
-/// A line of a file of the kernel's, such as VmHWM of proc/self/status, in bytes; 0 where the
-/// system has none such.
+/// A field of a kernel file, such as VmHWM of /proc/self/status, in bytes; 0 if it is missing.
 std::int64_t kernel_bytes(const std::filesystem::path& file, std::string_view field);
 
 }  // namespace chitu::device

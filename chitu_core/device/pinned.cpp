@@ -24,8 +24,8 @@ at::Tensor planned(std::int64_t bytes) {
 
 at::Tensor pinned_memory(std::int64_t bytes, c10::Device device) {
   if (planning()) return planned(bytes);
-  // Asked of the device itself: at::empty with pinned memory asks libtorch's one accelerator, which
-  // is the simulated one as soon as a plan was made.
+  // From the device's own allocator: at::empty with pinned memory asks libtorch's one accelerator,
+  // which is the simulated one after the first dry run.
   const auto& hooks = at::globalContext().getAcceleratorHooksInterface(device.type());
   auto data = std::make_shared<c10::DataPtr>(
       hooks.getPinnedMemoryAllocator()->allocate(static_cast<std::size_t>(bytes)));

@@ -6,11 +6,11 @@
 
 namespace chitu::device {
 
-/// Host memory that the device's copies reach without a detour: uint8 [bytes]. libtorch's
-/// allocators round such requests up to powers of two, so what belongs together is asked for at
-/// once; a plan counts what is taken.
+/// Pinned host memory, from which the device copies directly: uint8 [bytes]. libtorch's allocators
+/// round requests up to powers of two, so allocate in one call what is used together. A dry run
+/// counts the rounded size.
 ///
-/// throws  c10::Error where the device, or the system, pins none
+/// throws  c10::Error if the device or the system cannot pin it
 at::Tensor pinned_memory(std::int64_t bytes, c10::Device device);
 
 }  // namespace chitu::device

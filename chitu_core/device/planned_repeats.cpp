@@ -21,8 +21,8 @@ void count_and_skip(Planning::Books& books, const PlannedUse& measured,
   const PlannedUse skipped = books.measure(skip);
   if (skipped.device != measured.device || skipped.host != measured.host)
     throw Error(
-        fmt::format("planned work left {} B of the device and {} B of the host held, and {} B and "
-                    "{} B where it was only counted",
+        fmt::format("work in a dry run changed the bytes held by {} on the device and {} on the "
+                    "host, but by {} and {} when it was only counted",
                     measured.device, measured.host, skipped.device, skipped.host));
 }
 
@@ -50,8 +50,8 @@ void plan_runs(std::int64_t total, std::int64_t most,
   const bool counts = books.repetition() == Repetition::counted;
   for (std::int64_t start = 0; start < total; start += most) {
     const PlannedUse measured = books.measure([&] { work(start, std::min(most, total - start)); });
-    if (changes_held(measured)) throw Error("a run of planned work changed what is held");
-    const std::int64_t alike = (total - start) / most - 1;  // that follow
+    if (changes_held(measured)) throw Error("work in a dry run changed the bytes held");
+    const std::int64_t alike = (total - start) / most - 1;  // runs of the same size that follow
     if (!counts || alike <= 0) continue;
     books.count_again(measured, alike);
     start += alike * most;

@@ -14,29 +14,29 @@ class Tensor;
 
 namespace chitu::device {
 
-/// Work that comes again and again with the same shapes: the layers of a model, the chunks of a
-/// clip, runs of rows. A plan does the first of each kind and only counts those that follow, with
-/// the bytes, copies and operations of the first on top of what is held at the time. A run does
-/// all of them.
+/// Work that repeats with the same shapes: the layers of a model, the chunks of a clip, runs of
+/// rows. A dry run does the first of each kind and only counts the others: the bytes, copies and
+/// operations of the first, on top of the bytes held at that time. A real run does all of them.
 ///
 ///     PlannedRepeats chunks;
 ///     for (...) chunks.run({frames, cache.bytes()}, [&] { decode(...); });
 class PlannedRepeats {
  public:
-  /// All that the work's use of memory depends on.
+  /// Everything that the work's memory use depends on.
   using Kind = std::vector<std::int64_t>;
 
-  /// Does the work, or counts it where the like of it was done and left as much held as there was.
+  /// Does the work, or counts it if work of this kind was done before and left the bytes held
+  /// unchanged.
   template <class Work>
   void run(const Kind& kind, const Work& work) {
     if (!planning()) return work();
     plan(kind, work, {});
   }
 
-  /// The same for work that changes what is held or what later work depends on: `skip` makes that
-  /// change when the work is only counted, with planned_twin().
+  /// The same for work that changes the bytes held or state that later work depends on: `skip`
+  /// makes that change when the work is only counted, with planned_twin().
   ///
-  /// throws  Error when skip leaves other bytes held than the work did
+  /// throws  Error if `skip` changes the bytes held otherwise than the work did
   template <class Work, class Skip>
   void run(const Kind& kind, const Work& work, const Skip& skip) {
     if (!planning()) return work();
@@ -53,17 +53,17 @@ class PlannedRepeats {
   std::vector<Done> done_;
 };
 
-/// A tensor of a plan that holds what another does.
+/// In a dry run: a new tensor with the layout and the bytes of another.
 at::Tensor planned_twin(const at::Tensor& tensor);
 
-/// for_runs() in a plan.
+/// for_runs() in a dry run.
 void plan_runs(std::int64_t total, std::int64_t most,
                const std::function<void(std::int64_t, std::int64_t)>& work);
 
-/// Calls work(start, count) for runs of at most `most`, 1 or more, that cover 0 to `total`. A plan
-/// does the first and a shorter last one, so runs must leave as much held as there was.
+/// Calls work(start, count) for runs of at most `most` (1 or more) that cover 0 to `total`. A dry
+/// run does the first and a shorter last one, so a run must leave the bytes held unchanged.
 ///
-/// throws  Error in a plan, when the first leaves more or less held
+/// throws  Error in a dry run, if a run changes the bytes held
 template <class Work>
 void for_runs(std::int64_t total, std::int64_t most, const Work& work) {
   if (planning()) return plan_runs(total, most, work);

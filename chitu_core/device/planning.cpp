@@ -20,7 +20,7 @@ constexpr c10::DeviceIndex kHostIndex = 1;
 
 thread_local Planning::Books* current_books = nullptr;
 
-/// The CPU's allocator, which books what a planning thread takes.
+/// The CPU's allocator; counts what a thread allocates in a dry run.
 class CountingAllocator final : public c10::Allocator {
  public:
   explicit CountingAllocator(c10::Allocator* base) : base_(base) {}
@@ -163,7 +163,7 @@ void Planning::Books::release_on_host(void* block) {
 
 Planning::Planning(const PlannedDevice& device, Repetition repetition)
     : books_(std::make_shared<Books>(device, repetition)) {
-  if (planning()) throw Error("a plan within a plan");
+  if (planning()) throw Error("a dry run inside a dry run");
   register_sim();
   count_host_memory();
   Books::set_current(books_.get());

@@ -9,15 +9,15 @@
 
 namespace chitu::device {
 
-/// What a plan pretends to compute on.
+/// The device that a dry run imitates.
 struct PlannedDevice {
-  bool host_kernels = true;    ///< computes with chitu's own kernels for the CPU, as sim does
-  std::int64_t granule = 1;    ///< bytes that its allocator rounds every request up to
-  bool rounds_pinned = false;  ///< requests for pinned memory become powers of two
+  bool host_kernels = true;    ///< uses chitu's own CPU kernels, as sim does
+  std::int64_t granule = 1;    ///< its allocator rounds requests up to multiples of this
+  bool rounds_pinned = false;  ///< to powers of two
 };
 
-/// What planned work would hold and move, in bytes; flops counts multiplications and additions of
-/// matrix products, attention and convolutions.
+/// Bytes that the work of a dry run would hold and move. `flops` counts multiplications and
+/// additions of matrix products, attention and convolutions.
 struct PlannedUse {
   std::int64_t device = 0, peak_device = 0;
   std::int64_t host = 0, peak_host = 0;  ///< tensors in host memory
@@ -25,31 +25,32 @@ struct PlannedUse {
   double flops = 0;
 };
 
-/// A tensor that planned work holds: who made it, in which part of the work.
+/// A tensor that is held in a dry run, and where it was made.
 struct PlannedBlock {
   std::int64_t bytes;
   std::string where;    ///< the parts of the work, outermost first: "denoise / step 1 / blocks.3"
   std::string made_by;  ///< an operator of libtorch
 };
 
-/// The moment when a watched use first came to its bytes.
+/// The moment when the watched memory use first reached the watched bytes.
 struct PlannedPeak {
-  std::string where;               ///< as PlannedBlock: what was being done
-  std::string made_by;             ///< the operator that asked for the bytes
-  std::vector<PlannedBlock> held;  ///< largest first; empty when it never came to that
+  std::string where;               ///< as in PlannedBlock
+  std::string made_by;             ///< the operator that allocated
+  std::vector<PlannedBlock> held;  ///< largest first; empty if it was never reached
 };
 
-/// What a plan does with work that comes again with the same shapes (PlannedRepeats).
+/// How a dry run treats work that repeats with the same shapes (PlannedRepeats).
 enum class Repetition {
-  counted,  ///< is done once and counted so many times
-  done,     ///< is done every time: slower, with the same result, to check the other
+  counted,  ///< done once, then counted
+  done,     ///< done every time: slower, with the same result; for checks
 };
 
-/// While it lives, this thread plans: tensors on the simulated device have shapes and are counted,
-/// but hold no bytes, and operators compute nothing. The way through libtorch's dispatcher is the
-/// one of a run on that device, so both count the same. Whatever reads a tensor's values throws.
+/// A dry run of this thread, as long as the object lives: tensors on the simulated device have
+/// shapes and are counted, but have no data, and operators compute nothing. The path through
+/// libtorch's dispatcher is that of a real run on that device, so both count the same. An operator
+/// that reads a tensor's values throws.
 ///
-/// One a thread; tensors made meanwhile may outlive it but never meet real ones.
+/// One per thread. Its tensors may outlive it but must not be used together with real ones.
 class Planning {
  public:
   explicit Planning(const PlannedDevice& device, Repetition repetition = Repetition::counted);
@@ -57,16 +58,16 @@ class Planning {
   Planning(const Planning&) = delete;
   Planning& operator=(const Planning&) = delete;
 
-  /// The device that stands for the planned one.
+  /// Stands for the imitated device.
   static c10::Device device();
-  /// The device that stands for the host: work of the CPU is planned there.
+  /// Stands for the host: CPU work is counted there.
   static c10::Device host();
   PlannedUse use() const;
-  /// Peaks begin anew from what is held now.
+  /// Sets the peaks to the bytes held now.
   void reset_peaks();
 
-  /// Keeps what is held when the use of the device, or else of the host, first comes to so many
-  /// bytes: a second plan of the same work can say what makes up the peak of the first.
+  /// Keeps a list of the tensors held when the memory use of the device, or of the host, first
+  /// reaches so many bytes: a second dry run of the same work lists the peak of the first.
   void watch(std::int64_t bytes, bool on_host = false);
   const PlannedPeak& peak() const;
 
@@ -76,7 +77,7 @@ class Planning {
   std::shared_ptr<Books> books_;
 };
 
-/// A part of the planned work, for PlannedBlock::where; costs nothing when nobody plans.
+/// Names a part of the work for PlannedBlock::where. Does nothing outside a dry run.
 class PlannedPart {
  public:
   explicit PlannedPart(const std::string& name);
@@ -88,17 +89,17 @@ class PlannedPart {
   Planning::Books* books_;
 };
 
-/// Whether this thread plans.
+/// Whether this thread is in a dry run.
 bool planning();
-/// Whether the device is the host itself, or stands for it in a plan.
+/// Whether the device is the host, or stands for it in a dry run.
 bool is_host(c10::Device device);
-/// Whether chitu's own kernels for the CPU compute there: on the CPU and on the simulated device.
+/// Whether chitu's own CPU kernels run on it: the CPU and the simulated device.
 bool has_host_kernels(c10::Device device);
 
-/// Where tensors of the host live: the CPU, or what stands for it in a plan.
+/// The device of host tensors: the CPU, or what stands for it in a dry run.
 c10::Device host();
 
-/// Counts reading a file, when this thread plans.
+/// Counts a read from a file if this thread is in a dry run.
 void plan_disk_read(std::int64_t bytes);
 
 }  // namespace chitu::device

@@ -12,14 +12,13 @@
 
 namespace chitu::device {
 
-/// The books of one plan: which thread keeps them is found by current(). Not for use from two
-/// threads.
+/// The counters of one dry run; current() finds those of the calling thread. Not thread-safe.
 class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
  public:
   Books(const PlannedDevice& device, Repetition repetition)
       : device_(device), repetition_(repetition) {}
 
-  /// Those of the plan that this thread makes; null when it makes none.
+  /// Those of this thread's dry run; null outside one.
   static Books* current() noexcept;
   static void set_current(Books* books) noexcept;
 
@@ -33,27 +32,27 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
   }
   const PlannedPeak& peak() const { return peak_; }
 
-  /// A block of the device or its host: counted, without bytes.
+  /// A block without data, counted on the device or its host.
   c10::DataPtr allocate(std::int64_t bytes, c10::Device device);
-  /// The same, booked as made by what made the twin.
+  /// The same, recorded as made by the operator that made the twin.
   c10::DataPtr allocate_like(const c10::DataPtr& twin, std::int64_t bytes, c10::Device device);
   void count_copy(std::int64_t bytes, bool to_device) {
     (to_device ? use_.h2d : use_.d2h) += bytes;
   }
-  /// The same data, counted as host memory until it is let go.
+  /// The same data, counted as host memory until it is freed.
   c10::DataPtr count_on_host(c10::DataPtr data, std::int64_t bytes);
 
-  /// Does the work. Returns how it changed what is held, the peaks beyond what was held before it,
+  /// Does the work. Returns how it changed the bytes held, its peaks above the bytes held before,
   /// and what it moved and computed.
   PlannedUse measure(const std::function<void()>& work);
-  /// Whether measured work would now be the first to come to the watched use.
+  /// Whether measured work, done now, would be the first to reach the watched bytes.
   bool comes_to_watched(const PlannedUse& measured) const;
-  /// Counts measured work so many times more, all but its change of what is held.
+  /// Counts measured work so many times more, except for its change of the bytes held.
   void count_again(const PlannedUse& measured, std::int64_t times = 1);
 
   void begin_part(const std::string& name) { parts_.push_back(name); }
   void end_part() { parts_.pop_back(); }
-  /// The name outlives the call: a literal, or that of a registered operator.
+  /// The name must stay valid: a literal, or the name of a registered operator.
   void set_operator(std::string_view name) { operator_ = name; }
 
  private:
@@ -61,7 +60,7 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
   struct HostBlock;
   static void release(void* block);
   static void release_on_host(void* block);
-  /// Books a block, `key` being what it is released by.
+  /// Counts a block; `key` identifies it when it is released.
   void add(const void* key, std::int64_t bytes, bool on_host);
   void keep_peak();
 
@@ -72,7 +71,7 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
   std::string_view operator_;
   std::int64_t watched_ = 0;  ///< 0 = nothing is watched
   bool watches_host_ = false;
-  std::unordered_map<const void*, PlannedBlock> live_;  ///< kept while watching alone
+  std::unordered_map<const void*, PlannedBlock> live_;  ///< kept only while watching
   PlannedPeak peak_;
 };
 

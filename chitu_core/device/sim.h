@@ -7,27 +7,27 @@
 
 namespace chitu::device {
 
-/// A device in host memory that behaves as an accelerator does: its tensors are counted to the
-/// byte, held below a capacity, and refused beside tensors of the host. Its arithmetic is the
-/// CPU's, bit for bit. What memory claims are proved on where there is no GPU.
+/// A device in host memory that behaves like an accelerator: its memory is counted to the byte and
+/// limited to a capacity, and mixing its tensors with CPU tensors in one operation is an error. Its
+/// results are the CPU's, bit for bit. Tests of memory use run on it without a GPU.
 ///
-/// Built on libtorch's PrivateUse1 backend; registered as "sim" when it is first configured, so
-/// that a process which never asks for it keeps its own accelerator.
+/// Uses libtorch's PrivateUse1 backend. It is registered as "sim" when it is first configured, so a
+/// process that does not use it keeps its own accelerator.
 struct SimOptions {
-  std::optional<std::int64_t> capacity_bytes{};  ///< empty = as much as the host has
-  std::optional<double> h2d_bytes_per_second{};  ///< empty = as fast as the host copies
+  std::optional<std::int64_t> capacity_bytes{};  ///< empty = the host's memory
+  std::optional<double> h2d_bytes_per_second{};  ///< empty = the host's own speed
   std::optional<double> d2h_bytes_per_second{};
 
   bool operator==(const SimOptions&) const = default;
 };
 
-/// Makes the device known to libtorch. Does nothing the second time.
+/// Registers the device with libtorch. Further calls do nothing.
 void register_sim();
 
-/// Makes the device available, or changes what it allows from now on. Returns it.
+/// Registers the device, or changes its options. Returns it.
 c10::Device configure_sim(const SimOptions& options);
 
-/// What has gone between host and device since the process began.
+/// Copies between host and device since the process began.
 struct SimTraffic {
   std::int64_t h2d_bytes = 0, d2h_bytes = 0;
   std::int64_t h2d_copies = 0, d2h_copies = 0;
@@ -35,8 +35,8 @@ struct SimTraffic {
 };
 SimTraffic sim_traffic();
 
-/// Makes one call fail, for tests of what happens then: the allocation, the copy or the pinning of
-/// host memory with this number, counted from 1 from now on; 0 = none.
+/// Makes one call fail, for tests: the n-th allocation, copy or pinning of host memory from now on,
+/// counted from 1; 0 = none.
 struct SimFaults {
   std::int64_t allocation = 0;
   std::int64_t copy = 0;

@@ -15,13 +15,13 @@
 namespace chitu::io {
 namespace {
 
-/// The index's weight_map turned round: the tensors that each shard must hold.
+/// The inverse of the index's weight_map: the tensors that each shard must hold.
 std::map<std::string, std::set<std::string>> shards(const std::filesystem::path& index) {
   const JsonObject weight_map = JsonObject::read(index).object("weight_map");
   std::map<std::string, std::set<std::string>> result;
   for (const std::string& tensor : weight_map.keys()) {
     const auto file = weight_map.required<std::string>(tensor);
-    // A plain name keeps a hostile index inside its folder.
+    // Only a plain name: a hostile index must not leave its folder.
     if (file.empty() || file == "." || file == ".." || file.find('/') != std::string::npos ||
         file.find('\0') != std::string::npos)
       weight_map.fail(tensor, "expected a file name, got \"" + file + "\"");
@@ -55,7 +55,7 @@ void Checkpoint::open_shards(const std::filesystem::path& index) {
                                      path.string(), tensor, index.filename().string()));
     for (const TensorInfo& tensor : file.tensors())
       if (!expected.contains(tensor.name))
-        throw InputError(fmt::format("{}: tensor \"{}\" does not stand in {} for this file",
+        throw InputError(fmt::format("{}: tensor \"{}\" is not listed in {} for this file",
                                      path.string(), tensor.name, index.filename().string()));
     add(std::move(file));
   }

@@ -17,25 +17,25 @@ namespace chitu::io {
 /// `diffusion_pytorch_model.safetensors` or `model.safetensors`, or its shards with their
 /// `*.safetensors.index.json`. Opening reads and checks every header.
 ///
-/// Errors are InputErrors naming the file: no weights in the folder, a shard that is missing or
-/// damaged, a tensor that the index and the shards do not agree on.
+/// Throws InputError naming the file: no weights in the folder, a shard that is missing or damaged,
+/// a tensor for which index and shards disagree.
 class Checkpoint {
  public:
-  /// `variant` picks files such as `model.fp16.safetensors`; empty means the plain ones, or the
-  /// variant that is all there is (find_weights).
+  /// `variant` selects files such as `model.fp16.safetensors`; empty means those without a variant,
+  /// or the only variant that exists (find_weights).
   explicit Checkpoint(const std::filesystem::path& folder, std::string_view variant = {});
 
   const std::filesystem::path& folder() const { return folder_; }
   const std::vector<SafetensorsFile>& files() const { return files_; }
 
-  /// All tensors, file by file in the order of their bytes.
+  /// All tensors, file by file, in the order of their data.
   const std::vector<std::string>& names() const { return names_; }
   bool contains(const std::string& name) const { return file_of_.contains(name); }
-  /// Bytes of all tensors as they stand in the files.
+  /// Bytes of all tensors in the files.
   std::int64_t total_bytes() const { return total_bytes_; }
 
-  /// The following throw InputError naming the folder and the nearest tensors when there is none
-  /// of that name.
+  /// The following throw InputError with the folder and the nearest names if there is no such
+  /// tensor.
   const TensorInfo& info(const std::string& name) const;
   /// As SafetensorsFile::tensor: a read-only CPU view of the mapped file.
   at::Tensor tensor(const std::string& name) const;

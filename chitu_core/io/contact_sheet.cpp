@@ -25,8 +25,8 @@ at::Tensor enlarged(const at::Tensor& frame, std::int64_t factor) {
   return frame.repeat_interleave(factor, 0).repeat_interleave(factor, 1);
 }
 
-/// Averages squares of factor x factor pixels; what is left over at the edges is dropped. A plain
-/// loop: strided reductions of libtorch take seconds for a clip.
+/// Averages squares of factor x factor pixels and drops incomplete ones at the edges. A loop,
+/// because libtorch's strided reductions take seconds for a clip.
 at::Tensor reduced(const at::Tensor& frame, std::int64_t factor) {
   const std::int64_t height = frame.size(0) / factor, width = frame.size(1) / factor;
   const std::int64_t area = factor * factor, row_bytes = frame.size(1) * 3;
@@ -62,7 +62,7 @@ at::Tensor contact_sheet(const at::Tensor& frames, const ContactSheetOptions& op
     tiles.push_back(resized(clip[index], options));
   const auto count = static_cast<std::int64_t>(tiles.size());
   const std::int64_t height = tiles[0].size(0), width = tiles[0].size(1);
-  // As many columns as make the sheet about as wide as it is high.
+  // So many columns that the sheet is about square.
   const double square = std::sqrt(static_cast<double>(count * height) / static_cast<double>(width));
   const auto columns = std::clamp<std::int64_t>(std::llround(std::ceil(square - 1e-9)), 1, count);
   const std::int64_t rows = (count + columns - 1) / columns;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kPieceBytes = 16 << 20;
 constexpr std::int64_t kReadBytes = 1 << 20;
 constexpr std::int64_t kSampleBytes = 512;
-/// Samples of a tensor: its beginning, its end, and between them.
+/// Samples per tensor: at its beginning, its end, and between them.
 constexpr std::int64_t kSamples = 5;
 
 std::string sum_of_piece(const SafetensorsFile& file, std::int64_t begin, std::int64_t end) {
@@ -27,7 +27,7 @@ std::string sum_of_piece(const SafetensorsFile& file, std::int64_t begin, std::i
   return sum.finish();
 }
 
-/// Where the data of the tensors begin.
+/// Offset of the first tensor's data.
 std::int64_t header_bytes(const SafetensorsFile& file) {
   const auto& tensors = file.tensors();
   return tensors.empty() ? file.identity().size_bytes : tensors.front().offset_bytes;

@@ -7,14 +7,14 @@
 
 namespace chitu::io {
 
-/// A sum over every byte of the file: the SHA-256 of the SHA-256 sums of its pieces, which several
-/// threads make. Some 0.3 GB a second and core, or as fast as the disk reads.
+/// A hash of every byte of the file: the SHA-256 of the SHA-256 sums of its pieces, computed by
+/// several threads. About 0.3 GB per second and core, or the disk's speed.
 ///
-/// between  called now and then; what it throws ends the work
+/// between  called from time to time; what it throws ends the work
 std::string content_sum(const SafetensorsFile& file, const std::function<void()>& between);
 
-/// A sum over the header and a few samples of every tensor: tells most files apart in milliseconds,
-/// but not two that differ in a number that no sample holds.
+/// A hash of the header and a few samples of every tensor. Distinguishes most files in
+/// milliseconds, but not two that differ only outside the samples.
 std::string sampled_sum(const SafetensorsFile& file);
 
 }  // namespace chitu::io

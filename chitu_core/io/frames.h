@@ -6,8 +6,8 @@
 
 namespace chitu::io {
 
-/// Pictures as io takes them: uint8, RGB, channels last, on the CPU and contiguous. Copies where
-/// the tensor is elsewhere or strided. Throws ShapeError "<what>: expected ..., got ...".
+/// Pictures for the writers: uint8, RGB, channels last, contiguous, on the CPU. Copies if the
+/// tensor is on a device or strided. Throws ShapeError "<what>: expected ..., got ...".
 at::Tensor as_image(const at::Tensor& image, const std::string& what);    ///< [H, W, 3]
 at::Tensor as_frames(const at::Tensor& frames, const std::string& what);  ///< [T, H, W, 3], T > 0
 

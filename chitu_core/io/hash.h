@@ -9,7 +9,7 @@ namespace chitu::io {
 /// SHA-256 of the bytes, in lower-case hexadecimal.
 std::string sha256(std::string_view bytes);
 
-/// SHA-256 of bytes that come piece by piece.
+/// SHA-256 of data in pieces.
 class Sha256 {
  public:
   Sha256();
@@ -18,7 +18,7 @@ class Sha256 {
   Sha256& operator=(const Sha256&) = delete;
 
   void update(std::string_view bytes);
-  /// As sha256(); ends the sum.
+  /// As sha256(). Call it once, at the end.
   std::string finish();
 
  private:

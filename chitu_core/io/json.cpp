@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// "<name>:<line>:<column>", both counted from 1 and columns in bytes, of a byte offset.
+/// "<name>:<line>:<column>" of a byte offset; both count from 1, columns in bytes.
 std::string place(const std::string& name, std::string_view text, std::size_t offset) {
   const std::string_view before = text.substr(0, std::min(offset, text.size()));
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
@@ -36,8 +36,8 @@ std::string bare_message(const std::string& what) {
   return colon == std::string::npos ? what : what.substr(colon + 2);
 }
 
-/// Looks on while a tree is built: nothing nested so deeply that walking it could exhaust the stack
-/// and, on request, no key twice in one object.
+/// Called while a tree is built: rejects nesting that could exhaust the stack and, on request,
+/// repeated keys.
 class Guard {
  public:
   Guard(const std::string& name, DuplicateKeys duplicates) : name_(name), duplicates_(duplicates) {}
@@ -50,7 +50,7 @@ class Guard {
     if (event == Event::object_start) open_.emplace_back();
     if (event == Event::object_end) open_.pop_back();
     if (event == Event::key && !open_.back().insert(parsed.get<std::string>()).second)
-      throw InputError(name_ + ": the key " + parsed.dump() + " stands twice in one object");
+      throw InputError(name_ + ": the key " + parsed.dump() + " appears twice in one object");
     return true;
   }
 
@@ -61,7 +61,7 @@ class Guard {
   std::vector<std::set<std::string>> open_;
 };
 
-/// A value as an error message shows it: at most 60 bytes, cut between characters.
+/// A value for an error message: at most 60 bytes, cut between characters.
 std::string shown(const Json& value) {
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   return text.size() > 60 ? shortened(text, 57) : text;
@@ -126,7 +126,7 @@ Json parse_json(std::string_view text, const std::string& name, DuplicateKeys du
   try {
     return Json::parse(text.begin(), text.end(), Guard(name, duplicates));
   } catch (const Json::parse_error& error) {
-    // The library counts the byte it stopped at from 1.
+    // The library counts bytes from 1.
     const std::size_t offset = error.byte > 0 ? error.byte - 1 : 0;
     throw InputError(place(name, text, offset) + ": " + bare_message(error.what()));
   } catch (const Json::exception& error) {  // a number that no double can hold

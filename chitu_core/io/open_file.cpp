@@ -26,11 +26,11 @@ std::size_t most_open() {
   return static_cast<std::size_t>(std::clamp<rlim_t>(limit.rlim_cur / 4, 1, 256));
 }
 
-/// The files that are open, the one used last first.
+/// The open files, most recently used first.
 class Recent {
  public:
   static Recent& all() {
-    static auto* recent = new Recent;  // files may be read while statics go
+    static auto* recent = new Recent;  // files may be read while statics are destroyed
     return *recent;
   }
 
@@ -58,11 +58,6 @@ class Recent {
   void close_all() {
     const std::lock_guard lock(mutex_);
     files_.clear();
-  }
-
-  std::size_t size() {
-    const std::lock_guard lock(mutex_);
-    return files_.size();
   }
 
  private:
@@ -97,7 +92,7 @@ SharedDescriptor OpenFile::open() const {
   const auto try_open = [&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC); };
   int opened = try_open();
   if (opened < 0 && errno == EMFILE) {
-    Recent::all().close_all();  // others of ours are less needed now
+    Recent::all().close_all();  // frees descriptors of less recently used files
     opened = try_open();
   }
   if (opened < 0) fail_to_open(path_, errno);
@@ -109,7 +104,7 @@ SharedDescriptor OpenFile::descriptor() const {
   SharedDescriptor opened;
   try {
     opened = open();
-  } catch (const InputError& error) {  // it was there when the run began
+  } catch (const InputError& error) {  // no input error: it existed when the run began
     throw Error(error.what());
   }
   struct stat info{};
@@ -119,7 +114,5 @@ SharedDescriptor OpenFile::descriptor() const {
   Recent::all().keep(this, opened);
   return opened;
 }
-
-std::size_t open_files() { return Recent::all().size(); }
 
 }  // namespace chitu::io

@@ -8,7 +8,7 @@
 
 namespace chitu::io {
 
-/// A file descriptor, closed with its last owner.
+/// A file descriptor, closed by its last owner.
 class Descriptor {
  public:
   explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
@@ -21,9 +21,9 @@ class Descriptor {
   int descriptor_;
 };
 
-/// A regular file that is read again and again without being open all the time: a checkpoint may
-/// have more shards than a process may have files. Of all such files those stay open that were used
-/// last, a quarter of what `ulimit -n` allows and 256 at most. Safe from several threads.
+/// A regular file that is read repeatedly but not kept open: a checkpoint may have more shards than
+/// a process may open files. The most recently used files stay open: a quarter of `ulimit -n`, at
+/// most 256. Thread-safe.
 class OpenFile {
  public:
   /// throws  InputError "<path>: <reason>"; SystemLimitError
@@ -34,9 +34,9 @@ class OpenFile {
 
   std::size_t size() const { return size_; }
 
-  /// The file, opened again where it was closed meanwhile.
+  /// The file, reopened if it was closed.
   ///
-  /// throws  Error "<path>: ..." when it cannot be, or is another file by now; SystemLimitError
+  /// throws  Error "<path>: ..." if it cannot be opened or was replaced; SystemLimitError
   std::shared_ptr<const Descriptor> descriptor() const;
 
  private:
@@ -47,8 +47,5 @@ class OpenFile {
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };
-
-/// How many of them are open now.
-std::size_t open_files();
 
 }  // namespace chitu::io

@@ -1,12 +1,10 @@
 #include "chitu_core/io/png.h"
 
-#include <ATen/ops/empty.h>
 #include <png.h>
 
 #include <string>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/files.h"
 #include "chitu_core/common/temporary.h"
 #include "chitu_core/io/frames.h"
 
@@ -47,20 +45,6 @@ void write_png(const std::filesystem::path& path, const at::Tensor& image) {
   TemporaryFile file(path);
   file.write(std::string_view(bytes).substr(0, size));
   file.commit();
-}
-
-at::Tensor read_png(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path);
-  PngImage png;
-  const auto check = [&](int done) {
-    if (done == 0) throw InputError(path.string() + ": " + png->message);
-  };
-  check(png_image_begin_read_from_memory(png.get(), bytes.data(), bytes.size()));
-  png->format = PNG_FORMAT_RGB;
-  at::Tensor pixels = at::empty({png->height, png->width, 3}, at::ScalarType::Byte);
-  const png_color black{};
-  check(png_image_finish_read(png.get(), &black, pixels.data_ptr(), 0, nullptr));
-  return pixels;
 }
 
 }  // namespace chitu::io

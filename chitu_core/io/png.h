@@ -6,12 +6,8 @@
 
 namespace chitu::io {
 
-/// Writes one picture, [H, W, 3] uint8 RGB, as a PNG. The file appears whole under its name or not
-/// at all. Throws ShapeError for anything else, Error "<path>: cannot write: <reason>".
+/// Writes one picture, [H, W, 3] uint8 RGB, as a PNG. The file appears complete or not at all.
+/// Throws ShapeError for anything else, Error "<path>: cannot write: <reason>".
 void write_png(const std::filesystem::path& path, const at::Tensor& image);
-
-/// Reads a PNG as [H, W, 3] uint8 RGB, whatever its own colour type; transparency over black.
-/// Throws InputError "<path>: <problem>".
-at::Tensor read_png(const std::filesystem::path& path);
 
 }  // namespace chitu::io

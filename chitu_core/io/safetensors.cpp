@@ -23,7 +23,7 @@ namespace chitu::io {
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
 
 namespace {
-constexpr std::int64_t kReadBytes = 4 << 20;  // large enough for the disk, small enough for a cache
+constexpr std::int64_t kReadBytes = 4 << 20;  // large for the disk, small for the cache
 }
 
 std::int64_t TensorInfo::numel() const {
@@ -32,11 +32,11 @@ std::int64_t TensorInfo::numel() const {
   return count;
 }
 
-/// The file's bytes in memory, unmapped when the last tensor is gone.
+/// The mapped file, unmapped with its last tensor.
 class SafetensorsFile::Mapping {
  public:
   explicit Mapping(const std::filesystem::path& path) : file_(path) {
-    if (size() == 0) return;  // cannot be mapped; the header check names its problem
+    if (size() == 0) return;  // cannot be mapped; the header check reports it
     void* mapped = ::mmap(nullptr, size(), PROT_READ, MAP_PRIVATE, file_.descriptor()->get(), 0);
     if (mapped == MAP_FAILED) fail_system_call(path.string(), errno);
     data_ = static_cast<const char*>(mapped);
@@ -50,8 +50,8 @@ class SafetensorsFile::Mapping {
   const char* data() const { return data_; }
   std::string_view bytes() const { return {data_, size()}; }
 
-  /// Reads from the file itself: unlike a mapped page, a read that fails says so. Returns the
-  /// reason, null when all is read.
+  /// Reads the file directly: unlike a mapped page, a failed read returns an error. Returns the
+  /// reason, or null on success.
   const char* read(std::int64_t offset, char* into, std::int64_t count) const {
     const auto file = file_.descriptor();
     while (count > 0) {
@@ -97,7 +97,7 @@ const TensorInfo& SafetensorsFile::info(const std::string& name) const {
 
 at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const TensorInfo& found = info(name);
-  // libtorch has no type for read-only memory; the pages themselves refuse a write.
+  // libtorch has no type for read-only memory; a write to these pages faults.
   char* data = const_cast<char*>(mapping_->data()) + found.offset_bytes;
   const auto options = at::TensorOptions(found.dtype);
   const auto aligned = reinterpret_cast<std::uintptr_t>(data) % c10::elementSize(found.dtype) == 0;
@@ -182,10 +182,10 @@ void SafetensorsFile::drop_pages(const std::string& name) const {
   const TensorInfo& found = info(name);
   if (found.size_bytes == 0) return;
   const auto page = static_cast<std::int64_t>(::sysconf(_SC_PAGESIZE));
-  // Outwards to whole pages: a neighbour's share of them is read again when it is needed.
+  // Rounded outwards to whole pages; a neighbour's part of them is read again when needed.
   const std::int64_t begin = found.offset_bytes / page * page;
   const std::int64_t end = found.offset_bytes + found.size_bytes;
-  // A hint: when the system refuses it, memory is only given back later.
+  // Only a hint: if it fails, the memory is released later.
   ::madvise(const_cast<char*>(mapping_->data()) + begin, static_cast<std::size_t>(end - begin),
             MADV_DONTNEED);
 }

@@ -8,7 +8,7 @@
 
 namespace chitu::io {
 
-/// The dtypes of the safetensors format that chitu reads and writes, by their names there.
+/// The safetensors dtypes that chitu reads and writes, by their names in the format.
 inline constexpr std::array<std::pair<std::string_view, c10::ScalarType>, 12> kSafetensorsDtypes{{
     {"F64", c10::ScalarType::Double},
     {"F32", c10::ScalarType::Float},

@@ -20,13 +20,13 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::uint64_t kLengthBytes = 8;
-/// The limit of the format's own library: no real header comes near, and a hostile length must not
-/// make us parse gigabytes.
+/// The limit of the reference library, far above real headers. A hostile length must not make chitu
+/// parse gigabytes.
 constexpr std::uint64_t kLargestHeader = 100'000'000;
-/// More than any operator of libtorch takes.
+/// More than any libtorch operator supports.
 constexpr std::size_t kMostDimensions = 64;
 
-/// A name from the file as a message may show it: quoted, control characters escaped.
+/// A name from the file for an error message: quoted, control characters escaped.
 std::string quoted(const std::string& name) {
   std::string text = Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
   constexpr std::size_t kMost = 200;
@@ -138,7 +138,7 @@ class HeaderReader {
 
   std::uint64_t size_bytes(const std::string& name, const TensorInfo& info) const {
     std::uint64_t size = c10::elementSize(info.dtype);
-    // Strides are products of the other sides, so an empty tensor's must not overflow either.
+    // Strides are products of the sizes, so they must not overflow for an empty tensor either.
     for (const std::int64_t side : info.shape)
       if (__builtin_mul_overflow(size, static_cast<std::uint64_t>(std::max<std::int64_t>(side, 1)),
                                  &size) ||
@@ -160,8 +160,7 @@ class HeaderReader {
     return {begin, end};
   }
 
-  /// Sorts the tensors by their bytes, which must follow one another without gap or overlap up to
-  /// the end of the file.
+  /// Sorts the tensors by their data, which must fill the file to its end without gaps or overlaps.
   void check_tiling(std::vector<TensorInfo>& tensors) const {
     std::stable_sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
       return std::pair(a.offset_bytes, a.size_bytes) < std::pair(b.offset_bytes, b.size_bytes);
@@ -192,7 +191,7 @@ class HeaderReader {
     return "tensor " + quoted(cut->name);
   }
 
-  /// Half of what a signed offset holds: sums of two cannot overflow.
+  /// Half of the largest signed offset, so the sum of two cannot overflow.
   static constexpr std::uint64_t kLargestOffset = std::numeric_limits<std::int64_t>::max() / 2;
 
   std::string_view bytes_;

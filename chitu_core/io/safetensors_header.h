@@ -11,12 +11,12 @@ namespace chitu::io {
 
 /// A parsed and checked safetensors header.
 struct SafetensorsHeader {
-  std::vector<TensorInfo> tensors;  ///< in the order of their bytes
+  std::vector<TensorInfo> tensors;  ///< in the order of their data
   std::map<std::string, std::string> metadata;
 };
 
-/// Reads the header of the whole file `bytes`; `path` opens the messages.
-/// Throws InputError when anything about it is wrong, a file cut short included.
+/// Reads the header; `bytes` is the whole file, errors begin with `path`.
+/// Throws InputError if it is invalid or the file is truncated.
 SafetensorsHeader parse_safetensors_header(std::string_view bytes,
                                            const std::filesystem::path& path);
 

@@ -39,7 +39,7 @@ std::string header_text(const std::filesystem::path& path, const std::vector<con
     offset = end;
   }
   std::string text = header.dump();
-  text.append((8 - text.size() % 8) % 8, ' ');  // the data begins on a multiple of 8
+  text.append((8 - text.size() % 8) % 8, ' ');  // aligns the data to 8 bytes
   return text;
 }
 

@@ -16,7 +16,7 @@ namespace chitu::io {
 std::unique_ptr<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) {
   if (const auto problem = folder_problem(folder))
     throw InputError(folder.string() + ": " + *problem);
-  // A link without its target is there too, and says so when it is opened.
+  // Includes a link without its target, which is reported when it is opened.
   if (name_exists(folder / "tokenizer.json")) return std::make_unique<UnigramTokenizer>(folder);
   if (name_exists(folder / "spiece.model")) return std::make_unique<SentencePieceTokenizer>(folder);
   throw InputError(folder.string() +

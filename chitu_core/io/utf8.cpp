@@ -9,7 +9,7 @@
 namespace chitu::io {
 namespace {
 
-/// Whether the next eight bytes are ASCII: tokenizer files of many megabytes mostly are.
+/// Whether the next eight bytes are ASCII, as most of a large tokenizer file is.
 bool ascii_at(std::string_view text, std::size_t position) {
   std::uint64_t word = 0;
   if (text.size() - position < sizeof word) return false;

@@ -22,7 +22,7 @@ extern "C" {
 namespace chitu::io {
 namespace {
 
-/// Far beyond any screen; keeps the arithmetic of the libraries in range.
+/// Larger than any screen; avoids overflows in the libraries.
 constexpr std::int64_t kLargestSide = 16384;
 
 VideoOptions checked(const std::filesystem::path& path, const VideoOptions& options) {
@@ -31,11 +31,11 @@ VideoOptions checked(const std::filesystem::path& path, const VideoOptions& opti
   };
   for (const std::int64_t side : {options.width_px, options.height_px})
     if (side < 1 || side > kLargestSide)
-      fail(fmt::format("a video's sides go from 1 to {}, got {} x {}", kLargestSide,
+      fail(fmt::format("a video's width and height must be 1 to {}, got {} x {}", kLargestSide,
                        options.width_px, options.height_px));
   const double rate = options.frames_per_second;
   if (!std::isfinite(rate) || rate < 0.01 || rate > 1000)
-    fail(fmt::format("frames per second go from 0.01 to 1000, got {}", rate));
+    fail(fmt::format("frames per second must be 0.01 to 1000, got {}", rate));
   return options;
 }
 
@@ -94,11 +94,11 @@ struct VideoWriter::Impl {
   }
 
   VideoOptions options;
-  TemporaryName name;  // outlives the encoder, which still holds the file
+  TemporaryName name;  // outlives the encoder, which has the file open
   Encoder encoder;
   RgbToYuv to_yuv;
   PaletteBuilder palette;
-  std::vector<at::Tensor> kept;  ///< a GIF's frames, for its palette depends on all of them
+  std::vector<at::Tensor> kept;  ///< a GIF's frames, because its palette depends on all of them
   std::int64_t count = 0;
 };
 

@@ -21,11 +21,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Variants that hold the same weights, the one that says most about them first.
+/// Variants of the same weights, most precise first.
 const std::vector<std::string> kPrecisions{"fp32", "bf16", "fp16"};
 
-/// The names to look for, in the order the libraries look: diffusers prefers its index,
-/// transformers its single file. Indices of variants have an older name too.
+/// The names to look for, in the libraries' order: diffusers prefers its index, transformers its
+/// single file. Indices of variants also have an older name.
 std::vector<WeightFile> candidates(const fs::path& folder, std::string_view variant) {
   const std::string dotted = variant.empty() ? "" : fmt::format(".{}", variant);
   const auto single = [&](const char* stem) {
@@ -42,7 +42,7 @@ std::vector<WeightFile> candidates(const fs::path& folder, std::string_view vari
   return names;
 }
 
-/// The first of the candidates that is there. Of those that are not, one that is a link says so.
+/// The first candidate that exists. A candidate that is a link without its target is an error.
 std::optional<WeightFile> first_of(const std::vector<WeightFile>& files) {
   std::error_code ignored;
   for (const WeightFile& file : files)
@@ -82,7 +82,7 @@ std::vector<std::string> variants(const std::vector<std::string>& names) {
   return {found.begin(), found.end()};
 }
 
-/// The variant that stands in for plain weights.
+/// The variant to take if there are no plain weights.
 std::optional<std::string> stand_in(const fs::path& folder, const std::vector<std::string>& found) {
   if (found.size() < 2) return found.empty() ? std::nullopt : std::optional(found.front());
   const auto rank = [](const std::string& variant) {
@@ -140,7 +140,7 @@ WeightFile find_weights(const fs::path& folder, std::string_view variant) {
   const auto taken = variant.empty() ? stand_in(folder, variants(names)) : std::nullopt;
   const auto file = taken ? first_of(candidates(folder, *taken)) : std::nullopt;
   if (!file) refuse(folder, names, variant);
-  logger("io")->info("{}: no plain weights, takes the variant {}", folder.string(), *taken);
+  logger("io")->info("{}: no plain weights, using the variant {}", folder.string(), *taken);
   return *file;
 }
 

@@ -5,21 +5,21 @@
 
 namespace chitu::io {
 
-/// Where the weights of a component folder begin.
+/// The file to open for the weights of a component folder.
 struct WeightFile {
   std::filesystem::path path;
-  bool is_index = false;  ///< lists shards, and which tensors each holds
+  bool is_index = false;  ///< lists the shards and the tensors of each
 };
 
-/// Finds the weights of a component folder by the names that diffusers and transformers give them.
-/// Without a `variant` the plain names count. Where there are none, the only variant is taken, of
-/// several that differ in precision alone the widest; the log says which.
+/// Finds the weights of a component folder by the file names of diffusers and transformers. Without
+/// a `variant` it looks for plain names. If there are none, it takes the only variant; of several
+/// that differ only in precision, the widest. The log says which.
 ///
-/// throws  InputError naming the folder, and what is there instead: a link without its target,
-///         shards without an index, several variants, pickled weights, files of other names
+/// throws  InputError naming the folder and what it has instead: a link without its target, shards
+///         without an index, several variants, pickled weights, files with other names
 WeightFile find_weights(const std::filesystem::path& folder, std::string_view variant = {});
 
-/// Whether a folder has anything that looks like weights, of whatever format, whole or not.
+/// Whether a folder has files that look like weights, in any format, complete or not.
 bool holds_weights(const std::filesystem::path& folder);
 
 }  // namespace chitu::io

@@ -17,7 +17,7 @@ Component::Component(std::string name, std::shared_ptr<Module> module,
 const WeightSource& Component::source_for(const WeightFormat& format) {
   if (!format.rests_on_host) on_host_.reset();
   if (!format.rests_on_host || device::is_host(format.device)) return *source_;
-  // What waits there has the dtype of the format that it was read for.
+  // The copy has the dtype of the format it was read for.
   if (!on_host_ || format.dtype != format_.dtype || format.stored != format_.stored)
     on_host_ = std::make_unique<HostWeights>(source_);
   return *on_host_;
@@ -62,7 +62,7 @@ bool Component::onload_streamed(const WeightFormat& format, const StreamOptions&
     device::with_own_errors([&] {
       const WeightSource& source = source_for(format);
       bind_outside_layers(*module_, source, format, resident);
-      const device::PlannedPart slots("slots of layers");
+      const device::PlannedPart slabs("slabs of layers");
       try {
         stream_ = std::make_unique<LayerStream>(layers, source, format.device, options);
       } catch (...) {

@@ -13,7 +13,8 @@
 
 namespace chitu::memory {
 
-/// A part of a pipeline whose weights come and go as one: text_encoder, transformer, vae.
+/// A part of a pipeline whose weights are onloaded and offloaded together: text_encoder,
+/// transformer, vae.
 ///
 /// Only the executor of the graph calls onload and offload; stages and models never do.
 class Component {
@@ -26,35 +27,35 @@ class Component {
 
   const std::string& name() const { return name_; }
   const Module& module() const { return *module_; }
-  /// What its weights take at rest, in the files.
+  /// Bytes of its weights in the files.
   std::int64_t stored_bytes() const;
 
   bool onloaded() const { return onloaded_; }
-  /// Bytes that all weights take in this format. Only while none is bound.
+  /// Bytes of all weights in this format. Throws Error while weights are bound.
   std::int64_t bytes_in(const WeightFormat& format) const;
-  /// Binds the weights. False when they are there in this format already.
+  /// Binds the weights. Returns false if they are bound in this format already.
   bool onload(const WeightFormat& format);
-  /// Binds what stands outside the layers, and the resident layers, spread evenly; begin_passes()
-  /// tells who brings the others. Tables of which few rows are read stay in the file.
+  /// Binds the weights outside the layers and the resident layers (SpreadLayers); the other layers
+  /// are streamed during passes. Tables of which few rows are read stay in the file.
   bool onload_streamed(const WeightFormat& format, const StreamOptions& options = {});
   void offload() noexcept;
-  /// Lets a copy in host memory go as well.
+  /// Offloads, and frees a copy in host memory.
   void forget() noexcept;
 
-  /// Announces so many passes over the layers. Returns whom the model tells about each layer; null
-  /// when all weights are there. The observer, if any, is told what is streamed for them until
-  /// end_passes().
+  /// Announces so many passes over the layers. Returns the observer that the model calls for each
+  /// layer; null if the component is not streamed. `observer`, if any, receives the events of the
+  /// stream until end_passes().
   LayerObserver* begin_passes(std::int64_t passes, StreamObserver* observer = nullptr);
   void end_passes() noexcept;
-  /// The stream of the layers' weights; null when they are not streamed.
+  /// Null if the layers are not streamed.
   const LayerStream* stream() const { return stream_.get(); }
-  /// What its streams have brought over since the component was made.
+  /// What its streams have copied to the device since the component was made.
   LayerStream::Traffic traffic() const;
 
  private:
   std::string name_;
   std::shared_ptr<Module> module_;
-  /// The source that the format asks for; a copy in host memory stays until it is not asked for.
+  /// The source for this format. A copy in host memory is kept until a format does not use it.
   const WeightSource& source_for(const WeightFormat& format);
 
   std::shared_ptr<const WeightSource> source_;

@@ -4,8 +4,8 @@
 
 namespace chitu::memory {
 
-/// Told by a model as it walks through its layers: where streaming brings a layer's weights in and
-/// lets them go, and where progress and tests look on.
+/// A model calls this before and after each of its layers. Streaming uses it to fetch a layer's
+/// weights and to release them; progress and tests use it to watch.
 class LayerObserver {
  public:
   virtual ~LayerObserver() = default;

@@ -11,7 +11,7 @@ device::PlannedRepeats::Kind LayerWalk::kind_of(const Module& layer,
                                   [&](const Module* known) { return known->is_like(layer); });
   state.push_back(first - unlike_.begin());
   if (first == unlike_.end()) unlike_.push_back(&layer);
-  state.push_back(index_ == 0 ? 1 : 0);  // what comes in may lie in memory otherwise
+  state.push_back(index_ == 0 ? 1 : 0);  // its input may have another memory layout
   return state;
 }
 

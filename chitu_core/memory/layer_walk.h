@@ -10,9 +10,9 @@
 
 namespace chitu::memory {
 
-/// One pass of a model through its layers: tells the observer about each and has it computed. In a
-/// plan layers of one kind, whose weights have the same shapes and dtypes, are computed once and
-/// then counted (device::PlannedRepeats); the observer is told about every one.
+/// One pass of a model through its layers: calls the observer and computes the layer. In a dry run,
+/// layers whose weights have the same shapes and dtypes are computed once and then counted
+/// (device::PlannedRepeats); the observer is called for each of them.
 class LayerWalk {
  public:
   /// observer  may be null
@@ -20,15 +20,15 @@ class LayerWalk {
 
   /// The next layer.
   ///
-  /// state    all but the layer's weights and place that its use of memory depends on
-  /// compute  leaves as much held as there was
+  /// state    what the layer's memory use depends on, apart from its weights and its position
+  /// compute  leaves the bytes held unchanged
   void layer(const Module& layer, device::PlannedRepeats::Kind state, const auto& compute) {
     begin();
     repeats_.run(kind_of(layer, std::move(state)), compute);
     end();
   }
-  /// The same for a layer that leaves more, or a change of state: `skip` makes that change when the
-  /// layer is only counted.
+  /// The same for a layer that changes the bytes held or other state: `skip` makes that change when
+  /// the layer is only counted.
   void layer(const Module& layer, device::PlannedRepeats::Kind state, const auto& compute,
              const auto& skip) {
     begin();

@@ -96,11 +96,4 @@ void Module::add_child(std::string name, Module& child) {
   children_.emplace_back(std::move(name), &child);
 }
 
-void bind_meta(Module& module, at::ScalarType dtype) {
-  module.visit_parameters([&](const std::string&, Parameter& p) {
-    p.dtype = p.stored = compute_dtype(p.precision, dtype);
-    p.tensor = at::empty(p.shape, at::TensorOptions().device(at::kMeta).dtype(p.dtype));
-  });
-}
-
 }  // namespace chitu::memory

@@ -15,44 +15,45 @@ namespace chitu::memory {
 /// Which dtype a weight computes in.
 enum class Precision {
   follow,   ///< the dtype that the user chose for the component
-  float32,  ///< always float32: an island that the reference keeps in full precision
-  /// Float32 where the user chose float16, whose range is too small for it; else as chosen.
+  float32,  ///< always float32, as in the reference
+  /// Float32 if the user chose float16, whose range is too small for it; else the chosen dtype.
   not_float16,
 };
 
-/// The dtype of a weight of this precision where the user chose `chosen`.
+/// The dtype of a weight with this precision if the user chose `chosen`.
 at::ScalarType compute_dtype(Precision precision, at::ScalarType chosen);
 
 /// One weight of a module. The shape is known from the config before any file is opened; the tensor
-/// is bound when the module is brought to a device and dropped when it leaves.
+/// is bound when the module is onloaded and dropped when it is offloaded.
 struct Parameter {
   std::vector<std::int64_t> shape;
   Precision precision = Precision::follow;
-  /// How the bound tensor lies in memory: convolutions may ask for ChannelsLast or ChannelsLast3d.
+  /// Of the bound tensor; convolutions may need ChannelsLast or ChannelsLast3d.
   at::MemoryFormat memory_format = at::MemoryFormat::Contiguous;
-  at::Tensor tensor{};  ///< undefined while the module is away
-  /// A table of which a pass reads a few rows alone: while its module streams it stays in the file,
-  /// and the rows are gathered on the host.
+  at::Tensor tensor{};  ///< undefined while the module is offloaded
+  /// A table of which a pass reads only a few rows. While its module is streamed it stays in the
+  /// file, and the rows are gathered on the host.
   bool gathered = false;
-  at::ScalarType dtype = at::kFloat;  ///< what it computes in, once bound
-  /// Its users cast it to `dtype` for each use, so within a layer it may wait in a narrower one.
+  at::ScalarType dtype = at::kFloat;  ///< for computation, once bound
+  /// Its users cast it to `dtype` for each use, so within a layer it may be stored in a narrower
+  /// dtype.
   bool cast_for_use = false;
-  at::ScalarType stored = at::kFloat;  ///< what it waits in, once bound: `dtype`, or narrower
+  at::ScalarType stored = at::kFloat;  ///< of the bound tensor: `dtype`, or narrower
 
-  /// The full name of a tensor that checkpoints may hold instead, or beside the one of this name;
-  /// where they do, it is the one that counts. Empty = there is no such name.
+  /// Full name of another tensor that takes precedence over the one of this name if the checkpoint
+  /// has it. Empty = none.
   std::string overriding_name{};
 
   std::int64_t numel() const;
-  /// Bytes that it waits in, once bound.
+  /// Bytes of the bound tensor.
   std::int64_t stored_bytes() const;
-  /// The bound tensor in the dtype that it computes in: itself, or a copy for this use.
+  /// The bound tensor in the dtype for computation: itself, or a temporary copy.
   at::Tensor for_use() const;
 };
 
 /// A tree of weights, named as in the published checkpoint. Building one allocates no weights, so a
-/// 14B model is built, counted and planned on any machine. Forward functions are plain members of
-/// the derived classes; they read `parameter.tensor` and never write it.
+/// 14B model can be built, counted and dry-run on any machine. Forward functions are members of the
+/// derived classes; they read `parameter.tensor` and never write it.
 ///
 ///     class Linear : public memory::Module {
 ///      public:
@@ -85,14 +86,14 @@ class Module {
 
   /// Elements of all parameters of the tree.
   std::int64_t parameter_count() const;
-  /// Bytes of the tensors bound at present.
+  /// Bytes of the tensors that are bound now.
   std::int64_t bound_bytes() const;
-  /// Names in the checkpoint that this model knows and does not use (a VAE's encoder), by prefix.
+  /// Prefixes of checkpoint names that this model knows but does not use (a VAE's encoder).
   virtual std::vector<std::string> unused_prefixes() const { return {}; }
-  /// The layers that run one after another in every pass, and their names: what streaming brings in
-  /// one by one. The model tells a LayerObserver about each.
+  /// The layers that run one after another in every pass, with their names: streaming fetches them
+  /// one by one. The model calls a LayerObserver for each.
   virtual std::vector<std::pair<std::string, Module*>> layers() { return {}; }
-  /// Drops every tensor of the tree. Cannot fail: weights never change, the source stays the truth.
+  /// Drops every tensor of the tree. Nothing is lost: weights never change, the source keeps them.
   void unbind() noexcept;
 
  protected:
@@ -109,8 +110,5 @@ class Module {
   std::vector<std::pair<std::string, std::unique_ptr<Parameter>>> parameters_;
   std::vector<std::pair<std::string, Module*>> children_;
 };
-
-/// Binds every parameter to an unallocated meta tensor of its shape: shapes without bytes.
-void bind_meta(Module& module, at::ScalarType dtype);
 
 }  // namespace chitu::memory

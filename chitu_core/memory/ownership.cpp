@@ -27,7 +27,7 @@ Parameters parameters_of(Module& module) {
   return parameters;
 }
 
-/// "blocks." of the layer "blocks.3"; empty where layers have no parent of their own.
+/// "blocks." for the layer "blocks.3"; empty if layers have no parent.
 std::string siblings_prefix(const std::string& layer) {
   return layer.substr(0, layer.rfind('.') + 1);
 }

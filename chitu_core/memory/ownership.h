@@ -4,12 +4,12 @@ namespace chitu::memory {
 
 class Module;
 
-/// Checks that every parameter of a module comes in with one unit: a layer, or all that stands
+/// Checks that every parameter of a module belongs to exactly one unit: a layer, or the weights
 /// outside the layers.
 ///
-/// throws  Error naming the parameter when it is registered twice or shares its name; when
-///         Module::layers() has a layer under another name than the tree, one layer twice, or
-///         leaves out a sibling of a layer, which would stay on the device unseen
+/// throws  Error naming the parameter if it is registered twice or two have the same name; if
+///         Module::layers() has a layer under another name than the tree, has a layer twice, or
+///         leaves out a sibling of a layer, which would then always stay on the device
 void check_ownership(Module& module);
 
 }  // namespace chitu::memory

@@ -27,7 +27,7 @@ constexpr auto config_names(Place) {
                     std::pair{"device", Place::device}};
 }
 
-/// A dtype that weights wait or compute in.
+/// A dtype in which weights are stored or computed.
 enum class StateDtype { float32, bfloat16, float16, float8_e4m3fn, float8_e5m2 };
 constexpr auto config_names(StateDtype) {
   return std::array{std::pair{"float32", StateDtype::float32},
@@ -37,7 +37,7 @@ constexpr auto config_names(StateDtype) {
                     std::pair{"float8_e5m2", StateDtype::float8_e5m2}};
 }
 
-/// One of a component's four states; what is empty is as the level says.
+/// One of a component's four states; an empty field follows the level.
 struct WeightState {
   std::optional<Place> device{};
   std::optional<StateDtype> dtype{};
@@ -47,9 +47,9 @@ struct WeightState {
 
 /// The four states of a component's weights, as DiffSynth-Studio names them.
 struct ComponentStates {
-  WeightState offload{};      ///< at rest: no stage that uses it is near
+  WeightState offload{};      ///< no stage that uses the component runs
   WeightState onload{};       ///< its stage runs
-  WeightState preparing{};    ///< of a layer that was fetched ahead
+  WeightState preparing{};    ///< a layer that was fetched ahead
   WeightState computation{};  ///< in the operator
   bool operator==(const ComponentStates&) const = default;
   void bind(config::Binder& binder);
@@ -68,8 +68,14 @@ struct RoleStates {
 
 /// Writes the states into the plan of a component of this role.
 ///
+<<<<<<< HEAD
 /// throws  InputError naming the keys below `memory.<role>` that contradict each other, and what
 ///         was expected
 void apply_states(Role role, const ComponentStates& states, ComponentPlan& plan);
+=======
+/// throws  InputError naming the keys below `memory.<name>` that contradict each other, and the
+///         expected values
+void apply_states(const std::string& name, const ComponentStates& states, ComponentPlan& plan);
+>>>>>>> h/yaml
 
 }  // namespace chitu::memory

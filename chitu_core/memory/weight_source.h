@@ -15,30 +15,30 @@
 
 namespace chitu::memory {
 
-/// Where a component's weights come from: the one truth about them, which never changes. What
-/// stands on a device is a copy that is dropped, never written back.
+/// Where a component's weights come from. A source never changes: tensors on a device are copies
+/// that are dropped, never written back.
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
-  /// Compares a module with what there is; reads no weights.
+  /// Compares names, shapes and dtypes with a module's; reads no weights.
   ///
-  /// throws  InputError naming file and tensor for what does not fit; see check_weights
+  /// throws  InputError naming file and tensor if they do not fit; see check_weights
   virtual void check(const Module& module) const = 0;
-  /// Fills a contiguous tensor of the host, cast to its dtype.
+  /// Fills a contiguous host tensor, cast to its dtype.
   virtual void read_into(const std::string& name, const Parameter& parameter,
                          at::Tensor& destination) const = 0;
-  /// Likewise rows of the weight's first dimension, from `first_row` on: as many as the destination
-  /// has, all of which the weight has.
+  /// Fills a contiguous host tensor with rows of the weight's first dimension, from `first_row` on,
+  /// as many as the destination has. The weight has all of them.
   virtual void read_rows(const std::string& name, const Parameter& parameter,
                          std::int64_t first_row, at::Tensor& destination) const = 0;
-  /// Bytes that the weight takes at rest.
+  /// Bytes of the weight in the files.
   virtual std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const = 0;
-  /// The weight where it lies, for a table of which a few rows alone are read.
+  /// The weight without a copy, for a table of which only a few rows are read.
   virtual at::Tensor table(const std::string& name, const Parameter& parameter) const = 0;
 };
 
-/// The tensor of a checkpoint that a parameter's numbers come from: the one that overrides it where
-/// there is one, else that of its own name.
+/// Name of the checkpoint's tensor for a parameter: its overriding_name if the checkpoint has it,
+/// else its own name.
 const std::string& tensor_of(const io::Checkpoint& checkpoint, const std::string& name,
                              const Parameter& parameter);
 
@@ -69,8 +69,8 @@ class FileWeights final : public WeightSource {
   std::shared_ptr<const io::Checkpoint> checkpoint_;
 };
 
-/// Weights of which a plan needs the sizes alone: those of the files, or, where there are none yet,
-/// of files in one dtype.
+/// Weights for a dry run, which only needs sizes: those of the files, or, without files, sizes in
+/// one dtype.
 class PlannedWeights final : public WeightSource {
  public:
   /// checkpoint  may be null
@@ -88,8 +88,8 @@ class PlannedWeights final : public WeightSource {
   at::ScalarType stored_dtype_;
 };
 
-/// A source whose weights stay in host memory once they were read, in the dtype in which they wait.
-/// Safe from several threads as long as no two read the same weight at once.
+/// A source that keeps weights in host memory once they are read, in the dtype they are stored in.
+/// Thread-safe as long as no two threads read the same weight at once.
 class HostWeights final : public WeightSource {
  public:
   explicit HostWeights(std::shared_ptr<const WeightSource> source) : source_(std::move(source)) {}

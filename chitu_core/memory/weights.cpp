@@ -12,6 +12,7 @@
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/device/planning.h"
 #include "chitu_core/device/traffic.h"
+#include "chitu_core/memory/staging.h"
 
 namespace chitu::memory {
 namespace {
@@ -27,7 +28,6 @@ bool starts_with_any(const std::string& name, const std::vector<std::string>& pr
                      [&](const std::string& prefix) { return name.rfind(prefix, 0) == 0; });
 }
 
-/// The one line, or the list of lines, that the user reads.
 [[noreturn]] void refuse(const std::vector<std::string>& faults) {
   std::vector<std::string> shown(
       faults.begin(),
@@ -75,13 +75,10 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
 
 namespace {
 
-/// Most bytes of a weight that are staged on the host at once, unless one row alone has more.
-constexpr std::int64_t kStagingBytes = 64 << 20;
-
-/// Fills a weight that lies elsewhere, or otherwise, than a source can fill it, through a buffer of
-/// the host: all of it at once, or run by run of its rows where it is large.
-void bring_over(const std::string& name, const Parameter& parameter, const WeightSource& source,
-                const at::Tensor& bound) {
+/// Fills a weight on a device, or in another memory format, through a host buffer: at once, or in
+/// runs of rows if it is large.
+void copy_staged(const std::string& name, const Parameter& parameter, const WeightSource& source,
+                 const at::Tensor& bound) {
   const auto options = at::TensorOptions().dtype(parameter.stored).device(device::host());
   const auto bytes = static_cast<std::int64_t>(bound.nbytes());
   if (bytes <= kStagingBytes || bound.dim() == 0) {
@@ -91,7 +88,7 @@ void bring_over(const std::string& name, const Parameter& parameter, const Weigh
   }
   const std::int64_t rows = bound.size(0);
   std::vector<std::int64_t> shape = parameter.shape;
-  shape.front() = std::max<std::int64_t>(1, kStagingBytes / (bytes / rows));
+  shape.front() = rows_that_fit(kStagingBytes, bytes / rows);
   const at::Tensor buffer = at::empty(shape, options);
   for (std::int64_t first = 0; first < rows; first += buffer.size(0)) {
     at::Tensor part = buffer.narrow(0, 0, std::min(buffer.size(0), rows - first));
@@ -100,7 +97,7 @@ void bring_over(const std::string& name, const Parameter& parameter, const Weigh
   }
 }
 
-/// A copy of our own, never a view of the file: the file may change or vanish while we run, and an
+/// A copy, never a view of the file: the file may change or vanish during the run, and the
 /// allocator's alignment is the same at every memory level.
 at::Tensor copy_of(const std::string& name, const Parameter& parameter, const WeightSource& source,
                    c10::Device device) {
@@ -111,11 +108,11 @@ at::Tensor copy_of(const std::string& name, const Parameter& parameter, const We
     source.read_into(name, parameter, bound);
     return bound;
   }
-  bring_over(name, parameter, source, bound);
+  copy_staged(name, parameter, source, bound);
   return bound;
 }
 
-/// Binds the parameters that `chosen` names. All or nothing.
+/// Binds the parameters that `chosen` accepts: all of them, or none if it throws.
 void bind(Module& module, const WeightSource& source, const WeightFormat& format,
           const std::function<bool(const std::string&)>& chosen, bool gather) {
   source.check(module);
@@ -142,7 +139,7 @@ void set_dtypes(Module& module, const WeightFormat& format) {
   if (!format.stored) return;
   for (const auto& [name, layer] : module.layers())
     layer->visit_parameters([&](const std::string&, Parameter& parameter) {
-      // An island of full precision stays one.
+      // Weights that the reference keeps in float32 stay float32.
       if (parameter.cast_for_use && parameter.precision == Precision::follow)
         parameter.stored = *format.stored;
     });

@@ -23,21 +23,20 @@ at::Tensor of_libtorch(const at::Tensor& q, const at::Tensor& k, const at::Tenso
                                           /*dropout_p=*/0.0, /*is_causal=*/false, options.scale);
 }
 
-/// Libtorch's kernels are the faster ones without AVX2, and in bfloat16 where the processor
-/// multiplies tiles of it.
+/// libtorch's kernels are faster without AVX2, and in bfloat16 on processors with AMX.
 bool flash_pays(const at::Tensor& q) {
   if (cpu_capability() == CpuCapability::baseline) return false;
   return q.scalar_type() == at::kFloat || !has_bfloat16_tiles();
 }
 
-/// chitu's own kernel for host memory, and libtorch's choice for what that does not compute.
+/// chitu's own CPU kernel, and libtorch's choice for what it does not support.
 class CpuFlash final : public AttentionBackend {
  public:
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const AttentionOptions& options) const override {
     if (!device::has_host_kernels(q.device())) return of_libtorch(q, k, v, options);
     const bool fits = !options.bias.defined() && flash_attention_fits(q, k, v) && flash_pays(q);
-    // A plan counts what libtorch's kernel would return: the same bytes.
+    // A dry run counts libtorch's kernel, which returns the same number of bytes.
     if (fits && device::planning()) return of_libtorch(q, k, v, options);
     if (fits) {
       const double usual = 1.0 / std::sqrt(static_cast<double>(q.size(3)));

@@ -22,7 +22,7 @@ class TorchSdpa final : public AttentionBackend {
   bool runs_on(c10::DeviceType) const override { return true; }
 };
 
-/// Matrix product, softmax, matrix product: the slow and plain form to compare others with.
+/// Matrix product, softmax, matrix product: slow and simple, for comparison.
 class TorchSdpaMath final : public AttentionBackend {
  public:
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

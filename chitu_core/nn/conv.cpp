@@ -16,7 +16,7 @@ namespace {
 
 using memory::Parameter;
 
-/// Below this many multiplications the four calls of the phases cost more than they save.
+/// With fewer multiplications the calls for four phases cost more than they save.
 constexpr std::int64_t kPhasesPayFrom = 1 << 25;
 
 /// Whether oneDNN computes convolutions of float32 here, on the CPU or the simulated device.
@@ -33,15 +33,15 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Ten
   for (std::int64_t d = 2; d < x.dim(); ++d) to_channels_last.push_back(d);
   to_channels_last.push_back(1);
 
-  // libtorch's own kernels for half precision are slower than oneDNN's for float32, and lay out
-  // their results in another order.
+  // libtorch's half-precision kernels are slower than oneDNN's float32 kernels, and return another
+  // memory layout.
   const at::ScalarType computed_in = product_dtype(x);
   const auto wide = [&](const at::Tensor& tensor) {
     return tensor.defined() ? tensor.to(computed_in) : tensor;
   };
   const at::Tensor input = wide(x).permute(to_channels_first);
   const std::vector<std::int64_t> ones(padding.size(), 1);
-  // The default dispatch would send small clips to an im2col path that is several times slower.
+  // The default dispatch uses im2col for small clips, which is several times slower.
   const at::Tensor output =
       onednn_computes(x)
           ? at::mkldnn_convolution(input, wide(weight), wide(bias), padding, ones, ones, 1)
@@ -95,7 +95,7 @@ at::Tensor Conv2d::forward_upsampled(const at::Tensor& x) const {
 
 at::Tensor Conv2d::upsampled_by_phases(const at::Tensor& x) const {
   const std::int64_t height = x.size(1), width = x.size(2), out = weight_.shape[0];
-  // Enlarged rows 2i-1, 2i, 2i+1 come from rows i-1, i, i; rows 2i, 2i+1, 2i+2 from i, i, i+1.
+  // Upsampled rows 2i-1, 2i, 2i+1 are rows i-1, i, i; rows 2i, 2i+1, 2i+2 are i, i, i+1.
   const auto halves = [](const at::Tensor& taps, std::int64_t dim, int phase) {
     const at::Tensor first = taps.narrow(dim, 0, 1), middle = taps.narrow(dim, 1, 1),
                      last = taps.narrow(dim, 2, 1);
@@ -108,7 +108,7 @@ at::Tensor Conv2d::upsampled_by_phases(const at::Tensor& x) const {
       const at::Tensor weight = halves(halves(taps, 2, row), 3, column)
                                     .to(x.scalar_type())
                                     .contiguous(at::MemoryFormat::ChannelsLast);
-      // One more row and column than the phase has: of the two ends each phase uses one.
+      // One row and column more than the phase has: each phase uses one of the two ends.
       const at::Tensor padded = convolve(x, weight, bias_.tensor, {1, 1});
       output.select(4, column).select(2, row).copy_(
           padded.narrow(1, row, height).narrow(2, column, width));
@@ -138,7 +138,7 @@ CausalConv3d::Window CausalConv3d::window(at::IntArrayRef sizes, const at::Tenso
     past = std::move(found->second);
   const std::int64_t known = past.defined() ? past.size(1) : 0;
   Window window;
-  // A single frame needs no zeros before it: the taps that would meet them are left out.
+  // A single frame needs no zeros before it: the taps for them are left out.
   window.zeros = frames == 1 ? 0 : most_past - known;
   const std::int64_t before = window.zeros + known;
   window.all =
@@ -157,7 +157,7 @@ at::Tensor CausalConv3d::forward(Window window, FeatureCache& cache) const {
       window.all.scalar_type() != at::kHalf && taps == 3 &&
       temporal_pairs_pay(window.frames.sizes(), weight_.shape))
     return temporal_pairs(std::move(window.all), weight_.tensor, bias_.tensor, convolve);
-  if (seen == 1) {  // one frame with nothing before it: a convolution over a picture
+  if (seen == 1) {  // one frame, none before it: a convolution over a picture
     const at::Tensor last =
         weight_.tensor.select(2, taps - 1).contiguous(at::MemoryFormat::ChannelsLast);
     return convolve(window.all.squeeze(1), last, bias_.tensor, {padding, padding}).unsqueeze(1);

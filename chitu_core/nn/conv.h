@@ -9,12 +9,12 @@
 
 namespace chitu::nn {
 
-/// Convolutions over pictures and clips that lie channels last: [N, H, W, C] and [B, F, H, W, C],
-/// contiguous. That is the order in which oneDNN computes without reordering, and in which a norm
-/// over channels reads one run of memory. Weights are bound in the matching memory format.
+/// Convolutions over pictures and clips, channels last: [N, H, W, C] and [B, F, H, W, C],
+/// contiguous. oneDNN needs no reordering in this layout, and a norm over channels reads adjacent
+/// memory. Weights are bound in the matching memory format.
 
-/// A 1x1 convolution: one matrix product a pixel. Keys: weight [out, in, 1, 1] (`kernel_dims` 2) or
-/// [out, in, 1, 1, 1] (`kernel_dims` 3), bias [out].
+/// A 1x1 convolution: one matrix product per pixel. Keys: weight [out, in, 1, 1] (`kernel_dims` 2)
+/// or [out, in, 1, 1, 1] (`kernel_dims` 3), bias [out].
 class PointwiseConv : public memory::Module {
  public:
   PointwiseConv(std::int64_t in_channels, std::int64_t out_channels, int kernel_dims);
@@ -38,10 +38,11 @@ class Conv2d : public memory::Module {
   /// x [N, H, W, in]; returns [N, H, W, out].
   at::Tensor forward(const at::Tensor& x) const;
 
-  /// The convolution of x enlarged twofold, each pixel repeated; kernel 3 alone.
+  /// The convolution of x upsampled twofold (nearest). Kernel 3 only.
   ///
-  /// On the CPU large pictures are never enlarged: an output pixel sees 2x2 input pixels, so four
-  /// convolutions of kernel 2 with summed taps give the four phases for 4/9 of the arithmetic.
+  /// On the CPU large pictures are not upsampled: an output pixel depends on 2x2 input pixels, so
+  /// four convolutions of kernel 2 with summed taps compute the four phases with 4/9 of the
+  /// arithmetic.
   ///
   /// x [N, H, W, in]; returns [N, 2 H, 2 W, out].
   at::Tensor forward_upsampled(const at::Tensor& x) const;
@@ -55,16 +56,16 @@ class Conv2d : public memory::Module {
 
 class CausalConv3d;
 
-/// What the causal convolutions of one decode have seen: for each the last input frames, which
-/// stand in front of the next chunk. Belongs to one run; models keep no state of their own.
+/// For each causal convolution of one decode, the last input frames, which precede the next chunk.
+/// Belongs to one run; models keep no state.
 class FeatureCache {
  public:
-  /// Keeps nothing from now on: the next chunk is the last, so nothing would be read again.
+  /// Keeps nothing from now on, because the next chunk is the last.
   void stop_keeping() { keeping_ = false; }
   bool keeping() const { return keeping_; }
-  /// For the pieces of a chunk: all but the last are kept whatever comes after the chunk.
+  /// For a chunk in pieces: frames are kept for the next piece, even in the last chunk.
   void set_keeping(bool keeping) { keeping_ = keeping; }
-  /// Bytes of all frames that are kept.
+  /// Bytes of all frames kept.
   std::int64_t bytes() const;
 
  private:
@@ -73,9 +74,9 @@ class FeatureCache {
   bool keeping_ = true;
 };
 
-/// A convolution over a clip that sees no later frame: an output frame depends on its own and the
-/// kernel_frames - 1 frames before it; before the first frame there are zeros. Height and width are
-/// kept. Keys: weight [out, in, kernel_frames, k, k], bias [out].
+/// A causal convolution over a clip: an output frame depends on the same and the previous
+/// kernel_frames - 1 input frames, with zeros before the first one. Height and width are kept.
+/// Keys: weight [out, in, kernel_frames, k, k], bias [out].
 class CausalConv3d : public memory::Module {
  public:
   CausalConv3d(std::int64_t in_channels, std::int64_t out_channels, std::int64_t kernel_frames,
@@ -83,12 +84,12 @@ class CausalConv3d : public memory::Module {
 
   std::int64_t in_channels() const { return weight_.shape[1]; }
 
-  /// The input of one chunk with the frames before it. The caller fills `frames`, so that a norm
-  /// can write its result where the convolution reads it.
+  /// The input of one chunk and the frames before it. The caller fills `frames`, so a norm can
+  /// write its result where the convolution reads it.
   struct Window {
     at::Tensor all;          ///< [B, past + F, H, W, in]
     at::Tensor frames;       ///< [B, F, H, W, in], the last frames of `all`
-    std::int64_t zeros = 0;  ///< leading frames of `all` that stand before the clip
+    std::int64_t zeros = 0;  ///< leading frames of `all`, before the clip begins
   };
 
   /// An input for F new frames. Takes the past out of the cache.
@@ -98,7 +99,7 @@ class CausalConv3d : public memory::Module {
   Window window(at::IntArrayRef sizes, const at::TensorOptions& options, FeatureCache& cache) const;
   /// Leaves the window's last frames in the cache. Returns [B, F, H, W, out].
   at::Tensor forward(Window window, FeatureCache& cache) const;
-  /// The same for frames x [B, F, H, W, in] at hand.
+  /// The same for given frames x [B, F, H, W, in].
   at::Tensor forward(const at::Tensor& x, FeatureCache& cache) const;
 
  private:
@@ -108,7 +109,7 @@ class CausalConv3d : public memory::Module {
   memory::Parameter& bias_;
 };
 
-/// Whether kernels for host memory may compute on this tensor.
+/// Whether chitu's CPU kernels can compute on this tensor.
 bool in_host_memory(const at::Tensor& tensor);
 
 }  // namespace chitu::nn

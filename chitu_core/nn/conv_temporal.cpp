@@ -11,9 +11,9 @@
 namespace chitu::nn {
 namespace {
 
-/// Multiplications of a plain convolution below which four calls cost more than they save.
+/// With fewer multiplications in the direct convolution, four calls cost more than they save.
 constexpr std::int64_t kPairsPayFrom = 1 << 28;
-/// Elements a thread takes at least.
+/// Fewest elements of a thread.
 constexpr std::int64_t kGrain = 1 << 15;
 
 template <class T>
@@ -37,7 +37,7 @@ struct MixFrames {
   }
 };
 
-/// Winograd's filter transform of taps g0..g2, which lie one after the other.
+/// Winograd's filter transform of taps g0..g2, adjacent in memory.
 struct MixTaps {
   template <class T>
   [[gnu::always_inline]] static void run(const T* taps, const Four<T*>* mixed, std::int64_t count) {
@@ -55,7 +55,7 @@ struct MixTaps {
   }
 };
 
-/// Winograd's output transform: two frames, one after the other, from four products.
+/// Winograd's output transform: two frames, adjacent in memory, from four products.
 struct JoinProducts {
   template <class T>
   [[gnu::always_inline]] static void run(const Four<const T*>* products, T* frames,
@@ -140,7 +140,7 @@ at::Tensor convolve_pairs(at::Tensor all, const at::Tensor& weight, const at::Te
   all.reset();
   Four<at::Tensor> products;
   for (std::size_t k = 0; k < 4; ++k) {
-    // The second product alone goes into both frames with a plus.
+    // Only the second product is added to both frames.
     products[k] = conv(mixed[k], taps[k], k == 1 ? bias : at::Tensor(), {padding, padding});
     mixed[k].reset();
   }

@@ -7,9 +7,9 @@
 
 namespace chitu::nn {
 
-/// Convolutions of three frames by the minimal algorithm F(2, 3) along time: two output frames need
-/// four convolutions over pictures instead of six. The four work on sums of frames and sums of
-/// taps; on real clips the result differs from the plain one by rounding alone.
+/// Convolutions over three frames by the minimal filtering algorithm F(2, 3) along time: two output
+/// frames need four convolutions over pictures instead of six. The four work on sums of frames and
+/// sums of taps; the result differs from the direct one only by rounding.
 ///
 /// source  Lavin, Gray 2016, Fast Algorithms for Convolutional Neural Networks, arXiv:1509.09308,
 ///         section 4.1
@@ -19,7 +19,8 @@ namespace chitu::nn {
 using PictureConv = at::Tensor (*)(const at::Tensor& x, const at::Tensor& weight,
                                    const at::Tensor& bias, at::IntArrayRef padding);
 
-/// Whether a chunk is large enough for it. Depends on shapes alone, so that a run's bits do too.
+/// Whether a chunk is large enough to gain from it. Depends only on shapes, so that results do not
+/// depend on the machine.
 ///
 /// frames  [B, F, H, W, in] of the new frames; F must be even
 /// weight  [out, in, 3, k, k]

@@ -2,9 +2,9 @@
 
 #include "chitu_core/common/cpu_capability.h"
 
-/// Before a loop: its pointers do not overlap. Said here, because `restrict` does not survive
-/// inlining, and without it a loop that narrows to 16 bits stays scalar. A macro, because a pragma
-/// cannot come from a function.
+/// Before a loop: its pointers do not overlap. `restrict` does not survive inlining, and without
+/// this a loop that narrows to 16 bits is not vectorised. A macro, because a function cannot
+/// contain a pragma for its caller.
 #if defined(__clang__)
 #define CHITU_NO_OVERLAP _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -28,7 +28,7 @@ template <class Kernel, class... Args>
 }  // namespace detail
 
 /// Calls Kernel::run(args...), compiled for the instruction set that cpu_capability() names.
-/// Kernel::run and what it calls must be always_inline: only so is it compiled for each.
+/// Kernel::run and what it calls must be always_inline to be compiled for each set.
 template <class Kernel, class... Args>
 void run_cpu_kernel(Args... args) {
 #if defined(__x86_64__)
@@ -44,8 +44,8 @@ void run_cpu_kernel(Args... args) {
   Kernel::run(args...);
 }
 
-/// The same for kernels that name their registers: Kernel<lanes>::run, `lanes` being how many
-/// numbers of float32 a register of the instruction set holds.
+/// The same for kernels with explicit vectors: Kernel<lanes>::run, where `lanes` is the number of
+/// float32 values in a register of the instruction set.
 template <template <int> class Kernel, class... Args>
 void run_cpu_kernel(Args... args) {
 #if defined(__x86_64__)

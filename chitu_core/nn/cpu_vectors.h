@@ -4,9 +4,9 @@
 
 namespace chitu::nn {
 
-/// Registers of `lanes` float32 numbers for kernels that run_cpu_kernel() compiles for each
-/// instruction set. All functions take them by reference: passed by value they would have another
-/// calling convention in each.
+/// Vectors of `lanes` float32 numbers for kernels that run_cpu_kernel() compiles for each
+/// instruction set. Functions take them by reference: by value, each set would have its own calling
+/// convention.
 template <int lanes>
 struct Vector {
   using Floats [[gnu::vector_size(lanes * 4)]] = float;

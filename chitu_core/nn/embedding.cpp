@@ -10,9 +10,9 @@
 namespace chitu::nn {
 
 at::Tensor Embedding::forward(const at::Tensor& ids) const {
-  // The table may have stayed behind in the file's dtype; casting rows or all of it gives the same.
+  // The table may be in the file's dtype; casting rows gives the same bits as casting all of it.
   const at::Tensor& table = weight_.tensor;
-  if (table.is_meta()) {  // a plan knows the table's shape alone
+  if (table.is_meta()) {  // a dry run has only the table's shape
     std::vector<std::int64_t> shape = ids.sizes().vec();
     shape.push_back(table.size(1));
     const at::Tensor ids_there = ids.to(device::host());

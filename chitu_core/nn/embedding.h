@@ -10,17 +10,17 @@
 
 namespace chitu::nn {
 
-/// Rows of a table by number. Key: weight [count, width].
+/// Looks up rows of a table. Key: weight [count, width].
 class Embedding : public memory::Module {
  public:
-  /// Whether a pass reads most rows of the table or few: few may be gathered on the host.
+  /// Whether a pass reads most rows of the table or only few, which may be gathered on the host.
   enum class Rows { most, few };
   Embedding(std::int64_t count, std::int64_t width, Rows rows = Rows::most)
       : weight_(add_parameter("weight", {count, width})) {
     weight_.gathered = rows == Rows::few;
   }
 
-  /// The full name under which a checkpoint may hold the table instead
+  /// Full name of another tensor that a checkpoint may have for the table
   /// (Parameter::overriding_name).
   void set_overriding_name(std::string name) { weight_.overriding_name = std::move(name); }
 

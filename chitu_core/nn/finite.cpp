@@ -15,10 +15,10 @@
 namespace chitu::nn {
 namespace {
 
-/// Elements a thread takes at least.
+/// Fewest elements of a thread.
 constexpr std::int64_t kGrain = 1 << 16;
 
-/// Whether any of the bits' exponents is all ones, which says NaN or infinity.
+/// Whether the exponent of any number is all ones: NaN or infinity.
 struct AnyNotFinite {
   template <class Bits>
   [[gnu::always_inline]] static void run(const Bits* bits, Bits exponent, std::int64_t count,
@@ -68,7 +68,7 @@ bool all_finite(const at::Tensor& tensor) {
   if (tensor.numel() == 0) return true;
   if (device::has_host_kernels(tensor.device()))
     return device::planning() || host_is_finite(tensor);
-  // The greatest magnitude is NaN or infinite where any number is.
+  // The largest magnitude is NaN or infinite if any number is.
   const at::Tensor greatest = device::move_to(
       at::linalg_vector_norm(tensor, std::numeric_limits<double>::infinity()), device::host());
   return device::planning() || std::isfinite(greatest.item<double>());

@@ -17,9 +17,9 @@
 namespace chitu::nn {
 namespace {
 
-/// Keys that are in cache at once.
+/// Keys of a block, which stays in the cache.
 constexpr std::int64_t kKeys = 128;
-/// Queries that one pass over the keys serves, at most and at least.
+/// Most and fewest queries of one pass over the keys.
 constexpr std::int64_t kMostQueries = 192, kLeastQueries = 48;
 constexpr std::int64_t kCacheLine = 64;
 
@@ -35,20 +35,20 @@ struct Rows {
   }
 };
 
-/// One call for all its threads.
+/// One call, shared by its threads.
 template <class T>
 struct Job {
   Rows<const T> q, k, v;
   Rows<T> out;
   std::int64_t heads, queries, keys, queries_at_once;
-  float scale;  ///< of the scores as exponents of two
+  float scale;  ///< of scores as exponents of two
 
   [[gnu::always_inline]] std::int64_t blocks() const {
     return (queries + queries_at_once - 1) / queries_at_once;
   }
 };
 
-/// Memory that begins at a cache line.
+/// Memory aligned to a cache line.
 class AlignedFloats {
  public:
   explicit AlignedFloats(std::int64_t count)
@@ -63,15 +63,15 @@ class AlignedFloats {
   float* data_;
 };
 
-/// Kernels whose registers hold `lanes` numbers. Scores are made as keys x queries, outputs as
-/// channels x queries: then neither keys nor values need another order, maxima and sums are made
-/// lane by lane, and both products are one function.
+/// Kernels for registers of `lanes` numbers. Scores are keys x queries and outputs channels x
+/// queries: keys and values need no transposition, maxima and sums are computed lane by lane, and
+/// one function computes both products.
 template <int lanes>
 struct Flash {
   using Floats = typename Vector<lanes>::Floats;
-  /// A tile of sums: so many rows by so many registers, as the register file holds.
+  /// A tile of sums in rows x registers, as large as the register file allows.
   static constexpr int kTileRows = lanes >= 16 ? 8 : 4, kTileVectors = 3;
-  /// Queries side by side; kMostQueries is a multiple.
+  /// Queries of a panel; kMostQueries is a multiple of it.
   static constexpr std::int64_t kPanel = lanes * kTileVectors;
   using Tile = Floats[kTileRows][kTileVectors];
 
@@ -82,15 +82,15 @@ struct Flash {
     return (queries + kPanel - 1) / kPanel * kPanel;
   }
 
-  /// What a thread works in. A panel of queries is [channels, kPanel].
+  /// The buffers of a thread. A panel of queries is [channels, kPanel].
   struct Buffers {
     float *queries, *sums, *maxima, *totals;  ///< of all panels
     float *scores, *block_maxima, *keys, *values;
-    std::int64_t value_width;  ///< of a row of `values`: whole tiles
+    std::int64_t value_width;  ///< of a row of `values`, rounded up to whole tiles
 
     std::int64_t floats = 0;  ///< of all buffers
 
-    /// Without memory it only counts.
+    /// With null as memory it only counts.
     Buffers(float* memory, std::int64_t queries_at_once, std::int64_t d, std::int64_t dv)
         : value_width(padded(dv)) {
       const std::int64_t columns = whole_panels(queries_at_once);
@@ -128,7 +128,7 @@ struct Flash {
     }
   }
 
-  /// scores [keys, kPanel] of a panel of queries, and the largest of each column so far.
+  /// scores [keys, kPanel] of a panel of queries, and the maximum of each column so far.
   [[gnu::always_inline]] static void score(const Buffers& at, const float* queries,
                                            std::int64_t keys, std::int64_t d) {
     for (std::int64_t key = 0; key < keys; key += kTileRows) {
@@ -148,7 +148,7 @@ struct Flash {
     }
   }
 
-  /// Makes a panel's sums relative to its new maxima.
+  /// Rescales a panel's sums to its new maxima.
   [[gnu::always_inline]] static void rescale(const Buffers& at, float* maxima, float* totals,
                                              float* sums) {
     Floats factors[kTileVectors];
@@ -303,7 +303,7 @@ Rows<T> rows_of(const at::Tensor& x) {
           x.stride(2), x.size(3)};
 }
 
-/// Fewer where there are more threads than blocks of queries.
+/// Fewer if there are more threads than blocks of queries.
 std::int64_t queries_at_once(const at::Tensor& q) {
   std::int64_t count = kMostQueries;
   const auto blocks = [&] { return q.size(0) * q.size(1) * ((q.size(2) + count - 1) / count); };

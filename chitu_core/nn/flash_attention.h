@@ -4,21 +4,21 @@
 
 namespace chitu::nn {
 
-/// Attention in host memory without a matrix of scores: keys come in blocks, and sums already made
-/// are rescaled where a block has a larger score.
+/// CPU attention without a matrix of scores: keys are processed in blocks, and earlier sums are
+/// rescaled if a block has a larger score.
 ///
 /// source  Dao et al. 2022 (FlashAttention), arXiv:2205.14135; Milakov, Gimelshein 2018,
 ///         arXiv:1805.02867
 
-/// Whether flash_attention() computes this: 4 dimensions, one dtype, float32 or bfloat16, rows of
-/// adjacent numbers, at least one key, no bias.
+/// Whether flash_attention() supports this: 4 dimensions, one dtype, float32 or bfloat16, a
+/// contiguous last dimension, at least one key, no bias.
 bool flash_attention_fits(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 
-/// softmax(q k^T * scale) v, computed in float32 and rounded once. A row of the result depends on
-/// its query, the keys and the values alone: not on threads, nor on which queries come with it.
+/// softmax(q k^T * scale) v, computed in float32 and rounded once. A row of the result depends only
+/// on its query, the keys and the values: not on threads or on the other queries of the call.
 ///
 /// q        [B, heads, Lq, d], k [B, heads, Lk, d], v [B, heads, Lk, dv] in host memory
-/// returns  [B, heads, Lq, dv] that lies in memory as [B, Lq, heads, dv], dtype of q
+/// returns  [B, heads, Lq, dv] with the memory layout [B, Lq, heads, dv], dtype of q
 at::Tensor flash_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            double scale);
 

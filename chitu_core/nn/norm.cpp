@@ -14,7 +14,7 @@ at::Tensor inverse_rms(const at::Tensor& x, double eps) {
   return squares.mean(-1, /*keepdim=*/true).add_(eps).rsqrt_();
 }
 
-/// norm(x) rounded to x's dtype, in runs of rows where x is large.
+/// norm(x) rounded to x's dtype, in runs of rows if x is large.
 template <class Norm>
 at::Tensor in_row_chunks(const at::Tensor& x, const Norm& norm) {
   if (x.dim() < 3 || is_one_row_chunk(x)) return norm(x).to(x.scalar_type());
@@ -67,7 +67,7 @@ at::Tensor T5RmsNorm::forward(const at::Tensor& x) const {
 at::Tensor modulated_layer_norm(const at::Tensor& x, const at::Tensor& scale,
                                 const at::Tensor& shift, double eps) {
   return in_row_chunks(x, [&](const at::Tensor& rows) {
-    // Not one expression: that would hold the float32 copy of the rows to its end.
+    // Two statements, because one expression would keep the float32 copy of the rows until its end.
     at::Tensor normed = at::layer_norm(rows.to(at::kFloat), {rows.size(-1)}, {}, {}, eps);
     return normed.mul_(scale).add_(shift);
   });

@@ -8,8 +8,8 @@
 
 namespace chitu::nn {
 
-/// Layer normalisation over the last dimension, computed in float32 whatever the dtype, with an
-/// affine map whose weights stay float32. Keys: weight [width], bias [width].
+/// Layer normalisation over the last dimension, computed in float32 for any dtype, with float32
+/// weights. Keys: weight [width], bias [width].
 class LayerNorm : public memory::Module {
  public:
   LayerNorm(std::int64_t width, double eps);
@@ -32,7 +32,7 @@ class RmsNorm : public memory::Module {
  public:
   RmsNorm(std::int64_t width, double eps);
 
-  /// x [..., width]; written over and returned.
+  /// x [..., width] is overwritten and returned.
   at::Tensor forward_(at::Tensor x) const;
 
  private:
@@ -42,8 +42,8 @@ class RmsNorm : public memory::Module {
   double eps_;
 };
 
-/// RmsNorm of the T5 family, which rounds twice: the normalised x to the weight's dtype, and the
-/// product with the weight. Key: weight [width].
+/// RmsNorm of the T5 family. Rounds twice: the normalised x to the weight's dtype, then the product
+/// with the weight. Key: weight [width].
 class T5RmsNorm : public memory::Module {
  public:
   T5RmsNorm(std::int64_t width, double eps);
@@ -56,11 +56,11 @@ class T5RmsNorm : public memory::Module {
   double eps_;
 };
 
-/// layer_norm(x) * scale + shift without weights of its own, in float32, rounded to x's dtype once:
-/// the adaptive norm of diffusion transformers.
+/// The adaptive norm of diffusion transformers: layer_norm(x) * scale + shift, in float32, rounded
+/// to x's dtype once.
 ///
 /// x             [B, L, D]
-/// scale, shift  [B, 1, D] float32; `scale` is the whole factor, the usual 1 + scale included
+/// scale, shift  [B, 1, D] float32; `scale` is the whole factor, so 1 + scale of the papers
 /// returns       [B, L, D], dtype of x
 at::Tensor modulated_layer_norm(const at::Tensor& x, const at::Tensor& scale,
                                 const at::Tensor& shift, double eps);

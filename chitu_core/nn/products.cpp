@@ -12,10 +12,10 @@
 namespace chitu::nn {
 namespace {
 
-/// Elements of weights and of x that are in float32 at once: 16 MiB each.
+/// Most elements of weights and of x that are widened at once: 16 MiB each.
 constexpr std::int64_t kWideElements = 1 << 22;
 
-/// How many of `count` rows of `width` elements go at once: runs of nearly equal length.
+/// Length of a run of `count` rows of `width` elements; runs are of nearly equal length.
 std::int64_t rows_at_once(std::int64_t count, std::int64_t width) {
   const std::int64_t most =
       std::max<std::int64_t>(1, kWideElements / std::max<std::int64_t>(1, width));
@@ -23,7 +23,7 @@ std::int64_t rows_at_once(std::int64_t count, std::int64_t width) {
   return runs == 0 ? 1 : (count + runs - 1) / runs;
 }
 
-/// Below so many rows the call of oneDNN costs more than it saves.
+/// With fewer rows the call of oneDNN costs more than it saves.
 constexpr std::int64_t kOneDnnPaysFrom = 32;
 
 using OneDnnLinear = at::Tensor(const at::Tensor& x, const at::Tensor& weight,
@@ -39,8 +39,8 @@ std::optional<c10::TypedOperatorHandle<OneDnnLinear>> find_onednn_linear() {
   return found->typed<OneDnnLinear>();
 }
 
-/// In float32 libtorch asks its BLAS, which on some processors leaves half of the vector units
-/// idle; oneDNN uses all, and is as fast elsewhere.
+/// In float32 libtorch calls its BLAS, which on some processors leaves half of the vector units
+/// idle. oneDNN uses all of them, and is as fast on other processors.
 bool onednn_pays(const at::Tensor& x) {
   return x.scalar_type() == at::kFloat && device::has_host_kernels(x.device()) &&
          cpu_capability() != CpuCapability::baseline && x.numel() >= kOneDnnPaysFrom * x.size(-1) &&

@@ -6,15 +6,14 @@
 
 namespace chitu::nn {
 
-/// What products of a dtype are computed in on the device of `x`: itself, or float32 on a CPU that
-/// has no instructions for a half-precision dtype. There, products of half precision would take two
-/// to seven times as long as those of float32.
+/// The dtype in which products of x's dtype are computed on its device: the same, or float32 on a
+/// CPU without instructions for that half-precision dtype, where half-precision products take two
+/// to seven times as long as float32.
 at::ScalarType product_dtype(const at::Tensor& x);
 
-/// x weight^T + bias, in float32 through oneDNN where that pays. Where product_dtype() is wider
+/// x weight^T + bias; float32 products use oneDNN if that is faster. If product_dtype() is wider
 /// than the dtype of x, weights and rows of x are widened in runs of at most 16 MiB, sums and bias
-/// are those of float32, and the result is rounded once. What runs there are follows from the
-/// shapes alone.
+/// are float32, and the result is rounded once. The runs depend only on the shapes.
 ///
 /// x        [..., in]
 /// weight   [out, in], dtype of x

@@ -9,12 +9,11 @@
 
 namespace chitu::nn {
 
-/// Elements that an operation on rows takes at once: 64 MiB as float32. What is computed row by row
-/// has the same bits however many go together, and then needs copies in float32 of few of them
-/// only.
+/// Most elements of an operation that works row by row: 64 MiB as float32. Chunks give the same
+/// bits and limit the size of float32 copies.
 constexpr std::int64_t kRowChunkElements = 1 << 24;
 
-/// Calls work(start, count) for runs of x's rows along dimension 1, x being [B, L, ...].
+/// Calls work(start, count) for runs of rows of x [B, L, ...] along dimension 1.
 template <class Work>
 void for_row_chunks(const at::Tensor& x, const Work& work) {
   const std::int64_t rows = x.size(1);
@@ -23,7 +22,7 @@ void for_row_chunks(const at::Tensor& x, const Work& work) {
   device::for_runs(rows, most, work);
 }
 
-/// Whether all rows go at once.
+/// Whether one run covers all rows.
 inline bool is_one_row_chunk(const at::Tensor& x) { return x.numel() <= kRowChunkElements; }
 
 }  // namespace chitu::nn

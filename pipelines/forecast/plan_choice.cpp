@@ -66,14 +66,17 @@ class Chooser {
     return budget_.bytes && needed(forecast) > *budget_.bytes;
   }
 
-  /// Takes a strategy's steps for as long as the plan does not fit and each step lowers its need.
+  /// Takes a strategy's steps for as long as the plan does not fit. A step that does not lower the
+  /// need is not kept, but the next one may: the first smaller tile may be larger than the picture.
   void lower(Candidate& best, const memory::Strategy& strategy) const {
     std::string change;
+    memory::MemoryPlan plan = best.forecast.plan;
     while (!fits(best.forecast)) {
-      auto step = strategy.cheaper(best.forecast.plan, config_);
+      auto step = strategy.cheaper(plan, config_);
       if (!step || (step->takes_host_memory && !is_over_device(best.forecast))) break;
-      Forecast lower = forecast(step->plan);
-      if (needed(lower) >= needed(best.forecast)) break;
+      plan = step->plan;
+      Forecast lower = forecast(plan);
+      if (needed(lower) >= needed(best.forecast)) continue;
       best.forecast = std::move(lower);
       change = std::move(step->change);  // the last step's says it all
     }

@@ -40,7 +40,7 @@ std::string plain_name(const std::string& made_by) {
   return colons == std::string::npos ? made_by : made_by.substr(colons + 1);
 }
 
-/// "weights of transformer" or "weights of transformer / slots of layers"; empty for others.
+/// "weights of transformer" or "weights of transformer / slabs of layers"; empty for others.
 std::string weights_in(const std::string& where) {
   const std::size_t at = where.find(kWeights);
   return at == std::string::npos ? "" : where.substr(at);

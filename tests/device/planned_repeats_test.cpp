@@ -189,7 +189,8 @@ TEST_CASE("of runs of one length the first is done, and the shorter last one", "
     std::vector<at::Tensor> held;
     for_runs(2, 1, [&](std::int64_t, std::int64_t) { held.push_back(on_device(1)); });
   };
-  CHECK_THROWS_WITH(plan(Repetition::counted, keeping), ContainsSubstring("changed what is held"));
+  CHECK_THROWS_WITH(plan(Repetition::counted, keeping),
+                    ContainsSubstring("changed the bytes held"));
 }
 
 TEST_CASE("a run does all the work, in order", "[device]") {

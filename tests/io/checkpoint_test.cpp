@@ -162,11 +162,11 @@ TEST_CASE("shards and an index that disagree are refused", "[io]") {
   }
   SECTION("a shard holds a tensor that the index does not name") {
     write_safetensors(folder / kFirst, {{"b", at::zeros({2})}, {"extra", at::zeros({1})}});
-    refused((folder / kFirst).string() + ": tensor \"extra\" does not stand in ");
+    refused((folder / kFirst).string() + ": tensor \"extra\" is not listed in ");
   }
   SECTION("a tensor stands in two shards") {
     write_safetensors(folder / kFirst, {{"b", at::zeros({2})}, {"a", at::zeros({1})}});
-    refused("tensor \"a\" does not stand in ");
+    refused("tensor \"a\" is not listed in ");
   }
   SECTION("the index leads out of its folder") {
     write_file(folder / kIndex, R"({"weight_map":{"a":"../a.safetensors"}})");

@@ -1,12 +1,12 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/files.h"
 #include "chitu_core/io/contact_sheet.h"
 #include "chitu_core/io/png.h"
 #include "tests/io/full_disk.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/support/catch.h"
+#include "tests/support/read_png.h"
 
 namespace chitu::io {
 namespace {
@@ -19,14 +19,14 @@ TEST_CASE("a PNG reads back as it was written", "[io]") {
   const ScratchFolder folder("png");
   const at::Tensor image = noise({5, 7, 3});
   write_png(folder / "x.png", image);
-  CHECK(at::equal(read_png(folder / "x.png"), image));
+  CHECK(at::equal(testing::read_png(folder / "x.png"), image));
   const at::Tensor strided = noise({3, 7, 5}).permute({2, 1, 0});
   write_png(folder / "x.png", strided);
-  CHECK(at::equal(read_png(folder / "x.png"), strided));
+  CHECK(at::equal(testing::read_png(folder / "x.png"), strided));
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("a PNG that cannot be written or read is named", "[io]") {
+TEST_CASE("a PNG that cannot be written is named", "[io]") {
   const ScratchFolder folder("png_errors");
   CHECK_THROWS_WITH(
       write_png(folder / "x.png", at::zeros({2, 2, 3})),
@@ -38,9 +38,6 @@ TEST_CASE("a PNG that cannot be written or read is named", "[io]") {
                       Catch::ContainsSubstring("x.png: cannot write: File too large"));
   }
   CHECK(folder.files() == 0);
-  write_file(folder / "x.png", "not a picture");
-  CHECK_THROWS_AS(read_png(folder / "x.png"), InputError);
-  CHECK_THROWS_WITH(read_png(folder / "x.png"), Catch::ContainsSubstring("x.png: "));
 }
 
 TEST_CASE("a contact sheet shows the frames in reading order, tiny ones enlarged", "[io]") {

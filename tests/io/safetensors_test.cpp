@@ -188,7 +188,7 @@ std::vector<Hostile> hostile_headers() {
       {"nested without end", file_of("{\"w\":" + std::string(50000, '['), 0),
        "header: nested more than 200 deep"},
       {"same name twice", file_of("{\"w\":" + good + ",\"w\":" + good + "}", 8),
-       "the key \"w\" stands twice"},
+       "the key \"w\" appears twice"},
       {"entry is no object", file_of(one("7"), 0), "tensor \"w\": expected an object"},
       {"surplus key", file_of(one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1})"), 8),
        "tensor \"w\": unknown key \"x\""},

@@ -138,9 +138,10 @@ TEST_CASE("a full disk stops a video and leaves nothing behind", "[io]") {
 TEST_CASE("what cannot be a video is refused with the reason", "[io]") {
   const ScratchFolder folder("refused");
   const auto path = folder / "x.mp4";
-  CHECK_THROWS_WITH(VideoWriter(path, {}), Catch::ContainsSubstring("sides go from 1 to 16384"));
+  CHECK_THROWS_WITH(VideoWriter(path, {}),
+                    Catch::ContainsSubstring("width and height must be 1 to 16384"));
   CHECK_THROWS_WITH(VideoWriter(path, {64, 64, 0, VideoFormat::mp4, ""}),
-                    Catch::ContainsSubstring("frames per second go from 0.01 to 1000, got 0"));
+                    Catch::ContainsSubstring("frames per second must be 0.01 to 1000, got 0"));
   CHECK_THROWS_WITH(VideoWriter(path, {64, 64, 16, VideoFormat::mp4, "none"}),
                     Catch::ContainsSubstring("FFmpeg has no encoder \"none\""));
   CHECK_THROWS_WITH(

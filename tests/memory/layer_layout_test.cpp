@@ -1,4 +1,4 @@
-#include "chitu_core/memory/layer_layout.h"
+#include "chitu_core/memory/stream/layer_layout.h"
 
 #include <ATen/ATen.h>
 

@@ -8,6 +8,8 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/device/device.h"
+#include "chitu_core/device/planning.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/memory/component.h"
 #include "tests/memory/toy_module.h"
@@ -65,7 +67,7 @@ TEST_CASE("a streamed layer has the bits and the alignment of a resident one", "
   }
   // Nothing is fetched beyond the passes that were announced.
   CHECK(streamed.stream()->traffic().layers == 6);
-  CHECK(streamed.stream()->slots() == 2);
+  CHECK(streamed.stream()->slabs() == 2);
   CHECK(streamed.stream()->slab_bytes() == 128);
 }
 
@@ -168,6 +170,52 @@ TEST_CASE("layers pass through pageable memory where none can be pinned, or none
   const auto weights = walk(pageable);
   CHECK(at::equal(weights[0], expected[0]));
   CHECK(at::equal(weights[1], expected[1]));
+}
+
+/// What two streamed passes over the toy need.
+struct StreamUse {
+  std::int64_t device_peak, h2d;
+  StreamTraffic traffic;
+};
+
+StreamTraffic stream_two_passes(ModelComponent<ToyModel>& toy, c10::Device device) {
+  toy.onload_streamed({device});
+  LayerObserver* observer = toy.begin_passes(2);
+  for (const int layer : {0, 1, 0, 1}) {
+    observer->before_layer(layer);
+    observer->after_layer(layer);
+  }
+  toy.end_passes();
+  return toy.traffic();
+}
+
+StreamUse use_of_run(const Toy& stored) {
+  const c10::Device device = device::configure_sim({});
+  auto toy = stored.open();
+  device::reset_peak(device);
+  const std::int64_t held = device::memory_use(device).allocated_bytes;
+  const std::int64_t h2d = device::sim_traffic().h2d_bytes;
+  const StreamTraffic traffic = stream_two_passes(toy, device);
+  return {device::memory_use(device).peak_bytes - held, device::sim_traffic().h2d_bytes - h2d,
+          traffic};
+}
+
+StreamUse use_of_dry_run() {
+  const device::Planning planning({});
+  ModelComponent<ToyModel> toy("transformer", std::make_shared<ToyModel>(),
+                               std::make_shared<PlannedWeights>(nullptr, at::kFloat));
+  const StreamTraffic traffic = stream_two_passes(toy, device::Planning::device());
+  return {planning.use().peak_device, planning.use().h2d, traffic};
+}
+
+TEST_CASE("a dry run of a stream counts the memory and the copies of a run", "[memory]") {
+  const c10::InferenceMode inference;
+  const StreamUse run = use_of_run(Toy()), dry_run = use_of_dry_run();
+  CHECK(dry_run.device_peak == run.device_peak);
+  CHECK(dry_run.h2d == run.h2d);
+  CHECK(dry_run.traffic.layers == 4);
+  CHECK(dry_run.traffic.layers == run.traffic.layers);
+  CHECK(dry_run.traffic.bytes == run.traffic.bytes);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "tests/memory/toy_module.h"
+#include "tests/support/bind_meta.h"
 #include "tests/support/catch.h"
 
 namespace chitu::memory {
@@ -20,7 +21,7 @@ TEST_CASE("a module lists its weights under the checkpoint's names, in order", "
 
 TEST_CASE("binding to the meta device gives shapes and islands without bytes", "[memory]") {
   ToyModel model;
-  bind_meta(model, at::kBFloat16);
+  testing::bind_meta(model, at::kBFloat16);
   CHECK(model.first.weight.tensor.is_meta());
   CHECK(model.first.weight.tensor.scalar_type() == at::kBFloat16);
   CHECK(model.first.scale.tensor.scalar_type() == at::kFloat);

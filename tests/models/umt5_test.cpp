@@ -7,6 +7,7 @@
 #include "chitu_core/models/umt5/encoder.h"
 #include "tests/models/attention_spy.h"
 #include "tests/models/reference.h"
+#include "tests/support/bind_meta.h"
 #include "tests/support/catch.h"
 
 namespace chitu::models {
@@ -123,7 +124,7 @@ TEST_CASE("umT5-xxl has the published number of parameters", "[models]") {
   UMT5EncoderModel model(UMT5Config::from_json(io::JsonObject("config.json", json)));
   CHECK(model.parameter_count() == 5'680'910'336);
   CHECK(model.layers()[0].second->parameter_count() == 192'948'224);
-  memory::bind_meta(model, at::kBFloat16);
+  testing::bind_meta(model, at::kBFloat16);
   CHECK(model.bound_bytes() == 11'361'820'672);
   std::size_t tensors = 0;
   model.visit_parameters([&](const std::string&, const memory::Parameter&) { ++tensors; });
@@ -134,7 +135,7 @@ TEST_CASE("umT5 keeps wo in float32 beside float16 and nothing beside bfloat16",
   UMT5EncoderModel model(UMT5Config{});
   const auto float32_names = [&](at::ScalarType dtype) {
     std::vector<std::string> names;
-    memory::bind_meta(model, dtype);
+    testing::bind_meta(model, dtype);
     model.visit_parameters([&](const std::string& name, const memory::Parameter& parameter) {
       if (parameter.tensor.scalar_type() == at::kFloat) names.push_back(name);
     });

@@ -4,6 +4,7 @@
 #include "chitu_core/io/json.h"
 #include "chitu_core/models/wan/transformer.h"
 #include "chitu_core/models/wan/transformer_config.h"
+#include "tests/support/bind_meta.h"
 #include "tests/support/catch.h"
 
 namespace chitu::models {
@@ -41,7 +42,7 @@ TEST_CASE("Wan 1.3B and 14B have the published numbers of parameters", "[models]
       read(published({{"num_attention_heads", 40}, {"num_layers", 40}, {"ffn_dim", 13824}})));
   CHECK(large.parameter_count() == 14'288'491'584);
   CHECK(large.layers()[0].second->parameter_count() == 351'394'304);
-  memory::bind_meta(large, at::kFloat);
+  testing::bind_meta(large, at::kFloat);
   CHECK(large.bound_bytes() == 57'153'966'336);
 }
 

@@ -9,6 +9,8 @@
 #include "chitu_core/memory/weight_source.h"
 #include "chitu_core/memory/weights.h"
 #include "chitu_core/models/wan/vae.h"
+#include "chitu_core/models/wan/vae_chunks.h"
+#include "chitu_core/models/wan/vae_sink.h"
 #include "tests/models/wan_vae_reference.h"
 #include "tests/support/catch.h"
 
@@ -117,30 +119,40 @@ TEST_CASE("pictures lie as a writer wants them", "[models]") {
   CHECK_THROWS_AS(frames_to_uint8(at::zeros({2, 3, 1, 1, 1})), ShapeError);
 }
 
+/// Keeps the parts of a decode.
+struct Chunks final : FrameSink {
+  void take(const DecodedPart& part) override { frames.push_back(part.frames); }
+  std::vector<at::Tensor> frames;
+};
+
 TEST_CASE("chunks put together are the whole clip, bit for bit", "[models]") {
   for (const char* name : {"two_blocks", "one_block", "three_levels"}) {
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
       CAPTURE(name, dtype);
       const VaeCase vae_case(name, dtype);
-      WanVaeDecoding decoding(vae_case.vae, vae_case.latents());
-      std::vector<at::Tensor> chunks;
-      while (auto chunk = decoding.next_chunk()) chunks.push_back(*chunk);
-      CHECK(chunks.size() > 1);
-      CHECK(chunks.front().size(2) == 1);
+      Chunks chunks;
+      vae_case.vae.decode(vae_case.latents(), chunks);
+      CHECK(chunks.frames.size() > 1);
+      CHECK(chunks.frames.front().size(2) == 1);
       const at::Tensor whole = vae_case.vae.decode(vae_case.latents());
-      CHECK(at::equal(at::cat(chunks, 2), whole));
+      CHECK(at::equal(at::cat(chunks.frames, 2), whole));
       CHECK(vae_case.vae.frames_shape(vae_case.latents()) == whole.sizes().vec());
-      CHECK(decoding.cache_bytes() == 0);
-      CHECK_FALSE(decoding.next_chunk().has_value());
     }
   }
 }
 
-TEST_CASE("a single latent frame keeps no caches", "[models]") {
+TEST_CASE("the last chunk of a clip keeps no caches", "[models]") {
   const VaeCase vae_case("two_blocks");
-  WanVaeDecoding decoding(vae_case.vae, first_latents(vae_case, 1));
-  CHECK(decoding.next_chunk()->size(2) == 1);
-  CHECK(decoding.cache_bytes() == 0);
+  const AutoencoderKLWan& vae = vae_case.vae;
+  for (const std::int64_t frames : {1, 3}) {
+    CAPTURE(frames);
+    const at::Tensor input = vae.decoder_input(vae.denormalize(first_latents(vae_case, frames)));
+    nn::FeatureCache low, high;
+    for_each_chunk(frames, 1, {&low, &high}, [&](std::int64_t first, std::int64_t count) {
+      vae.decoder().chunk(input.narrow(1, first, count), low, high, first == 0);
+      CHECK((low.bytes() + high.bytes() == 0) == (first + count == frames));
+    });
+  }
 }
 
 TEST_CASE("clips of a batch decode as each alone", "[models]") {

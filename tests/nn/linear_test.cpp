@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "tests/support/bind_meta.h"
 #include "tests/support/catch.h"
 
 namespace chitu::nn {
@@ -21,7 +22,7 @@ TEST_CASE("a Linear has a bias unless told otherwise", "[nn]") {
 
 TEST_CASE("a Linear computes in the dtype of its weights", "[nn]") {
   Linear linear(3, 2, true, memory::Precision::float32);
-  memory::bind_meta(linear, at::kBFloat16);
+  testing::bind_meta(linear, at::kBFloat16);
   CHECK(linear.dtype() == at::kFloat);
   linear.visit_parameters([](const std::string&, memory::Parameter& parameter) {
     parameter.tensor = at::ones(parameter.shape);

@@ -4,8 +4,8 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
-#include "chitu_core/io/png.h"
 #include "tests/support/catch.h"
+#include "tests/support/read_png.h"
 #include "tests/support/temporary_folder.h"
 
 namespace chitu::pipelines {
@@ -62,7 +62,7 @@ TEST_CASE("frames are written without loss, in order, over an older run's", "[pi
   const fs::path folder = saver.folder / "frames";
   CHECK(names_in(folder) ==
         std::vector<std::string>{"frame_0000.png", "frame_0001.png", "frame_0002.png"});
-  CHECK(at::equal(io::read_png(folder / "frame_0002.png"), frames[2]));
+  CHECK(at::equal(testing::read_png(folder / "frame_0002.png"), frames[2]));
 }
 
 TEST_CASE("files of the user's among the frames stay where they are", "[pipelines]") {

@@ -6,7 +6,7 @@
 
 namespace chitu::device::sim {
 
-/// An argument of a boxed call with every tensor in it as call.argument() gives it.
+/// An argument of a boxed call, with each tensor in it replaced by call.argument().
 template <class Call>
 c10::IValue argument_of(Call& call, const c10::IValue& value) {
   if (value.isTensor()) return call.argument(value.toTensor());
@@ -25,7 +25,7 @@ c10::IValue argument_of(Call& call, const c10::IValue& value) {
   return value;
 }
 
-/// A result likewise, with call.result().
+/// A result of a boxed call, with each tensor in it replaced by call.result().
 template <class Call>
 c10::IValue result_of(const Call& call, const c10::IValue& value) {
   if (value.isTensor()) return call.result(value.toTensor());

@@ -11,8 +11,7 @@ namespace chitu::device::sim {
 
 inline constexpr auto kType = c10::DeviceType::PrivateUse1;
 
-/// The allocator of the simulated device and the books it keeps. Safe from
-/// several threads.
+/// The allocator of the simulated device and its counters. Thread-safe.
 class Memory final : public c10::DeviceAllocator {
  public:
   static Memory& instance();
@@ -21,18 +20,17 @@ class Memory final : public c10::DeviceAllocator {
   void inject(const SimFaults& faults);
   SimTraffic traffic() const;
 
-  /// Host memory that counts as the device's from now on.
+  /// Counts host memory as the device's until it is freed.
   ///
-  /// throws  c10::OutOfMemoryError "sim: out of memory: asked ..., used ...,
-  /// free ... of ..."
+  /// throws  c10::OutOfMemoryError "sim: out of memory: asked ..., used ..., free ... of ..."
   c10::DataPtr adopt(c10::DataPtr host, std::int64_t bytes);
-  /// Books a copy between host and device that is about to be made.
+  /// Counts a copy between host and device before it is made.
   ///
   /// throws  c10::Error for an injected fault
   void book_copy(std::int64_t bytes, bool to_device);
   /// throws  c10::Error for an injected fault
   void book_pinning(std::int64_t bytes);
-  /// Makes a copy that was booked, and takes as long as its lane needs.
+  /// Makes a counted copy, and takes as long as its direction's bandwidth implies.
   void transfer(std::int64_t bytes, bool to_device, const std::function<void()>& copy);
 
   c10::DataPtr allocate(std::size_t bytes) override;
@@ -52,7 +50,7 @@ class Memory final : public c10::DeviceAllocator {
   void reserve(std::int64_t bytes);
   std::int64_t capacity() const;
 
-  /// One direction between host and device: copies follow one another.
+  /// One direction between host and device; its copies run one after another.
   struct Lane {
     std::mutex busy;
     std::optional<double> bytes_per_second;

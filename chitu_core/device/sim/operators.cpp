@@ -1,6 +1,5 @@
-// The operators of the simulated device. Each runs the CPU's kernel on the very
-// bytes of its tensors: results are the CPU's, and what a kernel returns is
-// counted as the device's from then on.
+// The operators of the simulated device. Each runs the CPU's kernel on the same memory, so results
+// are the CPU's; tensors that a kernel returns are then counted as the device's.
 #include <ATen/ATen.h>
 #include <ATen/EmptyTensor.h>
 #include <c10/core/CPUAllocator.h>
@@ -27,13 +26,13 @@ at::Tensor with_layout_of(const at::Tensor& tensor, c10::Storage storage, c10::D
 
 namespace {
 
-/// Keeps a storage alive for as long as an alias of its bytes lives.
+/// Keeps a storage alive as long as an alias of its memory lives.
 c10::DataPtr shared_bytes(const c10::Storage& storage, c10::Device device) {
   return {storage.mutable_data(), new c10::Storage(storage),
           [](void* held) { delete static_cast<c10::Storage*>(held); }, device};
 }
 
-/// The same bytes as a tensor of the CPU.
+/// The same memory as a CPU tensor.
 at::Tensor on_cpu(const at::Tensor& tensor) {
   const c10::Storage& storage = tensor.storage();
   return with_layout_of(tensor,
@@ -50,7 +49,7 @@ class Call {
 
   at::Tensor argument(const at::Tensor& tensor) {
     if (!is_sim(tensor)) {
-      // As on a GPU: numbers may come from the host, tensors may not.
+      // As on a GPU: scalars may be on the host, other tensors may not.
       if (tensor.defined() && tensor.dim() > 0) foreign_ = tensor.device();
       return tensor;
     }
@@ -108,7 +107,7 @@ class Call {
 
 void run_on_cpu(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
   if (planning()) return run_planned(op, stack);
-  streams::wait(streams::current());  // operators run here, behind what a side stream was given
+  streams::wait(streams::current());  // the operator runs in this thread, after the stream's queue
   Call call(op);
   replace_arguments(op, stack, call);
   call.check();
@@ -117,12 +116,12 @@ void run_on_cpu(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::
   replace_results(op, stack, call);
 }
 
-/// Plans have two devices, the planned one and its host.
+/// A dry run has two devices: the imitated one and its host.
 c10::Allocator* allocator_of(const std::optional<at::Device>& device) {
   return device && device == Planning::host() ? planned_host() : &Memory::instance();
 }
 
-/// These calls do not pass run_on_cpu.
+/// For calls that do not go through run_on_cpu.
 void note_operator(const char* name) {
   if (auto* books = Planning::Books::current()) books->set_operator(name);
 }
@@ -145,7 +144,7 @@ at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides,
                                            dtype.value_or(at::kFloat));
 }
 
-/// A copy whose tensors live until it is made.
+/// A copy that keeps its tensors alive until it is made.
 std::function<void()> copy_of(const at::Tensor& from, const at::Tensor& to) {
   return [source = is_sim(from) ? on_cpu(from) : from, target = is_sim(to) ? on_cpu(to) : to] {
     const c10::InferenceMode inference;  // side streams have threads of their own
@@ -153,7 +152,7 @@ std::function<void()> copy_of(const at::Tensor& from, const at::Tensor& to) {
   };
 }
 
-/// Between host and device: later, where a GPU would do so, else at once.
+/// A copy between host and device: asynchronous if it would be on a GPU.
 void transfer(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
   Memory& memory = Memory::instance();
   const auto bytes = static_cast<std::int64_t>(to.nbytes());
@@ -213,8 +212,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("as_strided", strided_view);
   library.impl("view", view);
   library.impl("_reshape_alias", reshape_alias);
-  // These would be taken apart before they reach a backend, each into other
-  // parts than on the CPU.
+  // libtorch would decompose these before they reach a backend, differently from the CPU.
   for (const char* name : {"linear", "matmul", "layer_norm", "scaled_dot_product_attention",
                            "convolution", "mkldnn_convolution"})
     library.impl(name, torch::CppFunction::makeFromBoxedFunction<&run_on_cpu>());

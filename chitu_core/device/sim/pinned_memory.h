@@ -8,15 +8,14 @@
 
 namespace chitu::device::sim {
 
-/// Host memory that copies of the simulated device may read and write while their caller goes on.
-/// Safe from several threads.
+/// Host memory for asynchronous copies of the simulated device. Thread-safe.
 class PinnedMemory final : public c10::Allocator {
  public:
   static PinnedMemory& instance();
 
   c10::DataPtr allocate(std::size_t bytes) override;
   void copy_data(void* to, const void* from, std::size_t bytes) const override;
-  /// Whether the byte is in such memory.
+  /// Whether the byte is in pinned memory.
   bool holds(const void* data) const;
 
  private:
@@ -24,7 +23,7 @@ class PinnedMemory final : public c10::Allocator {
   static void release(void* block);
 
   mutable std::mutex mutex_;
-  std::map<std::uintptr_t, std::uintptr_t> ends_;  ///< of blocks, by their begin
+  std::map<std::uintptr_t, std::uintptr_t> ends_;  ///< end of each block, by its begin
 };
 
 }  // namespace chitu::device::sim

@@ -83,7 +83,7 @@ class PlannedCall {
   std::vector<std::pair<at::Tensor, at::Tensor>> pairs_;  // meta, sim
 };
 
-/// What a plan asks of an operator, found once.
+/// What a dry run needs to know about an operator, looked up once.
 struct PlannedOperator {
   explicit PlannedOperator(const c10::FunctionSchema& schema)
       : name(schema.name()),
@@ -119,7 +119,7 @@ void run_planned(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   Planning::Books& books = *Planning::Books::current();
   const PlannedOperator& known = planned_operator(op);
   if (known.reads_values)
-    throw Error(fmt::format("{} reads values, and a plan has none", known.name));
+    throw Error(fmt::format("{} reads values, which a dry run does not have", known.name));
   books.set_operator(known.name);
   PlannedCall call(books);
   replace_arguments(op, stack, call);

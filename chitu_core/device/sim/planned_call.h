@@ -6,15 +6,15 @@
 
 namespace chitu::device::sim {
 
-/// Runs an operator on shapes alone and books what it would return.
+/// Runs an operator on shapes only and counts what it would return.
 ///
-/// throws  Error for an operator that reads values or whose shapes nobody knows
+/// throws  Error for an operator that reads values or has no shape function
 void run_planned(const c10::OperatorHandle& op, torch::jit::Stack* stack);
 
-/// Books a copy between the planned device and its host; others are free.
+/// Counts a copy between the dry run's device and its host; ignores others.
 void plan_copy(const at::Tensor& from, const at::Tensor& to);
 
-/// Allocates what stands on the plan's host.
+/// The allocator of the dry run's host.
 c10::Allocator* planned_host();
 
 }  // namespace chitu::device::sim

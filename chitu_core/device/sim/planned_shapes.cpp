@@ -24,7 +24,7 @@ c10::IValue layer_norm(Arguments arguments) {
   return empty_on_meta(x.sizes(), x);
 }
 
-/// [B, heads, L, D], lying in memory as [B, L, heads, D] as the CPU's fused kernel writes it.
+/// [B, heads, L, D] with the memory layout [B, L, heads, D] of the CPU's fused kernel.
 c10::IValue attention(Arguments arguments) {
   const at::Tensor q = arguments[0].toTensor(), v = arguments[2].toTensor();
   return empty_on_meta({q.size(0), q.size(2), q.size(1), v.size(3)}, q).transpose(1, 2);
@@ -51,7 +51,7 @@ c10::IValue where(Arguments arguments) {
   return at::empty(sizes, at::TensorOptions().device(at::kMeta).dtype(at::result_type(a, b)));
 }
 
-/// Where a convolution's arguments stand: mkldnn_convolution has padding before stride.
+/// Positions of a convolution's arguments: mkldnn_convolution has padding before stride.
 struct ConvolutionArguments {
   std::size_t stride, padding, dilation;
 };

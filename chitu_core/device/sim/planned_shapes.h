@@ -6,16 +6,16 @@
 
 namespace chitu::device::sim {
 
-/// Whether the two functions below know the operator.
+/// Whether one of the functions below handles the operator.
 bool has_known_shape(const std::string& op);
 bool has_flops(const std::string& op);
 
-/// Does the operator's work on meta tensors, for those that libtorch has no meta kernel for in C++
-/// or whose kernel on the CPU lays its result out otherwise. False when it is none of these.
+/// Runs the operator on meta tensors if libtorch has no meta kernel for it in C++, or if its CPU
+/// kernel returns another memory layout. False for all other operators.
 bool run_known_shape(const std::string& op, torch::jit::Stack* stack, std::size_t arguments);
 
-/// Multiplications and additions of the call, its arguments on top of the stack; 0 for operators
-/// that are not matrix products, attention or convolutions.
+/// Multiplications and additions of the call whose arguments are on top of the stack; 0 if it is no
+/// matrix product, attention or convolution.
 double flops_of(const std::string& op, const torch::jit::Stack& stack, std::size_t arguments);
 
 }  // namespace chitu::device::sim

@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kSideStreams = 4;
 
-/// A moment in the order of a stream, and when it came.
+/// A point in a stream's queue, and the time when it was reached.
 struct Moment {
   std::optional<Clock::time_point> came;
 };
@@ -33,15 +33,15 @@ struct Side {
   bool idle() const { return queue.empty() && !working; }
 };
 
-/// All streams under one lock: they are few, and what they do is long.
+/// All streams share one lock: they are few, and their work takes long.
 struct Streams {
   std::mutex mutex;
   std::condition_variable changed;
   std::array<Side, kSideStreams> sides;
   std::size_t next = 0;
-  std::exception_ptr failure;  ///< of work that was queued; the next wait tells it
+  std::exception_ptr failure;  ///< of queued work; the next wait throws it
 
-  /// Throws what queued work has failed with, once, as a device's own queue does.
+  /// Throws the failure of queued work, once, as real devices do.
   void tell_failure() {
     if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
   }
@@ -76,7 +76,7 @@ void work_on(Side& side) {
     } catch (...) {
       failure = std::current_exception();
     }
-    work = nullptr;  // lets tensors go before the stream says that it is done
+    work = nullptr;  // frees tensors before the stream is reported idle
     lock.lock();
     if (failure) streams.failure = failure;
     side.working = false;

@@ -6,38 +6,38 @@
 
 namespace chitu::device::sim {
 
-/// The queues of the simulated device.
+/// The streams of the simulated device.
 ///
-/// The default stream needs none: its work is done when a call returns, by the thread that calls.
-/// Side streams have a thread each, on which copies go on while that thread computes, ordered by
-/// events alone, as on a GPU. Safe from several threads.
+/// Work on the default stream runs in the calling thread and is done when the call returns. Each
+/// side stream has a thread, so its copies overlap with computation and are ordered only by events,
+/// as on a GPU. Thread-safe.
 namespace streams {
 
 c10::Stream default_stream();
-/// The side streams, in turn.
+/// A side stream, round robin.
 c10::Stream from_pool();
 
-/// The calling thread's stream; exchange returns the one before.
+/// The calling thread's stream; exchange() returns the previous one.
 c10::Stream current();
 c10::Stream exchange(c10::Stream stream);
 
 bool is_side(c10::Stream stream);
-/// Does the work after all that the side stream was given before. It must not throw.
+/// Queues work on a side stream. It must not throw.
 void enqueue(c10::Stream side, std::function<void()> work);
-/// Whether a stream, or every one, has done all that it was given; and a wait until then.
+/// Whether a stream has done all its work; waits for one stream or for all.
 bool is_idle(c10::Stream stream);
 void wait(c10::Stream stream);
 void wait_for_all();
 
-/// Events: a moment in the order of a stream, null until it is recorded. What is recorded again is
-/// another moment; who waits already waits for the earlier one.
+/// Events: a point in a stream's queue, null until it is recorded. Recording again sets a new
+/// point; a wait that has begun keeps waiting for the earlier one.
 void record(void** event, c10::Stream stream);
 void destroy(void* event) noexcept;
 bool has_come(void* event);
 void wait_for(void* event);
-/// What the stream is given later waits for the event.
+/// Work that is queued on the stream later waits for the event.
 void block(c10::Stream stream, void* event);
-/// Between two that have come.
+/// Between two events that have come.
 double elapsed_ms(void* from, void* to);
 
 }  // namespace streams

@@ -46,8 +46,8 @@ Text normalized(const icu::Normalizer2* (*form)(UErrorCode&), View text) {
   return from_icu(out);
 }
 
-/// The meaning of a closed reference "&...;", or nothing to leave it alone. Names in capitals stand
-/// for the capital of what they mean in small letters (&NTILDE;), unless HTML gives them a meaning.
+/// The replacement of a closed reference "&...;", or nothing to keep it. A name in capitals that
+/// HTML does not define is the capital of the name in small letters (&NTILDE;).
 std::optional<Text> meaning(View reference) {
   const View name = reference.substr(1, reference.size() - 2);
   const Text unescaped = html_unescape(reference);
@@ -66,8 +66,8 @@ std::optional<Text> meaning(View reference) {
   return from_icu(to_icu(found).toUpper(icu::Locale::getRoot()));
 }
 
-/// The length of "&name;" or "&#number;", of 1 to 24 letters and digits, at the head of `text`; 0
-/// when there is none. Only closed references count: "this&not that" has none.
+/// The length of "&name;" or "&#number;" (1 to 24 letters and digits) at the start of `text`, else
+/// 0. Only closed references count: "this&not that" has none.
 std::size_t reference_length(View text) {
   constexpr std::size_t kLongest = 24;
   if (text[0] != U'&') return 0;
@@ -134,7 +134,7 @@ Text fix_line_breaks(View text) {
   return out;
 }
 
-/// The length of a terminal's escape sequence, ESC [ digits and semicolons, a letter; else 0.
+/// The length of a terminal escape sequence (ESC [, digits and semicolons, a letter), else 0.
 std::size_t escape_length(View text) {
   if (!text.starts_with(U"\x1b[")) return 0;
   std::size_t end = 2;
@@ -165,7 +165,7 @@ Text fix_once(View line, bool unescape) {
   text = each_character(text, fix_width);
   text = each_character(text, uncurl_quote);
   text = fix_line_breaks(text);
-  // Surrogates need no fixing: valid UTF-8 has none, and no reference makes one.
+  // There are no surrogates to fix: neither valid UTF-8 nor a reference yields one.
   text = remove_terminal_escapes(text);
   std::erase_if(text, is_removed_control);
   return normalized(icu::Normalizer2::getNFCInstance, text);
@@ -189,7 +189,7 @@ std::u32string fix_text(std::u32string_view text) {
   while (!text.empty()) {
     const std::size_t line_end = std::min(text.find(U'\n'), text.size() - 1) + 1;
     const View line = text.substr(0, std::min(line_end, kLongestLine));
-    // From the first "<" on, the text is taken for HTML whose entities are meant.
+    // From the first "<" on, the text is treated as HTML, whose entities stay.
     unescape = unescape && line.find(U'<') == View::npos;
     out += fix_line(line, unescape);
     text.remove_prefix(line.size());

@@ -5,10 +5,10 @@
 
 namespace chitu::io {
 
-/// Cleans up text as ftfy.fix_text does with its default settings, line by line and until nothing
-/// changes: HTML entities (unless a "<" has been met), C1 control characters, Latin ligatures, full
-/// and half width forms, curly quotes, line breaks, terminal escapes, control characters, NFC.
-/// Left out: the repair of text decoded by the wrong encoding ("mojibake").
+/// Cleans text as ftfy.fix_text does with its default settings, line by line until nothing changes:
+/// HTML entities (unless the text has a "<" before them), C1 control characters, Latin ligatures,
+/// full and half width forms, curly quotes, line breaks, terminal escapes, control characters, NFC.
+/// Not supported: the repair of text decoded with the wrong encoding ("mojibake").
 /// source  ftfy 6.3, ftfy/fixes.py and ftfy/chardata.py
 std::u32string fix_text(std::u32string_view text);
 

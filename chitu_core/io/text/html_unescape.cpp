@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kLongestName = 32;
 
-/// The two tables as sets, read at first use.
+/// The two tables as sets, built at first use.
 struct Entities {
   std::unordered_map<std::u32string, std::u32string> named;
   std::unordered_set<std::u32string> bare;
@@ -73,8 +73,8 @@ std::u32string numbered(char32_t number) {
   return control || noncharacter ? std::u32string() : std::u32string{number};
 }
 
-/// A reference at the head of `text`, which begins behind the "&": its characters, and how many
-/// characters of the text it takes; none when there is no reference.
+/// The reference at the start of `text`, which follows an "&": its characters and its length in the
+/// text; nothing if there is none.
 struct Reference {
   std::u32string characters;
   std::size_t length = 0;

@@ -95,7 +95,7 @@ void AddedTokenMatcher::split(std::string_view text,
     }
     std::size_t start = at;
     std::size_t stop = at + found->content.size();
-    at = stop;  // as in the reference, a match that is then refused still uses its bytes up
+    at = stop;  // as in the reference, a rejected match still consumes its bytes
     if (found->single_word && touches_word(text.substr(0, start), text.substr(stop))) continue;
     if (found->lstrip) start = std::max(start - trailing_space(text.substr(0, start)), done);
     if (found->rstrip) stop += leading_space(text.substr(stop));

@@ -11,28 +11,28 @@
 
 namespace chitu::io {
 
-/// A token that is found in the text as it stands, before the model sees the rest.
+/// A token that is matched in the text before the model splits the rest.
 struct AddedToken {
   std::string content;
   std::int64_t id = 0;
   bool special = false;
   bool normalized = false;   ///< matched after normalising, itself normalised
-  bool single_word = false;  ///< only where no letter, digit or underscore touches it
-  bool lstrip = false;       ///< takes white space on its left with it
+  bool single_word = false;  ///< only if no letter, digit or underscore touches it
+  bool lstrip = false;       ///< includes white space on its left
   bool rstrip = false;
 
   /// One entry of tokenizer.json's added_tokens. Throws InputError.
   static AddedToken read(const JsonObject& entry);
 };
 
-/// Finds added tokens: the leftmost first and, of those, the longest.
+/// Finds added tokens: the leftmost match, and of several the longest.
 class AddedTokenMatcher {
  public:
   AddedTokenMatcher() = default;
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
 
-  /// Calls text_part for every non-empty stretch between tokens and token for every token's id, in
-  /// the order of the text.
+  /// Calls text_part for every non-empty text between tokens and token for every token's id, in the
+  /// order of the text.
   void split(std::string_view text, const std::function<void(std::string_view)>& text_part,
              const std::function<void(std::int64_t)>& token) const;
 
@@ -40,7 +40,7 @@ class AddedTokenMatcher {
   const AddedToken* match_at(std::string_view text, std::size_t position) const;
 
   std::vector<AddedToken> tokens_;
-  /// Places in tokens_ by the first byte, longest content first.
+  /// Indices into tokens_ by the first byte, longest content first.
   std::array<std::vector<std::size_t>, 256> by_first_byte_;
 };
 

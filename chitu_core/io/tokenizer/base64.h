@@ -6,7 +6,7 @@
 
 namespace chitu::io {
 
-/// Decodes standard base64 with its padding; empty when the text is anything else.
+/// Decodes standard base64 with padding; empty if the text is not that.
 std::optional<std::string> decode_base64(std::string_view text);
 
 }  // namespace chitu::io

@@ -15,13 +15,13 @@
 namespace chitu::io {
 namespace {
 
-// A unit of the double array, as the darts-clone library lays it out.
+// A unit of the double array, in the format of the darts-clone library.
 constexpr bool has_leaf(std::uint32_t unit) { return (unit >> 8 & 1) == 1; }
 constexpr std::uint32_t value(std::uint32_t unit) { return unit & 0x7fffffff; }
 constexpr std::uint32_t label(std::uint32_t unit) { return unit & 0x800000ff; }
 constexpr std::uint32_t offset(std::uint32_t unit) { return unit >> 10 << ((unit & 1u << 9) >> 6); }
 
-/// Longer clusters go character by character.
+/// Longer clusters are mapped character by character.
 constexpr std::size_t kLongestWholeCluster = 5;
 
 void for_each_ascii_cluster(std::string_view text,
@@ -98,7 +98,7 @@ std::optional<std::string_view> Charsmap::lookup(std::string_view text) const {
     if (!has_leaf(unit)) continue;
     if (node >= units_.size()) break;
     const std::size_t start = value(units_[node]);
-    // A damaged map must not cut a character of the replacements in two.
+    // A damaged map must not split a character of the replacements.
     if (start > normalized_.size() || U8_IS_TRAIL(normalized_[start])) break;
     return std::string_view(normalized_.c_str() + start);
   }

@@ -9,13 +9,13 @@
 namespace chitu::io {
 
 /// SentencePiece's precompiled normalisation (such as nmt_nfkc): a double-array trie of strings and
-/// what they become. Applied as huggingface/tokenizers does, which is not what SentencePiece does:
-/// by grapheme cluster, taking the shortest prefix that the map knows, and character by character
-/// where the cluster is long (6 bytes or more) or unknown.
+/// their replacements. Applied as in huggingface/tokenizers, which differs from SentencePiece: by
+/// grapheme cluster, with the shortest prefix that the map knows, and character by character if the
+/// cluster is long (6 bytes or more) or unknown.
 /// source  huggingface/spm_precompiled and huggingface/tokenizers, normalizers/precompiled
 class Charsmap {
  public:
-  /// The map as it stands in a SentencePiece model. Throws InputError "<what>: <problem>".
+  /// The map as stored in a SentencePiece model. Throws InputError "<what>: <problem>".
   Charsmap(std::string_view blob, const std::string& what);
 
   /// Normalises valid UTF-8 text.
@@ -26,7 +26,7 @@ class Charsmap {
   std::optional<std::string_view> lookup(std::string_view text) const;
 
   std::vector<std::uint32_t> units_;
-  std::string normalized_;  ///< the replacements, each ended by a zero byte
+  std::string normalized_;  ///< the replacements, each terminated by a zero byte
 };
 
 }  // namespace chitu::io

@@ -44,7 +44,7 @@ std::string replace_matches(const icu::RegexPattern& pattern, std::string_view t
   const std::unique_ptr<icu::RegexMatcher> matcher(pattern.matcher(source, status));
   icu::UnicodeString out;
   std::int32_t done = 0;
-  // By hand, for replaceAll() would read $1 in the content.
+  // Not with replaceAll(), which interprets $1 in the content.
   while (U_SUCCESS(status) && matcher->find(status)) {
     out.append(source, done, matcher->start(status) - done).append(content);
     done = matcher->end(status);
@@ -81,7 +81,7 @@ std::function<std::string(std::string_view)> precompiled_step(const JsonObject& 
   return [map](std::string_view text) { return map->apply(text); };
 }
 
-/// Empty when `type` is no Unicode normalisation form.
+/// Empty if `type` is not a Unicode normalisation form.
 std::function<std::string(std::string_view)> form_step(const std::string& type) {
   UErrorCode status = U_ZERO_ERROR;
   const icu::Normalizer2* form = nullptr;
@@ -105,7 +105,7 @@ std::string lowercase(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const char32_t character = next_character(text, i);
     if (character == U'\u0130')
-      out += "i\u0307";  // the one character whose lower case is two
+      out += "i\u0307";  // the only character with a lower case of two characters
     else
       append_character(out, static_cast<char32_t>(u_tolower(static_cast<UChar32>(character))));
   }

@@ -8,13 +8,13 @@
 
 namespace chitu::io {
 
-/// The "normalizer" of a tokenizer.json: a chain of text to text steps. Knows Sequence,
+/// The "normalizer" of a tokenizer.json: a chain of text transformations. Supports Sequence,
 /// Precompiled, Replace (by string or regular expression), NFC, NFD, NFKC, NFKD, Lowercase and
 /// Strip.
 class Normalizer {
  public:
-  /// `json` may be null: nothing to do. `file` opens the messages.
-  /// Throws InputError naming a kind of step that is not supported, or a damaged one.
+  /// `json` may be null: no change. Errors begin with `file`.
+  /// Throws InputError naming a step that is not supported or damaged.
   Normalizer(const nlohmann::json& json, const std::string& file);
 
   /// Normalises valid UTF-8 text.

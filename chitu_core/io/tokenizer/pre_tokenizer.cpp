@@ -25,11 +25,11 @@ struct Metaspace {
         metaspace.replacement.size() != character_bytes(metaspace.replacement[0]))
       step.fail("replacement", "expected one character, got \"" + metaspace.replacement + "\"");
     metaspace.split = step.value_or("split", true);
-    // Older files know add_prefix_space alone, and false wins over a scheme that is not given.
+    // Older files have only add_prefix_space; its false is used if no scheme is given.
     const bool add_prefix_space = step.value_or("add_prefix_space", true);
     const auto scheme =
         step.value_or<std::string>("prepend_scheme", add_prefix_space ? "always" : "never");
-    // "first" asks where a word stood before normalising, which no tokenizer of ours needs.
+    // "first" depends on a word's position before normalising; no supported tokenizer uses it.
     if (scheme != "always" && scheme != "never")
       step.fail("prepend_scheme", "expected always or never, got \"" + scheme + "\"");
     metaspace.prepend = scheme == "always";

@@ -9,12 +9,12 @@
 namespace chitu::io {
 
 /// The "pre_tokenizer" of a tokenizer.json: splits normalised text into the words that the model
-/// sees one by one. Knows Metaspace (also as files before tokenizers 0.15 write it),
-/// WhitespaceSplit and Sequence.
+/// sees one by one. Supports Metaspace (also in the form before tokenizers 0.15), WhitespaceSplit
+/// and Sequence.
 class PreTokenizer {
  public:
-  /// `json` may be null: one word. `file` opens the messages.
-  /// Throws InputError naming a kind that is not supported, or a damaged one.
+  /// `json` may be null: one word. Errors begin with `file`.
+  /// Throws InputError naming a kind that is not supported or damaged.
   PreTokenizer(const nlohmann::json& json, const std::string& file);
 
   /// The words of valid UTF-8 text.

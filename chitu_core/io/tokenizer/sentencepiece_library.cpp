@@ -12,7 +12,7 @@ namespace {
 #ifndef __SANITIZE_ADDRESS__
 constexpr const char* kName = "libchitu_sentencepiece.so";
 
-/// Where the library that holds this function lies: its neighbour is the one to open.
+/// The folder of the library that contains this function; the library to open is next to it.
 std::filesystem::path own_folder() {
   Dl_info info{};
   if (::dladdr(reinterpret_cast<const void*>(&own_folder), &info) == 0 || !info.dli_fname)

@@ -19,7 +19,7 @@ class Model final : public SentencePieceModel {
   }
   std::string piece(int id) const override { return processor_.IdToPiece(id); }
   std::vector<int> encode(std::string_view text) const override {
-    // Before 0.1.97 the library had a string_view of its own.
+    // Before 0.1.97 the library has its own string_view.
     return processor_.EncodeAsIds({text.data(), text.size()});
   }
 

@@ -18,7 +18,7 @@ AddedToken special_token(std::string content, std::int64_t id) {
   return token;
 }
 
-/// T5's sentinels stand behind the model's own pieces, in falling order.
+/// T5's sentinels follow the model's own pieces, in descending order.
 std::int64_t extra_ids(const std::filesystem::path& folder) {
   const auto config = folder / "tokenizer_config.json";
   if (!name_exists(config)) return 0;

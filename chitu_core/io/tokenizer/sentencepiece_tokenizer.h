@@ -11,9 +11,9 @@
 
 namespace chitu::io {
 
-/// A tokenizer folder that holds `spiece.model` and no tokenizer.json: the sentencepiece library
-/// reads it. Control pieces written in the text and T5's <extra_id_N> are special tokens, and </s>
-/// follows the text.
+/// For a tokenizer folder with `spiece.model` and no tokenizer.json; uses the sentencepiece
+/// library. Control pieces in the text and T5's <extra_id_N> are special tokens, and </s> follows
+/// the text.
 class SentencePieceTokenizer final : public Tokenizer {
  public:
   explicit SentencePieceTokenizer(const std::filesystem::path& folder);

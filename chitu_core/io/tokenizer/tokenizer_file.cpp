@@ -14,10 +14,10 @@
 namespace chitu::io {
 namespace {
 
-/// Something is not as expected here; the caller finds out what with the general parser.
+/// The text is not as expected; the caller parses it again with the general parser for the error.
 struct Unexpected {};
 
-/// Walks over JSON text without building a tree. Trusts the text to be JSON where that is safe.
+/// Reads JSON text without building a tree. Assumes valid JSON where that is safe.
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : text_(text) {}
@@ -38,7 +38,7 @@ class Cursor {
     if (!accept(expected)) throw Unexpected();
   }
 
-  /// The string that stands here, in `buffer` where it has escapes.
+  /// The string at this position; stored in `buffer` if it has escapes.
   std::string_view string(std::string& buffer) {
     if (peek() != '"') throw Unexpected();
     const std::size_t start = position_;
@@ -89,7 +89,7 @@ class Cursor {
     position_ = std::min(text_.find_first_of(" \n\t\r,:]}[{\"", position_), text_.size());
   }
 
-  /// Returns whether the string holds escapes.
+  /// Returns whether the string has escapes.
   bool skip_string() {
     bool escaped = false;
     std::size_t at = position_ + 1;
@@ -108,7 +108,7 @@ class Cursor {
   std::size_t position_ = 0;
 };
 
-/// Steps into the value of `key` in the object that stands here, or past the object.
+/// Moves to the value of `key` in the object at this position, or past the object.
 bool enter(Cursor& cursor, std::string_view key) {
   std::string buffer;
   cursor.expect('{');
@@ -123,7 +123,7 @@ bool enter(Cursor& cursor, std::string_view key) {
   }
 }
 
-/// Reads the list of [piece, score] that stands here.
+/// Reads the list of [piece, score] at this position.
 UnigramVocab read_vocab(Cursor& cursor) {
   UnigramVocab vocab;
   std::string buffer;
@@ -166,7 +166,7 @@ TokenizerFile read_tokenizer_file(const std::filesystem::path& path) {
   } catch (const nlohmann::json::exception&) {
   } catch (const InputError&) {
   }
-  // Another kind of model, or a mistake that the general parser places exactly.
+  // Another kind of model, or an error that the general parser locates exactly.
   TokenizerFile file{parse_json(text, name), {}};
   if (file.json.is_object() && file.json.contains("model") && file.json["model"].is_object() &&
       file.json["model"].contains("vocab") && file.json["model"]["vocab"].is_array())

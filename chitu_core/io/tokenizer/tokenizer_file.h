@@ -7,10 +7,10 @@
 
 namespace chitu::io {
 
-/// A tokenizer.json with the list of pieces taken out: umT5's holds 256,000 of them in 17 MB, which
-/// a general JSON tree would take a second and hundreds of megabytes to hold.
+/// A tokenizer.json with its list of pieces read separately: umT5 has 256,000 of them in 17 MB, for
+/// which a JSON tree would need a second and hundreds of megabytes.
 struct TokenizerFile {
-  nlohmann::json json;  ///< everything else; model.vocab is null where it was such a list
+  nlohmann::json json;  ///< everything else; model.vocab is null
   UnigramVocab vocab;   ///< of model.vocab, a list of [piece, score]
 };
 

@@ -12,7 +12,7 @@
 namespace chitu::io {
 namespace {
 
-/// FNV-1a: grows byte by byte, so the hashes of all prefixes of a text cost one pass.
+/// FNV-1a works byte by byte, so the hashes of all prefixes of a text need one pass.
 constexpr std::uint64_t kHashStart = 0xcbf29ce484222325;
 constexpr std::uint64_t hash_step(std::uint64_t hash, char byte) {
   return (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
@@ -61,7 +61,7 @@ Unigram::Unigram(UnigramVocab vocab, std::int64_t unk_id, bool byte_fallback)
     std::size_t slot = slot_of(hash, slots_.size());
     while (slots_[slot] >= 0 && vocab_.piece(static_cast<std::size_t>(slots_[slot])) != piece)
       slot = (slot + 1) & (slots_.size() - 1);
-    slots_[slot] = static_cast<std::int32_t>(id);  // of two equal pieces the later counts
+    slots_[slot] = static_cast<std::int32_t>(id);  // of two equal pieces the later one is used
     longest_ = std::max(longest_, piece.size());
     lowest = std::min(lowest, vocab_.scores[id]);
   }
@@ -106,7 +106,7 @@ std::vector<Unigram::Node> Unigram::best_paths(std::string_view text) const {
 void Unigram::encode(std::string_view text, std::vector<std::int64_t>& ids) const {
   const std::vector<Node> ends_at = best_paths(text);
   std::vector<std::string_view> pieces;  // from the last to the first
-  bool joining = false;                  // whether the last of them is a run of unknowns
+  bool joining = false;                  // whether the last piece is a run of unknown characters
   for (std::size_t end = text.size(); end > 0;) {
     const Node& node = ends_at[end];
     const bool unknown = node.id == unk_id_;

@@ -7,8 +7,8 @@
 
 namespace chitu::io {
 
-/// Pieces and their log probabilities; a piece's id is its place. All pieces stand in one string,
-/// so that a quarter of a million of them cost one allocation.
+/// Pieces and their log probabilities; a piece's id is its index. All pieces are in one string, so
+/// a quarter of a million of them need one allocation.
 struct UnigramVocab {
   std::string text;
   std::vector<std::uint32_t> ends;  ///< where each piece ends in `text`
@@ -19,12 +19,12 @@ struct UnigramVocab {
   void add(std::string_view piece, double score);
 };
 
-/// The Unigram language model: splits a text into the pieces of the highest total score.
+/// The Unigram language model: splits a text into the pieces with the highest total score.
 /// source  Kudo 2018, arXiv:1804.10959; huggingface/tokenizers, models/unigram
 class Unigram {
  public:
-  /// `unk_id` is the id for characters that no piece covers. With `byte_fallback` they become their
-  /// bytes' pieces <0x00> to <0xFF> where the vocabulary has all that are needed.
+  /// `unk_id` is the id for characters that no piece covers. With `byte_fallback` they become the
+  /// pieces <0x00> to <0xFF> of their bytes if the vocabulary has all of these.
   Unigram(UnigramVocab vocab, std::int64_t unk_id, bool byte_fallback);
 
   /// Appends the ids of valid UTF-8 text. Neighbouring unknown characters become one id.
@@ -35,14 +35,14 @@ class Unigram {
   std::int64_t vocab_size() const { return static_cast<std::int64_t>(vocab_.size()); }
 
  private:
-  struct Node;  ///< the best way to reach a place of the text
+  struct Node;  ///< the best path to a position in the text
 
   std::vector<Node> best_paths(std::string_view text) const;
   void append(std::string_view piece, std::vector<std::int64_t>& ids) const;
   std::int32_t find(std::string_view piece, std::uint64_t hash) const;
 
   UnigramVocab vocab_;
-  std::vector<std::int32_t> slots_;  ///< open addressing: ids by the hash of their piece, -1 free
+  std::vector<std::int32_t> slots_;  ///< hash table with open addressing: ids, -1 = free
   std::size_t longest_ = 0;          ///< bytes of the longest piece
   std::int64_t unk_id_;
   double unk_score_ = 0;

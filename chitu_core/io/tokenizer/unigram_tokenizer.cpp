@@ -32,7 +32,7 @@ Unigram make_model(const Json& json, const std::string& file, UnigramVocab vocab
   return {std::move(vocab), unk_id, model.value_or("byte_fallback", false)};
 }
 
-/// The text of a special token, which may be a string or an object that holds it.
+/// The text of a special token, given as a string or as an object with `content`.
 std::string token_text(const JsonObject& config, const std::string& key,
                        const std::string& fallback) {
   const Json& token = at(config.json(), key.c_str());
@@ -67,7 +67,7 @@ void UnigramTokenizer::read_added_tokens(const Json& json) {
     added_.push_back(AddedToken::read(JsonObject(file_ + ": added_tokens", entry)));
     AddedToken& token = added_.back();
     if (const std::int64_t piece = model_.id_of(token.content); piece >= 0)
-      token.id = piece;  // the model's word counts, as in the reference
+      token.id = piece;  // the model's id is used, as in the reference
     vocab_size_ = std::max(vocab_size_, token.id + 1);
     (token.normalized ? normalized : plain).push_back(token);
   }

@@ -14,9 +14,9 @@
 
 namespace chitu::io {
 
-/// What a tokenizer.json with a Unigram model describes, step for step as huggingface/tokenizers
-/// runs it: added tokens, normalizer, pre-tokenizer, model, template. Truncation and padding that
-/// the file may ask for are ignored, as transformers does.
+/// The tokenizer of a tokenizer.json with a Unigram model, with the steps of
+/// huggingface/tokenizers: added tokens, normalizer, pre-tokenizer, model, template. Ignores
+/// truncation and padding in the file, as transformers does.
 class UnigramTokenizer final : public Tokenizer {
  public:
   explicit UnigramTokenizer(const std::filesystem::path& folder);
@@ -43,7 +43,7 @@ class UnigramTokenizer final : public Tokenizer {
   Normalizer normalizer_;
   PreTokenizer pre_tokenizer_;
   std::vector<AddedToken> added_;
-  AddedTokenMatcher plain_;       ///< matched in the text as it comes
+  AddedTokenMatcher plain_;       ///< matched in the original text
   AddedTokenMatcher normalized_;  ///< matched in normalised text
   std::vector<std::int64_t> prefix_;
   std::vector<std::int64_t> suffix_;

@@ -19,14 +19,14 @@ extern "C" {
 namespace chitu::io {
 namespace {
 
-/// x264's constant rate factor: 14 cannot be told from the original by eye.
+/// x264's constant rate factor; 14 is visually lossless.
 constexpr const char* kCrf = "14";
 /// MPEG-4's quantiser, 1 (best) to 31.
 constexpr int kMpeg4Quantiser = 2;
 /// GIF counts time in hundredths of a second.
 constexpr AVRational kGifTimeBase{1, 100};
 
-/// FFmpeg's own lines go to the logger chitu.io instead of standard error.
+/// FFmpeg's messages go to the logger chitu.io instead of standard error.
 void log_line(void* source, int level, const char* format, va_list arguments) {
   if (level > AV_LOG_WARNING) return;
   char line[1024];
@@ -57,7 +57,7 @@ Encoder::Encoder(const std::filesystem::path& path, std::string target, const Vi
   static_cast<void>(redirected);
   AVFormatContext* format = nullptr;
   const char* muxer = options.format == VideoFormat::gif ? "gif" : "mp4";
-  // The muxer keeps the path: to move the index to the front it reads the file again.
+  // The muxer reads the file again at this path to move the index to the front.
   check(avformat_alloc_output_context2(&format, nullptr, muxer, path.c_str()),
         "choosing the format");
   format_.reset(format);
@@ -100,7 +100,7 @@ void Encoder::open_codec(const VideoOptions& options) {
   codec_->pix_fmt = gif ? AV_PIX_FMT_PAL8 : AV_PIX_FMT_YUV420P;
   codec_->time_base = frame_duration(options);
   codec_->framerate = av_inv_q(codec_->time_base);
-  codec_->thread_count = 1;  // how x264 splits work over threads shows in its bytes
+  codec_->thread_count = 1;  // x264's output depends on the number of threads
   codec_->flags |= AV_CODEC_FLAG_BITEXACT;
   if (format_->oformat->flags & AVFMT_GLOBALHEADER) codec_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
   if (!gif) {
@@ -113,8 +113,8 @@ void Encoder::open_codec(const VideoOptions& options) {
   if (name_ == "libx264") {
     av_dict_set(&codec_options, "crf", kCrf, 0);
     av_dict_set(&codec_options, "preset", "medium", 0);
-    // Otherwise x264's vector code decides: its bytes change from processor to processor, and with
-    // AVX-512 even with what freed memory held.
+    // Otherwise x264's output depends on the processor's vector instructions, and with AVX-512 even
+    // on the content of freed memory.
     av_dict_set(&codec_options, "x264-params", "cpu-independent=1", 0);
   } else if (!gif) {
     codec_->flags |= AV_CODEC_FLAG_QSCALE;

@@ -25,14 +25,14 @@ struct FreeAv {
 template <typename T>
 using AvPtr = std::unique_ptr<T, FreeAv>;
 
-/// One video stream in one file, written through libavformat and libavcodec.
+/// One video stream in one file, written with libavformat and libavcodec.
 class Encoder {
  public:
-  /// `path` is where the bytes go, `target` the name for messages.
+  /// `path` is the file to write, `target` its name in messages.
   Encoder(const std::filesystem::path& path, std::string target, const VideoOptions& options);
 
-  /// A frame of the encoder's format and size to fill, and then encode. Its buffers are the
-  /// encoder's and are used again for the next.
+  /// A frame in the encoder's format and size: fill it, then encode it. The encoder owns and reuses
+  /// its buffers.
   AVFrame& writable_frame();
   void encode_frame();
   /// Drains the encoder, completes the file and closes it.

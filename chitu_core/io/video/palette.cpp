@@ -19,7 +19,7 @@ std::size_t bin_of(int red, int green, int blue) {
 
 using Colour = std::array<double, 3>;
 
-/// A weighted colour: the mean of a bin and how many pixels fell into it.
+/// A weighted colour: the mean of a bin and its number of pixels.
 struct Point {
   Colour colour{};
   double weight = 0;
@@ -42,7 +42,7 @@ Colour mean_of(std::span<const Point> points) {
   return sum;
 }
 
-/// A stretch of points that becomes one colour, or is split in two.
+/// A range of points that becomes one colour or is split in two.
 struct Box {
   std::span<Point> points;
   Colour mean{};
@@ -73,7 +73,7 @@ std::vector<Colour> median_cut(std::vector<Point>& points) {
   while (boxes.size() < kMostColours) {
     const auto worst = std::max_element(
         boxes.begin(), boxes.end(), [](const Box& a, const Box& b) { return a.error < b.error; });
-    // A box whose points agree up to rounding has no mean to split at.
+    // A box whose points are equal up to rounding cannot be split at its mean.
     if (worst->error < 1e-6 * static_cast<double>(worst->points.size())) break;
     auto [low, high] = worst->split();
     *worst = low;
@@ -94,7 +94,7 @@ std::size_t nearest_of(const std::vector<Colour>& colours, const Colour& colour)
   return best;
 }
 
-/// Moves every colour to the mean of the points it is nearest to.
+/// Moves every colour to the mean of its nearest points.
 void refine(std::vector<Colour>& colours, const std::vector<Point>& points) {
   std::vector<Colour> sums(colours.size());
   std::vector<double> weights(colours.size());
@@ -149,7 +149,7 @@ PaletteMapper::PaletteMapper(Palette palette) : palette_(std::move(palette)), ca
 void PaletteMapper::map(std::span<const Rgb> pixels, std::size_t width,
                         std::span<std::uint8_t> indices) {
   if (palette_.exact) return map_exactly(pixels, indices);
-  // Errors in sixteenths, for this row and the next, with a spare pixel on each side.
+  // Errors in sixteenths, for this row and the next, with one extra pixel on each side.
   using Errors = std::vector<std::array<int, 3>>;
   Errors here(width + 2), below(width + 2);
   for (std::size_t i = 0; i < pixels.size(); ++i) {

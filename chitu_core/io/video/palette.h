@@ -14,15 +14,14 @@ struct Rgb {
   friend auto operator<=>(const Rgb&, const Rgb&) = default;
 };
 
-/// At most 256 colours that stand for those of a clip.
+/// At most 256 colours that represent a clip's.
 struct Palette {
   std::vector<Rgb> colours;  ///< sorted when exact
   bool exact = false;        ///< the clip has no other colours
 };
 
-/// Counts the colours of a clip and chooses its palette: the colours themselves where 256 are
-/// enough, else boxes of colours split by their variance and then refined by k-means.
-/// Deterministic.
+/// Counts the colours of a clip and chooses its palette: the colours themselves if there are at
+/// most 256, else boxes of colours split by variance and refined by k-means. Deterministic.
 /// source  Heckbert 1982, "Color image quantization for frame buffer display"; Wu 1991, "Efficient
 ///         statistical computations for optimal color quantization" (the choice of the split)
 class PaletteBuilder {
@@ -32,23 +31,23 @@ class PaletteBuilder {
   Palette build() const;
 
  private:
-  struct Sum {  ///< of the colours that agree in their six leading bits
+  struct Sum {  ///< over colours with the same six leading bits
     std::uint64_t red = 0, green = 0, blue = 0, count = 0;
   };
 
   std::vector<Sum> sums_;
-  std::set<Rgb> distinct_;  ///< until there are more than a palette holds
+  std::set<Rgb> distinct_;  ///< until there are more than 256
   bool few_ = true;
 };
 
-/// Maps frames to a palette's indices. Where the palette is not exact, what a pixel loses is passed
-/// on to the pixels not yet mapped (error diffusion), a little damped so that flat areas stay flat.
+/// Maps frames to a palette's indices. If the palette is not exact, a pixel's error is added to the
+/// pixels not yet mapped (error diffusion), damped so that flat areas stay flat.
 /// source  Floyd and Steinberg 1976, "An adaptive algorithm for spatial greyscale"
 class PaletteMapper {
  public:
   explicit PaletteMapper(Palette palette);
 
-  /// pixels row by row, `width` of them a row; indices is as long.
+  /// pixels in rows of `width`; `indices` has the same length.
   void map(std::span<const Rgb> pixels, std::size_t width, std::span<std::uint8_t> indices);
 
  private:
@@ -56,7 +55,7 @@ class PaletteMapper {
   std::uint8_t nearest(int red, int green, int blue);
 
   Palette palette_;
-  std::vector<std::int16_t> cache_;  ///< the index for a colour's six leading bits, -1 unknown
+  std::vector<std::int16_t> cache_;  ///< index by a colour's six leading bits, -1 = unknown
 };
 
 }  // namespace chitu::io

@@ -27,7 +27,7 @@ SwsContext* make_context(const AVFrame& out) {
                      static_cast<AVPixelFormat>(out.format), kFlags, nullptr, nullptr, nullptr);
   const int* bt709 = sws_getCoefficients(SWS_CS_ITU709);
   constexpr int kOne = 1 << 16;
-  // Source range full, target range limited; brightness, contrast and saturation as they are.
+  // Full range to limited range; brightness, contrast and saturation unchanged.
   if (context == nullptr ||
       sws_setColorspaceDetails(context, bt709, 1, bt709, 0, 0, kOne, kOne) < 0)
     throw Error("FFmpeg cannot convert RGB to YUV");

@@ -7,7 +7,7 @@ struct SwsContext;
 
 namespace chitu::io {
 
-/// Converts RGB frames to 4:2:0 YUV of BT.709 in limited range, as high-definition video has it.
+/// Converts RGB frames to 4:2:0 YUV, BT.709, limited range, as in high-definition video.
 class RgbToYuv {
  public:
   RgbToYuv() = default;
@@ -15,8 +15,9 @@ class RgbToYuv {
   RgbToYuv(const RgbToYuv&) = delete;
   RgbToYuv& operator=(const RgbToYuv&) = delete;
 
-  /// frame  [H, W, 3] uint8 RGB; `out` is as large, or one wider and higher where that makes it
-  /// even, in which case the last column and row are repeated.
+  /// frame  [H, W, 3] uint8 RGB
+  /// out    the same size, or one pixel wider or higher to be even; then the last column or row is
+  ///        repeated
   void convert(const at::Tensor& frame, AVFrame& out);
 
  private:

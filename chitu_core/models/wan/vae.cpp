@@ -79,27 +79,6 @@ std::int64_t AutoencoderKLWan::chunk_frames(std::int64_t height, std::int64_t wi
   return std::max<std::int64_t>(1, kChunkElements / elements);
 }
 
-WanVaeDecoding::WanVaeDecoding(const AutoencoderKLWan& vae, const at::Tensor& latents)
-    : vae_(vae), latents_(vae.decoder_input(vae.denormalize(latents))) {}
-
-std::optional<at::Tensor> WanVaeDecoding::next_chunk() {
-  const std::int64_t left = latents_.size(1) - next_frame_;
-  if (left == 0) return std::nullopt;
-  const bool first = next_frame_ == 0;
-  const std::int64_t count =
-      first ? 1 : std::min(left, vae_.chunk_frames(latents_.size(2), latents_.size(3)));
-  if (count == left) {
-    low_cache_.stop_keeping();
-    high_cache_.stop_keeping();
-  }
-  const at::Tensor input = latents_.narrow(1, next_frame_, count);
-  next_frame_ += count;
-  return vae_.decoder()
-      .chunk(input, low_cache_, high_cache_, first)
-      .clamp_(-1, 1)
-      .permute({0, 4, 1, 2, 3});
-}
-
 at::Tensor frames_to_uint8(const at::Tensor& frames) {
   if (frames.dim() != 5 || frames.size(0) != 1 || frames.size(1) != 3)
     throw ShapeError(fmt::format("pictures: expected frames [1, 3, F, H, W], got [{}]",

@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +38,7 @@ class AutoencoderKLWan : public memory::Module {
   /// throws  ShapeError as denormalize does
   std::vector<std::int64_t> frames_shape(const at::Tensor& latents) const;
 
-  /// Decodes a clip and hands every chunk of frames to the sink as soon as it is done. To ask for
-  /// them instead, use WanVaeDecoding.
+  /// Decodes a clip and gives every chunk of frames to the sink as soon as it is done.
   ///
   /// Parameters and errors as below; what the sink throws ends the decode.
   void decode(const at::Tensor& latents, FrameSink& sink) const;
@@ -68,28 +66,6 @@ class AutoencoderKLWan : public memory::Module {
   WanVaeConfig config_;
   nn::PointwiseConv post_quant_conv_;
   WanDecoder3d decoder_;
-};
-
-/// One decode in progress: between chunks it holds the caches of the causal convolutions and the
-/// latents, no frames. A clip of one latent frame keeps no caches at all.
-class WanVaeDecoding {
- public:
-  /// `vae` must outlive it, with its weights bound. Other parameters and errors as
-  /// AutoencoderKLWan::decode.
-  WanVaeDecoding(const AutoencoderKLWan& vae, const at::Tensor& latents);
-
-  /// Bytes that wait between chunks in caches.
-  std::int64_t cache_bytes() const { return low_cache_.bytes() + high_cache_.bytes(); }
-
-  /// The next frames [B, 3, F, H, W] as decode() would return them; empty after the last.
-  std::optional<at::Tensor> next_chunk();
-
- private:
-  const AutoencoderKLWan& vae_;
-  at::Tensor latents_;  ///< [B, T, h, w, z] in the weights' dtype, after post_quant_conv
-  std::int64_t next_frame_ = 0;
-  nn::FeatureCache low_cache_;
-  nn::FeatureCache high_cache_;
 };
 
 /// Pictures for a writer: round_half_even(clamp(x / 2 + 0.5, 0, 1) * 255), computed in float32.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "chitu_core/memory/module.h"
+#include "chitu_core/memory/staging.h"
 #include "chitu_core/memory/weight_source.h"
 
 namespace chitu::memory {
@@ -17,7 +18,7 @@ struct LayerPiece {
   Parameter* parameter;
   std::int64_t offset_bytes;
 
-  /// The weight as it lies in a slab: uint8 [layer's bytes].
+  /// A view of the weight in a slab: uint8 [bytes of the layer].
   at::Tensor in(const at::Tensor& slab) const;
 };
 
@@ -28,34 +29,42 @@ struct LayerRun {
   std::int64_t offset_bytes;  ///< in the slab
 };
 
-/// A part of a slab that is read, and goes to a device, at once.
+/// A part of a slab that is read, and copied to a device, at once.
 struct LayerChunk {
   std::vector<LayerRun> runs{};
-  std::int64_t base = 0;            ///< in the slab: where a buffer for the chunk begins, aligned
+  std::int64_t base = 0;            ///< aligned place in the slab where the chunk's buffer begins
   std::int64_t begin = 0, end = 0;  ///< bytes of the slab; the chunks of a layer cover all of it
+
+  std::int64_t bytes() const { return end - begin; }
+  std::int64_t buffer_bytes() const { return end - base; }
 };
 
-/// Most bytes of a chunk, unless one row alone has more: enough that a copy runs at the link's full
-/// rate, and a power of two because pinned memory comes in these.
-inline constexpr std::int64_t kChunkBytes = 64 << 20;
-
-/// How a layer's weights lie packed in one slab, each aligned as libtorch's own allocations are,
-/// and in which chunks they are brought there. The dtypes of the module are set (set_dtypes).
+/// How a layer's weights are packed into one slab, each aligned like libtorch's own allocations,
+/// and in which chunks they are read.
 class LayerLayout {
  public:
-  /// name   of the layer in the source
-  /// index  of the layer among all of its component
-  /// throws  Error for a weight that is not contiguous
+  /// name         of the layer in the source
+  /// index        of the layer in its component
+  /// module       its dtypes are set (set_dtypes)
+  /// chunk_bytes  most bytes of a chunk, unless one row alone has more
+  /// throws       Error for a weight that is not contiguous
   LayerLayout(const std::string& name, std::int64_t index, Module& module,
-              std::int64_t chunk_bytes = kChunkBytes);
+              std::int64_t chunk_bytes = kStagingBytes);
 
   std::int64_t index() const { return index_; }
   std::int64_t bytes() const { return bytes_; }
   const std::vector<LayerPiece>& pieces() const { return pieces_; }
   const std::vector<LayerChunk>& chunks() const { return chunks_; }
 
-  /// Fills a chunk's buffer of the host: uint8, of which byte 0 is `chunk.base` of the slab.
+  /// Fills the host buffer of a chunk: uint8, byte 0 is byte `chunk.base` of the slab.
   void read(const LayerChunk& chunk, const WeightSource& source, const at::Tensor& buffer) const;
+  /// Fills a whole slab on the host.
+  void read(const WeightSource& source, const at::Tensor& slab) const;
+
+  /// Makes the layer's parameters views of the slab.
+  void bind(const at::Tensor& slab) const;
+  bool is_bound() const;
+  void unbind() const noexcept;
 
  private:
   void cut(std::size_t piece);

@@ -1,4 +1,4 @@
-#include "chitu_core/memory/layer_layout.h"
+#include "chitu_core/memory/stream/layer_layout.h"
 
 #include <ATen/ATen.h>
 
@@ -9,7 +9,7 @@
 namespace chitu::memory {
 namespace {
 
-constexpr std::int64_t kAlignment = 64;  // that of libtorch's own allocations
+constexpr std::int64_t kAlignment = 64;  // of libtorch's own allocations
 
 std::int64_t aligned(std::int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -46,22 +46,21 @@ LayerLayout::LayerLayout(const std::string& name, std::int64_t index, Module& mo
   chunks_.back().end = bytes_;
 }
 
-/// Adds a piece's rows to the last chunk, and to new ones as it becomes full.
+/// Adds a piece's rows to the last chunk, and to new chunks when it is full.
 void LayerLayout::cut(std::size_t piece) {
   const Parameter& parameter = *pieces_[piece].parameter;
   if (parameter.numel() == 0) return;
   const std::int64_t rows = rows_of(parameter), row_bytes = parameter.stored_bytes() / rows;
   for (std::int64_t first = 0; first < rows;) {
     const std::int64_t offset = pieces_[piece].offset_bytes + first * row_bytes;
-    // Room is left for the gap that may lie before the next piece.
+    // Minus the gap that may precede the next piece.
     const std::int64_t room = chunks_.back().base + chunk_bytes_ - kAlignment - offset;
-    std::int64_t fit = std::min(rows - first, std::max<std::int64_t>(0, room) / row_bytes);
-    if (fit == 0 && !chunks_.back().runs.empty()) {
+    if (room < row_bytes && !chunks_.back().runs.empty()) {
       chunks_.back().end = offset;
       chunks_.push_back({{}, offset / kAlignment * kAlignment, offset, offset});
       continue;
     }
-    fit = std::max<std::int64_t>(1, fit);
+    const std::int64_t fit = std::min(rows - first, rows_that_fit(room, row_bytes));
     chunks_.back().runs.push_back({piece, first, fit, offset});
     first += fit;
   }
@@ -80,6 +79,23 @@ void LayerLayout::read(const LayerChunk& chunk, const WeightSource& source,
     else
       source.read_rows(piece.name, *piece.parameter, run.first_row, to);
   }
+}
+
+void LayerLayout::read(const WeightSource& source, const at::Tensor& slab) const {
+  for (const LayerChunk& chunk : chunks_)
+    read(chunk, source, slab.narrow(0, chunk.base, chunk.buffer_bytes()));
+}
+
+void LayerLayout::bind(const at::Tensor& slab) const {
+  for (const LayerPiece& piece : pieces_) piece.parameter->tensor = piece.in(slab);
+}
+
+bool LayerLayout::is_bound() const {
+  return !pieces_.empty() && pieces_.front().parameter->tensor.defined();
+}
+
+void LayerLayout::unbind() const noexcept {
+  for (const LayerPiece& piece : pieces_) piece.parameter->tensor.reset();
 }
 
 }  // namespace chitu::memory
