@@ -9,18 +9,14 @@ namespace chitu::device {
 /// throws  SystemLimitError if the system's limit on threads is reached
 void start_compute_threads();
 
-<<<<<<< HEAD
 /// Sets how many threads libtorch computes with in the whole process, and starts them.
 ///
 /// count   1 or more
 /// throws  SystemLimitError where the system has too few
 void use_compute_threads(int count);
 
-/// Starts them as start_compute_threads() does; where the system has too few, the calling thread
-/// computes alone.
-=======
-/// The same, but at the system's limit the calling thread's operators run on it alone.
->>>>>>> h/yaml
+/// Starts them as start_compute_threads() does, but at the system's limit the calling thread's
+/// operators run on it alone.
 void start_compute_threads_or_go_alone();
 
 }  // namespace chitu::device

@@ -54,13 +54,8 @@ void check_places(Role role, const ComponentStates& states) {
                        name_of(*states.offload.device), to_string(role)));
 }
 
-<<<<<<< HEAD
-/// The one dtype that the weights wait in, whatever the state.
-std::optional<at::ScalarType> waiting_dtype(Role role, const ComponentStates& states) {
-=======
 /// The dtype in which weights are stored; one for offload, onload and preparing.
-std::optional<at::ScalarType> stored_dtype(const std::string& name, const ComponentStates& states) {
->>>>>>> h/yaml
+std::optional<at::ScalarType> stored_dtype(Role role, const ComponentStates& states) {
   std::optional<StateDtype> found;
   const std::pair<const char*, const WeightState*> stored[] = {
       {"offload.dtype", &states.offload},
@@ -131,17 +126,10 @@ void apply_states(Role role, const ComponentStates& states, ComponentPlan& plan)
              "float32, bfloat16 or float16");
     plan.dtype = dtype;
   }
-<<<<<<< HEAD
-  const auto waiting = waiting_dtype(role, states);
-  if (!waiting || *waiting == plan.dtype) return;
-  if (!c10::isFloat8Type(*waiting))
-    refuse(role, "offload.dtype", c10::toString(*waiting),
-=======
-  const auto stored = stored_dtype(name, states);
+  const auto stored = stored_dtype(role, states);
   if (!stored || *stored == plan.dtype) return;
   if (!c10::isFloat8Type(*stored))
-    refuse(name, "offload.dtype", c10::toString(*stored),
->>>>>>> h/yaml
+    refuse(role, "offload.dtype", c10::toString(*stored),
            "the dtype that it computes in, float8_e4m3fn or float8_e5m2");
   plan.stored = stored;
 }

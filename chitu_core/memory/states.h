@@ -68,14 +68,8 @@ struct RoleStates {
 
 /// Writes the states into the plan of a component of this role.
 ///
-<<<<<<< HEAD
-/// throws  InputError naming the keys below `memory.<role>` that contradict each other, and what
-///         was expected
-void apply_states(Role role, const ComponentStates& states, ComponentPlan& plan);
-=======
-/// throws  InputError naming the keys below `memory.<name>` that contradict each other, and the
+/// throws  InputError naming the keys below `memory.<role>` that contradict each other, and the
 ///         expected values
-void apply_states(const std::string& name, const ComponentStates& states, ComponentPlan& plan);
->>>>>>> h/yaml
+void apply_states(Role role, const ComponentStates& states, ComponentPlan& plan);
 
 }  // namespace chitu::memory

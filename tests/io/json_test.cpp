@@ -34,7 +34,6 @@ TEST_CASE("malformed JSON is refused with its line and column", "[io]") {
                     Catch::ContainsSubstring("none.json: No such file or directory"));
 }
 
-<<<<<<< HEAD
 TEST_CASE("a file that Git LFS did not fetch is told as such", "[io]") {
   const ScratchFolder folder("json_lfs");
   write_file(folder / "a.json", "version https://git-lfs.github.com/spec/v1\noid sha256:46\n");
@@ -43,10 +42,7 @@ TEST_CASE("a file that Git LFS did not fetch is told as such", "[io]") {
                         ": a Git LFS pointer, not the file; fetch it with: git lfs pull");
 }
 
-TEST_CASE("a key that stands twice is the last one, or refused on request", "[io]") {
-=======
 TEST_CASE("the last value of a repeated key counts, or the key is an error on request", "[io]") {
->>>>>>> h/yaml
   const std::string text = R"({"a": {"b": 1, "b": 2}, "c": {"b": 3}})";
   CHECK(parse_json(text, "x")["a"]["b"] == 2);
   CHECK_THROWS_WITH(parse_json(text, "x", DuplicateKeys::refused),
