@@ -88,11 +88,14 @@ class Remedies {
         fmt::format("{}", fmt::join(added, ", ")), next.forecast.peak_bytes());
   }
 
-  /// The next step of each strategy, whatever the configuration says: an advice may change keys.
+  /// The first step of each strategy that lowers the peak, whatever the configuration says: a
+  /// remedy may change keys.
   void cheaper_plans() {
-    for (const auto& [name, strategy] : Registry<memory::Strategy>::instance().entries())
-      if (auto saving = strategy->cheaper(plan_, {}))
-        add(std::move(saving->change), std::move(saving->note), peak_of(saving->plan, request_));
+    for (const auto& [name, strategy] : Registry<memory::Strategy>::instance().entries()) {
+      auto step = strategy->cheaper(plan_, {});
+      while (step && !add(step->change, step->note, peak_of(step->plan, request_)))
+        step = strategy->cheaper(step->plan, {});
+    }
   }
 
   void fewer_frames() {
@@ -111,10 +114,12 @@ class Remedies {
   std::int64_t peak_of(const memory::MemoryPlan& plan, const Request& request) const {
     return planner_.planner().forecast(request, plan, longest_prompts_).peak_bytes();
   }
-  void add(std::string change, std::string note, std::int64_t peak) {
+  /// Returns whether it helps, and so is kept.
+  bool add(std::string change, std::string note, std::int64_t peak) {
     const bool lowers = static_cast<double>(peak) <= kGain * static_cast<double>(peak_);
-    if (lowers && format_bytes(peak) != format_bytes(peak_))
-      found_.push_back({std::move(change), std::move(note), peak});
+    if (!lowers || format_bytes(peak) == format_bytes(peak_)) return false;
+    found_.push_back({std::move(change), std::move(note), peak});
+    return true;
   }
 
   const LevelPlanner& planner_;
