@@ -133,7 +133,7 @@ TEST_CASE("what counted work leaves is left by its skip, and must be as much", "
   CHECK(parts_done(keeping(10)) == 1);
   CHECK_THROWS_WITH(
       plan(Repetition::counted, keeping(11)),
-      ContainsSubstring("left 10 B of the device and 0 B of the host held, and 11 B"));
+      ContainsSubstring("changed the bytes held by 10 on the device and 0 on the host, but by 11"));
 }
 
 TEST_CASE("the part that first comes to the watched bytes is done, and named", "[device]") {
