@@ -25,7 +25,7 @@ struct Engine::Impl {
   memory::PlanRequest devices;
   memory::MemoryPlan plan;
   std::unique_ptr<Pipeline> pipeline;
-  std::unique_ptr<Planner> planner{};  ///< made when first asked
+  std::unique_ptr<Forecaster> forecaster{};  ///< made when first asked
   std::optional<PlanChoice> choice{};
   std::optional<Request> chosen_for{};  ///< whose plan was chosen and has not been run yet
   std::optional<DeviceProfile> profile{};
@@ -37,7 +37,7 @@ struct Engine::Impl {
   /// Whether a plan that is not chosen is checked before it runs. sim keeps its capacity by itself.
   bool checks() const { return declared && devices.device.type() != c10::kPrivateUse1; }
   bool plans() const { return chooses() || checks(); }
-  const Planner& the_planner();
+  const Forecaster& the_forecaster();
   std::int64_t weights_held() const;
   device::MemoryRoom room() const;
   MemoryBudget budget(const device::MemoryRoom& room) const;
@@ -50,10 +50,11 @@ struct Engine::Impl {
   std::string what_auto_takes(const Request& request, std::int64_t total_bytes);
 };
 
-const Planner& Engine::Impl::the_planner() {
-  if (!planner)
-    planner = std::make_unique<Planner>(pipeline->for_plan(), planned_device(devices.device));
-  return *planner;
+const Forecaster& Engine::Impl::the_forecaster() {
+  if (!forecaster)
+    forecaster =
+        std::make_unique<Forecaster>(pipeline->for_plan(), imitated_device(devices.device));
+  return *forecaster;
 }
 
 /// Bytes that are free again once the components are let go.
@@ -84,7 +85,7 @@ MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
 }
 
 PlanChoice Engine::Impl::choose(const Request& request) {
-  const Forecasts forecasts(the_planner(), request);
+  const Forecasts forecasts(the_forecaster(), request);
   if (!chooses()) return keep_plan(forecasts, plan, budget(room()));
   return pipelines::choose_plan(forecasts, config, devices, budget(room()), profile);
 }
@@ -121,7 +122,7 @@ std::vector<std::string> Engine::Impl::lower_levels(const Forecasts& forecasts,
 }
 
 std::string Engine::Impl::what_the_device_holds(const Request& request) {
-  const Forecasts forecasts(the_planner(), request);
+  const Forecasts forecasts(the_forecaster(), request);
   const std::int64_t total = device::memory_room(devices.device).total_bytes;
   const auto levels = lower_levels(forecasts, total);
   return fmt::format(
@@ -132,7 +133,7 @@ std::string Engine::Impl::what_the_device_holds(const Request& request) {
 
 /// On the host a process may have less memory than there is: what needs less may go.
 std::string Engine::Impl::what_needs_less(const Request& request) {
-  const Forecasts forecasts(the_planner(), request);
+  const Forecasts forecasts(the_forecaster(), request);
   const std::int64_t needed = forecasts.of(plan).peak_bytes();
   const auto levels = lower_levels(forecasts, needed - 1);
   return fmt::format("level {} needs {} of tensors, the host has {} free{}", plan.low_mem_level,
@@ -146,7 +147,7 @@ std::string Engine::Impl::what_auto_takes(const Request& request, std::int64_t t
   memory::MemoryConfig any_level = config;
   any_level.low_mem_level.reset();
   try {
-    const PlanChoice taken = pipelines::choose_plan(the_planner(), any_level, devices, request,
+    const PlanChoice taken = pipelines::choose_plan(the_forecaster(), any_level, devices, request,
                                                     budget({total_bytes, total_bytes}), profile);
     return fmt::format(
         "what would fit: infer.diffusion.low_mem_level=auto, which takes level {} and needs {}",
@@ -171,7 +172,7 @@ Engine::Engine(const EngineOptions& options) {
   impl_->ckpt_dir = options.ckpt_dir;
   impl_->declared = declared_memory(options.sim.capacity_bytes, options.profile, devices.device);
   if (impl_->plans())
-    impl_->process_bytes = process_size(devices, planned_device(devices.device).host_kernels);
+    impl_->process_bytes = process_size(devices, imitated_device(devices.device).host_kernels);
 }
 
 Engine::~Engine() = default;

@@ -6,14 +6,14 @@
 #include <bit>
 #include <memory>
 
-#include "chitu_core/device/planning_books.h"
+#include "chitu_core/device/dry_run_books.h"
 
 namespace chitu::device {
 
 namespace {
 
 at::Tensor planned(std::int64_t bytes) {
-  const bool rounds = Planning::Books::current()->device().rounds_pinned;
+  const bool rounds = DryRun::Books::current()->device().rounds_pinned;
   const auto taken =
       rounds ? static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(bytes))) : bytes;
   const auto options = at::TensorOptions().dtype(at::kByte).device(host());
@@ -23,7 +23,7 @@ at::Tensor planned(std::int64_t bytes) {
 }  // namespace
 
 at::Tensor pinned_memory(std::int64_t bytes, c10::Device device) {
-  if (planning()) return planned(bytes);
+  if (in_dry_run()) return planned(bytes);
   // From the device's own allocator: at::empty with pinned memory asks libtorch's one accelerator,
   // which is the simulated one after the first dry run.
   const auto& hooks = at::globalContext().getAcceleratorHooksInterface(device.type());

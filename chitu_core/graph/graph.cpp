@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/errors.h"
-#include "chitu_core/device/planning.h"
 
 namespace chitu::graph {
 namespace {
@@ -87,7 +87,7 @@ std::vector<std::size_t> Graph::stages_for(std::size_t wanted) const {
 std::any Graph::run_stage(std::size_t stage, const std::vector<std::any>& values,
                           Context& context) const {
   const std::string& name = stages_[stage].name;
-  const device::PlannedPart part(name);
+  const device::DryRunPart part(name);
   context.check_stop();
   return with_context("stage " + name, [&] {
     context.tell([&](Observer& observer) { observer.stage_begin(name); });

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/graph/context.h"
 #include "chitu_core/memory/component.h"
 #include "chitu_core/memory/layer_observer.h"
@@ -43,7 +43,7 @@ class LayerWatch final : public memory::LayerObserver, private memory::StreamObs
   const Context& context_;
   memory::Component& component_;
   memory::LayerObserver* next_;
-  std::optional<device::PlannedPart> part_;
+  std::optional<device::DryRunPart> part_;
 };
 
 }  // namespace chitu::graph

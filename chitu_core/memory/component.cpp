@@ -1,8 +1,8 @@
 #include "chitu_core/memory/component.h"
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/errors.h"
-#include "chitu_core/device/planning.h"
 #include "chitu_core/memory/ownership.h"
 
 namespace chitu::memory {
@@ -44,7 +44,7 @@ std::int64_t Component::stored_bytes() const {
 bool Component::onload(const WeightFormat& format) {
   if (onloaded_ && !stream_ && format == format_) return false;
   offload();
-  const device::PlannedPart part("weights of " + name_);
+  const device::DryRunPart part("weights of " + name_);
   with_context("onload " + name_, [&] {
     device::with_own_errors([&] { bind_weights(*module_, source_for(format), format); });
   });
@@ -55,14 +55,14 @@ bool Component::onload(const WeightFormat& format) {
 bool Component::onload_streamed(const WeightFormat& format, const StreamOptions& options) {
   if (onloaded_ && stream_ && format == format_ && options == stream_options_) return false;
   offload();
-  const device::PlannedPart part("weights of " + name_);
+  const device::DryRunPart part("weights of " + name_);
   const auto layers = module_->layers();
   const SpreadLayers resident{options.resident_layers, static_cast<std::int64_t>(layers.size())};
   with_context("onload " + name_, [&] {
     device::with_own_errors([&] {
       const WeightSource& source = source_for(format);
       bind_outside_layers(*module_, source, format, resident);
-      const device::PlannedPart slabs("slabs of layers");
+      const device::DryRunPart slabs("slabs of layers");
       try {
         stream_ = std::make_unique<LayerStream>(layers, source, format.device, options);
       } catch (...) {

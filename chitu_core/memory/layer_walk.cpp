@@ -4,9 +4,9 @@
 
 namespace chitu::memory {
 
-device::PlannedRepeats::Kind LayerWalk::kind_of(const Module& layer,
-                                                device::PlannedRepeats::Kind state) {
-  if (!device::planning()) return state;
+device::DryRunRepeats::Kind LayerWalk::kind_of(const Module& layer,
+                                               device::DryRunRepeats::Kind state) {
+  if (!device::in_dry_run()) return state;
   const auto first = std::find_if(unlike_.begin(), unlike_.end(),
                                   [&](const Module* known) { return known->is_like(layer); });
   state.push_back(first - unlike_.begin());

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/device/dry_run_repeats.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
 
@@ -12,7 +12,7 @@ namespace chitu::memory {
 
 /// One pass of a model through its layers: calls the observer and computes the layer. In a dry run,
 /// layers whose weights have the same shapes and dtypes are computed once and then counted
-/// (device::PlannedRepeats); the observer is called for each of them.
+/// (device::DryRunRepeats); the observer is called for each of them.
 class LayerWalk {
  public:
   /// observer  may be null
@@ -22,14 +22,14 @@ class LayerWalk {
   ///
   /// state    what the layer's memory use depends on, apart from its weights and its position
   /// compute  leaves the bytes held unchanged
-  void layer(const Module& layer, device::PlannedRepeats::Kind state, const auto& compute) {
+  void layer(const Module& layer, device::DryRunRepeats::Kind state, const auto& compute) {
     begin();
     repeats_.run(kind_of(layer, std::move(state)), compute);
     end();
   }
   /// The same for a layer that changes the bytes held or other state: `skip` makes that change when
   /// the layer is only counted.
-  void layer(const Module& layer, device::PlannedRepeats::Kind state, const auto& compute,
+  void layer(const Module& layer, device::DryRunRepeats::Kind state, const auto& compute,
              const auto& skip) {
     begin();
     repeats_.run(kind_of(layer, std::move(state)), compute, skip);
@@ -44,12 +44,12 @@ class LayerWalk {
     if (observer_) observer_->after_layer(index_);
     ++index_;
   }
-  device::PlannedRepeats::Kind kind_of(const Module& layer, device::PlannedRepeats::Kind state);
+  device::DryRunRepeats::Kind kind_of(const Module& layer, device::DryRunRepeats::Kind state);
 
   LayerObserver* observer_;
   std::int64_t index_ = 0;
   std::vector<const Module*> unlike_;  ///< the first layer of each kind
-  device::PlannedRepeats repeats_;
+  device::DryRunRepeats repeats_;
 };
 
 }  // namespace chitu::memory

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/memory/weights.h"
 
 namespace chitu::memory {
@@ -15,22 +15,22 @@ const std::string& tensor_of(const io::Checkpoint& checkpoint, const std::string
 
 void FileWeights::check(const Module& module) const { check_weights(module, *checkpoint_); }
 
-void PlannedWeights::check(const Module& module) const {
+void DryRunWeights::check(const Module& module) const {
   if (checkpoint_) check_weights(module, *checkpoint_);
 }
 
-void PlannedWeights::read_into(const std::string& name, const Parameter& parameter,
-                               at::Tensor&) const {
-  device::plan_disk_read(stored_bytes(name, parameter));
+void DryRunWeights::read_into(const std::string& name, const Parameter& parameter,
+                              at::Tensor&) const {
+  device::count_disk_read(stored_bytes(name, parameter));
 }
 
-void PlannedWeights::read_rows(const std::string& name, const Parameter& parameter, std::int64_t,
-                               at::Tensor& to) const {
-  device::plan_disk_read(stored_bytes(name, parameter) / parameter.shape.front() * to.size(0));
+void DryRunWeights::read_rows(const std::string& name, const Parameter& parameter, std::int64_t,
+                              at::Tensor& to) const {
+  device::count_disk_read(stored_bytes(name, parameter) / parameter.shape.front() * to.size(0));
 }
 
-std::int64_t PlannedWeights::stored_bytes(const std::string& name,
-                                          const Parameter& parameter) const {
+std::int64_t DryRunWeights::stored_bytes(const std::string& name,
+                                         const Parameter& parameter) const {
   return checkpoint_
              ? checkpoint_->info(tensor_of(*checkpoint_, name, parameter)).size_bytes
              : parameter.numel() * static_cast<std::int64_t>(at::elementSize(stored_dtype_));
@@ -58,7 +58,7 @@ void HostWeights::read_rows(const std::string& name, const Parameter& parameter,
   to.copy_(kept(name, parameter).narrow(0, first_row, to.size(0)));
 }
 
-at::Tensor PlannedWeights::table(const std::string&, const Parameter& parameter) const {
+at::Tensor DryRunWeights::table(const std::string&, const Parameter& parameter) const {
   return at::empty(parameter.shape, at::TensorOptions().device(at::kMeta).dtype(stored_dtype_));
 }
 

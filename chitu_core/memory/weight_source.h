@@ -71,10 +71,10 @@ class FileWeights final : public WeightSource {
 
 /// Weights for a dry run, which only needs sizes: those of the files, or, without files, sizes in
 /// one dtype.
-class PlannedWeights final : public WeightSource {
+class DryRunWeights final : public WeightSource {
  public:
   /// checkpoint  may be null
-  PlannedWeights(std::shared_ptr<const io::Checkpoint> checkpoint, at::ScalarType stored_dtype)
+  DryRunWeights(std::shared_ptr<const io::Checkpoint> checkpoint, at::ScalarType stored_dtype)
       : checkpoint_(std::move(checkpoint)), stored_dtype_(stored_dtype) {}
   void check(const Module& module) const override;
   void read_into(const std::string& name, const Parameter& parameter, at::Tensor&) const override;

@@ -10,7 +10,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/memory/staging.h"
 

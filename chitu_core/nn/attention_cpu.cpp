@@ -4,7 +4,7 @@
 
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/registry.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/nn/attention.h"
 #include "chitu_core/nn/flash_attention.h"
 #include "chitu_core/nn/products.h"
@@ -37,7 +37,7 @@ class CpuFlash final : public AttentionBackend {
     if (!device::has_host_kernels(q.device())) return of_libtorch(q, k, v, options);
     const bool fits = !options.bias.defined() && flash_attention_fits(q, k, v) && flash_pays(q);
     // A dry run counts libtorch's kernel, which returns the same number of bytes.
-    if (fits && device::planning()) return of_libtorch(q, k, v, options);
+    if (fits && device::in_dry_run()) return of_libtorch(q, k, v, options);
     if (fits) {
       const double usual = 1.0 / std::sqrt(static_cast<double>(q.size(3)));
       return flash_attention(q, k, v, options.scale.value_or(usual));

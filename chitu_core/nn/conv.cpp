@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/nn/conv_temporal.h"
 #include "chitu_core/nn/products.h"
 

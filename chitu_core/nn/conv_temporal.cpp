@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/nn/cpu_kernels.h"
 
 namespace chitu::nn {
@@ -78,7 +78,7 @@ Four<at::Tensor> mixed_frames(const at::Tensor& all) {
   Four<at::Tensor> mixed;
   for (auto& tensor : mixed)
     tensor = at::empty({all.size(0) * pairs, all.size(2), all.size(3), all.size(4)}, all.options());
-  if (device::planning()) return mixed;
+  if (device::in_dry_run()) return mixed;
   for (std::int64_t n = 0; n < all.size(0) * pairs; ++n) {
     const T* first = all.const_data_ptr<T>() + (n / pairs * all.size(1) + n % pairs * 2) * frame;
     const Four<const T*> d{first, first + frame, first + 2 * frame, first + 3 * frame};
@@ -98,7 +98,7 @@ at::Tensor joined_frames(const Four<at::Tensor>& products) {
   const std::int64_t frame = one[0].numel();
   at::Tensor output =
       at::empty({2 * one.size(0), one.size(1), one.size(2), one.size(3)}, one.options());
-  if (device::planning()) return output;
+  if (device::in_dry_run()) return output;
   for (std::int64_t n = 0; n < one.size(0); ++n) {
     Four<const T*> in;
     for (std::size_t k = 0; k < 4; ++k) in[k] = products[k].const_data_ptr<T>() + n * frame;
@@ -119,7 +119,7 @@ Four<at::Tensor> mixed_taps(const at::Tensor& weight) {
   for (auto& tensor : mixed)
     tensor = at::empty({taps.size(0), taps.size(1), taps.size(3), taps.size(4)},
                        taps.options().memory_format(at::MemoryFormat::ChannelsLast));
-  if (device::planning()) return mixed;
+  if (device::in_dry_run()) return mixed;
   at::parallel_for(0, taps.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t out = begin; out < end; ++out) {
       const T* g = taps.const_data_ptr<T>() + out * 3 * picture;

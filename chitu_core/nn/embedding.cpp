@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 
 namespace chitu::nn {
 

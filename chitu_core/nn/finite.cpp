@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/nn/cpu_kernels.h"
 
@@ -67,11 +67,11 @@ bool host_is_finite(const at::Tensor& tensor) {
 bool all_finite(const at::Tensor& tensor) {
   if (tensor.numel() == 0) return true;
   if (device::has_host_kernels(tensor.device()))
-    return device::planning() || host_is_finite(tensor);
+    return device::in_dry_run() || host_is_finite(tensor);
   // The largest magnitude is NaN or infinite if any number is.
   const at::Tensor greatest = device::move_to(
       at::linalg_vector_norm(tensor, std::numeric_limits<double>::infinity()), device::host());
-  return device::planning() || std::isfinite(greatest.item<double>());
+  return device::in_dry_run() || std::isfinite(greatest.item<double>());
 }
 
 }  // namespace chitu::nn

@@ -7,7 +7,7 @@
 
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/device/device.h"
-#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/device/dry_run_repeats.h"
 
 namespace chitu::nn {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "chitu_core/device/device.h"
 #include "chitu_core/memory/memory_config.h"
-#include "pipelines/forecast/planner.h"
+#include "pipelines/forecast/forecaster.h"
 #include "pipelines/machine/device_profile.h"
 
 namespace chitu::pipelines {

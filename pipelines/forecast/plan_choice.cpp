@@ -90,7 +90,7 @@ class Chooser {
     memory::MemoryPlan whole = streamed.plan;
     whole.set_residency(role, memory::Residency::offloaded);
     if (Forecast all = forecast(whole); fits(all)) return all;
-    const std::int64_t layers = forecasts_.planner().pipeline().transformer_layers();
+    const std::int64_t layers = forecasts_.forecaster().pipeline().transformer_layers();
     // Binary search: what a layer adds depends on where it lies in the order of allocations.
     std::int64_t low = 0, high = layers;  // low fits, high does not
     while (high - low > 1) {
@@ -178,10 +178,10 @@ PlanChoice choose_plan(const Forecasts& forecasts, const memory::MemoryConfig& c
   return choice;
 }
 
-PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& config,
+PlanChoice choose_plan(const Forecaster& forecaster, const memory::MemoryConfig& config,
                        const memory::PlanRequest& devices, const Request& request,
                        const MemoryBudget& budget, const std::optional<DeviceProfile>& profile) {
-  return choose_plan(Forecasts(planner, request), config, devices, budget, profile);
+  return choose_plan(Forecasts(forecaster, request), config, devices, budget, profile);
 }
 
 PlanChoice keep_plan(const Forecasts& forecasts, const memory::MemoryPlan& plan,

@@ -7,9 +7,9 @@
 
 #include "chitu_core/memory/memory_config.h"
 #include "chitu_core/memory/plan.h"
+#include "pipelines/forecast/forecaster.h"
 #include "pipelines/forecast/forecasts.h"
 #include "pipelines/forecast/memory_budget.h"
-#include "pipelines/forecast/planner.h"
 #include "pipelines/machine/device_profile.h"
 
 namespace chitu::pipelines {
@@ -47,7 +47,7 @@ struct PlanChoice {
 PlanChoice choose_plan(const Forecasts& forecasts, const memory::MemoryConfig& config,
                        const memory::PlanRequest& devices, const MemoryBudget& budget,
                        const std::optional<DeviceProfile>& profile = {});
-PlanChoice choose_plan(const Planner& planner, const memory::MemoryConfig& config,
+PlanChoice choose_plan(const Forecaster& forecaster, const memory::MemoryConfig& config,
                        const memory::PlanRequest& devices, const Request& request,
                        const MemoryBudget& budget,
                        const std::optional<DeviceProfile>& profile = {});

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "pipelines/forecast/plan_words.h"
+#include "pipelines/forecast/forecast_words.h"
 #include "pipelines/model/device_choices.h"
 
 namespace chitu::pipelines {

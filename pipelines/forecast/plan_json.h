@@ -9,9 +9,9 @@
 namespace chitu::pipelines {
 
 /// A memory plan as every report has it: "plan" in metrics.json and of each level in `chitu plan
-/// --format json`, and all that `chitu plan --dry` prints. In the order in which it is read; keys
-/// are only ever added. Where weights rest and in which dtype is told in the words of the group
-/// memory.
+/// --format json`, and all that `chitu plan --placement` prints. In the order in which it is read;
+/// keys are only ever added. Where weights rest and in which dtype is told in the words of the
+/// group memory.
 nlohmann::ordered_json to_json(const memory::MemoryPlan& plan);
 
 /// How a plan was chosen and a limit that a run exceeded, as they stand in metrics.json.

@@ -9,7 +9,7 @@
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
-#include "pipelines/forecast/plan_fit.h"
+#include "pipelines/forecast/largest_sizes.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -86,7 +86,7 @@ class SmallerRequests {
 
   std::string text() const {
     const auto need = [this](const Request& tried) { return need_of(forecast(tried)); };
-    const SizeSteps steps = forecasts_.planner().pipeline().size_steps();
+    const SizeSteps steps = forecasts_.forecaster().pipeline().size_steps();
     Request smaller = forecasts_.request();
     if (const auto frames = most_frames(steps, smaller, need, limit())) {
       smaller.num_frames = *frames;
@@ -106,7 +106,7 @@ class SmallerRequests {
     return for_host_ ? needed_host_bytes(forecast, budget_) : needed_bytes(forecast, budget_);
   }
   Forecast forecast(const Request& tried) const {
-    return forecasts_.planner().forecast(tried, plan_, forecasts_.longest_prompts());
+    return forecasts_.forecaster().forecast(tried, plan_, forecasts_.longest_prompts());
   }
   /// Of a request whose other kind of memory suffices, too.
   std::string said(const Request& smaller, const std::string& overrides) const {

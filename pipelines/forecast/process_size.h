@@ -10,7 +10,7 @@ namespace chitu::pipelines {
 /// libraries' kernels for these dtypes are called once before: their code is mapped on first use
 /// and takes some 35 MiB. A video is written likewise: its libraries take some 7 MiB.
 ///
-/// host_kernels  whether the arithmetic is the host's (PlannedDevice::host_kernels)
+/// host_kernels  whether the arithmetic is the host's (ImitatedDevice::host_kernels)
 std::int64_t process_size(const memory::PlanRequest& choices, bool host_kernels);
 
 }  // namespace chitu::pipelines

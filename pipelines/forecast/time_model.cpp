@@ -15,11 +15,11 @@ double seconds(double amount, const std::optional<double>& rate) {
   return rate ? amount / *rate : 0;
 }
 
-double link_seconds(const device::PlannedUse& use, const DeviceProfile& profile) {
+double link_seconds(const device::DryRunUse& use, const DeviceProfile& profile) {
   return seconds(static_cast<double>(std::max(use.h2d, use.d2h)), profile.link_bandwidth);
 }
 
-double disk_seconds(const device::PlannedUse& use, const DeviceProfile& profile) {
+double disk_seconds(const device::DryRunUse& use, const DeviceProfile& profile) {
   return seconds(static_cast<double>(use.disk), profile.disk_bandwidth);
 }
 

@@ -7,16 +7,16 @@
 #include <string_view>
 #include <vector>
 
-#include "chitu_core/device/planning.h"
-#include "pipelines/forecast/planner.h"
+#include "chitu_core/device/dry_run.h"
+#include "pipelines/forecast/forecaster.h"
 #include "pipelines/machine/device_profile.h"
 
 namespace chitu::pipelines {
 
 /// What has to be done, for its least time.
 struct Work {
-  device::PlannedUse use;             ///< moved and computed
-  device::PlannedUse lead;            ///< the part of it that is done before the rest can compute
+  device::DryRunUse use;              ///< moved and computed
+  device::DryRunUse lead;             ///< the part of it that is done before the rest can compute
   at::ScalarType dtype = at::kFloat;  ///< computed in
   /// On what the profile describes; else its arithmetic and its reading of weights count as 0.
   bool computes_there = true;

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/graph/layer_watch.h"
 #include "pipelines/stages/check_finite.h"
 
@@ -33,7 +33,7 @@ class Step {
  private:
   graph::Context& context_;
   int index_, count_;
-  device::PlannedPart part_;
+  device::DryRunPart part_;
 };
 
 std::string step_name(std::int64_t index, const char* what) {

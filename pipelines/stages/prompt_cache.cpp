@@ -18,7 +18,7 @@
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/common/temporary.h"
 #include "chitu_core/device/device.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/io/hash.h"
 #include "chitu_core/io/safetensors.h"
 #include "pipelines/stages/weights_fingerprint.h"

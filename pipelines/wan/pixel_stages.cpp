@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/models/wan/vae_blended_tiles.h"
 #include "chitu_core/models/wan/vae_tiling.h"

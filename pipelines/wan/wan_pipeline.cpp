@@ -60,7 +60,7 @@ struct Part {
                                                       bool for_plan) const {
     std::shared_ptr<const memory::WeightSource> source;
     if (for_plan)
-      source = std::make_shared<memory::PlannedWeights>(weights, kPublishedDtype);
+      source = std::make_shared<memory::DryRunWeights>(weights, kPublishedDtype);
     else
       source = std::make_shared<memory::FileWeights>(weights);
     return std::make_unique<memory::ModelComponent<Model>>(name, std::make_shared<Model>(config),

@@ -7,8 +7,8 @@
 #include <semaphore>
 
 #include "chitu_core/device/device.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/pinned.h"
-#include "chitu_core/device/planning.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/device/sim/streams.h"
 #include "tests/support/catch.h"
@@ -130,10 +130,10 @@ TEST_CASE("pinned memory can fail, and a plan counts what its allocator takes", 
   CHECK_THROWS_AS(pinned_memory(64, s.device), c10::Error);
   CHECK(pinned_memory(64, s.device).numel() == 64);
   for (const bool rounds : {false, true}) {
-    const Planning planning({.rounds_pinned = rounds});
-    const at::Tensor planned = pinned_memory(1025, Planning::device());
+    const DryRun dry_run({.rounds_pinned = rounds});
+    const at::Tensor planned = pinned_memory(1025, DryRun::device());
     CHECK(planned.numel() == 1025);
-    CHECK(planning.use().host == (rounds ? 2048 : 1025));
+    CHECK(dry_run.use().host == (rounds ? 2048 : 1025));
   }
 }
 

@@ -98,7 +98,7 @@ void check_chitu_command(const Words& words) {
     overrides.insert(overrides.begin(), "--multirun");
     return check_composes(overrides);
   }
-  overrides.insert(overrides.begin(), {"plan", "--dry"});
+  overrides.insert(overrides.begin(), {"plan", "--placement"});
   const auto planned = chitu(overrides, kRoot);
   INFO(planned.err);
   CHECK(planned.exit_code == 0);

@@ -9,7 +9,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/device/device.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/memory/component.h"
 #include "tests/memory/toy_module.h"
@@ -201,11 +201,11 @@ StreamUse use_of_run(const Toy& stored) {
 }
 
 StreamUse use_of_dry_run() {
-  const device::Planning planning({});
+  const device::DryRun dry_run({});
   ModelComponent<ToyModel> toy("transformer", std::make_shared<ToyModel>(),
-                               std::make_shared<PlannedWeights>(nullptr, at::kFloat));
-  const StreamTraffic traffic = stream_two_passes(toy, device::Planning::device());
-  return {planning.use().peak_device, planning.use().h2d, traffic};
+                               std::make_shared<DryRunWeights>(nullptr, at::kFloat));
+  const StreamTraffic traffic = stream_two_passes(toy, device::DryRun::device());
+  return {dry_run.use().peak_device, dry_run.use().h2d, traffic};
 }
 
 TEST_CASE("a dry run of a stream counts the memory and the copies of a run", "[memory]") {

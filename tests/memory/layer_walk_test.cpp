@@ -51,7 +51,7 @@ Walked walk(const Layers& layers) {
 
 Walked plan(const Layers& layers) {
   const c10::InferenceMode inference;
-  const device::Planning planning({});
+  const device::DryRun dry_run({});
   return walk(layers);
 }
 

@@ -72,7 +72,7 @@ TEST_CASE("a component of parameters that nobody owns is refused", "[memory]") {
   model->listed.pop_back();
   try {
     const Component component("transformer", model,
-                              std::make_shared<PlannedWeights>(nullptr, at::kFloat));
+                              std::make_shared<DryRunWeights>(nullptr, at::kFloat));
     FAIL("expected a refusal");
   } catch (const Error& error) {
     CHECK_THAT(explain(error), Catch::Matchers::StartsWith("component transformer: ") &&

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/io/safetensors.h"
 #include "tests/memory/toy_module.h"
@@ -148,17 +148,17 @@ TEST_CASE("a large weight goes over in runs of rows, with the same bits", "[memo
 
 TEST_CASE("a plan stages large weights as a run does", "[memory]") {
   LargeModel model(at::MemoryFormat::Contiguous);
-  const auto source = std::make_shared<PlannedWeights>(nullptr, at::kBFloat16);
+  const auto source = std::make_shared<DryRunWeights>(nullptr, at::kBFloat16);
   std::int64_t rests_on_host = 0;
-  const device::Planning planning({});
-  const WeightFormat format{device::Planning::device(), at::kFloat};
+  const device::DryRun dry_run({});
+  const WeightFormat format{device::DryRun::device(), at::kFloat};
   std::optional<HostWeights> on_host;
   SECTION("from the file") { bind_weights(model, *source, format); }
   SECTION("from host memory") {
     rests_on_host = kLargeBytes;
     bind_weights(model, on_host.emplace(source), format);
   }
-  const device::PlannedUse use = planning.use();
+  const device::DryRunUse use = dry_run.use();
   model.unbind();
   CHECK(use.peak_host == rests_on_host + kStagedBytes);
   CHECK(use.host == rests_on_host);

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/memory/weight_source.h"
 #include "chitu_core/memory/weights.h"
@@ -204,9 +204,9 @@ TEST_CASE("a plan has the shapes without weights", "[models]") {
   config.latents_std.assign(16, 1);
   AutoencoderKLWan vae(config);
   device::register_sim();
-  const device::Planning planning({});
-  const c10::Device device = device::Planning::device();
-  memory::bind_weights(vae, memory::PlannedWeights(nullptr, at::kFloat), {device, at::kBFloat16});
+  const device::DryRun dry_run({});
+  const c10::Device device = device::DryRun::device();
+  memory::bind_weights(vae, memory::DryRunWeights(nullptr, at::kFloat), {device, at::kBFloat16});
   const at::Tensor frames =
       vae.decode(at::zeros({1, 16, 3, 60, 104}, at::TensorOptions().device(device)));
   CHECK(frames.sizes() == at::IntArrayRef{1, 3, 9, 480, 832});

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/sim.h"
 #include "tests/support/catch.h"
 
@@ -50,12 +50,11 @@ TEST_CASE("looking takes no memory on the simulated device", "[nn]") {
 
 TEST_CASE("a plan counts the one number that an accelerator gives, and sim's nothing", "[nn]") {
   const bool host_kernels = GENERATE(true, false);
-  device::Planning planning({.host_kernels = host_kernels, .granule = 512});
-  const at::Tensor tensor =
-      at::empty({1000}, at::TensorOptions().device(device::Planning::device()));
-  const auto before = planning.use();
+  device::DryRun dry_run({.host_kernels = host_kernels, .granule = 512});
+  const at::Tensor tensor = at::empty({1000}, at::TensorOptions().device(device::DryRun::device()));
+  const auto before = dry_run.use();
   CHECK(all_finite(tensor));
-  const auto after = planning.use();
+  const auto after = dry_run.use();
   CHECK(after.device == before.device);
   CHECK(after.peak_device - before.peak_device == (host_kernels ? 0 : 512));
   CHECK(after.d2h - before.d2h == (host_kernels ? 0 : 4));

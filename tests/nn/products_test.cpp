@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "tests/support/catch.h"
 
 namespace chitu::nn {
@@ -51,15 +51,15 @@ TEST_CASE("half precision in wider products is float32 rounded once", "[nn][cpu]
 }
 
 TEST_CASE("a plan of a linear map counts its result and its operations", "[nn][cpu]") {
-  const device::Planning planning({});
-  const auto on_device = at::TensorOptions().device(device::Planning::device());
+  const device::DryRun dry_run({});
+  const auto on_device = at::TensorOptions().device(device::DryRun::device());
   const at::Tensor x = at::empty({1, 200, 96}, on_device), weight = at::empty({130, 96}, on_device);
-  const std::int64_t before = planning.use().device;
+  const std::int64_t before = dry_run.use().device;
   const at::Tensor y = linear_map(x, weight, std::nullopt);
   CHECK(y.sizes() == at::IntArrayRef{1, 200, 130});
-  CHECK(planning.use().device - before == 4 * 200 * 130);
-  CHECK(planning.use().peak_device - before == 4 * 200 * 130);
-  CHECK(planning.use().flops == 2.0 * 200 * 96 * 130);
+  CHECK(dry_run.use().device - before == 4 * 200 * 130);
+  CHECK(dry_run.use().peak_device - before == 4 * 200 * 130);
+  CHECK(dry_run.use().flops == 2.0 * 200 * 96 * 130);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "chitu_core/common/registry.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/parallel/attention_hook.h"
-#include "pipelines/forecast/level_planner.h"
+#include "pipelines/forecast/level_forecaster.h"
 #include "pipelines/run_checker.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
@@ -76,8 +76,8 @@ TEST_CASE("a scheme that the engine's options name stands around every call of t
 
 TEST_CASE("a plan goes through the scheme as well", "[pipelines]") {
   calls().clear();
-  const LevelPlanner planner(options_of("head_by_head"));
-  planner.plan(0, complete(planner.pipeline(), small_request()), false);
+  const LevelForecaster forecaster(options_of("head_by_head"));
+  forecaster.plan(0, complete(forecaster.pipeline(), small_request()), false);
   CHECK(calls()[parallel::AttentionKind::cross] > 0);
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("an unknown scheme is refused before any weights are read", "[pipeline
       "unknown context parallel scheme rings, expected one of head_by_head, none";
   CHECK_THROWS_AS(Engine(options_of("rings")), InputError);
   CHECK_THROWS_WITH(Engine(options_of("rings")), refusal);
-  CHECK_THROWS_WITH(LevelPlanner(options_of("rings")), refusal);
+  CHECK_THROWS_WITH(LevelForecaster(options_of("rings")), refusal);
   CHECK_THROWS_WITH(RunChecker().check(options_of("rings"), small_request()), refusal);
 }
 

@@ -7,12 +7,12 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/checkpoint.h"
-#include "pipelines/forecast/planner.h"
+#include "pipelines/forecast/forecaster.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
@@ -76,7 +76,7 @@ class ToyPredictor final : public Predictor<graph::TextEmbeddings> {
 
 at::Tensor numbers(double step, const graph::Context& context) {
   const c10::Device device = context.plan.component("transformer").device;
-  if (device::planning())
+  if (device::in_dry_run())
     return at::empty({1, kChannels}, at::TensorOptions().device(device).dtype(at::kFloat));
   return device::move_to(at::sin(at::arange(kChannels, at::kFloat) * step).view({1, kChannels}),
                          device);
@@ -111,7 +111,7 @@ std::unique_ptr<Expert> expert(const testing::TemporaryFolder& folder, const std
   io::write_safetensors(path / "model.safetensors",
                         {{"weight", at::eye(kChannels).mul(value).add(0.01)}});
   std::shared_ptr<const memory::WeightSource> source = std::make_shared<memory::FileWeights>(path);
-  if (for_plan) source = std::make_shared<memory::PlannedWeights>(nullptr, at::kFloat);
+  if (for_plan) source = std::make_shared<memory::DryRunWeights>(nullptr, at::kFloat);
   return std::make_unique<Expert>(name, std::make_shared<Mix>(), std::move(source));
 }
 
@@ -321,8 +321,8 @@ TEST_CASE("a forecast counts the steps of each denoising stage, and its peaks ar
   const auto moved = device::sim_traffic().h2d_bytes - before.h2d_bytes;
 
   setting.for_plan = true;
-  const Planner planner(std::make_unique<ToyPipeline>(setting), {});
-  const Forecast forecast = planner.forecast(job.request, context.plan);
+  const Forecaster forecaster(std::make_unique<ToyPipeline>(setting), {});
+  const Forecast forecast = forecaster.forecast(job.request, context.plan);
   REQUIRE(forecast.stages.size() == recorder.stages.size());
   constexpr std::int64_t kInputs = 3 * kChannels * 4;  // drawn on the host, where plans have none
   CHECK(forecast.h2d_bytes == moved - kInputs);

@@ -5,7 +5,7 @@
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "pipelines/engine.h"
-#include "pipelines/forecast/level_planner.h"
+#include "pipelines/forecast/level_forecaster.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -116,9 +116,9 @@ struct Taken {
 };
 
 Taken planned(const EngineOptions& options) {
-  const LevelPlanner planner(options);
-  const Request request = complete(planner.pipeline(), small_request());
-  const ChosenPlan chosen = planner.chosen(planner.forecasts(request, false));
+  const LevelForecaster forecaster(options);
+  const Request request = complete(forecaster.pipeline(), small_request());
+  const ChosenPlan chosen = forecaster.chosen(forecaster.forecasts(request, false));
   if (!chosen.plan) return {{}, chosen.refusal};
   CHECK(chosen.plan->fits.value_or(true));
   return {chosen.plan->forecast.plan, ""};
@@ -147,11 +147,11 @@ EngineOptions tiny_on(const std::string& device) {
 
 /// Peaks of the levels where they compute, without the process.
 std::vector<std::int64_t> peaks_on(const std::string& device) {
-  const LevelPlanner planner(tiny_on(device));
-  const Request request = complete(planner.pipeline(), small_request());
+  const LevelForecaster forecaster(tiny_on(device));
+  const Request request = complete(forecaster.pipeline(), small_request());
   std::vector<std::int64_t> peaks;
   for (int level = 0; level < 4; ++level)
-    peaks.push_back(planner.plan(level, request, false).forecast.peak_bytes());
+    peaks.push_back(forecaster.plan(level, request, false).forecast.peak_bytes());
   return peaks;
 }
 

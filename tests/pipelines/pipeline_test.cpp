@@ -49,7 +49,7 @@ class ToyPipeline final : public Pipeline {
 memory::Component component(const std::string& name,
                             std::shared_ptr<memory::Module> module = nullptr) {
   if (!module) module = std::make_shared<OneWeight>();
-  return {name, module, std::make_shared<memory::PlannedWeights>(nullptr, at::kFloat)};
+  return {name, module, std::make_shared<memory::DryRunWeights>(nullptr, at::kFloat)};
 }
 
 void check(const Pipeline& pipeline) { check_components(pipeline, memory::one_of_each_role()); }

@@ -146,25 +146,25 @@ TEST_CASE("the waiting guidance branch rests on the host where nothing else fits
   const c10::InferenceMode inference;
   const memory::PlanRequest devices{.device = c10::Device("cuda:0"), .dtype = at::kBFloat16};
   const auto model = std::filesystem::path(CHITU_SOURCE_DIR) / "assets" / "wan2.1-t2v-14b";
-  const Planner planner(open_pipeline(model, {.device = devices.device, .for_plan = true}),
-                        planned_device(devices.device));
+  const Forecaster forecaster(open_pipeline(model, {.device = devices.device, .for_plan = true}),
+                              imitated_device(devices.device));
   auto partial = small_request();
   partial.width = 832;
   partial.height = 480;
-  const Request request = complete(planner.pipeline(), partial);
+  const Request request = complete(forecaster.pipeline(), partial);
   memory::MemoryConfig config;
   config.low_mem_level = 3;
   const auto peak = [&](bool interleave, bool offload) {
     memory::MemoryPlan plan = memory::make_plan(config, devices);
     plan.guidance_interleave = interleave;
     plan.offload_activations = offload;
-    return planner.forecast(request, plan).peak_device_bytes;
+    return forecaster.forecast(request, plan).peak_device_bytes;
   };
   const auto choose = [&](std::int64_t bytes) {
     MemoryBudget budget;
     budget.bytes = bytes;
     budget.source = "the device";
-    return choose_plan(planner, config, devices, request, budget).forecast.plan;
+    return choose_plan(forecaster, config, devices, request, budget).forecast.plan;
   };
   const std::int64_t apart = peak(false, false), offloaded = peak(true, true);
   REQUIRE(offloaded < apart);
@@ -214,14 +214,14 @@ TEST_CASE("a plan over the host's limit is refused with the least that would do"
   const c10::Device device =
       GENERATE(false, true) ? device::configure_sim({}) : c10::Device(c10::kCPU);
   CAPTURE(device.str());
-  const Planner planner(
+  const Forecaster forecaster(
       open_pipeline(fixtures() / "wan-unipc", {.device = device, .for_plan = true}),
-      planned_device(device));
-  const Request request = complete(planner.pipeline(), small_request());
+      imitated_device(device));
+  const Request request = complete(forecaster.pipeline(), small_request());
   memory::MemoryConfig config;
   config.low_mem_level = std::nullopt;
   const auto choose = [&](const MemoryBudget& budget) {
-    return choose_plan(planner, config, {.device = device}, request, budget);
+    return choose_plan(forecaster, config, {.device = device}, request, budget);
   };
   const auto refusal = [&](const MemoryBudget& budget) -> std::string {
     try {

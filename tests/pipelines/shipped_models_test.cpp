@@ -3,7 +3,7 @@
 #include <string>
 
 #include "chitu_core/common/error.h"
-#include "pipelines/forecast/level_planner.h"
+#include "pipelines/forecast/level_forecaster.h"
 #include "tests/support/catch.h"
 
 namespace chitu::pipelines {
@@ -44,14 +44,14 @@ TEST_CASE("Wan 14B in bfloat16 at level 3 stays below 4.5 GiB at 480p and 7.5 Gi
   EngineOptions options;
   options.ckpt_dir = asset("wan2.1-t2v-14b");
   options.device = "cuda";
-  const LevelPlanner planner(options);
+  const LevelForecaster forecaster(options);
   const auto peak_gib = [&](std::int64_t width, std::int64_t height) {
     PartialRequest size;
     size.width = width;
     size.height = height;
-    const Request request = complete(planner.pipeline(), size);
+    const Request request = complete(forecaster.pipeline(), size);
     REQUIRE(request.num_frames == 81);
-    return static_cast<double>(planner.plan(3, request, true).forecast.peak_bytes()) / (1 << 30);
+    return static_cast<double>(forecaster.plan(3, request, true).forecast.peak_bytes()) / (1 << 30);
   };
   CHECK(peak_gib(832, 480) < 4.5);
   CHECK(peak_gib(1280, 720) < 7.5);

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "pipelines/forecast/level_planner.h"
+#include "pipelines/forecast/level_forecaster.h"
 #include "pipelines/forecast/plan_json.h"
 #include "pipelines/observe/metrics.h"
 #include "tests/pipelines/tiny_models.h"
@@ -157,11 +157,11 @@ TEST_CASE("a request's least time is that of its stages, a step's that of the fo
   EngineOptions options = tiny();
   const std::string part = GENERATE("arithmetic", "host link", "disk");
   options.profile = slow(part);
-  const LevelPlanner planner(options);
-  const Request request = complete(planner.pipeline(), small_request());
+  const LevelForecaster forecaster(options);
+  const Request request = complete(forecaster.pipeline(), small_request());
   for (const int level : {0, 3}) {
     CAPTURE(part, level);
-    const LevelPlan plan = planner.plan(level, request, false);
+    const LevelForecast plan = forecaster.plan(level, request, false);
     REQUIRE(plan.least_time);
     const RequestTime& time = *plan.least_time;
     double sum = 0;
@@ -180,15 +180,15 @@ TEST_CASE("a request's least time is that of its stages, a step's that of the fo
 
 TEST_CASE("the lead of a stage is its whole component, or what comes up to its first layer",
           "[pipelines]") {
-  const LevelPlanner planner(tiny());
-  const Request request = complete(planner.pipeline(), small_request());
-  const auto stage_of = [](const LevelPlan& plan, const std::string& name) {
+  const LevelForecaster forecaster(tiny());
+  const Request request = complete(forecaster.pipeline(), small_request());
+  const auto stage_of = [](const LevelForecast& plan, const std::string& name) {
     for (const StageForecast& stage : plan.forecast.stages)
       if (stage.name == name) return stage;
     FAIL("no stage " << name);
     return StageForecast();
   };
-  const LevelPlan resident = planner.plan(0, request, false);
+  const LevelForecast resident = forecaster.plan(0, request, false);
   const StageForecast denoise = stage_of(resident, "denoise");
   CHECK(denoise.component == "transformer");
   CHECK(denoise.passes == request.num_inference_steps);
@@ -196,7 +196,7 @@ TEST_CASE("the lead of a stage is its whole component, or what comes up to its f
   CHECK(denoise.lead.disk == denoise.use.disk);
   CHECK(denoise.lead.flops == 0);
   CHECK(stage_of(resident, "prepare_latents").component.empty());
-  const LevelPlan streamed = planner.plan(3, request, false);
+  const LevelForecast streamed = forecaster.plan(3, request, false);
   const StageForecast layers = stage_of(streamed, "denoise");
   CHECK(layers.lead.h2d > 0);
   CHECK(layers.lead.h2d < denoise.lead.h2d + 4096);
@@ -215,9 +215,9 @@ TEST_CASE("weights that wait in float8 compute at the rate of bfloat16", "[pipel
   options.memory.states[memory::Role::transformer].onload.dtype = memory::StateDtype::float8_e4m3fn;
   options.memory.states[memory::Role::transformer].preparing.dtype =
       memory::StateDtype::float8_e4m3fn;
-  const LevelPlanner planner(options);
-  const Request request = complete(planner.pipeline(), small_request());
-  const LevelPlan plan = planner.plan(0, request, false);
+  const LevelForecaster forecaster(options);
+  const Request request = complete(forecaster.pipeline(), small_request());
+  const LevelForecast plan = forecaster.plan(0, request, false);
   CHECK_THAT(plan.least_time->step.compute_s, WithinRel(plan.forecast.step.flops / 1e6, kClose));
 }
 
@@ -228,9 +228,9 @@ TEST_CASE("a text encoder on the CPU takes time where the profile has a CPU's ra
   options.profile = slow("arithmetic");
   const auto encoding = [&](const std::string& device) {
     options.profile->device = device;
-    const LevelPlanner planner(options);
-    const Request request = complete(planner.pipeline(), small_request());
-    const RequestTime time = *planner.plan(0, request, false).least_time;
+    const LevelForecaster forecaster(options);
+    const Request request = complete(forecaster.pipeline(), small_request());
+    const RequestTime time = *forecaster.plan(0, request, false).least_time;
     for (const auto& stage : time.stages)
       if (stage.name != "encode_text") CHECK(stage.arithmetic_counted);
     return time.stages.at(1);
@@ -296,9 +296,9 @@ TEST_CASE("device auto is planned as the profile's device", "[pipelines]") {
   options.device = "auto";
   options.profile = DeviceProfile();
   options.profile->device = GENERATE("cuda", "cpu");
-  const LevelPlanner planner(options);
-  CHECK(planner.device_name() == (options.profile->device == "cpu" ? "cpu" : "cuda:0"));
-  CHECK(planner.host_computes() == (options.profile->device == "cpu"));
+  const LevelForecaster forecaster(options);
+  CHECK(forecaster.device_name() == (options.profile->device == "cpu" ? "cpu" : "cuda:0"));
+  CHECK(forecaster.host_computes() == (options.profile->device == "cpu"));
 }
 
 TEST_CASE("a profile's memory is what a plan compares with, unless a capacity is given",
@@ -306,9 +306,9 @@ TEST_CASE("a profile's memory is what a plan compares with, unless a capacity is
   EngineOptions options = tiny();
   options.profile = DeviceProfile();
   options.profile->memory_bytes = 12345;
-  CHECK(LevelPlanner(options).capacity_bytes() == 12345);
+  CHECK(LevelForecaster(options).capacity_bytes() == 12345);
   options.sim.capacity_bytes = 54321;
-  CHECK(LevelPlanner(options).capacity_bytes() == 54321);
+  CHECK(LevelForecaster(options).capacity_bytes() == 54321);
 }
 
 }  // namespace

@@ -240,8 +240,8 @@ TEST_CASE("output that is lost is told in one line and exit code 1", "[e2e]") {
                     Words{"run", "--help"}, Words{"plan", "--help"}, Words{"calibrate", "--help"},
                     Words{"-sc", "install=bash"}, Words{"info"}, Words{"graph", of_tiny_model()},
                     Words{"plan", of_tiny_model(), "width=32", "height=32", "num_frames=5"},
-                    Words{"plan", of_tiny_model(), "--dry"}, Words{"tokenize", "--ckpt-dir", model},
-                    small_run({}));
+                    Words{"plan", of_tiny_model(), "--placement"},
+                    Words{"tokenize", "--ckpt-dir", model}, small_run({}));
   const auto [target, reason] = GENERATE(table<std::string, std::string>(
       {{">/dev/full", "No space left on device"}, {">&-", "Bad file descriptor"}}));
   const auto run = in_shell("echo '[]' |", words, target, folder.path());

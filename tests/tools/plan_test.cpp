@@ -144,8 +144,9 @@ TEST_CASE("the formats say the same", "[e2e]") {
   CHECK_THAT(kPlans.run({}).out, ContainsSubstring("peak on the device"));
 }
 
-TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
-  const auto all = kPlans.json({"--dry"});
+TEST_CASE("--placement prints the memory plans and makes no dry run", "[e2e]") {
+  const auto all = kPlans.json({"--placement"});
+  CHECK(kPlans.json({"--dry"}) == all);  // its former name
   REQUIRE(all.size() == 4);
   CHECK(all[0].at("strategies").empty());
   CHECK(all[0].at("vae").at("rests_on") == "device");
@@ -166,7 +167,7 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
   for (std::size_t level = 0; level < 4; ++level) CHECK(all[level] == levels[level].at("plan"));
 
   const auto one =
-      kPlans.json({"--dry", "infer.diffusion.low_mem_level=1", "memory=fp8_e4m3",
+      kPlans.json({"--placement", "infer.diffusion.low_mem_level=1", "memory=fp8_e4m3",
                    "infer.strategies=[text_encoder_streaming]", "infer.offload_vae=true"});
   REQUIRE(one.size() == 1);
   CHECK(one[0].at("low_mem_level") == 1);
@@ -177,13 +178,14 @@ TEST_CASE("--dry prints the memory plans and plans no run", "[e2e]") {
   CHECK(one[0].at("vae").at("residency") == "offloaded");
 }
 
-TEST_CASE("--dry prints the plan that a run chooses: auto, or a level with a limit", "[e2e]") {
-  const auto dry = [](std::vector<std::string> more) {
-    more.emplace_back("--dry");
+TEST_CASE("--placement prints the plan that a run chooses: auto, or a level with a limit",
+          "[e2e]") {
+  const auto placed = [](std::vector<std::string> more) {
+    more.emplace_back("--placement");
     return kPlans.json(more);
   };
   const std::string automatic = "infer.diffusion.low_mem_level=auto";
-  const auto roomy = dry({automatic});
+  const auto roomy = placed({automatic});
   REQUIRE(roomy.size() == 1);
   CHECK(roomy[0].at("low_mem_level") == 0);
   const auto levels = kPlans.json({}).at("levels");
@@ -191,17 +193,17 @@ TEST_CASE("--dry prints the plan that a run chooses: auto, or a level with a lim
   const auto layer = levels[3].at("components")[1].at("onload_bytes").get<std::int64_t>() / 2;
   const std::string limit = fmt::format("infer.vram_limit={}B", least + layer);
   for (const std::string& level : {automatic, std::string("infer.diffusion.low_mem_level=3")}) {
-    const auto plans = dry({level, limit});
+    const auto plans = placed({level, limit});
     REQUIRE(plans.size() == 1);
     CHECK(plans[0] == kPlans.json({level, limit}).at("chosen").at("plan"));
   }
-  const auto kept = dry({limit, "infer.diffusion.low_mem_level=3"})[0].at("transformer");
+  const auto kept = placed({limit, "infer.diffusion.low_mem_level=3"})[0].at("transformer");
   CHECK((kept.at("residency") != "streamed" || kept.at("resident_layers") > 0));
-  const auto refused = kPlans.run({"--dry", "infer.vram_limit=1KiB"});
+  const auto refused = kPlans.run({"--placement", "infer.vram_limit=1KiB"});
   CHECK(refused.exit_code == 3);
   CHECK(refused.out.empty());
   CHECK_THAT(refused.err, ContainsSubstring("the least that does is "));
-  const auto unknown = kPlans.run({"--dry", automatic, "device=cuda"});
+  const auto unknown = kPlans.run({"--placement", automatic, "device=cuda"});
   if (unknown.exit_code != 0) {  // no GPU here
     CHECK(unknown.exit_code == 2);
     CHECK_THAT(unknown.err, ContainsSubstring("give it as device.capacity=24GiB"));
@@ -390,9 +392,9 @@ TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
   refused({"--fit", "-3GiB"}, "--fit -3GiB: expected a size");
   refused({"--fit", "0"}, "expected a size");
   refused({"--fits", "3GiB"}, "did you mean --fit?");
-  refused({"--dry", "--format", "csv"}, "--format csv: --dry prints YAML, or json");
-  refused({"--dry", "--fit", "3GiB"}, "--dry plans no run");
-  refused({"--dry", "model.ckpt_dir=nowhere"}, "nowhere: no such folder");
+  refused({"--placement", "--format", "csv"}, "--format csv: --placement prints YAML, or json");
+  refused({"--placement", "--fit", "3GiB"}, "--placement makes no dry run");
+  refused({"--placement", "model.ckpt_dir=nowhere"}, "nowhere: no such folder");
   refused({"infer.strategies=[vae_tilng]"}, "did you mean vae_tiling?");
   refused({"infer.strategies=vae_tiling"}, "expected a list");
   refused({"infer.host_limit=much"}, "infer.host_limit=much: expected an amount of memory");
@@ -453,7 +455,7 @@ TEST_CASE("a plan tells on a terminal what it looks at, and nowhere else", "[e2e
 TEST_CASE("help lists the flags of a plan", "[e2e]") {
   const auto help = kPlans.run({"--help"});
   CHECK(help.exit_code == 0);
-  for (const char* flag : {"--format", "--fit", "--explain", "--dry"})
+  for (const char* flag : {"--format", "--fit", "--explain", "--placement"})
     CHECK_THAT(help.out, ContainsSubstring(flag));
 }
 

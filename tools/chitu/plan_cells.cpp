@@ -19,7 +19,7 @@ std::string fits_text(const pipelines::LevelReport& level) {
   return *level.plan.fits ? "yes" : "no";
 }
 
-bool is_bounded(const pipelines::PlanReport& report) {
+bool is_bounded(const pipelines::ForecastReport& report) {
   return report.levels.front().plan.fits.has_value();
 }
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "pipelines/forecast/plan_report.h"
+#include "pipelines/forecast/forecast_report.h"
 
 namespace chitu::tools {
 
@@ -13,6 +13,6 @@ std::string largest_frames(const pipelines::LevelReport& level);
 /// "yes" or "no". Call it for a bounded report only.
 std::string fits_text(const pipelines::LevelReport& level);
 /// Whether the report compares with a limit.
-bool is_bounded(const pipelines::PlanReport& report);
+bool is_bounded(const pipelines::ForecastReport& report);
 
 }  // namespace chitu::tools

@@ -7,9 +7,9 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/compute_threads.h"
 #include "chitu_core/memory/levels.h"
-#include "pipelines/forecast/plan_report.h"
-#include "tools/chitu/dry_plan.h"
+#include "pipelines/forecast/forecast_report.h"
 #include "tools/chitu/engine_command.h"
+#include "tools/chitu/placement.h"
 #include "tools/chitu/plan_call.h"
 #include "tools/chitu/plan_text.h"
 #include "tools/chitu/progress.h"
@@ -41,25 +41,25 @@ std::vector<memory::MemoryPlan> plans_of(const pipelines::EngineOptions& options
   std::vector<memory::MemoryPlan> plans;
   for (int level = 0; level < memory::kLevels; ++level)
     if (!of_level || level == given)
-      plans.push_back(pipelines::LevelPlanner::plan_of(level, options));
+      plans.push_back(pipelines::LevelForecaster::plan_of(level, options));
   return plans;
 }
 
 /// The plan that a run would choose for this request.
 memory::MemoryPlan chosen_plan(const Settings& settings, bool no_prompt) {
-  const pipelines::LevelPlanner planner(settings.engine_options());
-  const auto request = pipelines::complete(planner.pipeline(), settings.request);
-  const auto chosen = planner.chosen(planner.forecasts(request, no_prompt));
-  if (!chosen.plan && !planner.budget().bytes) throw InputError(chosen.refusal);
+  const pipelines::LevelForecaster forecaster(settings.engine_options());
+  const auto request = pipelines::complete(forecaster.pipeline(), settings.request);
+  const auto chosen = forecaster.chosen(forecaster.forecasts(request, no_prompt));
+  if (!chosen.plan && !forecaster.budget().bytes) throw InputError(chosen.refusal);
   if (!chosen.plan) throw OutOfMemoryError(chosen.refusal);
   return chosen.plan->forecast.plan;
 }
 
-void check_dry(const PlanCall& call) {
+void check_placement(const PlanCall& call) {
   if (call.fit || call.explain)
-    throw InputError("--dry plans no run; expected no --fit or --explain beside it");
+    throw InputError("--placement makes no dry run; expected no --fit or --explain beside it");
   if (call.format != "table" && call.format != "json")
-    throw InputError("--format " + call.format + ": --dry prints YAML, or json");
+    throw InputError("--format " + call.format + ": --placement prints YAML, or json");
 }
 
 bool names_level(const config::Composition& composition) {
@@ -67,9 +67,9 @@ bool names_level(const config::Composition& composition) {
   return level && !level->node().is_null();
 }
 
-int print_dry(const PlanCall& call, const config::Composition& composition,
-              const Settings& settings, bool no_prompt) {
-  check_dry(call);
+int print_placement(const PlanCall& call, const config::Composition& composition,
+                    const Settings& settings, bool no_prompt) {
+  check_placement(call);
   const auto options = settings.engine_options();
   const auto plans = pipelines::chooses_plan(options.memory)
                          ? std::vector{chosen_plan(settings, no_prompt)}
@@ -78,7 +78,7 @@ int print_dry(const PlanCall& call, const config::Composition& composition,
   return 0;
 }
 
-void print(const pipelines::PlanReport& report, const std::string& format) {
+void print(const pipelines::ForecastReport& report, const std::string& format) {
   if (format == "json")
     std::cout << pipelines::to_json(report).dump(1) << "\n";
   else if (format == "csv")
@@ -92,16 +92,16 @@ int print_plans(const PlanCall& call) {
   pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain, {}};
   const bool no_prompt = fill_in_prompt(composition);
   const auto settings = config::read<Settings>(composition.view());
-  if (call.dry) return print_dry(call, composition, settings, no_prompt);
-  pipelines::LevelPlanner planner(settings.engine_options());
-  const auto request = pipelines::complete(planner.pipeline(), settings.request);
+  if (call.placement) return print_placement(call, composition, settings, no_prompt);
+  pipelines::LevelForecaster forecaster(settings.engine_options());
+  const auto request = pipelines::complete(forecaster.pipeline(), settings.request);
   std::optional<PlanProgress> progress;  // large sizes take seconds
   if (::isatty(STDERR_FILENO)) {
-    planner.watch(&progress.emplace(std::cerr));
+    forecaster.watch(&progress.emplace(std::cerr));
     questions.progress = [&](const std::string& what) { progress->look_at(what); };
   }
   const auto report =
-      pipelines::report_plans(planner, settings.model.ckpt_dir, request, no_prompt, questions);
+      pipelines::report_plans(forecaster, settings.model.ckpt_dir, request, no_prompt, questions);
   progress.reset();
   print(report, call.format);
   return 0;

@@ -12,13 +12,13 @@ namespace chitu::tools {
 namespace {
 
 using pipelines::Forecast;
+using pipelines::ForecastReport;
 using pipelines::LevelReport;
-using pipelines::PlanReport;
 
 /// The columns of one report: a name, and a cell for each line.
 class Columns {
  public:
-  explicit Columns(const PlanReport& report) : report_(report) {
+  explicit Columns(const ForecastReport& report) : report_(report) {
     add_peaks();
     add_traffic();
     add_times();
@@ -116,12 +116,12 @@ class Columns {
     return fmt::format("{}\n", fmt::join(cells, ","));
   }
 
-  const PlanReport& report_;
+  const ForecastReport& report_;
   std::vector<Column> columns_;
 };
 
 }  // namespace
 
-std::string to_csv(const PlanReport& report) { return Columns(report).text(); }
+std::string to_csv(const ForecastReport& report) { return Columns(report).text(); }
 
 }  // namespace chitu::tools

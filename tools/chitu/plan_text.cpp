@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "chitu_core/common/bytes.h"
-#include "pipelines/forecast/plan_words.h"
+#include "pipelines/forecast/forecast_words.h"
 #include "pipelines/model/device_choices.h"
 #include "tools/chitu/plan_cells.h"
 
@@ -20,10 +20,10 @@ namespace {
 
 using pipelines::components_text;
 using pipelines::Forecast;
+using pipelines::ForecastReport;
 using pipelines::guidance_text;
 using pipelines::layers_text;
 using pipelines::LevelReport;
-using pipelines::PlanReport;
 using pipelines::tiles_text;
 
 constexpr std::size_t kShownGroups = 8;
@@ -54,7 +54,7 @@ const memory::MemoryPlan& plan_of(const LevelReport& level) { return level.plan.
 
 class Rows {
  public:
-  explicit Rows(const PlanReport& report) : report_(report) {}
+  explicit Rows(const ForecastReport& report) : report_(report) {}
 
   void add(std::string label, const std::function<std::string(const LevelReport&)>& cell) {
     Row& row = rows_.emplace_back(Row{std::move(label), {}});
@@ -67,11 +67,11 @@ class Rows {
   std::vector<Row> take() { return std::move(rows_); }
 
  private:
-  const PlanReport& report_;
+  const ForecastReport& report_;
   std::vector<Row> rows_;
 };
 
-void add_peaks(Rows& rows, const PlanReport& report) {
+void add_peaks(Rows& rows, const ForecastReport& report) {
   const bool on_host = report.host_computes;
   rows.bytes(on_host ? "peak of tensors (the host computes)" : "peak on the device",
              [](const Forecast& forecast) { return forecast.peak_bytes(); });
@@ -89,7 +89,7 @@ void add_peaks(Rows& rows, const PlanReport& report) {
   rows.bytes("- the process itself", [&](const Forecast&) { return report.process_bytes; });
 }
 
-void add_traffic(Rows& rows, const PlanReport& report) {
+void add_traffic(Rows& rows, const ForecastReport& report) {
   if (!report.host_computes) {
     rows.bytes("a step, host to device", [](const Forecast& f) { return f.step.h2d; });
     rows.bytes("a step, device to host", [](const Forecast& f) { return f.step.d2h; });
@@ -103,7 +103,7 @@ void add_traffic(Rows& rows, const PlanReport& report) {
 }
 
 /// Choices in which plans of the same level may differ.
-void add_choices(Rows& rows, const PlanReport& report) {
+void add_choices(Rows& rows, const ForecastReport& report) {
   rows.add("VAE decodes", [](const LevelReport& level) { return tiles_text(plan_of(level)); });
   rows.add("transformer layers on the device", [&](const LevelReport& level) {
     return layers_text(plan_of(level), report.transformer_layers);
@@ -136,7 +136,7 @@ void add_least_times(Rows& rows) {
            [](const LevelReport& level) { return seconds_text(level.plan.least_time->total_s); });
 }
 
-std::vector<Row> rows_of(const PlanReport& report) {
+std::vector<Row> rows_of(const ForecastReport& report) {
   Rows rows(report);
   add_peaks(rows, report);
   add_traffic(rows, report);
@@ -159,7 +159,7 @@ std::vector<Row> rows_of(const PlanReport& report) {
   return rows.take();
 }
 
-std::string title(const PlanReport& report) {
+std::string title(const ForecastReport& report) {
   const auto& request = report.request;
   const auto& plan = report.levels.front().plan.forecast.plan;
   return fmt::format(
@@ -183,14 +183,14 @@ std::string level_text(const LevelReport& level) {
 }
 
 /// The plan that a run chooses, or why there is none.
-std::string chosen_text(const PlanReport& report) {
+std::string chosen_text(const ForecastReport& report) {
   if (!report.chosen) return "chosen: none. " + report.refusal;
   return fmt::format("chosen by a run: level {}, {}", report.chosen->plan.level(),
                      level_text(*report.chosen));
 }
 
 /// The heads of the columns.
-std::vector<std::string> heads(const PlanReport& report) {
+std::vector<std::string> heads(const ForecastReport& report) {
   std::vector<std::string> texts;
   for (const LevelReport& level : report.levels)
     texts.push_back(fmt::format("{}", level.plan.level()));
@@ -199,7 +199,7 @@ std::vector<std::string> heads(const PlanReport& report) {
 }
 
 /// What the numbers count, and what they leave out.
-std::string left_out(const PlanReport& report) {
+std::string left_out(const ForecastReport& report) {
   const std::string rounded = report.planned.granule > 1
                                   ? fmt::format("each rounded up to {} B", report.planned.granule)
                                   : "to the byte";
@@ -210,7 +210,7 @@ std::string left_out(const PlanReport& report) {
 }
 
 /// What the times mean, and what they leave out. Empty without times.
-std::string about_times(const PlanReport& report) {
+std::string about_times(const ForecastReport& report) {
   if (!report.profile) return "";
   std::string text = fmt::format(
       "Times are lower bounds: arithmetic, copies and reads in parallel at the full rates of {}. A "
@@ -225,7 +225,7 @@ std::string about_times(const PlanReport& report) {
   return text;
 }
 
-std::string explain_level(const PlanReport& report, const LevelReport& level) {
+std::string explain_level(const ForecastReport& report, const LevelReport& level) {
   const auto& peak = *level.peak;
   std::string text =
       fmt::format("low_mem_level {}: {} {} in {}, reached by {}\n", level.plan.level(),
@@ -252,7 +252,7 @@ std::string explain_level(const PlanReport& report, const LevelReport& level) {
 
 }  // namespace
 
-std::string to_table(const PlanReport& report) {
+std::string to_table(const ForecastReport& report) {
   std::vector<Row> rows = rows_of(report);
   rows.insert(rows.begin(), Row{"low_mem_level", heads(report)});
   std::size_t widest = 0, column = 0;
@@ -275,7 +275,7 @@ std::string to_table(const PlanReport& report) {
   return text;
 }
 
-std::string to_markdown(const PlanReport& report) {
+std::string to_markdown(const ForecastReport& report) {
   std::string text = title(report) + "\n\n| `low_mem_level` |";
   std::string line = "| --- |";
   for (const std::string& head : heads(report)) {

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <thread>
 
+#include "chitu_core/device/dry_run_books.h"
 #include "chitu_core/device/host_memory.h"
-#include "chitu_core/device/planning_books.h"
 
 namespace chitu::device::sim {
 namespace {
@@ -81,7 +81,7 @@ c10::DataPtr Memory::adopt(c10::DataPtr host, std::int64_t bytes) {
 
 c10::DataPtr Memory::allocate(std::size_t bytes) {
   const auto count = static_cast<std::int64_t>(bytes);
-  if (auto* books = Planning::Books::current()) return books->allocate(count, Planning::device());
+  if (auto* books = DryRun::Books::current()) return books->allocate(count, DryRun::device());
   reserve(count);
   auto host = c10::GetCPUAllocator()->allocate(bytes);
   void* data = host.get();

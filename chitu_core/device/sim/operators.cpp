@@ -5,10 +5,10 @@
 #include <c10/core/CPUAllocator.h>
 #include <torch/library.h>
 
-#include "chitu_core/device/planning_books.h"
+#include "chitu_core/device/dry_run_books.h"
 #include "chitu_core/device/sim/boxed.h"
+#include "chitu_core/device/sim/dry_run_call.h"
 #include "chitu_core/device/sim/pinned_memory.h"
-#include "chitu_core/device/sim/planned_call.h"
 #include "chitu_core/device/sim/streams.h"
 #include "chitu_core/device/sim/tensors.h"
 
@@ -106,7 +106,7 @@ class Call {
 };
 
 void run_on_cpu(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
-  if (planning()) return run_planned(op, stack);
+  if (in_dry_run()) return dry_run_of(op, stack);
   streams::wait(streams::current());  // the operator runs in this thread, after the stream's queue
   Call call(op);
   replace_arguments(op, stack, call);
@@ -118,12 +118,12 @@ void run_on_cpu(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::
 
 /// A dry run has two devices: the imitated one and its host.
 c10::Allocator* allocator_of(const std::optional<at::Device>& device) {
-  return device && device == Planning::host() ? planned_host() : &Memory::instance();
+  return device && device == DryRun::host() ? dry_run_host() : &Memory::instance();
 }
 
 /// For calls that do not go through run_on_cpu.
 void note_operator(const char* name) {
-  if (auto* books = Planning::Books::current()) books->set_operator(name);
+  if (auto* books = DryRun::Books::current()) books->set_operator(name);
 }
 
 at::Tensor empty(at::IntArrayRef sizes, std::optional<at::ScalarType> dtype,
@@ -173,7 +173,7 @@ void transfer(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
 }
 
 at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
-  if (planning()) {
+  if (in_dry_run()) {
     plan_copy(from, to);
   } else if (is_sim(from) == is_sim(to)) {
     streams::wait(streams::current());

@@ -1,4 +1,4 @@
-#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/device/dry_run_repeats.h"
 #include "chitu_core/memory/stream/layer_fetch.h"
 #include "chitu_core/memory/stream/stream_buffers.h"
 
@@ -47,7 +47,7 @@ class DryRunFetch final : public LayerFetch {
   std::vector<at::Tensor> slabs_;
   ChunkBuffers chunks_;  ///< none if the device is the host
   StreamReport report_;
-  device::PlannedRepeats fetched_;  ///< the kind is the layer's index
+  device::DryRunRepeats fetched_;  ///< the kind is the layer's index
 };
 
 }  // namespace

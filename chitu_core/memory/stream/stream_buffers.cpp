@@ -5,8 +5,8 @@
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/log.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/pinned.h"
-#include "chitu_core/device/planning.h"
 #include "chitu_core/device/traffic.h"
 
 namespace chitu::memory {

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/memory/layer_walk.h"
 
 namespace chitu::models {
@@ -41,7 +41,7 @@ void check_ids(const at::Tensor& input_ids, const UMT5Config& config) {
   if (input_ids.dim() != 2 || input_ids.numel() == 0)
     throw ShapeError(fmt::format("the text encoder takes input_ids [B, L], got [{}]",
                                  fmt::join(input_ids.sizes(), ", ")));
-  if (device::planning()) return;
+  if (device::in_dry_run()) return;
   const auto smallest = input_ids.min().item<std::int64_t>();
   const auto largest = input_ids.max().item<std::int64_t>();
   if (smallest < 0 || largest >= config.vocab_size)

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/nn/row_chunks.h"
 
 namespace chitu::models {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planned_repeats.h"
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
+#include "chitu_core/device/dry_run_repeats.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/memory/layer_walk.h"
 
@@ -139,8 +139,8 @@ struct Pass {
 
   /// What a block's use of memory depends on beside its weights: which prompt's states are here,
   /// and whose keys and values are kept already.
-  device::PlannedRepeats::Kind state(std::size_t index) const {
-    device::PlannedRepeats::Kind state{static_cast<std::int64_t>(hidden.here())};
+  device::DryRunRepeats::Kind state(std::size_t index) const {
+    device::DryRunRepeats::Kind state{static_cast<std::int64_t>(hidden.here())};
     for (const WanTextContext& text : context.texts)
       state.push_back(text.keys_values.size() > index ? 1 : 0);
     return state;
@@ -154,7 +154,7 @@ struct Pass {
       if (text.keys_values.size() > index) continue;
       const KeysValues last = text.keys_values.back();
       text.keys_values.push_back(
-          {device::planned_twin(last.keys), device::planned_twin(last.values)});
+          {device::dry_run_twin(last.keys), device::dry_run_twin(last.values)});
     }
   }
 };

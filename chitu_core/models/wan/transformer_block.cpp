@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/device/dry_run_repeats.h"
 
 namespace chitu::models {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/device/dry_run_repeats.h"
 #include "chitu_core/models/wan/vae_chunks.h"
 
 namespace chitu::models {
@@ -60,7 +60,7 @@ class BlendedDecode {
     const std::int64_t factor = vae_.config().spatial_factor();
     const std::int64_t down = tiles_.stride_height / factor, right = tiles_.stride_width / factor;
     std::vector<at::Tensor> above(static_cast<std::size_t>(1 + (input_.size(3) - 1) / right));
-    device::PlannedRepeats tiles;
+    device::DryRunRepeats tiles;
     for (std::int64_t top = 0; top < input_.size(2); top += down) {
       Edges edges;
       for (std::int64_t left = 0; left < input_.size(3); left += right) {
@@ -150,8 +150,8 @@ class BlendedDecode {
   }
 
   /// A tile's size, the edges that it blends with, and which it leaves.
-  device::PlannedRepeats::Kind kind_of(const Tile& tile, const at::Tensor& above,
-                                       const at::Tensor& before) const {
+  device::DryRunRepeats::Kind kind_of(const Tile& tile, const at::Tensor& above,
+                                      const at::Tensor& before) const {
     return {tile.height,
             tile.width,
             above.defined() ? above.size(2) : 0,

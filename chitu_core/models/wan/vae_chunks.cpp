@@ -5,18 +5,18 @@
 #include <algorithm>
 #include <vector>
 
-#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/device/dry_run_repeats.h"
 
 namespace chitu::models {
 
 void for_each_chunk(std::int64_t frames, std::int64_t most,
                     std::initializer_list<nn::FeatureCache*> caches,
                     const std::function<void(std::int64_t, std::int64_t)>& visit) {
-  device::PlannedRepeats chunks;
+  device::DryRunRepeats chunks;
   for (std::int64_t first = 0; first < frames;) {
     const std::int64_t count = first == 0 ? 1 : std::min(most, frames - first);
     const bool last = first + count == frames;
-    device::PlannedRepeats::Kind kind{count, first == 0 ? 1 : 0, last ? 1 : 0};
+    device::DryRunRepeats::Kind kind{count, first == 0 ? 1 : 0, last ? 1 : 0};
     for (nn::FeatureCache* cache : caches) {
       if (last) cache->stop_keeping();
       kind.push_back(cache->bytes());

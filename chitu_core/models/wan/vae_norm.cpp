@@ -8,7 +8,7 @@
 #include <bit>
 #include <cmath>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/nn/conv.h"
 #include "chitu_core/nn/cpu_kernels.h"
 
@@ -92,7 +92,7 @@ void norm_on_host(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor
   const std::int64_t positions = x.numel() / (channels * batch);
   const at::Tensor weight =
       gamma.to(at::kFloat).view({channels}) * std::sqrt(static_cast<double>(channels));
-  if (device::planning()) return;
+  if (device::in_dry_run()) return;
   for (std::int64_t b = 0; b < batch; ++b) {
     const T* from = x.const_data_ptr<T>() + b * x.stride(0);
     T* to = out.mutable_data_ptr<T>() + b * out.stride(0);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/device/dry_run_repeats.h"
 #include "chitu_core/models/wan/vae_chunks.h"
 
 namespace chitu::models {
@@ -78,8 +78,8 @@ void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const Ti
 }
 
 /// Tiles of one size with halos alike are the same work, and so are those that mirror each other.
-device::PlannedRepeats::Kind kind_of(const Tile& tile, std::int64_t height, std::int64_t width,
-                                     std::int64_t halo) {
+device::DryRunRepeats::Kind kind_of(const Tile& tile, std::int64_t height, std::int64_t width,
+                                    std::int64_t halo) {
   const auto [above, below, left, right] = window_of(tile, height, width, halo).sides();
   return {
       tile.height,           tile.width,           std::min(above, below), std::max(above, below),
@@ -99,7 +99,7 @@ void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
   if (shape[3] <= tile_pixels && shape[4] <= tile_pixels) return vae.decode(latents, sink);
   const at::Tensor hidden = all_hidden(vae, latents, sink);
   const std::int64_t height = hidden.size(2), width = hidden.size(3);
-  device::PlannedRepeats tiles;
+  device::DryRunRepeats tiles;
   for (const Tile& tile : tiles_of(height, width, tile_latents))
     tiles.run(kind_of(tile, height, width, vae.decoder().halo()),
               [&] { decode_tile(vae, hidden, tile, sink); });

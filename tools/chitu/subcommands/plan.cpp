@@ -15,21 +15,23 @@ struct PlanFlags : ComposeFlags {
     flags.add("--fit", "SIZE", "find the largest picture and the most frames that fit, as 16GiB",
               call.fit);
     flags.add("--explain", "show what makes up each peak, and what would lower it", call.explain);
-    flags.add("--dry", "print the memory plans alone, as YAML, and plan no run", call.dry);
+    flags.add({"--placement", "--dry"}, "print the memory plans alone, as YAML; no dry run",
+              call.placement);
   }
 };
 
 class Plan final : public ComposingSubcommand<PlanFlags> {
   Description describe() const override {
-    return {SubcommandGroup::look_ahead,
-            "memory, copies and arithmetic of every low_mem_level, without running",
-            "Prints what the request would take at every low_mem_level, without weights, GPU or "
-            "prompt.",
-            {{"chitu plan model=wan2.1-t2v-14b device=cuda", "every level"},
-             {"chitu plan model=wan2.1-t2v-14b device/profile=rtx4090", "on this card, with times"},
-             {"chitu plan model=wan2.1-t2v-1.3b device=cuda --fit 8GiB", "the largest video"},
-             {"chitu plan --explain", "what makes up the peaks of the demo model"},
-             {"chitu plan infer.diffusion.low_mem_level=3 --dry", "what each component does"}}};
+    return {
+        SubcommandGroup::look_ahead,
+        "memory, copies and arithmetic of every low_mem_level, without running",
+        "Prints what the request would take at every low_mem_level, without weights, GPU or "
+        "prompt.",
+        {{"chitu plan model=wan2.1-t2v-14b device=cuda", "every level"},
+         {"chitu plan model=wan2.1-t2v-14b device/profile=rtx4090", "on this card, with times"},
+         {"chitu plan model=wan2.1-t2v-1.3b device=cuda --fit 8GiB", "the largest video"},
+         {"chitu plan --explain", "what makes up the peaks of the demo model"},
+         {"chitu plan infer.diffusion.low_mem_level=3 --placement", "what each component does"}}};
   }
 
   int execute(const PlanFlags& options, EngineLibrary& engine) const override {

@@ -5,7 +5,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/memory/levels.h"
-#include "pipelines/forecast/planner.h"
+#include "pipelines/forecast/forecaster.h"
 #include "pipelines/observe/operator_times.h"
 #include "tests/pipelines/deep_model.h"
 #include "tests/pipelines/tiny_models.h"
@@ -15,7 +15,7 @@
 namespace chitu::pipelines {
 namespace {
 
-void check_same(const device::PlannedUse& a, const device::PlannedUse& b) {
+void check_same(const device::DryRunUse& a, const device::DryRunUse& b) {
   CHECK(a.device == b.device);
   CHECK(a.peak_device == b.peak_device);
   CHECK(a.host == b.host);
@@ -50,7 +50,7 @@ void check_same(const Forecast& a, const Forecast& b) {
   CHECK(a.flops == b.flops);
 }
 
-void check_same(const device::PlannedPeak& a, const device::PlannedPeak& b) {
+void check_same(const device::DryRunPeak& a, const device::DryRunPeak& b) {
   CHECK(a.where == b.where);
   CHECK(a.made_by == b.made_by);
   REQUIRE(a.held.size() == b.held.size());
@@ -63,7 +63,7 @@ void check_same(const device::PlannedPeak& a, const device::PlannedPeak& b) {
 /// Plans with layers, chunks and tiles of one kind counted, and with all of them done.
 class BothWays {
  public:
-  BothWays(const std::filesystem::path& model, const device::PlannedDevice& device)
+  BothWays(const std::filesystem::path& model, const device::ImitatedDevice& device)
       : sim_(device::configure_sim({})),
         counts_(open(model), device),
         does_(open(model), device, device::Repetition::done) {}
@@ -84,17 +84,17 @@ class BothWays {
     const Request request = complete(counts_.pipeline(), partial);
     check_same(counts_.held_at(bytes, request, plan), does_.held_at(bytes, request, plan));
   }
-  const Planner& counting() const { return counts_; }
+  const Forecaster& counting() const { return counts_; }
 
  private:
   std::unique_ptr<Pipeline> open(const std::filesystem::path& model) const {
     return open_pipeline(model, {.device = sim_, .for_plan = true});
   }
   c10::Device sim_;
-  Planner counts_, does_;
+  Forecaster counts_, does_;
 };
 
-constexpr device::PlannedDevice kLikeCuda{
+constexpr device::ImitatedDevice kLikeCuda{
     .host_kernels = false, .granule = 512, .rounds_pinned = true};
 
 using Edit = std::function<void(memory::MemoryConfig&)>;
@@ -123,7 +123,7 @@ TEST_CASE("a plan that counts layers of one kind equals one that does them all, 
           "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto model = deep_model(fixtures() / "wan-unipc", folder / "model");
-  const BothWays planners(model, GENERATE(device::PlannedDevice{}, kLikeCuda));
+  const BothWays forecasters(model, GENERATE(device::ImitatedDevice{}, kLikeCuda));
   memory::MemoryConfig config;
   config.low_mem_level = GENERATE(0, 1, 2, 3);
   config.vae_tile_latents = 8;
@@ -136,12 +136,12 @@ TEST_CASE("a plan that counts layers of one kind equals one that does them all, 
       memory::MemoryConfig edited = config;
       kWeights[i](edited);
       kActivations[j](edited);
-      memory::MemoryPlan plan = planners.plan(edited);
+      memory::MemoryPlan plan = forecasters.plan(edited);
       request.num_inference_steps = 1 + static_cast<std::int64_t>(i + j) % 6;
-      planners.check(request, plan);
+      forecasters.check(request, plan);
       plan.keep_text_kv = !plan.keep_text_kv;
       plan.component("transformer").resident_layers = static_cast<std::int64_t>(j) * 2;
-      planners.check(request, plan, true);
+      forecasters.check(request, plan, true);
     }
 }
 
@@ -149,11 +149,11 @@ TEST_CASE("the same with residents spread among streamed layers, without guidanc
           "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto model = deep_model(fixtures() / "wan-unipc", folder / "model");
-  const BothWays planners(model, {});
+  const BothWays forecasters(model, {});
   memory::MemoryConfig config;
   config.low_mem_level = 3;
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
-  memory::MemoryPlan plan = planners.plan(config, dtype);
+  memory::MemoryPlan plan = forecasters.plan(config, dtype);
   PartialRequest request = small_request();
   request.num_inference_steps = 5;
   for (plan.component("transformer").resident_layers = 0;
@@ -161,19 +161,20 @@ TEST_CASE("the same with residents spread among streamed layers, without guidanc
        ++plan.component("transformer").resident_layers)
     for (request.guidance_scale = 1; *request.guidance_scale < 6; *request.guidance_scale += 4) {
       CAPTURE(dtype, plan.component("transformer").resident_layers, *request.guidance_scale);
-      planners.check(request, plan);
-      planners.check_peak(request, plan);
+      forecasters.check(request, plan);
+      forecasters.check_peak(request, plan);
     }
 }
 
 TEST_CASE("the same with every way to decode", "[pipelines]") {
-  const BothWays planners(fixtures() / "wan-unipc", GENERATE(device::PlannedDevice{}, kLikeCuda));
+  const BothWays forecasters(fixtures() / "wan-unipc",
+                             GENERATE(device::ImitatedDevice{}, kLikeCuda));
   memory::MemoryConfig config;
   config.low_mem_level = 3;
   config.vae_tiling =
       GENERATE(memory::VaeTiling::off, memory::VaeTiling::exact, memory::VaeTiling::blend);
   config.vae_tile_latents = GENERATE(8, 24);
-  const memory::MemoryPlan plan = planners.plan(config);
+  const memory::MemoryPlan plan = forecasters.plan(config);
   PartialRequest request = small_request();
   for (const auto& [width, height, frames] :
        {std::tuple(32, 32, 1), std::tuple(272, 208, 33), std::tuple(208, 656, 17),
@@ -182,14 +183,14 @@ TEST_CASE("the same with every way to decode", "[pipelines]") {
     request.width = width;
     request.height = height;
     request.num_frames = frames;
-    planners.check(request, plan);
+    forecasters.check(request, plan);
   }
 }
 
 TEST_CASE("a peak is made up of the same tensors", "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto model = deep_model(fixtures() / "wan-unipc", folder / "model");
-  const BothWays planners(model, kLikeCuda);
+  const BothWays forecasters(model, kLikeCuda);
   memory::MemoryConfig config;
   config.low_mem_level = GENERATE(0, 1, 2, 3);
   config.vae_tile_latents = 8;
@@ -199,15 +200,15 @@ TEST_CASE("a peak is made up of the same tensors", "[pipelines]") {
   request.width = width;
   request.height = height;
   request.num_frames = frames;
-  planners.check_peak(request, planners.plan(config));
+  forecasters.check_peak(request, forecasters.plan(config));
 }
 
 /// How often a plan sends the operator through libtorch.
-std::int64_t calls_of(const char* name, const Planner& planner, const PartialRequest& partial,
+std::int64_t calls_of(const char* name, const Forecaster& forecaster, const PartialRequest& partial,
                       const memory::MemoryPlan& plan) {
-  const Request request = complete(planner.pipeline(), partial);
+  const Request request = complete(forecaster.pipeline(), partial);
   const OperatorTimes times;
-  planner.forecast(request, plan);
+  forecaster.forecast(request, plan);
   for (const OperatorTime& each : times.hottest())
     if (each.name == name) return each.calls;
   return 0;
@@ -216,28 +217,28 @@ std::int64_t calls_of(const char* name, const Planner& planner, const PartialReq
 TEST_CASE("a plan of more layers, steps, frames or pixels is no more work", "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto deep = deep_model(fixtures() / "wan-unipc", folder / "model");
-  const BothWays tiny_planners(fixtures() / "wan-unipc", {}), deep_planners(deep, {});
+  const BothWays tiny_forecasters(fixtures() / "wan-unipc", {}), deep_forecasters(deep, {});
   memory::MemoryConfig config;
   config.low_mem_level = GENERATE(0, 3);
   const char* name = GENERATE("aten::linear", "aten::scaled_dot_product_attention", "aten::mul");
   CAPTURE(name);
-  const memory::MemoryPlan plan = deep_planners.plan(config);
+  const memory::MemoryPlan plan = deep_forecasters.plan(config);
   PartialRequest request = small_request();
   request.width = request.height = 8192;
   request.num_frames = 33;
   request.num_inference_steps = 6;
-  const auto calls = [&](const BothWays& planners) {
-    return calls_of(name, planners.counting(), request, plan);
+  const auto calls = [&](const BothWays& forecasters) {
+    return calls_of(name, forecasters.counting(), request, plan);
   };
-  const std::int64_t few = calls(tiny_planners);
+  const std::int64_t few = calls(tiny_forecasters);
   CHECK(few > 0);
-  CHECK(calls(deep_planners) == few);
+  CHECK(calls(deep_forecasters) == few);
   request.num_inference_steps = 50;
-  CHECK(calls(deep_planners) == few);
+  CHECK(calls(deep_forecasters) == few);
   request.num_frames = 81;
-  CHECK(calls(deep_planners) == few);
+  CHECK(calls(deep_forecasters) == few);
   request.width = request.height = 16384;
-  CHECK(calls(deep_planners) == few);
+  CHECK(calls(deep_forecasters) == few);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "pipelines/forecast/level_planner.h"
+#include "pipelines/forecast/level_forecaster.h"
 
 namespace chitu::pipelines {
 
@@ -32,7 +32,8 @@ struct PeakExplanation {
 };
 
 /// next  the plan of the next level, null for the last
-PeakExplanation explain_peak(const LevelPlanner& planner, const LevelPlan& level,
-                             const LevelPlan* next, const Request& request, bool longest_prompts);
+PeakExplanation explain_peak(const LevelForecaster& forecaster, const LevelForecast& level,
+                             const LevelForecast* next, const Request& request,
+                             bool longest_prompts);
 
 }  // namespace chitu::pipelines

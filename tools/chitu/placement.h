@@ -7,7 +7,7 @@
 
 namespace chitu::tools {
 
-/// What `chitu plan --dry` prints: the entries of each memory plan, as YAML or JSON.
+/// What `chitu plan --placement` prints: the entries of each memory plan, as YAML or JSON.
 std::string to_yaml(const std::vector<memory::MemoryPlan>& plans);
 std::string to_json(const std::vector<memory::MemoryPlan>& plans);
 

@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 
-#include "pipelines/forecast/level_planner.h"
+#include "pipelines/forecast/level_forecaster.h"
 #include "pipelines/model/pipeline.h"
 
 namespace chitu::pipelines {
@@ -19,17 +19,17 @@ struct LargestSizes {
 };
 
 /// What a request would take, in bytes: more the larger it is.
-using PlannedNeed = std::function<std::int64_t(const Request&)>;
+using ForecastNeed = std::function<std::int64_t(const Request&)>;
 
 /// Each plans some sizes, four or five where needs grow evenly.
 std::optional<LargestSizes::Picture> largest_picture(const SizeSteps& steps, const Request& request,
-                                                     const PlannedNeed& need,
+                                                     const ForecastNeed& need,
                                                      std::int64_t limit_bytes);
 std::optional<std::int64_t> most_frames(const SizeSteps& steps, const Request& request,
-                                        const PlannedNeed& need, std::int64_t limit_bytes);
+                                        const ForecastNeed& need, std::int64_t limit_bytes);
 
 /// Both at one level.
-LargestSizes largest_sizes(const LevelPlanner& planner, int level, const Request& request,
+LargestSizes largest_sizes(const LevelForecaster& forecaster, int level, const Request& request,
                            bool longest_prompts, std::int64_t limit_bytes);
 
 }  // namespace chitu::pipelines

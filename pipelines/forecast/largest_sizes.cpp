@@ -1,4 +1,4 @@
-#include "pipelines/forecast/plan_fit.h"
+#include "pipelines/forecast/largest_sizes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -95,7 +95,7 @@ double area(const LargestSizes::Picture& picture) {
 }  // namespace
 
 std::optional<LargestSizes::Picture> largest_picture(const SizeSteps& steps, const Request& request,
-                                                     const PlannedNeed& need,
+                                                     const ForecastNeed& need,
                                                      std::int64_t limit_bytes) {
   const auto picture = [&](std::int64_t n) { return picture_of(n, request, steps); };
   const auto need_of = [&](std::int64_t n) {
@@ -113,7 +113,7 @@ std::optional<LargestSizes::Picture> largest_picture(const SizeSteps& steps, con
 }
 
 std::optional<std::int64_t> most_frames(const SizeSteps& steps, const Request& request,
-                                        const PlannedNeed& need, std::int64_t limit_bytes) {
+                                        const ForecastNeed& need, std::int64_t limit_bytes) {
   const auto frames = [&](std::int64_t n) { return steps.first_frames + (n - 1) * steps.frames; };
   const auto count = [&](std::int64_t num_frames) {
     return (num_frames - steps.first_frames) / steps.frames + 1;
@@ -129,13 +129,13 @@ std::optional<std::int64_t> most_frames(const SizeSteps& steps, const Request& r
   return found > 0 ? std::optional(frames(found)) : std::nullopt;
 }
 
-LargestSizes largest_sizes(const LevelPlanner& planner, int level, const Request& request,
+LargestSizes largest_sizes(const LevelForecaster& forecaster, int level, const Request& request,
                            bool longest_prompts, std::int64_t limit_bytes) {
-  if (planner.host_computes()) limit_bytes -= planner.process_bytes();
-  const SizeSteps steps = planner.pipeline().size_steps();
-  const memory::MemoryPlan plan = planner.plan_of(level);
+  if (forecaster.host_computes()) limit_bytes -= forecaster.process_bytes();
+  const SizeSteps steps = forecaster.pipeline().size_steps();
+  const memory::MemoryPlan plan = forecaster.plan_of(level);
   const auto need = [&](const Request& tried) {
-    return planner.planner().forecast(tried, plan, longest_prompts).peak_bytes();
+    return forecaster.forecaster().forecast(tried, plan, longest_prompts).peak_bytes();
   };
   return {largest_picture(steps, request, need, limit_bytes),
           most_frames(steps, request, need, limit_bytes)};

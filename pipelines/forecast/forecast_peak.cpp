@@ -1,4 +1,4 @@
-#include "pipelines/forecast/plan_peak.h"
+#include "pipelines/forecast/forecast_peak.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -46,10 +46,10 @@ std::string weights_in(const std::string& where) {
   return at == std::string::npos ? "" : where.substr(at);
 }
 
-std::vector<HeldGroup> group(const std::vector<device::PlannedBlock>& held) {
+std::vector<HeldGroup> group(const std::vector<device::DryRunBlock>& held) {
   // Weights of a component are one group; other tensors are alike when their sizes are, too.
   std::map<std::tuple<std::string, std::string, std::int64_t>, HeldGroup> groups;
-  for (const device::PlannedBlock& block : held) {
+  for (const device::DryRunBlock& block : held) {
     const std::string weights = weights_in(block.where);
     const std::string what = weights.empty() ? plain_name(block.made_by) : weights;
     const std::string where = weights.empty() ? without_numbers(block.where) : "";
@@ -69,15 +69,15 @@ std::vector<HeldGroup> group(const std::vector<device::PlannedBlock>& held) {
 /// Tries changes one by one and keeps those that lower the peak.
 class Remedies {
  public:
-  Remedies(const LevelPlanner& planner, const LevelPlan& level, const Request& request,
+  Remedies(const LevelForecaster& forecaster, const LevelForecast& level, const Request& request,
            bool longest_prompts)
-      : planner_(planner),
+      : forecaster_(forecaster),
         plan_(level.forecast.plan),
         peak_(level.forecast.peak_bytes()),
         request_(request),
         longest_prompts_(longest_prompts) {}
 
-  void next_level(const LevelPlan& next) {
+  void next_level(const LevelForecast& next) {
     const auto& strategies = next.forecast.plan.strategies;
     std::vector<std::string> added;
     for (const std::string& name : strategies)
@@ -99,7 +99,7 @@ class Remedies {
   }
 
   void fewer_frames() {
-    const SizeSteps steps = planner_.pipeline().size_steps();
+    const SizeSteps steps = forecaster_.pipeline().size_steps();
     Request request = request_;
     const std::int64_t count = (request.num_frames - steps.first_frames) / steps.frames / 2;
     request.num_frames = steps.first_frames + count * steps.frames;
@@ -112,7 +112,7 @@ class Remedies {
 
  private:
   std::int64_t peak_of(const memory::MemoryPlan& plan, const Request& request) const {
-    return planner_.planner().forecast(request, plan, longest_prompts_).peak_bytes();
+    return forecaster_.forecaster().forecast(request, plan, longest_prompts_).peak_bytes();
   }
   /// Returns whether it helps, and so is kept.
   bool add(std::string change, std::string note, std::int64_t peak) {
@@ -122,7 +122,7 @@ class Remedies {
     return true;
   }
 
-  const LevelPlanner& planner_;
+  const LevelForecaster& forecaster_;
   const memory::MemoryPlan& plan_;
   std::int64_t peak_;
   const Request& request_;
@@ -132,11 +132,12 @@ class Remedies {
 
 }  // namespace
 
-PeakExplanation explain_peak(const LevelPlanner& planner, const LevelPlan& level,
-                             const LevelPlan* next, const Request& request, bool longest_prompts) {
-  const device::PlannedPeak peak = planner.planner().held_at(level.forecast.peak_bytes(), request,
-                                                             level.forecast.plan, longest_prompts);
-  Remedies remedies(planner, level, request, longest_prompts);
+PeakExplanation explain_peak(const LevelForecaster& forecaster, const LevelForecast& level,
+                             const LevelForecast* next, const Request& request,
+                             bool longest_prompts) {
+  const device::DryRunPeak peak = forecaster.forecaster().held_at(
+      level.forecast.peak_bytes(), request, level.forecast.plan, longest_prompts);
+  Remedies remedies(forecaster, level, request, longest_prompts);
   if (next) remedies.next_level(*next);
   remedies.cheaper_plans();
   remedies.fewer_frames();

@@ -1,4 +1,4 @@
-#include "pipelines/forecast/level_planner.h"
+#include "pipelines/forecast/level_forecaster.h"
 
 #include <c10/core/InferenceMode.h>
 
@@ -38,8 +38,8 @@ std::int64_t resting_bytes(const memory::ComponentPlan& plan, std::int64_t onloa
   return plan.residency == memory::Residency::resident ? onload_bytes : 0;
 }
 
-PlannedComponent describe(const memory::Component& component, const memory::MemoryPlan& plan) {
-  PlannedComponent described;
+ComponentForecast describe(const memory::Component& component, const memory::MemoryPlan& plan) {
+  ComponentForecast described;
   described.name = component.name();
   described.plan = plan.component(component.name());
   described.parameters = component.module().parameter_count();
@@ -51,15 +51,15 @@ PlannedComponent describe(const memory::Component& component, const memory::Memo
 
 }  // namespace
 
-std::int64_t LevelPlan::at_rest_bytes() const {
+std::int64_t LevelForecast::at_rest_bytes() const {
   const c10::Device computes_on = forecast.plan.device;
   std::int64_t bytes = 0;
-  for (const PlannedComponent& component : components)
+  for (const ComponentForecast& component : components)
     if (component.plan.device == computes_on) bytes += component.at_rest_bytes;
   return bytes;
 }
 
-LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
+LevelForecaster::Device LevelForecaster::resolve(const EngineOptions& options) {
   Device device = resolve_device(options);
   MemoryFacts& memory = device.memory;
   memory.device = device.computes_on.str();
@@ -72,7 +72,8 @@ LevelPlanner::Device LevelPlanner::resolve(const EngineOptions& options) {
 }
 
 /// Of a device that is here; without a capacity the simulated one bounds choices alone.
-std::optional<device::MemoryRoom> LevelPlanner::room_at_hand(const Device& device, bool chooses) {
+std::optional<device::MemoryRoom> LevelForecaster::room_at_hand(const Device& device,
+                                                                bool chooses) {
   const bool is_sim = device.computes_on.type() == c10::kPrivateUse1;
   if (is_sim ? !chooses : !is_at_hand(device.name)) return std::nullopt;
   device::MemoryRoom room = device::memory_room(device.computes_on);
@@ -80,7 +81,7 @@ std::optional<device::MemoryRoom> LevelPlanner::room_at_hand(const Device& devic
   return room;
 }
 
-LevelPlanner::Device LevelPlanner::resolve_device(const EngineOptions& options) {
+LevelForecaster::Device LevelForecaster::resolve_device(const EngineOptions& options) {
   const bool by_profile =
       options.device == "auto" && options.profile && !options.profile->device.empty();
   const std::string& wanted = by_profile ? options.profile->device : options.device;
@@ -93,39 +94,39 @@ LevelPlanner::Device LevelPlanner::resolve_device(const EngineOptions& options) 
     device.computes_on = device::resolve(wanted);
   device.name = options.device == "sim" ? "sim" : device.computes_on.str();
   if (options.device != "sim" && !device.computes_on.is_cpu())
-    device.planned = planned_device(device.computes_on);
+    device.planned = imitated_device(device.computes_on);
   return device;
 }
 
-LevelPlanner::LevelPlanner(const EngineOptions& options)
+LevelForecaster::LevelForecaster(const EngineOptions& options)
     : options_(options),
       device_(resolve(options)),
       choices_(choices_on(device_.computes_on, options)),
-      planner_(open(options, device_.computes_on), device_.planned),
+      forecaster_(open(options, device_.computes_on), device_.planned),
       process_bytes_(process_size(choices_, device_.planned.host_kernels)) {
   device_.memory.process_bytes = process_bytes_;
   budget_ = memory_budget(options_.memory, device_.memory);
 }
 
-memory::MemoryPlan LevelPlanner::plan_of(int level) const {
+memory::MemoryPlan LevelForecaster::plan_of(int level) const {
   return memory::make_plan(at_level(options_.memory, level), choices_);
 }
 
-memory::MemoryPlan LevelPlanner::plan_of(int level, const EngineOptions& options) {
+memory::MemoryPlan LevelForecaster::plan_of(int level, const EngineOptions& options) {
   return memory::make_plan(at_level(options.memory, level),
                            choices_on(resolve(options).computes_on, options));
 }
 
-LevelPlan LevelPlanner::plan(int level, const Request& request, bool longest_prompts) const {
+LevelForecast LevelForecaster::plan(int level, const Request& request, bool longest_prompts) const {
   return plan(level, forecasts(request, longest_prompts));
 }
 
-LevelPlan LevelPlanner::plan(int level, const Forecasts& forecasts) const {
+LevelForecast LevelForecaster::plan(int level, const Forecasts& forecasts) const {
   return level_plan(forecasts.of(plan_of(level)), forecasts.request());
 }
 
-LevelPlan LevelPlanner::level_plan(const Forecast& forecast, const Request& request) const {
-  LevelPlan planned;
+LevelForecast LevelForecaster::level_plan(const Forecast& forecast, const Request& request) const {
+  LevelForecast planned;
   planned.forecast = forecast;
   for (const memory::Component* component : pipeline().components())
     planned.components.push_back(describe(*component, forecast.plan));
@@ -135,7 +136,7 @@ LevelPlan LevelPlanner::level_plan(const Forecast& forecast, const Request& requ
   return planned;
 }
 
-ChosenPlan LevelPlanner::chosen(const Forecasts& forecasts) const {
+ChosenPlan LevelForecaster::chosen(const Forecasts& forecasts) const {
   const memory::MemoryConfig& config = options_.memory;
   if (!config.low_mem_level && !budget_.bytes)
     return {{},
@@ -148,7 +149,7 @@ ChosenPlan LevelPlanner::chosen(const Forecasts& forecasts) const {
   }
 }
 
-Forecast LevelPlanner::choose(const Forecasts& forecasts) const {
+Forecast LevelForecaster::choose(const Forecasts& forecasts) const {
   const memory::MemoryConfig& config = options_.memory;
   if (chooses_plan(config))
     return choose_plan(forecasts, config, choices_, budget_, profile()).forecast;

@@ -1,4 +1,4 @@
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 
 #include <c10/core/CPUAllocator.h>
 #include <fmt/format.h>
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning_books.h"
+#include "chitu_core/device/dry_run_books.h"
 #include "chitu_core/device/sim.h"
 
 namespace chitu::device {
@@ -18,7 +18,7 @@ namespace {
 constexpr c10::DeviceIndex kDeviceIndex = 0;
 constexpr c10::DeviceIndex kHostIndex = 1;
 
-thread_local Planning::Books* current_books = nullptr;
+thread_local DryRun::Books* current_books = nullptr;
 
 /// The CPU's allocator; counts what a thread allocates in a dry run.
 class CountingAllocator final : public c10::Allocator {
@@ -27,7 +27,7 @@ class CountingAllocator final : public c10::Allocator {
 
   c10::DataPtr allocate(std::size_t bytes) override {
     c10::DataPtr data = base_->allocate(bytes);
-    Planning::Books* books = Planning::Books::current();
+    DryRun::Books* books = DryRun::Books::current();
     return books ? books->count_on_host(std::move(data), static_cast<std::int64_t>(bytes))
                  : std::move(data);
   }
@@ -50,27 +50,27 @@ void count_host_memory() {
 
 }  // namespace
 
-struct Planning::Books::Block {
+struct DryRun::Books::Block {
   std::shared_ptr<Books> books;
   std::int64_t bytes;
   bool on_host;
 };
 
-struct Planning::Books::HostBlock {
+struct DryRun::Books::HostBlock {
   std::shared_ptr<Books> books;
   std::int64_t bytes;
   c10::DataPtr data;
 };
 
-Planning::Books* Planning::Books::current() noexcept { return current_books; }
-void Planning::Books::set_current(Books* books) noexcept { current_books = books; }
+DryRun::Books* DryRun::Books::current() noexcept { return current_books; }
+void DryRun::Books::set_current(Books* books) noexcept { current_books = books; }
 
-void Planning::Books::reset_peaks() {
+void DryRun::Books::reset_peaks() {
   use_.peak_device = use_.device;
   use_.peak_host = use_.host;
 }
 
-c10::DataPtr Planning::Books::allocate(std::int64_t bytes, c10::Device device) {
+c10::DataPtr DryRun::Books::allocate(std::int64_t bytes, c10::Device device) {
   const bool on_host = device.index() == kHostIndex;
   const std::int64_t granule = on_host ? 1 : device_.granule;
   auto* block = new Block{shared_from_this(), (bytes + granule - 1) / granule * granule, on_host};
@@ -78,7 +78,7 @@ c10::DataPtr Planning::Books::allocate(std::int64_t bytes, c10::Device device) {
   return {nullptr, block, &release, device};
 }
 
-void Planning::Books::add(const void* key, std::int64_t bytes, bool on_host) {
+void DryRun::Books::add(const void* key, std::int64_t bytes, bool on_host) {
   std::int64_t& use = on_host ? use_.host : use_.device;
   std::int64_t& peak = on_host ? use_.peak_host : use_.peak_device;
   use += bytes;
@@ -88,16 +88,16 @@ void Planning::Books::add(const void* key, std::int64_t bytes, bool on_host) {
   if (use >= watched_ && peak_.held.empty()) keep_peak();
 }
 
-void Planning::Books::keep_peak() {
+void DryRun::Books::keep_peak() {
   peak_ = {fmt::format("{}", fmt::join(parts_, " / ")), std::string(operator_), {}};
   for (const auto& [key, what] : live_) peak_.held.push_back(what);
-  std::sort(peak_.held.begin(), peak_.held.end(), [](const PlannedBlock& a, const PlannedBlock& b) {
+  std::sort(peak_.held.begin(), peak_.held.end(), [](const DryRunBlock& a, const DryRunBlock& b) {
     return std::tie(b.bytes, a.where, a.made_by) < std::tie(a.bytes, b.where, b.made_by);
   });
 }
 
-c10::DataPtr Planning::Books::allocate_like(const c10::DataPtr& twin, std::int64_t bytes,
-                                            c10::Device device) {
+c10::DataPtr DryRun::Books::allocate_like(const c10::DataPtr& twin, std::int64_t bytes,
+                                          c10::Device device) {
   const auto found = live_.find(twin.get_context());
   const std::string made_by = found == live_.end() ? "" : found->second.made_by;
   operator_ = made_by;
@@ -106,11 +106,11 @@ c10::DataPtr Planning::Books::allocate_like(const c10::DataPtr& twin, std::int64
   return made;
 }
 
-PlannedUse Planning::Books::measure(const std::function<void()>& work) {
-  const PlannedUse before = use_;
+DryRunUse DryRun::Books::measure(const std::function<void()>& work) {
+  const DryRunUse before = use_;
   reset_peaks();
   work();
-  const PlannedUse after = use_;
+  const DryRunUse after = use_;
   use_.peak_device = std::max(before.peak_device, after.peak_device);
   use_.peak_host = std::max(before.peak_host, after.peak_host);
   return {.device = after.device - before.device,
@@ -123,14 +123,14 @@ PlannedUse Planning::Books::measure(const std::function<void()>& work) {
           .flops = after.flops - before.flops};
 }
 
-bool Planning::Books::comes_to_watched(const PlannedUse& measured) const {
+bool DryRun::Books::comes_to_watched(const DryRunUse& measured) const {
   if (watched_ == 0 || !peak_.held.empty()) return false;
   const std::int64_t most =
       watches_host_ ? use_.host + measured.peak_host : use_.device + measured.peak_device;
   return most >= watched_;
 }
 
-void Planning::Books::count_again(const PlannedUse& measured, std::int64_t times) {
+void DryRun::Books::count_again(const DryRunUse& measured, std::int64_t times) {
   use_.peak_device = std::max(use_.peak_device, use_.device + measured.peak_device);
   use_.peak_host = std::max(use_.peak_host, use_.host + measured.peak_host);
   use_.h2d += times * measured.h2d;
@@ -139,14 +139,14 @@ void Planning::Books::count_again(const PlannedUse& measured, std::int64_t times
   use_.flops += static_cast<double>(times) * measured.flops;
 }
 
-void Planning::Books::release(void* block) {
+void DryRun::Books::release(void* block) {
   const auto* owned = static_cast<Block*>(block);
   (owned->on_host ? owned->books->use_.host : owned->books->use_.device) -= owned->bytes;
   owned->books->live_.erase(owned);
   delete owned;
 }
 
-c10::DataPtr Planning::Books::count_on_host(c10::DataPtr data, std::int64_t bytes) {
+c10::DataPtr DryRun::Books::count_on_host(c10::DataPtr data, std::int64_t bytes) {
   void* at = data.get();
   const c10::Device device = data.device();
   auto* block = new HostBlock{shared_from_this(), bytes, std::move(data)};
@@ -154,53 +154,53 @@ c10::DataPtr Planning::Books::count_on_host(c10::DataPtr data, std::int64_t byte
   return {at, block, &release_on_host, device};
 }
 
-void Planning::Books::release_on_host(void* block) {
+void DryRun::Books::release_on_host(void* block) {
   const auto* owned = static_cast<HostBlock*>(block);
   owned->books->use_.host -= owned->bytes;
   owned->books->live_.erase(owned);
   delete owned;
 }
 
-Planning::Planning(const PlannedDevice& device, Repetition repetition)
+DryRun::DryRun(const ImitatedDevice& device, Repetition repetition)
     : books_(std::make_shared<Books>(device, repetition)) {
-  if (planning()) throw Error("a dry run inside a dry run");
+  if (in_dry_run()) throw Error("a dry run inside a dry run");
   register_sim();
   count_host_memory();
   Books::set_current(books_.get());
 }
 
-Planning::~Planning() { Books::set_current(nullptr); }
+DryRun::~DryRun() { Books::set_current(nullptr); }
 
-c10::Device Planning::device() { return c10::Device(c10::kPrivateUse1, kDeviceIndex); }
-c10::Device Planning::host() { return c10::Device(c10::kPrivateUse1, kHostIndex); }
-PlannedUse Planning::use() const { return books_->use(); }
-void Planning::reset_peaks() { books_->reset_peaks(); }
-void Planning::watch(std::int64_t bytes, bool on_host) { books_->watch(bytes, on_host); }
-const PlannedPeak& Planning::peak() const { return books_->peak(); }
+c10::Device DryRun::device() { return c10::Device(c10::kPrivateUse1, kDeviceIndex); }
+c10::Device DryRun::host() { return c10::Device(c10::kPrivateUse1, kHostIndex); }
+DryRunUse DryRun::use() const { return books_->use(); }
+void DryRun::reset_peaks() { books_->reset_peaks(); }
+void DryRun::watch(std::int64_t bytes, bool on_host) { books_->watch(bytes, on_host); }
+const DryRunPeak& DryRun::peak() const { return books_->peak(); }
 
-PlannedPart::PlannedPart(const std::string& name) : books_(Planning::Books::current()) {
+DryRunPart::DryRunPart(const std::string& name) : books_(DryRun::Books::current()) {
   if (books_) books_->begin_part(name);
 }
 
-PlannedPart::~PlannedPart() {
+DryRunPart::~DryRunPart() {
   if (books_) books_->end_part();
 }
 
-bool planning() { return Planning::Books::current() != nullptr; }
+bool in_dry_run() { return DryRun::Books::current() != nullptr; }
 
-bool is_host(c10::Device device) { return device.is_cpu() || device == Planning::host(); }
+bool is_host(c10::Device device) { return device.is_cpu() || device == DryRun::host(); }
 
 bool has_host_kernels(c10::Device device) {
   if (is_host(device)) return true;
   if (device.type() != c10::kPrivateUse1) return false;
-  const auto* books = Planning::Books::current();
+  const auto* books = DryRun::Books::current();
   return !books || books->device().host_kernels;
 }
 
-c10::Device host() { return planning() ? Planning::host() : c10::Device(c10::kCPU); }
+c10::Device host() { return in_dry_run() ? DryRun::host() : c10::Device(c10::kCPU); }
 
-void plan_disk_read(std::int64_t bytes) {
-  if (auto* books = Planning::Books::current()) books->use().disk += bytes;
+void count_disk_read(std::int64_t bytes) {
+  if (auto* books = DryRun::Books::current()) books->use().disk += bytes;
 }
 
 }  // namespace chitu::device

@@ -6,21 +6,21 @@
 #include <string>
 #include <vector>
 
-#include "pipelines/forecast/level_planner.h"
-#include "pipelines/forecast/plan_fit.h"
-#include "pipelines/forecast/plan_peak.h"
+#include "pipelines/forecast/forecast_peak.h"
+#include "pipelines/forecast/largest_sizes.h"
+#include "pipelines/forecast/level_forecaster.h"
 
 namespace chitu::pipelines {
 
 /// One level, and what was asked about it besides.
 struct LevelReport {
-  LevelPlan plan;
+  LevelForecast plan;
   std::optional<LargestSizes> largest;  ///< for --fit
   std::optional<PeakExplanation> peak;  ///< for --explain
 };
 
 /// What `chitu plan` says, whatever the format.
-struct PlanReport {
+struct ForecastReport {
   std::string model;   ///< the checkpoint's folder
   std::string device;  ///< what it is planned for
   bool host_computes = false;
@@ -28,7 +28,7 @@ struct PlanReport {
   MemoryBudget budget;                         ///< what plans are compared with
   std::optional<std::int64_t> fit_bytes;       ///< the limit of --fit
   std::int64_t process_bytes = 0;
-  device::PlannedDevice planned;
+  device::ImitatedDevice planned;
   std::optional<DeviceProfile> profile;  ///< whose rates the least times are for
   Request request;
   bool longest_prompts = false;
@@ -52,11 +52,11 @@ struct PlanQuestions {
 };
 
 /// Plans a request at every level.
-PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
-                        const Request& request, bool longest_prompts,
-                        const PlanQuestions& questions);
+ForecastReport report_plans(const LevelForecaster& forecaster, const std::string& model,
+                            const Request& request, bool longest_prompts,
+                            const PlanQuestions& questions);
 
 /// Bytes are whole numbers under names that end in _bytes. Keys are only ever added.
-nlohmann::json to_json(const PlanReport& report);
+nlohmann::json to_json(const ForecastReport& report);
 
 }  // namespace chitu::pipelines

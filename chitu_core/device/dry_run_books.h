@@ -8,29 +8,29 @@
 #include <unordered_map>
 #include <vector>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 
 namespace chitu::device {
 
 /// The counters of one dry run; current() finds those of the calling thread. Not thread-safe.
-class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
+class DryRun::Books : public std::enable_shared_from_this<DryRun::Books> {
  public:
-  Books(const PlannedDevice& device, Repetition repetition)
+  Books(const ImitatedDevice& device, Repetition repetition)
       : device_(device), repetition_(repetition) {}
 
   /// Those of this thread's dry run; null outside one.
   static Books* current() noexcept;
   static void set_current(Books* books) noexcept;
 
-  const PlannedDevice& device() const { return device_; }
+  const ImitatedDevice& device() const { return device_; }
   Repetition repetition() const { return repetition_; }
-  PlannedUse& use() { return use_; }
+  DryRunUse& use() { return use_; }
   void reset_peaks();
   void watch(std::int64_t bytes, bool on_host) {
     watched_ = bytes;
     watches_host_ = on_host;
   }
-  const PlannedPeak& peak() const { return peak_; }
+  const DryRunPeak& peak() const { return peak_; }
 
   /// A block without data, counted on the device or its host.
   c10::DataPtr allocate(std::int64_t bytes, c10::Device device);
@@ -44,11 +44,11 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
 
   /// Does the work. Returns how it changed the bytes held, its peaks above the bytes held before,
   /// and what it moved and computed.
-  PlannedUse measure(const std::function<void()>& work);
+  DryRunUse measure(const std::function<void()>& work);
   /// Whether measured work, done now, would be the first to reach the watched bytes.
-  bool comes_to_watched(const PlannedUse& measured) const;
+  bool comes_to_watched(const DryRunUse& measured) const;
   /// Counts measured work so many times more, except for its change of the bytes held.
-  void count_again(const PlannedUse& measured, std::int64_t times = 1);
+  void count_again(const DryRunUse& measured, std::int64_t times = 1);
 
   void begin_part(const std::string& name) { parts_.push_back(name); }
   void end_part() { parts_.pop_back(); }
@@ -64,15 +64,15 @@ class Planning::Books : public std::enable_shared_from_this<Planning::Books> {
   void add(const void* key, std::int64_t bytes, bool on_host);
   void keep_peak();
 
-  PlannedDevice device_;
+  ImitatedDevice device_;
   Repetition repetition_;
-  PlannedUse use_;
+  DryRunUse use_;
   std::vector<std::string> parts_;
   std::string_view operator_;
   std::int64_t watched_ = 0;  ///< 0 = nothing is watched
   bool watches_host_ = false;
-  std::unordered_map<const void*, PlannedBlock> live_;  ///< kept only while watching
-  PlannedPeak peak_;
+  std::unordered_map<const void*, DryRunBlock> live_;  ///< kept only while watching
+  DryRunPeak peak_;
 };
 
 }  // namespace chitu::device

@@ -1,4 +1,4 @@
-#include "pipelines/forecast/plan_words.h"
+#include "pipelines/forecast/forecast_words.h"
 
 #include <fmt/format.h>
 

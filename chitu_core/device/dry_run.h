@@ -10,7 +10,7 @@
 namespace chitu::device {
 
 /// The device that a dry run imitates.
-struct PlannedDevice {
+struct ImitatedDevice {
   bool host_kernels = true;    ///< uses chitu's own CPU kernels, as sim does
   std::int64_t granule = 1;    ///< its allocator rounds requests up to multiples of this
   bool rounds_pinned = false;  ///< to powers of two
@@ -18,7 +18,7 @@ struct PlannedDevice {
 
 /// Bytes that the work of a dry run would hold and move. `flops` counts multiplications and
 /// additions of matrix products, attention and convolutions.
-struct PlannedUse {
+struct DryRunUse {
   std::int64_t device = 0, peak_device = 0;
   std::int64_t host = 0, peak_host = 0;  ///< tensors in host memory
   std::int64_t h2d = 0, d2h = 0, disk = 0;
@@ -26,20 +26,20 @@ struct PlannedUse {
 };
 
 /// A tensor that is held in a dry run, and where it was made.
-struct PlannedBlock {
+struct DryRunBlock {
   std::int64_t bytes;
   std::string where;    ///< the parts of the work, outermost first: "denoise / step 1 / blocks.3"
   std::string made_by;  ///< an operator of libtorch
 };
 
 /// The moment when the watched memory use first reached the watched bytes.
-struct PlannedPeak {
-  std::string where;               ///< as in PlannedBlock
-  std::string made_by;             ///< the operator that allocated
-  std::vector<PlannedBlock> held;  ///< largest first; empty if it was never reached
+struct DryRunPeak {
+  std::string where;              ///< as in DryRunBlock
+  std::string made_by;            ///< the operator that allocated
+  std::vector<DryRunBlock> held;  ///< largest first; empty if it was never reached
 };
 
-/// How a dry run treats work that repeats with the same shapes (PlannedRepeats).
+/// How a dry run treats work that repeats with the same shapes (DryRunRepeats).
 enum class Repetition {
   counted,  ///< done once, then counted
   done,     ///< done every time: slower, with the same result; for checks
@@ -51,25 +51,25 @@ enum class Repetition {
 /// that reads a tensor's values throws.
 ///
 /// One per thread. Its tensors may outlive it but must not be used together with real ones.
-class Planning {
+class DryRun {
  public:
-  explicit Planning(const PlannedDevice& device, Repetition repetition = Repetition::counted);
-  ~Planning();
-  Planning(const Planning&) = delete;
-  Planning& operator=(const Planning&) = delete;
+  explicit DryRun(const ImitatedDevice& device, Repetition repetition = Repetition::counted);
+  ~DryRun();
+  DryRun(const DryRun&) = delete;
+  DryRun& operator=(const DryRun&) = delete;
 
   /// Stands for the imitated device.
   static c10::Device device();
   /// Stands for the host: CPU work is counted there.
   static c10::Device host();
-  PlannedUse use() const;
+  DryRunUse use() const;
   /// Sets the peaks to the bytes held now.
   void reset_peaks();
 
   /// Keeps a list of the tensors held when the memory use of the device, or of the host, first
   /// reaches so many bytes: a second dry run of the same work lists the peak of the first.
   void watch(std::int64_t bytes, bool on_host = false);
-  const PlannedPeak& peak() const;
+  const DryRunPeak& peak() const;
 
   class Books;
 
@@ -77,20 +77,20 @@ class Planning {
   std::shared_ptr<Books> books_;
 };
 
-/// Names a part of the work for PlannedBlock::where. Does nothing outside a dry run.
-class PlannedPart {
+/// Names a part of the work for DryRunBlock::where. Does nothing outside a dry run.
+class DryRunPart {
  public:
-  explicit PlannedPart(const std::string& name);
-  ~PlannedPart();
-  PlannedPart(const PlannedPart&) = delete;
-  PlannedPart& operator=(const PlannedPart&) = delete;
+  explicit DryRunPart(const std::string& name);
+  ~DryRunPart();
+  DryRunPart(const DryRunPart&) = delete;
+  DryRunPart& operator=(const DryRunPart&) = delete;
 
  private:
-  Planning::Books* books_;
+  DryRun::Books* books_;
 };
 
 /// Whether this thread is in a dry run.
-bool planning();
+bool in_dry_run();
 /// Whether the device is the host, or stands for it in a dry run.
 bool is_host(c10::Device device);
 /// Whether chitu's own CPU kernels run on it: the CPU and the simulated device.
@@ -100,6 +100,6 @@ bool has_host_kernels(c10::Device device);
 c10::Device host();
 
 /// Counts a read from a file if this thread is in a dry run.
-void plan_disk_read(std::int64_t bytes);
+void count_disk_read(std::int64_t bytes);
 
 }  // namespace chitu::device

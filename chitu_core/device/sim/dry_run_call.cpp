@@ -1,4 +1,4 @@
-#include "chitu_core/device/sim/planned_call.h"
+#include "chitu_core/device/sim/dry_run_call.h"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning_books.h"
+#include "chitu_core/device/dry_run_books.h"
 #include "chitu_core/device/sim/boxed.h"
-#include "chitu_core/device/sim/planned_shapes.h"
+#include "chitu_core/device/sim/dry_run_shapes.h"
 #include "chitu_core/device/sim/tensors.h"
 
 namespace chitu::device::sim {
@@ -17,19 +17,19 @@ namespace {
 
 const c10::Device kMetaDevice(c10::kMeta);
 
-class PlannedHost final : public c10::Allocator {
+class DryRunHost final : public c10::Allocator {
  public:
   c10::DataPtr allocate(std::size_t bytes) override {
-    return Planning::Books::current()->allocate(static_cast<std::int64_t>(bytes), Planning::host());
+    return DryRun::Books::current()->allocate(static_cast<std::int64_t>(bytes), DryRun::host());
   }
   c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
   void copy_data(void*, const void*, std::size_t) const override {}
 };
 
 /// One call of an operator: its tensors as shapes, and back.
-class PlannedCall {
+class DryRunCall {
  public:
-  explicit PlannedCall(Planning::Books& books) : books_(books) {}
+  explicit DryRunCall(DryRun::Books& books) : books_(books) {}
 
   at::Tensor argument(const at::Tensor& tensor) {
     if (!is_sim(tensor)) return tensor;
@@ -69,7 +69,7 @@ class PlannedCall {
       if (meta.storage().is_alias_of(storage))
         return with_layout_of(tensor, c10::Storage(sim.storage()), c10::DispatchKey::PrivateUse1);
     const std::size_t bytes = storage.nbytes();
-    const c10::Device device = pairs_.empty() ? Planning::device() : pairs_.front().second.device();
+    const c10::Device device = pairs_.empty() ? DryRun::device() : pairs_.front().second.device();
     return with_layout_of(
         tensor,
         c10::Storage(c10::Storage::use_byte_size_t(), bytes,
@@ -79,13 +79,13 @@ class PlannedCall {
   }
 
  private:
-  Planning::Books& books_;
+  DryRun::Books& books_;
   std::vector<std::pair<at::Tensor, at::Tensor>> pairs_;  // meta, sim
 };
 
 /// What a dry run needs to know about an operator, looked up once.
-struct PlannedOperator {
-  explicit PlannedOperator(const c10::FunctionSchema& schema)
+struct DryRunOperator {
+  explicit DryRunOperator(const c10::FunctionSchema& schema)
       : name(schema.name()),
         arguments(schema.arguments().size()),
         reads_values(name == "aten::_local_scalar_dense" || name == "aten::equal"),
@@ -96,32 +96,31 @@ struct PlannedOperator {
   bool reads_values, known_shape, counts_flops;
 };
 
-const PlannedOperator& planned_operator(const c10::OperatorHandle& op) {
-  thread_local std::unordered_map<const c10::FunctionSchema*, PlannedOperator> known;
+const DryRunOperator& dry_run_operator(const c10::OperatorHandle& op) {
+  thread_local std::unordered_map<const c10::FunctionSchema*, DryRunOperator> known;
   return known.try_emplace(&op.schema(), op.schema()).first->second;
 }
 
 }  // namespace
 
-c10::Allocator* planned_host() {
-  static PlannedHost host;
+c10::Allocator* dry_run_host() {
+  static DryRunHost host;
   return &host;
 }
 
 void plan_copy(const at::Tensor& from, const at::Tensor& to) {
-  const bool leaves = from.device() == Planning::device(),
-             comes = to.device() == Planning::device();
+  const bool leaves = from.device() == DryRun::device(), comes = to.device() == DryRun::device();
   if (leaves != comes)
-    Planning::Books::current()->count_copy(static_cast<std::int64_t>(to.nbytes()), comes);
+    DryRun::Books::current()->count_copy(static_cast<std::int64_t>(to.nbytes()), comes);
 }
 
-void run_planned(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  Planning::Books& books = *Planning::Books::current();
-  const PlannedOperator& known = planned_operator(op);
+void dry_run_of(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  DryRun::Books& books = *DryRun::Books::current();
+  const DryRunOperator& known = dry_run_operator(op);
   if (known.reads_values)
     throw Error(fmt::format("{} reads values, which a dry run does not have", known.name));
   books.set_operator(known.name);
-  PlannedCall call(books);
+  DryRunCall call(books);
   replace_arguments(op, stack, call);
   if (known.counts_flops) books.use().flops += flops_of(known.name, *stack, known.arguments);
   if (known.known_shape)

@@ -1,4 +1,4 @@
-#include "pipelines/forecast/planner.h"
+#include "pipelines/forecast/forecaster.h"
 
 #include <c10/core/InferenceMode.h>
 
@@ -13,9 +13,9 @@ namespace {
 
 /// Steps of a stage after which every further one holds and moves what the one before it did: a
 /// scheduler's history is full, kept keys and values are there.
-constexpr std::int64_t kPlannedSteps = 4;
+constexpr std::int64_t kDryRunSteps = 4;
 
-device::PlannedUse moved_between(const device::PlannedUse& before, device::PlannedUse after) {
+device::DryRunUse moved_between(const device::DryRunUse& before, device::DryRunUse after) {
   after.h2d -= before.h2d;
   after.d2h -= before.d2h;
   after.disk -= before.disk;
@@ -23,7 +23,7 @@ device::PlannedUse moved_between(const device::PlannedUse& before, device::Plann
   return after;
 }
 
-void add_steps(device::PlannedUse& use, const device::PlannedUse& step, std::int64_t count) {
+void add_steps(device::DryRunUse& use, const device::DryRunUse& step, std::int64_t count) {
   use.h2d += count * step.h2d;
   use.d2h += count * step.d2h;
   use.disk += count * step.disk;
@@ -33,33 +33,33 @@ void add_steps(device::PlannedUse& use, const device::PlannedUse& step, std::int
 /// Reads the books at the borders of stages and steps.
 class BookReader final : public graph::Observer {
  public:
-  BookReader(device::Planning& planning, Forecast& forecast)
-      : planning_(planning), forecast_(forecast) {}
+  BookReader(device::DryRun& dry_run, Forecast& forecast)
+      : dry_run_(dry_run), forecast_(forecast) {}
 
   void stage_begin(std::string_view stage) override {
-    planning_.reset_peaks();
-    before_stage_ = planning_.use();
+    dry_run_.reset_peaks();
+    before_stage_ = dry_run_.use();
     stage_ = {.name = std::string(stage)};
     layer_came_ = false;
     left_out_ = 0;
   }
   void stage_end(std::string_view) override {
-    stage_.use = moved_between(before_stage_, planning_.use());
+    stage_.use = moved_between(before_stage_, dry_run_.use());
     add_steps(stage_.use, stage_.step, left_out_);
     stage_.passes = stage_.use.flops > 0 ? std::max<std::int64_t>(1, stage_.steps) : 0;
     if (stage_.steps > most_steps_) note_steps();
     forecast_.stages.push_back(std::move(stage_));
   }
   void component_onloaded(std::string_view, std::int64_t) override {
-    stage_.lead = moved_between(before_stage_, planning_.use());
+    stage_.lead = moved_between(before_stage_, dry_run_.use());
   }
   void layer_streamed(std::string_view, const memory::StreamEvent&) noexcept override {
     if (!std::exchange(layer_came_, true))
-      stage_.lead = moved_between(before_stage_, planning_.use());
+      stage_.lead = moved_between(before_stage_, dry_run_.use());
   }
-  void step_begin(int, int) override { before_step_ = planning_.use(); }
+  void step_begin(int, int) override { before_step_ = dry_run_.use(); }
   void step_end(int, int) override {
-    stage_.step = moved_between(before_step_, planning_.use());
+    stage_.step = moved_between(before_step_, dry_run_.use());
     ++stage_.steps;
   }
   void steps_left_out(std::int64_t count) override {
@@ -74,19 +74,19 @@ class BookReader final : public graph::Observer {
     forecast_.step_stage = stage_.name;
   }
 
-  device::Planning& planning_;
+  device::DryRun& dry_run_;
   Forecast& forecast_;
   StageForecast stage_;        ///< that runs now
   bool layer_came_ = false;    ///< a streamed one, in this stage
   std::int64_t left_out_ = 0;  ///< steps of this stage
   std::int64_t most_steps_ = 0;
-  device::PlannedUse before_stage_, before_step_;
+  device::DryRunUse before_stage_, before_step_;
 };
 
 /// The plan with what stands for its devices.
-memory::MemoryPlan on_planned_devices(memory::MemoryPlan plan) {
+memory::MemoryPlan on_imitated_devices(memory::MemoryPlan plan) {
   const auto stand_in = [](c10::Device device) {
-    return device.is_cpu() ? device::Planning::host() : device::Planning::device();
+    return device.is_cpu() ? device::DryRun::host() : device::DryRun::device();
   };
   plan.device = stand_in(plan.device);
   for (auto& component : plan.components) component.plan.device = stand_in(component.plan.device);
@@ -125,16 +125,16 @@ void sum_up(Forecast& forecast) {
   }
 }
 
-Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Request request,
-                     const memory::MemoryPlan& plan, bool longest_prompts,
-                     graph::Observer* observer) {
+Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run, Request request,
+                    const memory::MemoryPlan& plan, bool longest_prompts,
+                    graph::Observer* observer) {
   const c10::InferenceMode inference;
   Forecast forecast;
   forecast.plan = plan;
-  BookReader reader(planning, forecast);
-  graph::Context context{on_planned_devices(plan), {&reader}, {}, nullptr};
+  BookReader reader(dry_run, forecast);
+  graph::Context context{on_imitated_devices(plan), {&reader}, {}, nullptr};
   if (observer) context.observers.push_back(observer);
-  context.most_steps = kPlannedSteps;
+  context.most_steps = kDryRunSteps;
   {
     // Planned weights never meet real ones, also when planning fails.
     const struct Forget {
@@ -152,28 +152,28 @@ Forecast run_planned(const Pipeline& pipeline, device::Planning& planning, Reque
 
 }  // namespace
 
-device::PlannedDevice planned_device(c10::Device device) {
+device::ImitatedDevice imitated_device(c10::Device device) {
   const bool on_cpu = device.is_cpu() || device.type() == c10::kPrivateUse1;
   // libtorch's caching allocator of accelerators rounds requests up to 512 bytes.
   return {.host_kernels = on_cpu, .granule = on_cpu ? 1 : 512, .rounds_pinned = !on_cpu};
 }
 
-Planner::Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device,
-                 device::Repetition repetition)
+Forecaster::Forecaster(std::unique_ptr<Pipeline> pipeline, const device::ImitatedDevice& device,
+                       device::Repetition repetition)
     : pipeline_(std::move(pipeline)), device_(device), repetition_(repetition) {}
 
-Forecast Planner::forecast(const Request& request, const memory::MemoryPlan& plan,
-                           bool longest_prompts) const {
-  device::Planning planning(device_, repetition_);
-  return run_planned(*pipeline_, planning, request, plan, longest_prompts, observer_);
+Forecast Forecaster::forecast(const Request& request, const memory::MemoryPlan& plan,
+                              bool longest_prompts) const {
+  device::DryRun dry_run(device_, repetition_);
+  return dry_run_of(*pipeline_, dry_run, request, plan, longest_prompts, observer_);
 }
 
-device::PlannedPeak Planner::held_at(std::int64_t bytes, const Request& request,
-                                     const memory::MemoryPlan& plan, bool longest_prompts) const {
-  device::Planning planning(device_, repetition_);
-  planning.watch(bytes, plan.device.is_cpu());
-  run_planned(*pipeline_, planning, request, plan, longest_prompts, observer_);
-  return planning.peak();
+device::DryRunPeak Forecaster::held_at(std::int64_t bytes, const Request& request,
+                                       const memory::MemoryPlan& plan, bool longest_prompts) const {
+  device::DryRun dry_run(device_, repetition_);
+  dry_run.watch(bytes, plan.device.is_cpu());
+  dry_run_of(*pipeline_, dry_run, request, plan, longest_prompts, observer_);
+  return dry_run.peak();
 }
 
 }  // namespace chitu::pipelines

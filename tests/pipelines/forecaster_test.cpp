@@ -1,4 +1,4 @@
-#include "pipelines/forecast/planner.h"
+#include "pipelines/forecast/forecaster.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -37,11 +37,11 @@ struct Peaks final : graph::Observer {
 Forecast forecast_for(const EngineOptions& options, const Engine& engine, const Request& request) {
   const ModelFolder folder = ModelFolder::open(options.ckpt_dir);
   const c10::Device sim = engine.plan().device;
-  const Planner planner(Registry<PipelineFamily>::instance()
-                            .find(folder.class_name)
-                            ->open(folder, {.device = sim, .for_plan = true}),
-                        {});
-  return planner.forecast(request, engine.plan());
+  const Forecaster forecaster(Registry<PipelineFamily>::instance()
+                                  .find(folder.class_name)
+                                  ->open(folder, {.device = sim, .for_plan = true}),
+                              {});
+  return forecaster.forecast(request, engine.plan());
 }
 
 /// Plans what the engine would run, runs it, and compares the two.
@@ -160,17 +160,17 @@ TEST_CASE("each level lowers the peak of the stage that it is for, and raises no
   const auto folder = model == std::string("demo")
                           ? std::filesystem::path(CHITU_SOURCE_DIR) / "assets/demo-t2v"
                           : fixtures() / model;
-  const Planner planner(open_pipeline(folder, {.device = sim, .for_plan = true}), {});
+  const Forecaster forecaster(open_pipeline(folder, {.device = sim, .for_plan = true}), {});
   PartialRequest partial = small_request();
   partial.width = width;
   partial.height = height;
   partial.num_frames = frames;
-  const Request request = complete(planner.pipeline(), partial);
+  const Request request = complete(forecaster.pipeline(), partial);
   std::vector<std::map<std::string, std::int64_t>> peaks;
   for (int level = 0; level < memory::kLevels; ++level) {
     memory::MemoryConfig config;
     config.low_mem_level = level;
-    const auto forecast = planner.forecast(request, memory::make_plan(config, {.device = sim}));
+    const auto forecast = forecaster.forecast(request, memory::make_plan(config, {.device = sim}));
     auto& of_level = peaks.emplace_back();
     for (const StageForecast& stage : forecast.stages) of_level[stage.name] = stage.use.peak_device;
   }
@@ -229,7 +229,7 @@ TEST_CASE("a guidance branch that waits on the host takes its hidden states off 
           "[pipelines]") {
   const auto model = fixtures() / "wan-unipc";
   const c10::Device sim = device::configure_sim({});
-  const Planner planner(open_pipeline(model, {.device = sim, .for_plan = true}), {});
+  const Forecaster forecaster(open_pipeline(model, {.device = sim, .for_plan = true}), {});
   PartialRequest partial = small_request();
   partial.width = 144;
   partial.num_frames = 13;
@@ -238,14 +238,14 @@ TEST_CASE("a guidance branch that waits on the host takes its hidden states off 
     config.low_mem_level = 3;
     config.guidance_interleave = interleave;
     config.offload_activations = offload;
-    return planner.forecast(complete(planner.pipeline(), partial),
-                            memory::make_plan(config, {.device = sim}));
+    return forecaster.forecast(complete(forecaster.pipeline(), partial),
+                               memory::make_plan(config, {.device = sim}));
   };
   const auto denoising = [](const Forecast& planned) { return planned.stages.at(3).use; };
   const Forecast together = forecast(false), offloaded = forecast(true);
   REQUIRE(together.stages[3].name == "denoise");
 
-  const Request request = complete(planner.pipeline(), partial);
+  const Request request = complete(forecaster.pipeline(), partial);
   const auto [bytes, layers] = hidden_states(model, request);
   CHECK(denoising(together).peak_device - denoising(offloaded).peak_device == bytes);
   CHECK(denoising(offloaded).peak_host <= denoising(together).peak_host + 2 * bytes);

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 
 namespace at {
 class Tensor;
@@ -18,9 +18,9 @@ namespace chitu::device {
 /// rows. A dry run does the first of each kind and only counts the others: the bytes, copies and
 /// operations of the first, on top of the bytes held at that time. A real run does all of them.
 ///
-///     PlannedRepeats chunks;
+///     DryRunRepeats chunks;
 ///     for (...) chunks.run({frames, cache.bytes()}, [&] { decode(...); });
-class PlannedRepeats {
+class DryRunRepeats {
  public:
   /// Everything that the work's memory use depends on.
   using Kind = std::vector<std::int64_t>;
@@ -29,24 +29,24 @@ class PlannedRepeats {
   /// unchanged.
   template <class Work>
   void run(const Kind& kind, const Work& work) {
-    if (!planning()) return work();
+    if (!in_dry_run()) return work();
     plan(kind, work, {});
   }
 
   /// The same for work that changes the bytes held or state that later work depends on: `skip`
-  /// makes that change when the work is only counted, with planned_twin().
+  /// makes that change when the work is only counted, with dry_run_twin().
   ///
   /// throws  Error if `skip` changes the bytes held otherwise than the work did
   template <class Work, class Skip>
   void run(const Kind& kind, const Work& work, const Skip& skip) {
-    if (!planning()) return work();
+    if (!in_dry_run()) return work();
     plan(kind, work, skip);
   }
 
  private:
   struct Done {
     Kind kind;
-    PlannedUse measured;
+    DryRunUse measured;
   };
   void plan(const Kind& kind, const std::function<void()>& work, const std::function<void()>& skip);
 
@@ -54,7 +54,7 @@ class PlannedRepeats {
 };
 
 /// In a dry run: a new tensor with the layout and the bytes of another.
-at::Tensor planned_twin(const at::Tensor& tensor);
+at::Tensor dry_run_twin(const at::Tensor& tensor);
 
 /// for_runs() in a dry run.
 void plan_runs(std::int64_t total, std::int64_t most,
@@ -66,7 +66,7 @@ void plan_runs(std::int64_t total, std::int64_t most,
 /// throws  Error in a dry run, if a run changes the bytes held
 template <class Work>
 void for_runs(std::int64_t total, std::int64_t most, const Work& work) {
-  if (planning()) return plan_runs(total, most, work);
+  if (in_dry_run()) return plan_runs(total, most, work);
   for (std::int64_t start = 0; start < total; start += most)
     work(start, std::min(most, total - start));
 }

@@ -1,4 +1,4 @@
-#include "chitu_core/device/sim/planned_shapes.h"
+#include "chitu_core/device/sim/dry_run_shapes.h"
 
 #include <ATen/ATen.h>
 #include <ATen/ExpandUtils.h>

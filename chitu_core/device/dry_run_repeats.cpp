@@ -1,4 +1,4 @@
-#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/device/dry_run_repeats.h"
 
 #include <ATen/core/Tensor.h>
 #include <fmt/format.h>
@@ -6,19 +6,19 @@
 #include <algorithm>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/planning_books.h"
+#include "chitu_core/device/dry_run_books.h"
 #include "chitu_core/device/sim/tensors.h"
 
 namespace chitu::device {
 namespace {
 
-bool changes_held(const PlannedUse& measured) { return measured.device != 0 || measured.host != 0; }
+bool changes_held(const DryRunUse& measured) { return measured.device != 0 || measured.host != 0; }
 
-void count_and_skip(Planning::Books& books, const PlannedUse& measured,
+void count_and_skip(DryRun::Books& books, const DryRunUse& measured,
                     const std::function<void()>& skip) {
   books.count_again(measured);
   if (!skip) return;
-  const PlannedUse skipped = books.measure(skip);
+  const DryRunUse skipped = books.measure(skip);
   if (skipped.device != measured.device || skipped.host != measured.host)
     throw Error(
         fmt::format("work in a dry run changed the bytes held by {} on the device and {} on the "
@@ -28,9 +28,9 @@ void count_and_skip(Planning::Books& books, const PlannedUse& measured,
 
 }  // namespace
 
-void PlannedRepeats::plan(const Kind& kind, const std::function<void()>& work,
-                          const std::function<void()>& skip) {
-  Planning::Books& books = *Planning::Books::current();
+void DryRunRepeats::plan(const Kind& kind, const std::function<void()>& work,
+                         const std::function<void()>& skip) {
+  DryRun::Books& books = *DryRun::Books::current();
   if (books.repetition() == Repetition::done) return work();
   const auto known =
       std::find_if(done_.begin(), done_.end(), [&](const Done& done) { return done.kind == kind; });
@@ -46,10 +46,10 @@ void PlannedRepeats::plan(const Kind& kind, const std::function<void()>& work,
 
 void plan_runs(std::int64_t total, std::int64_t most,
                const std::function<void(std::int64_t, std::int64_t)>& work) {
-  Planning::Books& books = *Planning::Books::current();
+  DryRun::Books& books = *DryRun::Books::current();
   const bool counts = books.repetition() == Repetition::counted;
   for (std::int64_t start = 0; start < total; start += most) {
-    const PlannedUse measured = books.measure([&] { work(start, std::min(most, total - start)); });
+    const DryRunUse measured = books.measure([&] { work(start, std::min(most, total - start)); });
     if (changes_held(measured)) throw Error("work in a dry run changed the bytes held");
     const std::int64_t alike = (total - start) / most - 1;  // runs of the same size that follow
     if (!counts || alike <= 0) continue;
@@ -58,12 +58,12 @@ void plan_runs(std::int64_t total, std::int64_t most,
   }
 }
 
-at::Tensor planned_twin(const at::Tensor& tensor) {
+at::Tensor dry_run_twin(const at::Tensor& tensor) {
   const c10::Storage& storage = tensor.storage();
   const auto bytes = static_cast<std::int64_t>(storage.nbytes());
   return sim::with_layout_of(tensor,
                              c10::Storage(c10::Storage::use_byte_size_t(), storage.nbytes(),
-                                          Planning::Books::current()->allocate_like(
+                                          DryRun::Books::current()->allocate_like(
                                               storage.data_ptr(), bytes, tensor.device()),
                                           &sim::Memory::instance(), /*resizable=*/true),
                              c10::DispatchKey::PrivateUse1);

@@ -1,4 +1,4 @@
-#include "pipelines/forecast/plan_report.h"
+#include "pipelines/forecast/forecast_report.h"
 
 #include <nlohmann/json.hpp>
 
@@ -17,18 +17,18 @@ EngineOptions tiny(const std::string& device) {
   return options;
 }
 
-PlanReport report_of(const LevelPlanner& planner, const PlanQuestions& questions = {}) {
-  const Request request = complete(planner.pipeline(), small_request());
-  return report_plans(planner, "tiny", request, false, questions);
+ForecastReport report_of(const LevelForecaster& forecaster, const PlanQuestions& questions = {}) {
+  const Request request = complete(forecaster.pipeline(), small_request());
+  return report_plans(forecaster, "tiny", request, false, questions);
 }
 
 TEST_CASE("what is resident rests on the device, what is offloaded or streamed does not",
           "[pipelines]") {
-  const LevelPlanner planner(tiny("cuda"));
-  const PlanReport report = report_of(planner);
+  const LevelForecaster forecaster(tiny("cuda"));
+  const ForecastReport report = report_of(forecaster);
   REQUIRE(report.levels.size() == 4);
   std::int64_t all = 0;
-  for (const PlannedComponent& component : report.levels[0].plan.components) {
+  for (const ComponentForecast& component : report.levels[0].plan.components) {
     CHECK(component.at_rest_bytes == component.onload_bytes);
     all += component.onload_bytes;
   }
@@ -44,31 +44,31 @@ TEST_CASE("what is resident rests on the device, what is offloaded or streamed d
 TEST_CASE("a text encoder on the CPU rests on no device", "[pipelines]") {
   EngineOptions options = tiny("cuda");
   options.memory.text_encoder_on_cpu = true;
-  const LevelPlanner planner(options);
-  const LevelPlan level = report_of(planner).levels[0].plan;
+  const LevelForecaster forecaster(options);
+  const LevelForecast level = report_of(forecaster).levels[0].plan;
   CHECK(level.at_rest_bytes() ==
         level.components[1].onload_bytes + level.components[2].onload_bytes);
 }
 
 TEST_CASE("the largest sizes fit, and the next ones do not", "[pipelines]") {
-  const LevelPlanner planner(tiny(GENERATE("cuda", "cpu")));
+  const LevelForecaster forecaster(tiny(GENERATE("cuda", "cpu")));
   const int level = GENERATE(0, 3);
-  const Request request = complete(planner.pipeline(), small_request());
-  const SizeSteps steps = planner.pipeline().size_steps();
-  const memory::MemoryPlan plan = planner.plan_of(level);
-  const std::int64_t process = planner.host_computes() ? planner.process_bytes() : 0;
+  const Request request = complete(forecaster.pipeline(), small_request());
+  const SizeSteps steps = forecaster.pipeline().size_steps();
+  const memory::MemoryPlan plan = forecaster.plan_of(level);
+  const std::int64_t process = forecaster.host_computes() ? forecaster.process_bytes() : 0;
   const auto peak = [&](std::int64_t width, std::int64_t frames) {
     Request tried = request;
     tried.width = tried.height = width;
     tried.num_frames = frames;
-    return planner.planner().forecast(tried, plan).peak_bytes() + process;
+    return forecaster.forecaster().forecast(tried, plan).peak_bytes() + process;
   };
   const std::int64_t least = peak(steps.width, 1), most = peak(1024, 5);
   for (const double share : {0.0, 0.001, 0.02, 0.1, 0.3, 0.6, 0.99, 3.0}) {
     CAPTURE(level, share);
     const std::int64_t limit =
         least + static_cast<std::int64_t>(share * static_cast<double>(most - least));
-    const auto found = largest_sizes(planner, level, request, false, limit);
+    const auto found = largest_sizes(forecaster, level, request, false, limit);
     const std::int64_t width = found.picture ? found.picture->width : 0;
     if (width > 0) CHECK(peak(width, request.num_frames) <= limit);
     if (width < steps.most_width) CHECK(peak(width + steps.width, request.num_frames) > limit);
@@ -76,16 +76,16 @@ TEST_CASE("the largest sizes fit, and the next ones do not", "[pipelines]") {
     if (found.frames) CHECK(peak(request.width, frames) <= limit);
     if (frames < steps.most_frames) CHECK(peak(request.width, frames + steps.frames) > limit);
   }
-  const auto none = largest_sizes(planner, level, request, false, least - 1);
+  const auto none = largest_sizes(forecaster, level, request, false, least - 1);
   CHECK_FALSE(none.picture);
-  const auto all = largest_sizes(planner, level, request, false, std::int64_t{1} << 60);
+  const auto all = largest_sizes(forecaster, level, request, false, std::int64_t{1} << 60);
   CHECK(all.picture->width == steps.most_width);
   CHECK(all.frames == steps.most_frames);
 }
 
 TEST_CASE("every tensor of a peak is named, weights by their component", "[pipelines]") {
-  const LevelPlanner planner(tiny(GENERATE("cuda", "cpu")));
-  const PlanReport report = report_of(planner, {.fit_bytes = {}, .explain_peaks = true});
+  const LevelForecaster forecaster(tiny(GENERATE("cuda", "cpu")));
+  const ForecastReport report = report_of(forecaster, {.fit_bytes = {}, .explain_peaks = true});
   for (const LevelReport& level : report.levels) {
     std::int64_t sum = 0;
     bool weights = false;
@@ -103,8 +103,8 @@ TEST_CASE("every tensor of a peak is named, weights by their component", "[pipel
 }
 
 TEST_CASE("the keys of a plan's JSON", "[pipelines]") {
-  const LevelPlanner planner(tiny("cuda"));
-  const auto json = to_json(report_of(planner, {.fit_bytes = 1 << 30, .explain_peaks = true}));
+  const LevelForecaster forecaster(tiny("cuda"));
+  const auto json = to_json(report_of(forecaster, {.fit_bytes = 1 << 30, .explain_peaks = true}));
   for (const char* key : {"device", "dtype", "request", "modelled", "levels", "process_bytes"})
     CHECK(json.contains(key));
   for (const auto& level : json.at("levels")) {
@@ -124,7 +124,7 @@ TEST_CASE("an unknown dtype or attention backend is refused by a plan as by a ru
   EngineOptions options = tiny("cuda");
   SECTION("dtype") { options.dtype = "int8"; }
   SECTION("attention") { options.attn_type = "nosuch"; }
-  CHECK_THROWS_AS(LevelPlanner(options), InputError);
+  CHECK_THROWS_AS(LevelForecaster(options), InputError);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "tools/chitu/dry_plan.h"
+#include "tools/chitu/placement.h"
 
 #include <nlohmann/json.hpp>
 

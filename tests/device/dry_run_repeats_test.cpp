@@ -1,4 +1,4 @@
-#include "chitu_core/device/planned_repeats.h"
+#include "chitu_core/device/dry_run_repeats.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -16,9 +16,9 @@ using Catch::ContainsSubstring;
 at::Tensor bytes_of(std::int64_t count, c10::Device device) {
   return at::empty({count}, at::TensorOptions().dtype(at::kByte).device(device));
 }
-at::Tensor on_device(std::int64_t bytes) { return bytes_of(bytes, Planning::device()); }
+at::Tensor on_device(std::int64_t bytes) { return bytes_of(bytes, DryRun::device()); }
 
-void check_same(const PlannedUse& a, const PlannedUse& b) {
+void check_same(const DryRunUse& a, const DryRunUse& b) {
   CHECK(a.device == b.device);
   CHECK(a.peak_device == b.peak_device);
   CHECK(a.host == b.host);
@@ -31,17 +31,17 @@ void check_same(const PlannedUse& a, const PlannedUse& b) {
 
 /// What the work uses, and how often one of its parts was done.
 struct Planned {
-  PlannedUse use;
+  DryRunUse use;
   int done = 0;
 };
 
 template <class Work>
 Planned plan(Repetition repetition, const Work& work) {
   const c10::InferenceMode inference;
-  const Planning planning({}, repetition);
+  const DryRun dry_run({}, repetition);
   Planned planned;
   work(planned.done);
-  planned.use = planning.use();
+  planned.use = dry_run.use();
   return planned;
 }
 
@@ -58,15 +58,15 @@ TEST_CASE("planned work that comes again is done once and counted with all that 
           "[device]") {
   const auto ten_times = [](int& done) {
     const at::Tensor held = on_device(100);
-    PlannedRepeats repeats;
+    DryRunRepeats repeats;
     for (int i = 0; i < 10; ++i)
       repeats.run({3}, [&] {
         ++done;
-        const at::Tensor host = bytes_of(40, Planning::host());
+        const at::Tensor host = bytes_of(40, DryRun::host());
         const at::Tensor moved = on_device(40).copy_(host);
         host.copy_(moved);
-        plan_disk_read(7);
-        const at::Tensor matrix = at::empty({8, 8}, at::TensorOptions().device(Planning::device()));
+        count_disk_read(7);
+        const at::Tensor matrix = at::empty({8, 8}, at::TensorOptions().device(DryRun::device()));
         at::mm(matrix, matrix);
       });
   };
@@ -75,7 +75,7 @@ TEST_CASE("planned work that comes again is done once and counted with all that 
 
 TEST_CASE("work of every kind is done once", "[device]") {
   const auto two_kinds = [](int& done) {
-    PlannedRepeats repeats;
+    DryRunRepeats repeats;
     for (int i = 0; i < 10; ++i)
       repeats.run({i % 2}, [&] {
         ++done;
@@ -87,7 +87,7 @@ TEST_CASE("work of every kind is done once", "[device]") {
 
 TEST_CASE("work is counted on top of what is held when its turn comes", "[device]") {
   const auto growing = [](int& done) {
-    PlannedRepeats repeats;
+    DryRunRepeats repeats;
     std::vector<at::Tensor> held;
     for (int i = 0; i < 5; ++i) {
       repeats.run({}, [&] {
@@ -103,7 +103,7 @@ TEST_CASE("work is counted on top of what is held when its turn comes", "[device
 
 TEST_CASE("work that changes what is held is done every time", "[device]") {
   const auto keeping = [](int& done) {
-    PlannedRepeats repeats;
+    DryRunRepeats repeats;
     std::vector<at::Tensor> held;
     for (int i = 0; i < 5; ++i)
       repeats.run({}, [&] {
@@ -117,7 +117,7 @@ TEST_CASE("work that changes what is held is done every time", "[device]") {
 TEST_CASE("what counted work leaves is left by its skip, and must be as much", "[device]") {
   const auto keeping = [](std::int64_t skipped) {
     return [skipped](int& done) {
-      PlannedRepeats repeats;
+      DryRunRepeats repeats;
       std::vector<at::Tensor> held;
       const auto work = [&] {
         ++done;
@@ -125,7 +125,7 @@ TEST_CASE("what counted work leaves is left by its skip, and must be as much", "
         held.push_back(on_device(10));
       };
       const auto skip = [&] {
-        held.push_back(skipped == 10 ? planned_twin(held.back()) : on_device(skipped));
+        held.push_back(skipped == 10 ? dry_run_twin(held.back()) : on_device(skipped));
       };
       for (int i = 0; i < 5; ++i) repeats.run({}, work, skip);
     };
@@ -139,24 +139,24 @@ TEST_CASE("what counted work leaves is left by its skip, and must be as much", "
 TEST_CASE("the part that first comes to the watched bytes is done, and named", "[device]") {
   const c10::InferenceMode inference;
   const auto peak_of = [](Repetition repetition) {
-    Planning planning({}, repetition);
-    planning.watch(1030);
-    PlannedRepeats repeats;
+    DryRun dry_run({}, repetition);
+    dry_run.watch(1030);
+    DryRunRepeats repeats;
     std::vector<at::Tensor> held;
     for (int i = 0; i < 6; ++i) {
-      const PlannedPart part("part " + std::to_string(i));
+      const DryRunPart part("part " + std::to_string(i));
       repeats.run(
           {},
           [&] {
             on_device(1000);
             held.push_back(on_device(10));
           },
-          [&] { held.push_back(planned_twin(held.back())); });
+          [&] { held.push_back(dry_run_twin(held.back())); });
     }
     held.clear();
-    return planning.peak();
+    return dry_run.peak();
   };
-  const PlannedPeak counted = peak_of(Repetition::counted), done = peak_of(Repetition::done);
+  const DryRunPeak counted = peak_of(Repetition::counted), done = peak_of(Repetition::done);
   CHECK(counted.where == "part 3");
   CHECK(counted.where == done.where);
   CHECK(counted.made_by == done.made_by);
@@ -194,7 +194,7 @@ TEST_CASE("of runs of one length the first is done, and the shorter last one", "
 }
 
 TEST_CASE("a run does all the work, in order", "[device]") {
-  PlannedRepeats repeats;
+  DryRunRepeats repeats;
   std::vector<int> done;
   for (int i = 0; i < 3; ++i)
     repeats.run({}, [&] { done.push_back(i); }, [] { FAIL("a run skips nothing"); });

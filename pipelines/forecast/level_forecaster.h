@@ -5,16 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/forecast/forecaster.h"
 #include "pipelines/forecast/forecasts.h"
 #include "pipelines/forecast/memory_budget.h"
-#include "pipelines/forecast/planner.h"
 #include "pipelines/forecast/time_model.h"
 #include "pipelines/model/engine_options.h"
 
 namespace chitu::pipelines {
 
 /// The weights of one component, in bytes.
-struct PlannedComponent {
+struct ComponentForecast {
   std::string name;
   memory::ComponentPlan plan;
   std::int64_t parameters = 0;
@@ -24,9 +24,9 @@ struct PlannedComponent {
 };
 
 /// What a request would take at one low_mem_level.
-struct LevelPlan {
+struct LevelForecast {
   Forecast forecast;
-  std::vector<PlannedComponent> components;
+  std::vector<ComponentForecast> components;
   double recomputed_share = 0;            ///< of the decoder's positions, by exact tiles
   std::optional<bool> fits;               ///< empty when no capacity is known
   std::optional<RequestTime> least_time;  ///< empty without a profile
@@ -37,22 +37,22 @@ struct LevelPlan {
 
 /// The plan that a run would take, or why it would take none.
 struct ChosenPlan {
-  std::optional<LevelPlan> plan;
+  std::optional<LevelForecast> plan;
   std::string refusal;  ///< empty with a plan
 };
 
 /// Plans the same requests at every level, on a device that need not be at hand.
-class LevelPlanner {
+class LevelForecaster {
  public:
   /// options  as of an engine; `memory.low_mem_level` is not looked at, and keys that override
   ///          entries of a plan do so at every level. Of device "cuda" this machine needs none;
   ///          "auto" is the device of the profile, if any
   /// throws   InputError as Engine does
-  explicit LevelPlanner(const EngineOptions& options);
+  explicit LevelForecaster(const EngineOptions& options);
 
-  const Planner& planner() const { return planner_; }
-  const Pipeline& pipeline() const { return planner_.pipeline(); }
-  const device::PlannedDevice& device() const { return device_.planned; }
+  const Forecaster& forecaster() const { return forecaster_; }
+  const Pipeline& pipeline() const { return forecaster_.pipeline(); }
+  const device::ImitatedDevice& device() const { return device_.planned; }
   const std::string& device_name() const { return device_.name; }
   bool host_computes() const { return device_.computes_on.is_cpu(); }
   const std::optional<DeviceProfile>& profile() const { return options_.profile; }
@@ -64,40 +64,40 @@ class LevelPlanner {
   /// The process itself without tensors: process_size() before the first plan.
   std::int64_t process_bytes() const { return process_bytes_; }
 
-  /// As Planner::watch.
-  void watch(graph::Observer* observer) { planner_.watch(observer); }
+  /// As Forecaster::watch.
+  void watch(graph::Observer* observer) { forecaster_.watch(observer); }
 
   memory::MemoryPlan plan_of(int level) const;
   /// As plan_of, reading no more of the checkpoint than components_of().
   ///
   /// throws  InputError for a device, a dtype or a strategy that there is not; as components_of
   static memory::MemoryPlan plan_of(int level, const EngineOptions& options);
-  LevelPlan plan(int level, const Request& request, bool longest_prompts) const;
-  LevelPlan plan(int level, const Forecasts& forecasts) const;
+  LevelForecast plan(int level, const Request& request, bool longest_prompts) const;
+  LevelForecast plan(int level, const Forecasts& forecasts) const;
 
   /// What Engine::choose_plan takes.
   ChosenPlan chosen(const Forecasts& forecasts) const;
   Forecasts forecasts(const Request& request, bool longest_prompts) const {
-    return {planner_, request, longest_prompts};
+    return {forecaster_, request, longest_prompts};
   }
 
  private:
   struct Device {
     std::string name;  ///< as device::resolve writes it, or "sim"
     c10::Device computes_on = c10::kCPU;
-    device::PlannedDevice planned;
+    device::ImitatedDevice planned;
     MemoryFacts memory;
   };
   static Device resolve(const EngineOptions& options);
   static Device resolve_device(const EngineOptions& options);
   static std::optional<device::MemoryRoom> room_at_hand(const Device& device, bool chooses);
-  LevelPlan level_plan(const Forecast& forecast, const Request& request) const;
+  LevelForecast level_plan(const Forecast& forecast, const Request& request) const;
   Forecast choose(const Forecasts& forecasts) const;
 
   EngineOptions options_;
   Device device_;
   memory::PlanRequest choices_;
-  Planner planner_;
+  Forecaster forecaster_;
   std::int64_t process_bytes_;
   MemoryBudget budget_;
 };

@@ -1,4 +1,4 @@
-#include "pipelines/forecast/plan_report.h"
+#include "pipelines/forecast/forecast_report.h"
 
 #include <fmt/format.h>
 
@@ -22,14 +22,14 @@ json or_null(const std::optional<T>& value) {
   return value ? json(*value) : json();
 }
 
-json moved(const device::PlannedUse& use) {
+json moved(const device::DryRunUse& use) {
   return {{"h2d_bytes", use.h2d}, {"d2h_bytes", use.d2h}, {"disk_bytes", use.disk}};
 }
 
-json stages_json(const PlanReport& report, const Forecast& forecast) {
+json stages_json(const ForecastReport& report, const Forecast& forecast) {
   json stages = json::array();
   for (const StageForecast& forecast_stage : forecast.stages) {
-    const device::PlannedUse& use = forecast_stage.use;
+    const device::DryRunUse& use = forecast_stage.use;
     json stage = moved(use);
     stage["name"] = forecast_stage.name;
     stage["peak_device_bytes"] = report.host_computes ? use.peak_host : use.peak_device;
@@ -42,9 +42,9 @@ json stages_json(const PlanReport& report, const Forecast& forecast) {
   return stages;
 }
 
-json components_json(const LevelPlan& level) {
+json components_json(const LevelForecast& level) {
   json components = json::array();
-  for (const PlannedComponent& component : level.components)
+  for (const ComponentForecast& component : level.components)
     components.push_back({{"name", component.name},
                           {"parameters", component.parameters},
                           {"residency", memory::to_string(component.plan.residency)},
@@ -120,7 +120,7 @@ json profile_json(const DeviceProfile& profile) {
           {"memory_bandwidth", or_null(profile.memory_bandwidth)}};
 }
 
-json level_json(const PlanReport& report, const LevelReport& level) {
+json level_json(const ForecastReport& report, const LevelReport& level) {
   const Forecast& forecast = level.plan.forecast;
   json text{{"low_mem_level", level.plan.level()},
             {"strategies", forecast.plan.strategies},
@@ -147,7 +147,7 @@ json level_json(const PlanReport& report, const LevelReport& level) {
 }
 
 /// What the numbers hold, and what they leave out.
-json modelled(const PlanReport& report) {
+json modelled(const ForecastReport& report) {
   return {
       {"tensors", "every one, weights and activations, with the shapes of a run"},
       {"allocator_granule_bytes", report.planned.granule},
@@ -164,18 +164,19 @@ json modelled(const PlanReport& report) {
 }
 
 /// What every part of the report is about.
-PlanReport head_of(const LevelPlanner& planner, const Request& request, bool longest_prompts) {
-  PlanReport report;
-  report.device = planner.device_name();
-  report.host_computes = planner.host_computes();
-  report.capacity_bytes = planner.capacity_bytes();
-  report.budget = planner.budget();
-  report.process_bytes = planner.process_bytes();
-  report.planned = planner.device();
-  report.profile = planner.profile();
+ForecastReport head_of(const LevelForecaster& forecaster, const Request& request,
+                       bool longest_prompts) {
+  ForecastReport report;
+  report.device = forecaster.device_name();
+  report.host_computes = forecaster.host_computes();
+  report.capacity_bytes = forecaster.capacity_bytes();
+  report.budget = forecaster.budget();
+  report.process_bytes = forecaster.process_bytes();
+  report.planned = forecaster.device();
+  report.profile = forecaster.profile();
   report.request = request;
   report.longest_prompts = longest_prompts;
-  report.transformer_layers = planner.pipeline().transformer_layers();
+  report.transformer_layers = forecaster.pipeline().transformer_layers();
   return report;
 }
 
@@ -187,41 +188,41 @@ json budget_json(const MemoryBudget& budget) {
 
 }  // namespace
 
-std::vector<const LevelReport*> PlanReport::columns() const {
+std::vector<const LevelReport*> ForecastReport::columns() const {
   std::vector<const LevelReport*> all;
   for (const LevelReport& level : levels) all.push_back(&level);
   if (chosen) all.push_back(&*chosen);
   return all;
 }
 
-PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
-                        const Request& request, bool longest_prompts,
-                        const PlanQuestions& questions) {
-  PlanReport report = head_of(planner, request, longest_prompts);
+ForecastReport report_plans(const LevelForecaster& forecaster, const std::string& model,
+                            const Request& request, bool longest_prompts,
+                            const PlanQuestions& questions) {
+  ForecastReport report = head_of(forecaster, request, longest_prompts);
   report.model = model;
   report.fit_bytes = questions.fit_bytes;
-  const Forecasts forecasts = planner.forecasts(request, longest_prompts);
+  const Forecasts forecasts = forecaster.forecasts(request, longest_prompts);
   const auto look_at = [&](const std::string& what) {
     if (questions.progress) questions.progress(what);
   };
   for (int level = 0; level < memory::kLevels; ++level) {
     look_at(fmt::format("level {}", level));
-    report.levels.push_back({planner.plan(level, forecasts), {}, {}});
+    report.levels.push_back({forecaster.plan(level, forecasts), {}, {}});
   }
   look_at("what a run takes");
-  auto [plan, refusal] = planner.chosen(forecasts);
+  auto [plan, refusal] = forecaster.chosen(forecasts);
   if (plan) report.chosen = LevelReport{std::move(*plan), {}, {}};
   report.refusal = std::move(refusal);
   for (std::size_t i = 0; i < report.levels.size(); ++i) {
     LevelReport& level = report.levels[i];
     if (questions.fit_bytes) {
       look_at(fmt::format("sizes at level {}", level.plan.level()));
-      level.largest = largest_sizes(planner, level.plan.level(), request, longest_prompts,
+      level.largest = largest_sizes(forecaster, level.plan.level(), request, longest_prompts,
                                     *questions.fit_bytes);
     }
     if (questions.explain_peaks) {
       look_at(fmt::format("peak of level {}", level.plan.level()));
-      level.peak = explain_peak(planner, level.plan,
+      level.peak = explain_peak(forecaster, level.plan,
                                 i + 1 < report.levels.size() ? &report.levels[i + 1].plan : nullptr,
                                 request, longest_prompts);
     }
@@ -229,7 +230,7 @@ PlanReport report_plans(const LevelPlanner& planner, const std::string& model,
   return report;
 }
 
-nlohmann::json to_json(const PlanReport& report) {
+nlohmann::json to_json(const ForecastReport& report) {
   json levels = json::array();
   for (const LevelReport& level : report.levels) levels.push_back(level_json(report, level));
   const memory::MemoryPlan& plan = report.levels.front().plan.forecast.plan;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "chitu_core/device/planning.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/memory/plan.h"
 #include "pipelines/model/pipeline.h"
 #include "pipelines/model/request.h"
@@ -15,15 +15,15 @@ namespace chitu::pipelines {
 /// What one stage of a planned run holds at most and moves.
 struct StageForecast {
   std::string name{};
-  device::PlannedUse use{};   ///< peaks within the stage; moved and computed by it
-  device::PlannedUse lead{};  ///< moved and computed until its component, or the first layer that
-                              ///< is streamed of it, was there
-  std::string component{};    ///< that it uses; empty = none
+  device::DryRunUse use{};   ///< peaks within the stage; moved and computed by it
+  device::DryRunUse lead{};  ///< moved and computed until its component, or the first layer that
+                             ///< is streamed of it, was there
+  std::string component{};   ///< that it uses; empty = none
   std::int64_t weight_bytes = 0;  ///< of the component, without tables of which rows are gathered
   std::int64_t passes =
       1;  ///< over these weights at least: steps, or 1; 0 where nothing is computed
-  std::int64_t steps = 0;     ///< denoising steps that the stage takes
-  device::PlannedUse step{};  ///< moved and computed by one of them
+  std::int64_t steps = 0;    ///< denoising steps that the stage takes
+  device::DryRunUse step{};  ///< moved and computed by one of them
 };
 
 /// What a request would take with a memory plan.
@@ -32,8 +32,8 @@ struct Forecast {
   std::int64_t peak_device_bytes = 0;  ///< 0 where the host is the device
   std::int64_t peak_host_bytes = 0;    ///< of tensors, without the process itself
   std::vector<StageForecast> stages;
-  device::PlannedUse step;  ///< moved and computed by one denoising step of step_stage
-  std::string step_stage;   ///< the stage that takes the most steps
+  device::DryRunUse step;  ///< moved and computed by one denoising step of step_stage
+  std::string step_stage;  ///< the stage that takes the most steps
   std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;  ///< of the whole request
   double flops = 0;
 
@@ -43,15 +43,15 @@ struct Forecast {
 };
 
 /// What a plan for this device has to know of it.
-device::PlannedDevice planned_device(c10::Device device);
+device::ImitatedDevice imitated_device(c10::Device device);
 
 /// Runs a pipeline with neither weights nor arithmetic, and says what it would hold and move: exact
 /// shapes through the very code of a run.
-class Planner {
+class Forecaster {
  public:
   /// pipeline  one made for plans (ModelChoices::for_plan)
-  Planner(std::unique_ptr<Pipeline> pipeline, const device::PlannedDevice& device,
-          device::Repetition repetition = device::Repetition::counted);
+  Forecaster(std::unique_ptr<Pipeline> pipeline, const device::ImitatedDevice& device,
+             device::Repetition repetition = device::Repetition::counted);
 
   const Pipeline& pipeline() const { return *pipeline_; }
 
@@ -64,12 +64,12 @@ class Planner {
 
   /// What is held, and what is being done, when use first comes to so many bytes: use of the
   /// device, or of the host where that computes.
-  device::PlannedPeak held_at(std::int64_t bytes, const Request& request,
-                              const memory::MemoryPlan& plan, bool longest_prompts = false) const;
+  device::DryRunPeak held_at(std::int64_t bytes, const Request& request,
+                             const memory::MemoryPlan& plan, bool longest_prompts = false) const;
 
  private:
   std::unique_ptr<Pipeline> pipeline_;
-  device::PlannedDevice device_;
+  device::ImitatedDevice device_;
   device::Repetition repetition_;
   graph::Observer* observer_ = nullptr;
 };
