@@ -207,7 +207,8 @@ void Binder::read_scalar(const View& view, Bytes& value, const Rule& rule) {
   const Node* node = value_of(view, rule, kSize);
   if (!node) return;
   const std::string text = amount_text(*node);
-  if (const auto bytes = parse_bytes(text))
+  const auto bytes = parse_bytes(text);
+  if (bytes && *bytes > 0)
     value.count = *bytes;
   else
     refuse(view, *node, rule, lacks_unit(text) ? kUnitAdvice : kSize);

@@ -32,7 +32,7 @@ concept Schema =
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && requires(T value) { config_names(value); };
 
-/// An amount of memory: "8GiB", "512 MiB"; a plain number up to 1024 counts GiB.
+/// An amount of memory above 0: "8GiB", "512 MiB"; a plain number up to 1024 counts GiB.
 struct Bytes {
   std::int64_t count = 0;
   bool operator==(const Bytes&) const = default;

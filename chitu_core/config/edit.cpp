@@ -166,8 +166,10 @@ class Edit {
       std::vector<std::string> keys;
       if (parent && parent->is_map())
         for (const Entry& entry : parent->map()) keys.push_back(entry.key.text);
+      std::vector<std::string> near = nearest(parts_.back(), keys);
+      for (std::string& key : near) key.insert(0, given_.key, 0, given_.key.rfind('.') + 1);
       fail("could not delete, '" + given_.key + "' does not exist" +
-           did_you_mean(parts_.back(), keys));
+           (near.empty() ? "" : ", did you mean " + join(near) + "?"));
     }
     if (given_.value_type != ValueType::none && !given_.value.is_null()) {
       const auto value = current();

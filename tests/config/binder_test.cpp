@@ -101,6 +101,7 @@ TEST_CASE("sizes take units, and plain numbers count GiB", "[config]") {
   CHECK(read_vae("limit: 1.5\n").limit->count == 3 << 29);
   CHECK_THROWS_WITH(read_vae("limit: 2 gigs\n"),
                     Catch::ContainsSubstring("expected a size such as 8GiB or 512MiB, got"));
+  CHECK_THROWS_WITH(read_vae("limit: 0\n"), Catch::ContainsSubstring("expected a size"));
   CHECK_THROWS_WITH(read_vae("limit: true\n"), Catch::ContainsSubstring("expected a size"));
 }
 

@@ -7,6 +7,7 @@
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
+#include "chitu_core/device/host_allocator.h"
 #include "chitu_core/memory/levels.h"
 #include "pipelines/plan_report.h"
 #include "tools/chitu/dry_plan.h"
@@ -75,6 +76,7 @@ int print_dry(const EngineCall& call, const Settings& settings, bool no_prompt) 
 }  // namespace
 
 int plan_command(const EngineCall& call) {
+  device::reuse_host_memory();  // as a run does, so that the process is as large as in a run
   config::Composition composition = call.composition;
   pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain, {}};
   const bool no_prompt = fill_in_prompt(composition);
