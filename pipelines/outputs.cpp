@@ -33,13 +33,17 @@ void check_media(const Output& output) {
   const std::string given = "output.dir=" + output.dir.string();
   if (const auto problem = folder_problem(output.dir)) throw InputError(given + ": " + *problem);
   check_output_folder(given, output.dir);
-  for (const std::string& name : media_names(output))
-    check_place(output.dir / name, name == kFramesFolder);
+  check_media_places(output);
 }
 
 std::string given_dump(const fs::path& dump) { return "debug.dump_tensors=" + dump.string(); }
 
 }  // namespace
+
+void check_media_places(const Output& output) {
+  for (const std::string& name : media_names(output))
+    check_place(output.dir / name, name == kFramesFolder);
+}
 
 fs::path check_dump(const fs::path& dump, const fs::path& ckpt_dir, const fs::path& output_dir) {
   const fs::path file = check_output_file(given_dump(dump), dump);

@@ -18,6 +18,9 @@ std::filesystem::path check_outputs(const Request& request, const Output& output
                                     const std::filesystem::path& dump,
                                     const std::filesystem::path& ckpt_dir);
 
+/// The part of it that is about the names of the media: that nothing of another kind has them.
+void check_media_places(const Output& output);
+
 /// The part of it that is about debug.dump_tensors and the checkpoint.
 std::filesystem::path check_dump(const std::filesystem::path& dump,
                                  const std::filesystem::path& ckpt_dir,

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -62,6 +63,7 @@ void write_video() {
 
 std::int64_t process_size(const memory::PlanRequest& choices, bool host_kernels) {
   const c10::InferenceMode inference;
+  ::malloc_trim(0);  // what was let go before would hold some of what the kernels take
   write_video();
   if (host_kernels) {
     call_transformer_kernels(choices.dtype);

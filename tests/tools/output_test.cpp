@@ -107,7 +107,7 @@ TEST_CASE("a name that the run needs for a file is refused while it is a folder"
   INFO(run.err);
   CHECK(run.exit_code == 2);
   CHECK(is_one_line(run.err));
-  CHECK_THAT(run.err, ContainsSubstring((folder / "run" / name).string()));
+  CHECK_THAT(run.err, ContainsSubstring("hydra.run.dir: " + (folder / "run" / name).string()));
   CHECK(names_in(folder / "run") == std::set<std::string>{name.substr(0, name.find('/'))});
 }
 

@@ -263,6 +263,25 @@ TEST_CASE("chitu plan shows the plan that chitu run records, or that it is refus
   }
 }
 
+TEST_CASE("a plan and a run count the same process, apart from what differs between starts",
+          "[e2e]") {
+  for (const std::string device : {"device=sim", "device=cpu"}) {
+    CAPTURE(device);
+    const TemporaryFolder folder;
+    const auto run = chitu({"run", of_tiny_model(), "prompt=cat", "width=32", "height=32",
+                            "num_frames=1", "num_inference_steps=1", device, "output.format=png",
+                            "infer.host_limit=8GiB", "hydra.run.dir=run"},
+                           folder.path());
+    REQUIRE(run.exit_code == 0);
+    const json metrics = json::parse(read_file(folder / "run/metrics.json"));
+    const json report = kPlans.json({"prompt=cat", "width=32", "height=32", "num_frames=1",
+                                     "num_inference_steps=1", device, "infer.host_limit=8GiB"});
+    const auto of_run = metrics.at("plan").at("choice").at("needed_host_bytes").get<int64_t>();
+    const auto of_plan = report.at("chosen").at("peak_host_bytes").get<int64_t>();
+    CHECK(std::abs(of_run - of_plan) < (4 << 20));  // the margin of the limits that a refusal names
+  }
+}
+
 TEST_CASE("every format has a column of what is chosen", "[e2e]") {
   const auto peak = kPlans.json({}).at("levels")[0].at("peak_device_bytes").get<std::int64_t>();
   const std::string limit = fmt::format("infer.vram_limit={}B", peak - 1);

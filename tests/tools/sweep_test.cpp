@@ -101,6 +101,13 @@ TEST_CASE("a sweep with a job that cannot run does not start", "[e2e]") {
   CHECK_THAT(chitu(sweep({"width=16,63"}), folder.path()).err, ContainsSubstring("multiple of 16"));
   CHECK_THAT(chitu(sweep({"seed=1,2", "hydra.sweep.subdir=x"}), folder.path()).err,
              ContainsSubstring("would share a folder"));
+  const auto shared = chitu(sweep({"seed=1,2", "debug.dump_tensors=x.safetensors"}), folder.path());
+  CHECK(shared.exit_code == 2);
+  CHECK_THAT(shared.err,
+             ContainsSubstring("debug.dump_tensors: jobs #0: request.seed=1 and #1: request.seed=2 "
+                               "would both write " +
+                               (fs::canonical(folder.path()) / "x.safetensors").string()));
+  CHECK(fs::is_empty(folder.path()));
   CHECK_THAT(chitu(sweep({"seed=1,2", "hydra.launcher._target_=joblib"}), folder.path()).err,
              ContainsSubstring("hydra/launcher=process"));
   CHECK_THAT(chitu(sweep({"+hydra.callbacks.a._target_=b"}), folder.path()).err,

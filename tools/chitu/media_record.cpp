@@ -43,6 +43,8 @@ std::vector<fs::path> files_of(const fs::path& path) {
 }
 
 json metrics_in(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_regular_file(folder / "metrics.json", error)) return json::object();
   try {
     auto metrics = json::parse(read_file(folder / "metrics.json"), nullptr, false);
     return metrics.is_object() ? metrics : json::object();

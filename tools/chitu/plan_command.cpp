@@ -6,6 +6,7 @@
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/compute_threads.h"
+#include "chitu_core/device/host_allocator.h"
 #include "chitu_core/memory/levels.h"
 #include "pipelines/forecast/forecast_report.h"
 #include "tools/chitu/engine_command.h"
@@ -88,6 +89,7 @@ void print(const pipelines::ForecastReport& report, const std::string& format) {
 }
 
 int print_plans(const PlanCall& call) {
+  device::reuse_host_memory();  // as a run does, so that the process is as large as in a run
   config::Composition composition = call.composition;
   pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain, {}};
   const bool no_prompt = fill_in_prompt(composition);

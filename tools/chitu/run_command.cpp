@@ -187,11 +187,16 @@ class Run {
   /// the run ends, its metrics say "running" and list the media of earlier runs.
   void begin(RunFolder& folder) {
     for (const fs::path& name : written_names()) folder.check_file(name);
+    pipelines::check_media_places(output_in(folder));
     write_configuration(folder, composition_);
     folder.write(kMetricsName, report(folder, "running").dump(1) + "\n");
     if (!logs_to_file(composition_)) return;
     folder.write(kLogName, "");
     state_.logging.start_file(folder.path() / kLogName);
+  }
+
+  pipelines::Output output_in(const RunFolder& folder) const {
+    return {settings_.output.format, folder.path(), settings_.output.contact_sheet};
   }
 
   /// The files that this run writes, without media and configuration.
@@ -234,10 +239,8 @@ class Run {
     if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar.emplace(std::cerr));
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
-    pipelines::Output output{settings_.output.format, folder.path(),
-                             settings_.output.contact_sheet};
     try {
-      return engine_.generate(request_, output, options);
+      return engine_.generate(request_, output_in(folder), options);
     } catch (const pipelines::SideOutputError& error) {
       problems_.emplace_back(error.what());
       return error.saved();

@@ -32,7 +32,7 @@ concept Schema =
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && requires(T value) { config_names(value); };
 
-/// A size in bytes: "8GiB", "512 MiB". A number without a unit, up to 1024, is in GiB.
+/// A size in bytes, above 0: "8GiB", "512 MiB". A number without a unit, up to 1024, is in GiB.
 struct Bytes {
   std::int64_t count = 0;
   bool operator==(const Bytes&) const = default;

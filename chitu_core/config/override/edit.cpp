@@ -163,9 +163,13 @@ class Edit {
     for (std::size_t i = 0; i + 1 < parts_.size() && parent; ++i)
       parent = child(*parent, parts_[i]);
     Node* old = parent ? child(*parent, parts_.back()) : nullptr;
-    if (!old)
+    if (!old) {
+      std::vector<std::string> near =
+          parent ? nearest(parts_.back(), keys_of(*parent)) : std::vector<std::string>{};
+      for (std::string& key : near) key.insert(0, given_.key, 0, given_.key.rfind('.') + 1);
       fail("could not delete, '" + given_.key + "' does not exist" +
-           (parent ? did_you_mean(parts_.back(), keys_of(*parent)) : ""));
+           (near.empty() ? "" : ", did you mean " + join(near) + "?"));
+    }
     if (given_.value_type != ValueType::none && !given_.value.is_null()) {
       const auto value = current();
       if (!value || !loosely_equal(*value, reread(given_.value)))
