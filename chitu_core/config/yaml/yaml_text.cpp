@@ -147,8 +147,8 @@ std::size_t YamlText::quoted_end(std::size_t byte) const {
 }
 
 std::size_t YamlText::breaks_before_quote(std::size_t byte) const {
-  std::size_t end = quoted_end(byte) - 1;
-  std::size_t breaks = 0;
+  const std::size_t quote = quoted_end(byte) - 1;
+  std::size_t end = quote, breaks = 0;
   for (; end > byte + 1 && (is_blank(text_[end - 1]) || text_[end - 1] == '\n'); --end)
     if (text_[end - 1] == '\n') ++breaks;
   const auto is_escaped = [&](std::size_t at) {  // by a \ before it
@@ -156,8 +156,9 @@ std::size_t YamlText::breaks_before_quote(std::size_t byte) const {
     while (first > byte + 1 && text_[first - 1] == '\\') --first;
     return text_[byte] == '"' && (at - first) % 2 == 1;
   };
-  // The first of several breaks folds away; a single one becomes a space.
-  std::size_t kept = breaks == 0 ? 0 : breaks - 1;
+  // A single break becomes a space, and blanks without a break stay: the text ends with a blank.
+  if (breaks == 1 || (breaks == 0 && end < quote)) return 0;
+  std::size_t kept = breaks == 0 ? 0 : breaks - 1;  // the first of several folds away
   for (; end > byte + 2 && text_[end - 1] == 'n' && is_escaped(end - 1); end -= 2) ++kept;
   return kept;
 }
