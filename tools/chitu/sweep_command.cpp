@@ -41,12 +41,15 @@ std::string text_at(const config::Composition& composition, const char* key) {
 /// Where a job writes its tensors; nothing for none, and for a file in the folder of the job, where
 /// hydra.job.chdir has it.
 std::optional<fs::path> dump_of(const config::Composition& job) {
+  const JobEnvironment environment(job);  // that the value may name
   const auto found = job.view().find("debug.dump_tensors");
   if (!found) return std::nullopt;
   const config::Node value = found->resolved();
   if (!value.is_string()) return std::nullopt;
   const fs::path dump = value.as_string();
   if (dump.is_relative() && text_at(job, "job.chdir") == "True") return std::nullopt;
+  std::error_code ignored;
+  if (fs::is_directory(dump, ignored)) return std::nullopt;  // each job is refused for it
   return fs::absolute(dump).lexically_normal();
 }
 
