@@ -71,8 +71,14 @@ void start_compute_threads() {
 }
 
 void use_compute_threads(int count) {
-  if (count != at::get_num_threads()) at::set_num_threads(count);
-  start_compute_threads();
+  const int before = at::get_num_threads();
+  if (count != before) at::set_num_threads(count);
+  try {
+    start_compute_threads();
+  } catch (...) {
+    at::set_num_threads(before);
+    throw;
+  }
 }
 
 void start_compute_threads_or_go_alone() {

@@ -55,6 +55,16 @@ TEST_CASE("a process that can start no thread says so in one line", "[e2e]") {
   CHECK(limited(no_threads, {"config"}, folder).exit_code == 0);
 }
 
+TEST_CASE("a job of a sweep that can start no threads leaves the next its own", "[e2e]") {
+  if (!limits_addresses()) return;
+  const TemporaryFolder folder;
+  const auto result = limited(
+      "ulimit -v 5000000",
+      run({"--multirun", "device=cpu", "infer.threads=2,1024,2", "hydra.sweep.dir=all"}), folder);
+  CHECK_THAT(result.err, ContainsSubstring("1024 threads to compute with, but ") &&
+                             ContainsSubstring("3 jobs: 2 done, 1 failed"));
+}
+
 TEST_CASE("a process without addresses says so in one line", "[e2e]") {
   if (!limits_addresses()) return;
   const TemporaryFolder folder;
