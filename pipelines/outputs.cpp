@@ -12,14 +12,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void check_format(const Request& request, const Output& output) {
-  if (output.format == OutputFormat::png && request.num_frames > 1)
-    throw InputError(
-        fmt::format("output.format=png: holds one picture, but request.num_frames is {}; expected "
-                    "mp4, gif or frames",
-                    request.num_frames));
-}
-
 /// A file replaces a file or a link, the folder of frames nothing but a folder.
 void check_place(const fs::path& path, bool is_folder) {
   std::error_code error;
@@ -40,6 +32,14 @@ std::string given_dump(const fs::path& dump) { return "debug.dump_tensors=" + du
 
 }  // namespace
 
+void check_format(std::int64_t num_frames, OutputFormat format) {
+  if (format == OutputFormat::png && num_frames > 1)
+    throw InputError(
+        fmt::format("output.format=png: holds one picture, but request.num_frames is {}; expected "
+                    "mp4, gif or frames",
+                    num_frames));
+}
+
 void check_media_places(const Output& output) {
   for (const std::string& name : media_names(output))
     check_place(output.dir / name, name == kFramesFolder);
@@ -57,7 +57,7 @@ fs::path check_dump(const fs::path& dump, const fs::path& ckpt_dir, const fs::pa
 fs::path check_outputs(const Request& request, const Output& output, const fs::path& dump,
                        const fs::path& ckpt_dir) {
   const bool saves = !output.dir.empty();
-  if (saves) check_format(request, output);
+  if (saves) check_format(request.num_frames, output.format);
   if (saves) check_media(output);
   if (dump.empty()) return {};
   for (const std::string& name : media_names(output))

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 #include "pipelines/model/request.h"
@@ -17,6 +18,9 @@ namespace chitu::pipelines {
 std::filesystem::path check_outputs(const Request& request, const Output& output,
                                     const std::filesystem::path& dump,
                                     const std::filesystem::path& ckpt_dir);
+
+/// The part of it that is about output.format: a PNG holds one frame.
+void check_format(std::int64_t num_frames, OutputFormat format);
 
 /// The part of it that is about the names of the media: that nothing of another kind has them.
 void check_media_places(const Output& output);

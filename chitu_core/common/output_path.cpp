@@ -96,14 +96,16 @@ void check_names(const fs::path& path, const fs::path& there, const Given& given
 
 }  // namespace
 
-bool lies_in(const fs::path& path, const fs::path& folder) {
+fs::path with_links_followed(const fs::path& path) {
   std::error_code error;
-  const auto resolved = [&](const fs::path& given) {
-    const fs::path whole = fs::weakly_canonical(fs::absolute(given), error);
-    const fs::path plain = error ? fs::absolute(given).lexically_normal() : whole;
-    return plain.has_filename() ? plain : plain.parent_path();
-  };
-  const fs::path relative = resolved(path).lexically_relative(resolved(folder));
+  const fs::path whole = fs::weakly_canonical(fs::absolute(path), error);
+  const fs::path plain = error ? fs::absolute(path).lexically_normal() : whole;
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const fs::path relative =
+      with_links_followed(path).lexically_relative(with_links_followed(folder));
   return !relative.empty() && *relative.begin() != "..";
 }
 

@@ -6,6 +6,9 @@
 
 namespace chitu {
 
+/// The absolute path, with the links of all its folders followed. It need not exist.
+std::filesystem::path with_links_followed(const std::filesystem::path& path);
+
 /// Whether the path is the folder or below it, with links followed. Neither needs to exist.
 bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder);
 

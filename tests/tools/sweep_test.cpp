@@ -108,6 +108,14 @@ TEST_CASE("a sweep with a job that cannot run does not start", "[e2e]") {
                                "would both write " +
                                (fs::canonical(folder.path()) / "x.safetensors").string()));
   CHECK(fs::is_empty(folder.path()));
+  CHECK_THAT(chitu(sweep({"seed=1,2", "debug.dump_tensors="}), folder.path()).err,
+             Catch::StartsWith("error: job #0: request.seed=1: debug.dump_tensors=: expected a "));
+  fs::create_directory(folder / "a");
+  fs::create_symlink("a", folder / "b");
+  CHECK_THAT(chitu(sweep({"debug.dump_tensors=a/x,b/x"}), folder.path()).err,
+             ContainsSubstring("would both write "));
+  fs::remove(folder / "b");
+  fs::remove(folder / "a");
   CHECK_THAT(chitu(sweep({"seed=1,2", "hydra.launcher._target_=joblib"}), folder.path()).err,
              ContainsSubstring("hydra/launcher=process"));
   CHECK_THAT(chitu(sweep({"+hydra.callbacks.a._target_=b"}), folder.path()).err,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "chitu_core/config/compose/compose.h"
 
@@ -21,6 +22,7 @@ struct CheckCall {
   static constexpr const char* kCommand = "check";
   config::Composition composition{};
   std::filesystem::path folder{};
+  std::string title{};  ///< of the job, for messages about two jobs
 };
 
 }  // namespace chitu::tools

@@ -72,20 +72,13 @@ bool logs_to_file(const config::Composition& composition) {
   return true;
 }
 
-void check_output(std::int64_t num_frames, const OutputSettings& output) {
-  if (output.format == pipelines::OutputFormat::png && num_frames > 1)
-    throw InputError(
-        fmt::format("output.format=png: holds one picture, but request.num_frames is {}; expected "
-                    "mp4, gif or frames",
-                    num_frames));
-}
-
-/// Completes and checks a request. The output format is checked first: the numbers of frames that
-/// the model then suggests must suit the format.
-pipelines::Request complete_request(const pipelines::Engine& engine, const Settings& settings) {
-  check_output(settings.request.num_frames.value_or(1), settings.output);
-  auto request = engine.complete(settings.request);
-  check_output(request.num_frames, settings.output);
+/// Completes and checks a request by `complete`. The output format is checked first: the numbers of
+/// frames that the model then suggests must suit the format.
+pipelines::Request complete_request(const Settings& settings, const auto& complete) {
+  const pipelines::OutputFormat format = settings.output.format;
+  pipelines::check_format(settings.request.num_frames.value_or(1), format);
+  pipelines::Request request = complete(settings.request);
+  pipelines::check_format(request.num_frames, format);
   return request;
 }
 
@@ -95,21 +88,21 @@ bool wants_chdir(const config::Composition& composition) {
 }
 
 /// Refuses a dump that cannot be written, before the work begins. A dump inside the run folder is
-/// checked later, when that folder exists.
-void check_dump_outside(const Settings& settings, const config::Composition& composition,
-                        const fs::path& folder) {
+/// checked later, when that folder exists. Returns the file; empty if there is none, or it depends
+/// on the run folder.
+fs::path check_dump_outside(const Settings& settings, const config::Composition& composition,
+                            const fs::path& folder) {
   const auto& dump = settings.debug.dump_tensors;
-  if (!dump) return;
-  const bool inside = (wants_chdir(composition) && fs::path(*dump).is_relative()) ||
-                      (!dump->empty() && lies_in(*dump, folder));
-  if (!inside) pipelines::check_dump(*dump, settings.model.ckpt_dir, folder);
+  if (!dump || (wants_chdir(composition) && fs::path(*dump).is_relative())) return {};
+  const bool inside = !dump->empty() && lies_in(*dump, folder);
+  return inside ? fs::path(*dump) : pipelines::check_dump(*dump, settings.model.ckpt_dir, folder);
 }
 
 /// The engine that an earlier job with the same options left open, or a new one.
 pipelines::Engine take_engine(const Settings& settings, SessionState& state) {
   const auto options = settings.engine_options();
   state.threads.use(settings.infer.threads);
-  state.checker.reset();
+  state.checks.reset();
   auto last = std::exchange(state.engine, std::nullopt);
   if (last && last->options == options) return std::move(last->engine);
   last.reset();  // two models at once may not fit
@@ -136,7 +129,8 @@ class Run {
         settings_(read_settings(composition_)),
         interrupt_(interrupt),
         engine_(take_engine(settings_, state)),
-        request_(complete_request(engine_, settings_)),
+        request_(complete_request(settings_,
+                                  [&](const auto& partial) { return engine_.complete(partial); })),
         metrics_(engine_.plan().device) {
     engine_.choose_plan(request_);  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
@@ -391,12 +385,25 @@ class RunCommand final : public EngineCommandFor<RunCall> {
 class CheckCommand final : public EngineCommandFor<CheckCall> {
   int execute(const CheckCall& call, SessionState& state) const override {
     const Settings settings = read_settings(call.composition);
-    check_dump_outside(settings, call.composition, call.folder);
-    check_output(settings.request.num_frames.value_or(1), settings.output);
-    if (!state.checker) state.checker.emplace();
-    const auto request = state.checker->check(settings.engine_options(), settings.request);
-    check_output(request.num_frames, settings.output);
+    if (!state.checks) state.checks.emplace();
+    SessionState::JobChecks& checks = *state.checks;
+    check_shared_dump(check_dump_outside(settings, call.composition, call.folder), call, checks);
+    complete_request(settings, [&](const pipelines::PartialRequest& partial) {
+      return checks.runs.check(settings.engine_options(), partial);
+    });
     return 0;
+  }
+
+ private:
+  static void check_shared_dump(const fs::path& dump, const CheckCall& call,
+                                SessionState::JobChecks& checks) {
+    if (dump.empty()) return;
+    const auto [first, is_new] = checks.dumps.emplace(with_links_followed(dump), call.title);
+    if (!is_new)
+      throw InputError("debug.dump_tensors: jobs " + first->second + " and " + call.title +
+                       " would both write " + first->first.string() +
+                       ", expected a file for each, such as debug.dump_tensors="
+                       "'${hydra:job.num}.safetensors'");
   }
 };
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <filesystem>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "pipelines/engine.h"
 #include "pipelines/run_checker.h"
@@ -16,10 +19,14 @@ struct SessionState {
     pipelines::EngineOptions options;
     pipelines::Engine engine;
   };
+  struct JobChecks {
+    pipelines::RunChecker runs{};
+    std::map<std::filesystem::path, std::string> dumps{};  ///< the title of the job that writes it
+  };
   Logging logging{};
   ComputeThreads threads{};
   std::optional<OpenEngine> engine{};
-  std::optional<pipelines::RunChecker> checker{};  ///< while the jobs of a sweep are checked
+  std::optional<JobChecks> checks{};  ///< while the jobs of a sweep are checked
 };
 
 }  // namespace chitu::tools

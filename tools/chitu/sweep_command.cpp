@@ -38,21 +38,6 @@ std::string text_at(const config::Composition& composition, const char* key) {
   return value.is_null() || value.is_missing() ? "" : config::python_text(value);
 }
 
-/// Where a job writes its tensors; nothing for none, and for a file in the folder of the job, where
-/// hydra.job.chdir has it.
-std::optional<fs::path> dump_of(const config::Composition& job) {
-  const JobEnvironment environment(job);  // that the value may name
-  const auto found = job.view().find("debug.dump_tensors");
-  if (!found) return std::nullopt;
-  const config::Node value = found->resolved();
-  if (!value.is_string()) return std::nullopt;
-  const fs::path dump = value.as_string();
-  if (dump.is_relative() && text_at(job, "job.chdir") == "True") return std::nullopt;
-  std::error_code ignored;
-  if (fs::is_directory(dump, ignored)) return std::nullopt;  // each job is refused for it
-  return fs::absolute(dump).lexically_normal();
-}
-
 const char* name_of(Status status) {
   switch (status) {
     case Status::waiting:
@@ -162,19 +147,13 @@ class Sweep {
   /// Composes every job once, and keeps none. Jobs that cannot be composed or share a folder are
   /// errors before any job starts.
   void compose_all() {
-    // By the hash of the folder or file, to save memory.
-    std::unordered_map<std::size_t, std::size_t> jobs_by_folder, jobs_by_dump;
+    std::unordered_map<std::size_t, std::size_t> jobs_by_folder;  // by its hash, to save memory
     CountedProgress progress("composing job", results_.size());
     for (std::size_t i = 0; i < results_.size(); ++i) {
       progress.show(i + 1);
       const Job job = about_job(i, [&] { return make_job(i); });
       const auto [old, fresh] = jobs_by_folder.emplace(fs::hash_value(job.folder), i);
       if (!fresh && make_job(old->second).folder == job.folder) refuse_shared(old->second, i, job);
-      if (const auto dump = dump_of(job.composition)) {
-        const auto [first, is_new] = jobs_by_dump.emplace(fs::hash_value(*dump), i);
-        if (!is_new && dump_of(make_job(first->second).composition) == dump)
-          refuse_shared_dump(first->second, i, *dump);
-      }
       if (resume_ && is_done(job.composition, job.folder)) results_[i].status = Status::skipped;
     }
   }
@@ -184,14 +163,6 @@ class Sweep {
                      title(first) + " and " + title(second) +
                      " would share a folder, expected one for each, such as "
                      "${hydra.job.num} or ${hydra.job.override_dirname}");
-  }
-
-  [[noreturn]] void refuse_shared_dump(std::size_t first, std::size_t second,
-                                       const fs::path& dump) const {
-    throw InputError("debug.dump_tensors: jobs " + title(first) + " and " + title(second) +
-                     " would both write " + dump.string() +
-                     ", expected a file for each, such as debug.dump_tensors="
-                     "'${hydra:job.num}.safetensors'");
   }
 
   /// Whether the folder holds the complete result of this job. Unreadable files count as not done.
@@ -221,9 +192,10 @@ class Sweep {
   }
 
   int check_job(std::size_t i) const {
-    const Job job = make_job(i);
+    Job job = make_job(i);
     const JobEnvironment environment(job.composition);
-    return engine_.run(engine_call(CheckCall{job.composition, job.folder}));
+    return engine_.run(
+        engine_call(CheckCall{std::move(job.composition), std::move(job.folder), title(i)}));
   }
 
   int run_job(std::size_t i) const {
