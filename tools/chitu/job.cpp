@@ -72,17 +72,18 @@ fs::path folder_of(const config::Composition& composition, const std::string& ke
   return text;
 }
 
-void name_output_folder(config::Composition& composition) {
-  set_output_folder(composition, fs::absolute(folder_of(composition, "run.dir")));
+fs::path prepare_single(config::Composition& composition) {
+  print_warnings(composition);
+  fs::path folder = fs::absolute(folder_of(composition, "run.dir"));
+  set_output_folder(composition, folder);
+  return folder;
 }
 
 int run_once(config::Composition composition, EngineLibrary& engine) {
   RunCall call{.composition = std::move(composition)};
-  print_warnings(call.composition);
   refuse_python(call.composition);
-  call.folder = fs::absolute(folder_of(call.composition, "run.dir"));
+  call.folder = prepare_single(call.composition);
   call.own_folder = !names_folder(call.composition, "hydra.run.dir");
-  set_output_folder(call.composition, call.folder);
   const JobEnvironment environment(call.composition);
   return engine.run(engine_call(std::move(call)));
 }

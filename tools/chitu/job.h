@@ -38,12 +38,21 @@ bool names_folder(const config::Composition& composition, const std::string& key
 /// throws  InputError when it is empty, or uses a key that only jobs of a sweep have
 std::filesystem::path folder_of(const config::Composition& composition, const std::string& key);
 
-/// Sets `hydra.runtime.output_dir` to the folder that a run would write, for what only plans one.
+/// Prints the warnings of composing, and sets `hydra.runtime.output_dir` to the folder of a run
+/// without a sweep. Returns the folder, absolute.
 ///
 /// throws  InputError as folder_of() does
-void name_output_folder(config::Composition& composition);
+std::filesystem::path prepare_single(config::Composition& composition);
 
 /// `chitu run` without a sweep: one job in `hydra.run.dir`.
 int run_once(config::Composition composition, EngineLibrary& engine);
+
+/// A call about a run that does not take place: its configuration means what it means in the run.
+template <class Call>
+int look_ahead(Call call, EngineLibrary& engine) {
+  prepare_single(call.composition);
+  const JobEnvironment environment(call.composition);
+  return engine.run(engine_call(std::move(call)));
+}
 
 }  // namespace chitu::tools

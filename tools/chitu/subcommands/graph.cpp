@@ -28,8 +28,7 @@ class Graph final : public ComposingSubcommand<GraphFlags> {
   int execute(const GraphFlags& options, EngineLibrary& engine) const override {
     GraphCall call = options.call;
     call.composition = config::compose(compose_request(options, trees()));
-    name_output_folder(call.composition);
-    return engine.run(engine_call(std::move(call)));
+    return look_ahead(std::move(call), engine);
   }
 };
 

@@ -37,8 +37,7 @@ class Plan final : public ComposingSubcommand<PlanFlags> {
   int execute(const PlanFlags& options, EngineLibrary& engine) const override {
     PlanCall call = options.call;
     call.composition = config::compose(compose_request(options, trees()));
-    name_output_folder(call.composition);
-    return engine.run(engine_call(std::move(call)));
+    return look_ahead(std::move(call), engine);
   }
 };
 
