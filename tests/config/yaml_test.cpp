@@ -109,6 +109,8 @@ TEST_CASE("texts keep their line breaks, escapes and tags", "[config]") {
                                            {"a: \"x\\n \"\n", "x\n "},
                                            {"a: \"x\\n\n  \"\n", "x\n "},
                                            {"a: 'x\n  '\n", "x "},
+                                           {"a: \"\\x0A\n\n\n\n\"\n", "\n\n\n\n"},
+                                           {"a: \"x\\n\\\n\n\n\n\"\n", "x\n\n\n\n"},
                                            {"a: \"\\N\\_é\"\n", "\u0085\u00A0é"},
                                            {"a: x\r\n  y\r\n", "x y"},
                                            {"a: 'x\r  y'\n", "x y"},

@@ -133,7 +133,7 @@ class Events final : public YAML::EventHandler {
   std::string unquoted(std::size_t content, const std::string& value) const {
     const char mark = text_.at(content);
     const std::string whole = is_utf8(value) ? value : with_whole_escapes(value);
-    if (is_quote(mark)) return with_breaks(whole, text_.breaks_before_quote(content));
+    if (is_quote(mark)) return whole + std::string(text_.dropped_breaks(content), '\n');
     const std::string_view header = std::string_view(text_.text()).substr(content, 3);
     const bool keeps = header.substr(0, header.find('\n')).find('+') != header.npos;
     if (mark != '>' || !keeps || value.find_last_not_of('\n') == value.npos) return whole;
@@ -141,7 +141,7 @@ class Events final : public YAML::EventHandler {
     return with_breaks(whole, 1 + text_.trailing_empty_lines(content, indent));
   }
 
-  /// Restores the line breaks that yaml-cpp drops at the end of a quoted scalar and a `>+` block.
+  /// Restores the line breaks that yaml-cpp drops at the end of a `>+` block.
   static std::string with_breaks(const std::string& value, std::size_t least) {
     const auto last = value.find_last_not_of('\n');
     const std::size_t present = value.size() - (last == value.npos ? 0 : last + 1);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chitu_core/config/value/characters.h"
 #include "chitu_core/config/value/error.h"
 #include "chitu_core/config/value/text.h"
 
@@ -10,8 +11,6 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kNextLine = "\xC2\x85";
-
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 /// Replaces the other line breaks of YAML 1.1 (CR, CR LF, NEL) by "\n".
 std::string with_newlines(std::string_view text) {
@@ -35,6 +34,11 @@ std::string normalized(std::string_view text) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (text.find('\r') == text.npos && text.find(kNextLine) == text.npos) return std::string(text);
   return with_newlines(text);
+}
+
+/// Of an escape in double quotes: x, u or U.
+std::size_t digits_of_escape(char escaped) {
+  return escaped == 'x' ? 2 : escaped == 'u' ? 4 : escaped == 'U' ? 8 : 0;
 }
 
 /// Size of the character if YAML does not allow it; else 0.
@@ -146,21 +150,26 @@ std::size_t YamlText::quoted_end(std::size_t byte) const {
   fail(byte, "this quote is never closed");
 }
 
-std::size_t YamlText::breaks_before_quote(std::size_t byte) const {
+std::size_t YamlText::dropped_breaks(std::size_t byte) const {
   const std::size_t quote = quoted_end(byte) - 1;
-  std::size_t end = quote, breaks = 0;
-  for (; end > byte + 1 && (is_blank(text_[end - 1]) || text_[end - 1] == '\n'); --end)
-    if (text_[end - 1] == '\n') ++breaks;
-  const auto is_escaped = [&](std::size_t at) {  // by a \ before it
-    std::size_t first = at;
-    while (first > byte + 1 && text_[first - 1] == '\\') --first;
-    return text_[byte] == '"' && (at - first) % 2 == 1;
-  };
-  // A single break becomes a space, and blanks without a break stay: the text ends with a blank.
-  if (breaks == 1 || (breaks == 0 && end < quote)) return 0;
-  std::size_t kept = breaks == 0 ? 0 : breaks - 1;  // the first of several folds away
-  for (; end > byte + 2 && text_[end - 1] == 'n' && is_escaped(end - 1); end -= 2) ++kept;
-  return kept;
+  const bool is_double = text_[byte] == '"';
+  const char escape = is_double ? '\\' : '\'';
+  std::size_t breaks = 0, left = 0;  // since the last text; how many of them yaml-cpp leaves
+  for (std::size_t i = byte + 1; i < quote; ++i) {
+    if (text_[i] == escape) {
+      const char escaped = text_[++i];
+      breaks = escaped == '\n' ? 1 : 0;
+      left = 2;
+      if (is_double) i += digits_of_escape(escaped);
+    } else if (text_[i] == '\n') {
+      ++breaks;
+    } else if (!is_blank(text_[i])) {
+      breaks = 0;
+      left = 1;
+    }
+  }
+  const std::size_t folded = breaks > 1 ? breaks - 1 : 0;  // the first becomes a space, or goes
+  return folded > left ? folded - left : 0;
 }
 
 bool YamlText::is_after_question_mark(std::size_t byte, std::size_t indent) const {

@@ -39,8 +39,10 @@ class YamlText {
   bool is_after_question_mark(std::size_t byte, std::size_t indent) const;
   /// The first line after `byte` that begins with `%`; npos when there is none.
   std::size_t directive_after(std::size_t byte) const;
-  /// The number of line breaks at the end of the quoted scalar at `byte`, after folding.
-  std::size_t breaks_before_quote(std::size_t byte) const;
+  /// The number of line breaks, after folding, that yaml-cpp drops at the end of the quoted scalar
+  /// at `byte`: of the breaks that are not escaped it leaves two after an escape, one after another
+  /// character, none in a text of breaks alone.
+  std::size_t dropped_breaks(std::size_t byte) const;
   /// The number of empty lines at the end of the block scalar with its header (`>+`) at `byte`, in
   /// a block of this indentation (-1: none).
   std::size_t trailing_empty_lines(std::size_t byte, int indent) const;
