@@ -135,9 +135,7 @@ Json parse_json(std::string_view text, const std::string& name, DuplicateKeys du
 }
 
 Json read_json(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
-  refuse_lfs_pointer(text, path, "the file");
-  return parse_json(text, path.string());
+  return parse_json(read_fetched_file(path), path.string());
 }
 
 JsonObject JsonObject::read(const std::filesystem::path& path) {

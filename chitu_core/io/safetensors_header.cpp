@@ -60,7 +60,7 @@ class HeaderReader {
   }
 
   Json parse() {
-    refuse_lfs_pointer(bytes_, path_, "the weights");
+    refuse_lfs_pointer(bytes_, path_);
     if (bytes_.size() < kLengthBytes)
       fail(fmt::format("truncated: expected at least {} bytes, found {}", kLengthBytes,
                        bytes_.size()));

@@ -119,6 +119,14 @@ TEST_CASE("escapes in pieces and in JSON's own layout are understood", "[io]") {
   CHECK(Tokenizer::load(folder.path())->encode("ab") == Ids{3, 6, 1});
 }
 
+TEST_CASE("a tokenizer.json that Git LFS did not fetch is told as such", "[io]") {
+  const ScratchFolder folder("lfs");
+  write_file(folder / "tokenizer.json",
+             "version https://git-lfs.github.com/spec/v1\noid sha256:46\n");
+  CHECK_THROWS_WITH(Tokenizer::load(folder.path()),
+                    Catch::ContainsSubstring("a Git LFS pointer, not the file"));
+}
+
 TEST_CASE("a tokenizer that cannot be followed exactly is refused by name", "[io]") {
   const ScratchFolder folder("refused");
   const auto refused = [&](const char* pointer, const Json& value, const std::string& message) {

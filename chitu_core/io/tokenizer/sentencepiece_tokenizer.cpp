@@ -33,8 +33,7 @@ std::int64_t extra_ids(const std::filesystem::path& folder) {
 SentencePieceTokenizer::SentencePieceTokenizer(const std::filesystem::path& folder)
     : model_(make_sentencepiece_model()) {
   const auto path = folder / "spiece.model";
-  const std::string bytes = read_file(path);
-  refuse_lfs_pointer(bytes, path, "the file");
+  const std::string bytes = read_fetched_file(path);
   if (const std::string fault = model_->load(bytes); !fault.empty())
     throw InputError(path.string() + ": not a SentencePiece model: " + fault);
   if (model_->eos_id() < 0) throw InputError(path.string() + ": it has no </s>");

@@ -9,6 +9,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/io/lfs_pointer.h"
 #include "chitu_core/io/utf8.h"
 
 namespace chitu::io {
@@ -155,7 +156,7 @@ std::optional<TokenizerFile> read(const std::string& text, const std::string& na
 }  // namespace
 
 TokenizerFile read_tokenizer_file(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
+  const std::string text = read_fetched_file(path);
   const std::string name = path.string();
   if (text.size() > std::numeric_limits<std::uint32_t>::max())
     throw InputError(name + ": larger than 4 GiB");
