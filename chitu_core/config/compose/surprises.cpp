@@ -1,27 +1,37 @@
 #include "chitu_core/config/compose/surprises.h"
 
+#include <optional>
+#include <utility>
+
 #include "chitu_core/common/nearest.h"
 
 namespace chitu::config {
 namespace {
 
+/// A key that looks like a misspelt one.
+struct Slip {
+  const Entry* entry;
+  std::string hint;  ///< ", did you mean ...?"
+};
+
 /// The first key that only `node` has and that looks like a misspelt key of `base`.
-const Entry* slip(const Node& node, const Node& base, std::string& key) {
+std::optional<Slip> slip(const Node& node, const Node& base, std::string& key) {
   for (const Entry& entry : node.map()) {
     const Node* known = base.map().find(entry.key);
     if (!known) {
-      if (did_you_mean(entry.key.text, keys_of(base)).empty()) continue;
+      std::string hint = did_you_mean(entry.key.text, keys_of(base));
+      if (hint.empty()) continue;
       key = join_path(key, entry.key.text);
-      return &entry;
+      return Slip{&entry, std::move(hint)};
     }
     if (!entry.value.is_map() || !known->is_map()) continue;
     std::string below = join_path(key, entry.key.text);
-    if (const Entry* found = slip(entry.value, *known, below)) {
+    if (auto found = slip(entry.value, *known, below)) {
       key = below;
       return found;
     }
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 /// The first leaf that both set to different values.
@@ -70,10 +80,9 @@ void note_surprises(Composition& composition) {
     const bool global = step.package.empty() && step.config_path.find('/') != std::string::npos;
     if (global && !built_in && step.content.is_map()) {
       std::string key;
-      if (const Entry* entry = slip(step.content, before, key))
-        composition.warnings.push_back(to_string(entry->origin) + ": " + step.config_path +
-                                       " adds the new key " + key +
-                                       did_you_mean(entry->key.text, keys_of(before)));
+      if (const auto found = slip(step.content, before, key))
+        composition.warnings.push_back(to_string(found->entry->origin) + ": " + step.config_path +
+                                       " adds the new key " + key + found->hint);
     }
     if (!built_in && step.content.is_map())
       for (const Entry& entry : step.content.map())

@@ -66,11 +66,17 @@ class Edit {
     throw ConfigError(given_.text + ": " + problem);
   }
 
+  /// The key of the node that holds this part.
+  std::string key_above(std::size_t part) const {
+    std::string key;
+    for (const std::string& above : parts_ | rv::take(part)) key = join_path(key, above);
+    return key;
+  }
+
   /// Throws "could not override", with the keys near to the missing one.
   [[noreturn]] void no_such_key(const Node& parent, std::size_t part) const {
     std::string message = "could not override '" + given_.key + "'";
-    std::string known;
-    for (const std::string& key : parts_ | rv::take(part)) known = join_path(known, key);
+    const std::string known = key_above(part);
     if (parent.is_map()) {
       const std::string key = join_path(known, parts_[part]);
       message += ", there is no key '" + key + "'" + near_or_all(key, keys_of(parent, known));
@@ -163,13 +169,10 @@ class Edit {
     for (std::size_t i = 0; i + 1 < parts_.size() && parent; ++i)
       parent = child(*parent, parts_[i]);
     Node* old = parent ? child(*parent, parts_.back()) : nullptr;
-    if (!old) {
-      std::vector<std::string> near =
-          parent ? nearest(parts_.back(), keys_of(*parent)) : std::vector<std::string>{};
-      for (std::string& key : near) key.insert(0, given_.key, 0, given_.key.rfind('.') + 1);
-      fail("could not delete, '" + given_.key + "' does not exist" +
-           (near.empty() ? "" : ", did you mean " + join(near) + "?"));
-    }
+    if (!old)
+      fail(
+          "could not delete, '" + given_.key + "' does not exist" +
+          (parent ? did_you_mean(given_.key, keys_of(*parent, key_above(parts_.size() - 1))) : ""));
     if (given_.value_type != ValueType::none && !given_.value.is_null()) {
       const auto value = current();
       if (!value || !loosely_equal(*value, reread(given_.value)))
