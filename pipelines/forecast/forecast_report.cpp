@@ -132,13 +132,13 @@ json level_json(const ForecastReport& report, const LevelReport& level) {
             {"weights_at_rest_bytes", level.plan.at_rest_bytes()},
             {"components", components_json(level.plan)},
             {"stages", stages_json(report, forecast)},
-            {"step", moved(forecast.step)},
+            {"step", moved(forecast.step())},
             {"request",
              {{"h2d_bytes", forecast.h2d_bytes},
               {"d2h_bytes", forecast.d2h_bytes},
               {"disk_bytes", forecast.disk_bytes},
               {"flops", forecast.flops}}},
-            {"flops_per_step", forecast.step.flops},
+            {"flops_per_step", forecast.step().flops},
             {"recomputed_share", level.plan.recomputed_share}};
   if (level.plan.least_time) text["least_time"] = least_time_json(*level.plan.least_time);
   if (level.largest) text["largest"] = largest_json(*level.largest);

@@ -39,7 +39,7 @@ struct ForecastReport {
 
   /// The levels, then what was chosen.
   std::vector<const LevelReport*> columns() const;
-  /// Planned tensors and the process itself.
+  /// Tensors of the forecast and the process itself.
   std::int64_t peak_host_bytes(const Forecast& forecast) const {
     return forecast.peak_host_bytes + process_bytes;
   }

@@ -47,7 +47,6 @@ class BookReader final : public graph::Observer {
     stage_.use = moved_between(before_stage_, dry_run_.use());
     add_steps(stage_.use, stage_.step, left_out_);
     stage_.passes = stage_.use.flops > 0 ? std::max<std::int64_t>(1, stage_.steps) : 0;
-    if (stage_.steps > most_steps_) note_steps();
     forecast_.stages.push_back(std::move(stage_));
   }
   void component_onloaded(std::string_view, std::int64_t) override {
@@ -68,18 +67,11 @@ class BookReader final : public graph::Observer {
   }
 
  private:
-  void note_steps() {
-    most_steps_ = stage_.steps;
-    forecast_.step = stage_.step;
-    forecast_.step_stage = stage_.name;
-  }
-
   device::DryRun& dry_run_;
   Forecast& forecast_;
   StageForecast stage_;        ///< that runs now
   bool layer_came_ = false;    ///< a streamed one, in this stage
   std::int64_t left_out_ = 0;  ///< steps of this stage
-  std::int64_t most_steps_ = 0;
   device::DryRunUse before_stage_, before_step_;
 };
 
@@ -136,7 +128,7 @@ Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run, Request r
   if (observer) context.observers.push_back(observer);
   context.most_steps = kDryRunSteps;
   {
-    // Planned weights never meet real ones, also when planning fails.
+    // Weights of a dry run never meet real ones, also if it fails.
     const struct Forget {
       const Pipeline& pipeline;
       ~Forget() {
@@ -151,6 +143,11 @@ Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run, Request r
 }
 
 }  // namespace
+
+const StageForecast* Forecast::step_stage() const {
+  const auto most = std::ranges::max_element(stages, {}, &StageForecast::steps);
+  return most == stages.end() || most->steps == 0 ? nullptr : &*most;
+}
 
 device::ImitatedDevice imitated_device(c10::Device device) {
   const bool on_cpu = device.is_cpu() || device.type() == c10::kPrivateUse1;

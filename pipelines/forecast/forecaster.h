@@ -32,11 +32,13 @@ struct Forecast {
   std::int64_t peak_device_bytes = 0;  ///< 0 where the host is the device
   std::int64_t peak_host_bytes = 0;    ///< of tensors, without the process itself
   std::vector<StageForecast> stages;
-  device::DryRunUse step;  ///< moved and computed by one denoising step of step_stage
-  std::string step_stage;  ///< the stage that takes the most steps
   std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;  ///< of the whole request
   double flops = 0;
 
+  /// The first of the stages that take the most steps; null if none takes any.
+  const StageForecast* step_stage() const;
+  /// Moved and computed by one denoising step of that stage.
+  device::DryRunUse step() const { return step_stage() ? step_stage()->step : device::DryRunUse{}; }
   bool host_computes() const { return plan.device.is_cpu(); }
   /// Of where it computes.
   std::int64_t peak_bytes() const { return host_computes() ? peak_host_bytes : peak_device_bytes; }

@@ -75,9 +75,9 @@ RequestTime least_time(const Forecast& forecast, const DeviceProfile& profile) {
     const Work work = work_of(forecast, stage, profile);
     time.stages.push_back({stage.name, least_time(work, profile), work.computes_there});
     time.total_s += time.stages.back().time.total_s;
-    if (stage.name != forecast.step_stage) continue;
+    if (&stage != forecast.step_stage()) continue;
     Work step = work;
-    step.use = forecast.step;
+    step.use = stage.step;
     step.lead = {};
     step.passes = 1;
     time.step = least_time(step, profile);

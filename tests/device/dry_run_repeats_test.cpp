@@ -7,48 +7,40 @@
 
 #include "chitu_core/common/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/dry_run_use.h"
 
 namespace chitu::device {
 namespace {
 
 using Catch::ContainsSubstring;
+using testing::check_same;
 
 at::Tensor bytes_of(std::int64_t count, c10::Device device) {
   return at::empty({count}, at::TensorOptions().dtype(at::kByte).device(device));
 }
 at::Tensor on_device(std::int64_t bytes) { return bytes_of(bytes, DryRun::device()); }
 
-void check_same(const DryRunUse& a, const DryRunUse& b) {
-  CHECK(a.device == b.device);
-  CHECK(a.peak_device == b.peak_device);
-  CHECK(a.host == b.host);
-  CHECK(a.peak_host == b.peak_host);
-  CHECK(a.h2d == b.h2d);
-  CHECK(a.d2h == b.d2h);
-  CHECK(a.disk == b.disk);
-  CHECK(a.flops == b.flops);
-}
-
 /// What the work uses, and how often one of its parts was done.
-struct Planned {
+struct Counts {
   DryRunUse use;
   int done = 0;
 };
 
 template <class Work>
-Planned plan(Repetition repetition, const Work& work) {
+Counts count(Repetition repetition, const Work& work) {
   const c10::InferenceMode inference;
   const DryRun dry_run({}, repetition);
-  Planned planned;
-  work(planned.done);
-  planned.use = dry_run.use();
-  return planned;
+  Counts counts;
+  work(counts.done);
+  counts.use = dry_run.use();
+  return counts;
 }
 
-/// Plans the work both ways and returns how often its parts were done when they were counted.
+/// Does the work in dry runs of both kinds and returns how often its parts were done when they were
+/// counted.
 template <class Work>
 int parts_done(const Work& work) {
-  const Planned counted = plan(Repetition::counted, work), done = plan(Repetition::done, work);
+  const Counts counted = count(Repetition::counted, work), done = count(Repetition::done, work);
   check_same(counted.use, done.use);
   CHECK(counted.done <= done.done);
   return counted.done;
@@ -98,7 +90,7 @@ TEST_CASE("work is counted on top of what is held when its turn comes", "[device
     }
   };
   CHECK(parts_done(growing) == 1);
-  CHECK(plan(Repetition::counted, growing).use.peak_device == 1040);
+  CHECK(count(Repetition::counted, growing).use.peak_device == 1040);
 }
 
 TEST_CASE("work that changes what is held is done every time", "[device]") {
@@ -132,7 +124,7 @@ TEST_CASE("what counted work leaves is left by its skip, and must be as much", "
   };
   CHECK(parts_done(keeping(10)) == 1);
   CHECK_THROWS_WITH(
-      plan(Repetition::counted, keeping(11)),
+      count(Repetition::counted, keeping(11)),
       ContainsSubstring("changed the bytes held by 10 on the device and 0 on the host, but by 11"));
 }
 
@@ -189,7 +181,7 @@ TEST_CASE("of runs of one length the first is done, and the shorter last one", "
     std::vector<at::Tensor> held;
     for_runs(2, 1, [&](std::int64_t, std::int64_t) { held.push_back(on_device(1)); });
   };
-  CHECK_THROWS_WITH(plan(Repetition::counted, keeping),
+  CHECK_THROWS_WITH(count(Repetition::counted, keeping),
                     ContainsSubstring("changed the bytes held"));
 }
 

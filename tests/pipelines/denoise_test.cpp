@@ -336,7 +336,8 @@ TEST_CASE("a forecast counts the steps of each denoising stage, and its peaks ar
     CHECK((stage.step.flops > 0) == (stage.steps > 0));
   }
   const bool first_has_most = forecast.stages[2].steps >= forecast.stages[3].steps;
-  CHECK(forecast.step_stage == (first_has_most ? "denoise" : "denoise_low_noise"));
+  REQUIRE(forecast.step_stage());
+  CHECK(forecast.step_stage()->name == (first_has_most ? "denoise" : "denoise_low_noise"));
 }
 
 }  // namespace

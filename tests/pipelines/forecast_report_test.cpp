@@ -37,8 +37,8 @@ TEST_CASE("what is resident rests on the device, what is offloaded or streamed d
   CHECK(text_encoder.name == "text_encoder");
   CHECK(report.levels[2].plan.at_rest_bytes() == all - text_encoder.onload_bytes);
   CHECK(report.levels[3].plan.at_rest_bytes() == 0);
-  CHECK(report.levels[3].plan.forecast.step.h2d > 0);
-  CHECK(report.levels[0].plan.forecast.step.disk == 0);
+  CHECK(report.levels[3].plan.forecast.step().h2d > 0);
+  CHECK(report.levels[0].plan.forecast.step().disk == 0);
 }
 
 TEST_CASE("a text encoder on the CPU rests on no device", "[pipelines]") {

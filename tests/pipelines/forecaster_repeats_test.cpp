@@ -10,21 +10,13 @@
 #include "tests/pipelines/deep_model.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
+#include "tests/support/dry_run_use.h"
 #include "tests/support/temporary_folder.h"
 
 namespace chitu::pipelines {
 namespace {
 
-void check_same(const device::DryRunUse& a, const device::DryRunUse& b) {
-  CHECK(a.device == b.device);
-  CHECK(a.peak_device == b.peak_device);
-  CHECK(a.host == b.host);
-  CHECK(a.peak_host == b.peak_host);
-  CHECK(a.h2d == b.h2d);
-  CHECK(a.d2h == b.d2h);
-  CHECK(a.disk == b.disk);
-  CHECK(a.flops == b.flops);
-}
+using testing::check_same;
 
 void check_same(const StageForecast& a, const StageForecast& b) {
   CAPTURE(a.name);
@@ -42,8 +34,10 @@ void check_same(const Forecast& a, const Forecast& b) {
   CHECK(a.peak_host_bytes == b.peak_host_bytes);
   REQUIRE(a.stages.size() == b.stages.size());
   for (std::size_t i = 0; i < a.stages.size(); ++i) check_same(a.stages[i], b.stages[i]);
-  check_same(a.step, b.step);
-  CHECK(a.step_stage == b.step_stage);
+  REQUIRE(a.step_stage());
+  REQUIRE(b.step_stage());
+  CHECK(a.step_stage()->name == b.step_stage()->name);
+  check_same(a.step(), b.step());
   CHECK(a.h2d_bytes == b.h2d_bytes);
   CHECK(a.d2h_bytes == b.d2h_bytes);
   CHECK(a.disk_bytes == b.disk_bytes);

@@ -62,9 +62,9 @@ class Columns {
   }
 
   void add_traffic() {
-    number("step_h2d_bytes", [](const Forecast& f) { return f.step.h2d; });
-    number("step_d2h_bytes", [](const Forecast& f) { return f.step.d2h; });
-    number("step_disk_bytes", [](const Forecast& f) { return f.step.disk; });
+    number("step_h2d_bytes", [](const Forecast& f) { return f.step().h2d; });
+    number("step_d2h_bytes", [](const Forecast& f) { return f.step().d2h; });
+    number("step_disk_bytes", [](const Forecast& f) { return f.step().disk; });
     number("request_h2d_bytes", [](const Forecast& f) { return f.h2d_bytes; });
     number("request_d2h_bytes", [](const Forecast& f) { return f.d2h_bytes; });
     number("request_disk_bytes", [](const Forecast& f) { return f.disk_bytes; });
@@ -72,7 +72,7 @@ class Columns {
 
   void add_times() {
     add("flops_per_step", [](const LevelReport& level) {
-      return fmt::format("{:.0f}", level.plan.forecast.step.flops);
+      return fmt::format("{:.0f}", level.plan.forecast.step().flops);
     });
     if (!report_.profile) return;
     add("step_least_seconds", [](const LevelReport& level) {

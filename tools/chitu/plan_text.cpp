@@ -91,10 +91,10 @@ void add_peaks(Rows& rows, const ForecastReport& report) {
 
 void add_traffic(Rows& rows, const ForecastReport& report) {
   if (!report.host_computes) {
-    rows.bytes("a step, host to device", [](const Forecast& f) { return f.step.h2d; });
-    rows.bytes("a step, device to host", [](const Forecast& f) { return f.step.d2h; });
+    rows.bytes("a step, host to device", [](const Forecast& f) { return f.step().h2d; });
+    rows.bytes("a step, device to host", [](const Forecast& f) { return f.step().d2h; });
   }
-  rows.bytes("a step, from disk", [](const Forecast& f) { return f.step.disk; });
+  rows.bytes("a step, from disk", [](const Forecast& f) { return f.step().disk; });
   if (!report.host_computes) {
     rows.bytes("the request, host to device", [](const Forecast& f) { return f.h2d_bytes; });
     rows.bytes("the request, device to host", [](const Forecast& f) { return f.d2h_bytes; });
@@ -141,7 +141,7 @@ std::vector<Row> rows_of(const ForecastReport& report) {
   add_peaks(rows, report);
   add_traffic(rows, report);
   rows.add("a step, arithmetic",
-           [](const LevelReport& level) { return flops_text(level.plan.forecast.step.flops); });
+           [](const LevelReport& level) { return flops_text(level.plan.forecast.step().flops); });
   if (report.profile) add_least_times(rows);
   rows.add("decoded more than once", [](const LevelReport& level) {
     return fmt::format("{} %", std::lround(100 * level.plan.recomputed_share));
