@@ -5,6 +5,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/config/bind/binder.h"
 #include "chitu_core/memory/levels.h"
 #include "chitu_core/memory/strategy.h"
 
@@ -22,17 +23,9 @@ std::string_view to_string(Residency residency) {
   return "";
 }
 
-std::string_view to_string(VaeTiling tiling) {
-  for (const auto& [name, value] : config_names(tiling))
-    if (value == tiling) return name;
-  return "";
-}
+std::string_view to_string(VaeTiling tiling) { return config::name_of(tiling); }
 
-std::string_view to_string(Role role) {
-  for (const auto& [name, value] : config_names(role))
-    if (value == role) return name;
-  return "";
-}
+std::string_view to_string(Role role) { return config::name_of(role); }
 
 std::vector<ComponentRole> one_of_each_role() {
   std::vector<ComponentRole> components;

@@ -11,12 +11,7 @@
 namespace chitu::memory {
 namespace {
 
-template <class Enum>
-std::string_view name_of(Enum value) {
-  for (const auto& [name, known] : config_names(value))
-    if (known == value) return name;
-  return "";
-}
+using config::name_of;
 
 at::ScalarType scalar_type(StateDtype dtype) {
   switch (dtype) {

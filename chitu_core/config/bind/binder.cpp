@@ -191,26 +191,24 @@ bool Binder::read_switch(const View& view, const Rule& choices, std::string& tex
   return true;
 }
 
-void Binder::read_scalar(const View& view, Bytes& value, const Rule& rule) {
-  const Node* node = value_of(view, rule, kSize);
+void Binder::read_count(const View& view, std::int64_t& count, const Rule& rule, const char* type,
+                        std::optional<std::int64_t> (*parse)(std::string_view)) {
+  const Node* node = value_of(view, rule, type);
   if (!node) return;
   const std::string text = amount_text(*node);
-  const auto bytes = parse_bytes(text);
-  if (bytes && *bytes > 0)
-    value.count = *bytes;
+  const auto read = parse(text);
+  if (read && *read > 0)
+    count = *read;
   else
-    refuse(view, *node, rule, lacks_unit(text) ? kUnitAdvice : kSize);
+    refuse(view, *node, rule, lacks_unit(text) ? kUnitAdvice : type);
+}
+
+void Binder::read_scalar(const View& view, Bytes& value, const Rule& rule) {
+  read_count(view, value.count, rule, kSize, parse_bytes);
 }
 
 void Binder::read_scalar(const View& view, BytesPerSecond& value, const Rule& rule) {
-  const Node* node = value_of(view, rule, kRate);
-  if (!node) return;
-  const std::string text = amount_text(*node);
-  const auto bytes = parse_bytes_per_second(text);
-  if (bytes && *bytes > 0)
-    value.count = *bytes;
-  else
-    refuse(view, *node, rule, lacks_unit(text) ? kUnitAdvice : kRate);
+  read_count(view, value.count, rule, kRate, parse_bytes_per_second);
 }
 
 void Binder::read_scalar(const View& view, Amount& value, const Rule& rule) {

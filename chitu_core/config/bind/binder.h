@@ -32,6 +32,14 @@ concept Schema =
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && requires(T value) { config_names(value); };
 
+/// Its name in configurations; empty for a value that is no enumerator.
+template <NamedEnum T>
+constexpr std::string_view name_of(T value) {
+  for (const auto& [name, enumerator] : config_names(value))
+    if (value == enumerator) return name;
+  return "";
+}
+
 /// A size in bytes, above 0: "8GiB", "512 MiB". A number without a unit, up to 1024, is in GiB.
 struct Bytes {
   std::int64_t count = 0;
@@ -122,6 +130,9 @@ class Binder {
   void read_scalar(const View& view, double& value, const Rule& rule);
   void read_scalar(const View& view, std::string& value, const Rule& rule);
   void read_scalar(const View& view, Bytes& value, const Rule& rule);
+  /// A count above 0 with a unit.
+  void read_count(const View& view, std::int64_t& count, const Rule& rule, const char* type,
+                  std::optional<std::int64_t> (*parse)(std::string_view));
   void read_scalar(const View& view, BytesPerSecond& value, const Rule& rule);
   void read_scalar(const View& view, Amount& value, const Rule& rule);
   void read_scalar(const View& view, Seed& value, const Rule& rule);

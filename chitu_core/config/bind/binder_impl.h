@@ -199,8 +199,7 @@ FieldInfo Binder::info_of(const T& value, const Rule& rule) {
   } else if constexpr (NamedEnum<T>) {
     info.type = "string";
     info.rule = one_of(enum_names<T>());
-    for (const auto& [name, enumerator] : config_names(value))
-      if (value == enumerator) info.default_value = name;
+    info.default_value = name_of(value);
   } else if constexpr (std::is_same_v<T, Node>) {
     info.type = "any";
     info.default_value = yaml_default(value);
