@@ -19,6 +19,4 @@ std::shared_ptr<const AttentionHook> attention_hook(std::string_view scheme) {
   return Schemes::instance().at(scheme, "context parallel scheme").make();
 }
 
-std::vector<std::string> attention_scheme_names() { return Schemes::instance().names(); }
-
 }  // namespace chitu::parallel

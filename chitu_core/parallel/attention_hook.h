@@ -58,7 +58,4 @@ class AttentionScheme {
 /// throws  InputError for a name that is not registered, with those that are
 std::shared_ptr<const AttentionHook> attention_hook(std::string_view scheme);
 
-/// The registered names, sorted.
-std::vector<std::string> attention_scheme_names();
-
 }  // namespace chitu::parallel

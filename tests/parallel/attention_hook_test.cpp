@@ -22,7 +22,8 @@ class ThroughScheme final : public AttentionScheme {
 CHITU_REGISTER(AttentionScheme, ThroughScheme, "through");
 
 TEST_CASE("a scheme is found by its registered name, and none has no hook", "[parallel]") {
-  CHECK(attention_scheme_names() == std::vector<std::string>{"none", "through"});
+  CHECK(Registry<AttentionScheme>::instance().names() ==
+        std::vector<std::string>{"none", "through"});
   CHECK(attention_hook("none") == nullptr);
   CHECK(dynamic_cast<const Through*>(attention_hook("through").get()) != nullptr);
 }

@@ -17,18 +17,6 @@ using config::Map;
 using config::Node;
 using config::Rule;
 
-using Visit = std::function<void(const std::string& key, const FieldInfo& field)>;
-
-void each_leaf(const std::vector<FieldInfo>& fields, const std::string& at, const Visit& visit) {
-  for (const FieldInfo& field : fields) {
-    const std::string key = config::join_path(at, field.name);
-    if (field.type == "map" && !field.children.empty())
-      each_leaf(field.children, key, visit);
-    else
-      visit(key, field);
-  }
-}
-
 std::string kind_of(const FieldInfo& field) {
   std::string text = field.type + (field.optional ? " or null" : "");
   const std::string rule = field.rule.expected();
@@ -134,6 +122,16 @@ Map object_schema(const std::vector<FieldInfo>& fields) {
 }
 
 }  // namespace
+
+void each_leaf(const std::vector<FieldInfo>& fields, const std::string& at, const Visit& visit) {
+  for (const FieldInfo& field : fields) {
+    const std::string key = config::join_path(at, field.name);
+    if (field.type == "map" && !field.children.empty())
+      each_leaf(field.children, key, visit);
+    else
+      visit(key, field);
+  }
+}
 
 std::string fields_markdown(const std::vector<FieldInfo>& fields) {
   std::string text = "| key | type | default | |\n| --- | --- | --- | --- |\n";

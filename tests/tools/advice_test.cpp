@@ -7,6 +7,7 @@
 #include "chitu_core/common/error.h"
 #include "pipelines/engine.h"
 #include "tests/support/catch.h"
+#include "tests/support/key_reference.h"
 #include "tests/tools/process.h"
 #include "tools/chitu/settings.h"
 
@@ -95,17 +96,6 @@ Node with(const std::string& key, const Node& value) {
   return Node(std::move(all));
 }
 
-void each_leaf(const std::vector<FieldInfo>& fields, const std::string& at,
-               const std::function<void(const std::string&, const FieldInfo&)>& visit) {
-  for (const FieldInfo& field : fields) {
-    const std::string key = config::join_path(at, field.name);
-    if (field.type == "map")
-      each_leaf(field.children, key, visit);
-    else
-      visit(key, field);
-  }
-}
-
 /// The ends of a rule's range and its choices: what "expected 1 to 240" and "one of a, b" name.
 std::vector<Node> named_by(const FieldInfo& field) {
   std::vector<Node> values;
@@ -123,22 +113,23 @@ std::vector<Node> named_by(const FieldInfo& field) {
 
 TEST_CASE("the ends of a range and the choices that an error names are accepted", "[tools]") {
   int checked = 0;
-  each_leaf(config::describe_fields<Settings>(), "", [&](const auto& key, const FieldInfo& field) {
-    for (const Node& value : named_by(field)) {
-      CAPTURE(key, config::show(value));
-      const Node all = with(key, value);
-      Settings settings;
-      REQUIRE_NOTHROW(settings = config::read<Settings>(all));
-      CHECK_NOTHROW(settings.engine_options());
-      if (key.starts_with("request.") && !field.rule.described_only)
-        CHECK(complaint(settings.request).empty());
-      ++checked;
-    }
-    if (field.rule.least && field.type == "integer" && !field.rule.described_only)
-      CHECK_THROWS_AS(
-          config::read<Settings>(with(key, Node(static_cast<std::int64_t>(*field.rule.least) - 1))),
-          InputError);
-  });
+  testing::each_leaf(
+      config::describe_fields<Settings>(), "", [&](const auto& key, const FieldInfo& field) {
+        for (const Node& value : named_by(field)) {
+          CAPTURE(key, config::show(value));
+          const Node all = with(key, value);
+          Settings settings;
+          REQUIRE_NOTHROW(settings = config::read<Settings>(all));
+          CHECK_NOTHROW(settings.engine_options());
+          if (key.starts_with("request.") && !field.rule.described_only)
+            CHECK(complaint(settings.request).empty());
+          ++checked;
+        }
+        if (field.rule.least && field.type == "integer" && !field.rule.described_only)
+          CHECK_THROWS_AS(config::read<Settings>(
+                              with(key, Node(static_cast<std::int64_t>(*field.rule.least) - 1))),
+                          InputError);
+      });
   CHECK(checked > 60);
 }
 

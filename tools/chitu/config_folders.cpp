@@ -118,10 +118,9 @@ void check_folders(const ComposeFlags& flags) {
 }  // namespace
 
 ConfigFolders find_config_folders(const ComposeFlags& flags, ConfigTrees trees,
-                                  const std::optional<fs::path>& shipped) {
+                                  const fs::path& shipped) {
   check_folders(flags);
-  if (trees == ConfigTrees::any &&
-      (!shipped ? flags.config_dir.has_value() : stands_alone(flags, *shipped)))
+  if (trees == ConfigTrees::any && stands_alone(flags, shipped))
     return {{{*flags.config_dir, "main"}}, flags.config_name.value_or(""), false};
 
   ConfigFolders found{{}, flags.config_name.value_or(kPrimary), true};
@@ -130,8 +129,8 @@ ConfigFolders find_config_folders(const ComposeFlags& flags, ConfigTrees trees,
     if (folder) found.search_path.push_back({*folder, first ? "main" : provider});
   };
   const std::optional<fs::path> path = flags.config_path, dir = flags.config_dir;
-  const bool named_in_dir = !path && dir && shipped && flags.config_name &&
-                            !has_config(*shipped, *flags.config_name) &&
+  const bool named_in_dir = !path && dir && flags.config_name &&
+                            !has_config(shipped, *flags.config_name) &&
                             has_config(*dir, *flags.config_name);
   add(path, "main");
   if (!path && !named_in_dir) add(shipped, "chitu");

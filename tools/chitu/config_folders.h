@@ -37,9 +37,9 @@ struct ConfigFolders {
 /// - Neither that config, nor what it includes, nor an override names a config that only chitu has;
 ///   without --config-name, no override is about one of chitu's groups or keys either.
 ///
-/// shipped  the folder that chitu ships; empty when there is none
+/// shipped  the folder that chitu ships
 /// throws   InputError for a folder that does not exist
 ConfigFolders find_config_folders(const ComposeFlags& flags, ConfigTrees trees,
-                                  const std::optional<std::filesystem::path>& shipped);
+                                  const std::filesystem::path& shipped);
 
 }  // namespace chitu::tools

@@ -8,8 +8,7 @@ void PrintFlags::declare_printing(Flags& flags) {
   flags.add("--resolve", "resolve interpolations in what is printed", resolve);
   flags.add({"--package", "-p"}, "KEY", "print only what is below this key", package);
   flags.add({"--info", "-i"}, "[all|config|defaults|defaults-tree|searchpath]",
-            "show how the configuration is composed",
-            [this](const Flags::Words& given) { info = given[0]; });
+            "show how the configuration is composed", info);
   flags.add("--explain", "KEY", "show every file and override that set the key", explain);
   flags.add("--origin", "print each value with the place it comes from", origin);
   flags.add("--diff", "FILE", "compare with a saved configuration", diff);
