@@ -25,9 +25,10 @@ set(below_pipelines_machine machine)
 set(below_pipelines_model ${below_pipelines_machine} model)
 set(below_pipelines_stages ${below_pipelines_model} stages)
 set(below_pipelines_forecast ${below_pipelines_stages} forecast)
+set(below_pipelines_settings ${below_pipelines_model} settings)
 set(below_pipelines_observe ${below_pipelines_forecast} observe)
 set(below_pipelines_wan ${below_pipelines_stages} wan)
-set(below_pipelines_ ${below_pipelines_observe} "")  # the engine
+set(below_pipelines_ ${below_pipelines_observe} settings "")  # the engine
 
 # The room of a path below a folder with rooms; "" for a file that stands in no room.
 function(room_of path out)

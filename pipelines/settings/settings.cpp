@@ -1,10 +1,10 @@
-#include "tools/chitu/settings.h"
+#include "pipelines/settings/settings.h"
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/nn/attention.h"
 
-namespace chitu::tools {
+namespace chitu::pipelines {
 
 using config::at_least;
 using config::between;
@@ -108,8 +108,8 @@ std::string device_name(const DeviceSettings& settings) {
 
 }  // namespace
 
-pipelines::EngineOptions Settings::engine_options() const {
-  pipelines::EngineOptions options;
+EngineOptions Settings::engine_options() const {
+  EngineOptions options;
   options.ckpt_dir = model.ckpt_dir;
   options.device = device_name(device);
   const auto bytes = [](const std::optional<config::Bytes>& given) {
@@ -131,4 +131,4 @@ pipelines::EngineOptions Settings::engine_options() const {
   return options;
 }
 
-}  // namespace chitu::tools
+}  // namespace chitu::pipelines

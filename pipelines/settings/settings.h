@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "chitu_core/config/bind/binder.h"
-#include "pipelines/engine.h"
-#include "tools/chitu/profile_settings.h"
+#include "pipelines/model/engine_options.h"
+#include "pipelines/model/request.h"
+#include "pipelines/settings/profile_settings.h"
 
 namespace chitu::pipelines {
 
@@ -17,10 +18,6 @@ constexpr auto config_names(OutputFormat) {
   return std::array{std::pair{"mp4", OutputFormat::mp4}, std::pair{"gif", OutputFormat::gif},
                     std::pair{"png", OutputFormat::png}, std::pair{"frames", OutputFormat::frames}};
 }
-
-}  // namespace chitu::pipelines
-
-namespace chitu::tools {
 
 /// The group `model`.
 struct ModelSettings {
@@ -40,13 +37,13 @@ struct InferSettings {
 };
 
 /// The group `request`.
-struct RequestSettings : pipelines::PartialRequest {
+struct RequestSettings : PartialRequest {
   void bind(config::Binder& binder);
 };
 
 /// The group `output`.
 struct OutputSettings {
-  pipelines::OutputFormat format = pipelines::OutputFormat::mp4;
+  OutputFormat format = OutputFormat::mp4;
   bool contact_sheet = false;
   void bind(config::Binder& binder);
 };
@@ -79,7 +76,7 @@ struct Settings {
   DeviceSettings device;
   void bind(config::Binder& binder);
 
-  pipelines::EngineOptions engine_options() const;
+  EngineOptions engine_options() const;
 };
 
-}  // namespace chitu::tools
+}  // namespace chitu::pipelines
