@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "pipelines/model/request.h"
 
@@ -20,9 +21,10 @@ std::filesystem::path check_outputs(const Request& request, const Output& output
                                     const std::filesystem::path& ckpt_dir);
 
 /// The part of it that is about output.format: a PNG holds one frame.
-void check_format(std::int64_t num_frames, OutputFormat format);
+void check_formats(std::int64_t num_frames, const std::vector<OutputFormat>& formats);
 
-/// The part of it that is about the names of the media: that nothing of another kind has them.
+/// The part of it that is about the names of the media: that the file system takes them, and
+/// nothing of another kind has them.
 void check_media_places(const Output& output);
 
 /// The part of it that is about debug.dump_tensors and the checkpoint.

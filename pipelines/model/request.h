@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace chitu::pipelines {
 
@@ -46,11 +47,12 @@ struct PartialRequest {
   std::int64_t max_sequence_length = 512;
 };
 
-/// Where and in which form a run's frames go.
+/// Where, in which forms and under which name a run's frames go; see pipelines/media_names.h.
 struct Output {
-  OutputFormat format = OutputFormat::mp4;
-  std::filesystem::path dir;   ///< exists; see Engine::generate
-  bool contact_sheet = false;  ///< also contact_sheet.png, all frames side by side
+  std::vector<OutputFormat> formats{OutputFormat::mp4};  ///< each once
+  std::filesystem::path dir;                             ///< exists; see Engine::generate
+  bool contact_sheet = false;  ///< also a picture of all frames side by side
+  std::string name{};          ///< of every file, without extension; empty = video.mp4 and so on
 };
 
 /// What a request leaves open is filled from here: a checkpoint's generation_config.json, else what

@@ -21,9 +21,11 @@
 #include "pipelines/engine.h"
 #include "pipelines/forecast/forecast_words.h"
 #include "pipelines/forecast/plan_json.h"
+#include "pipelines/media_names.h"
 #include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
+#include "pipelines/output_name.h"
 #include "pipelines/outputs.h"
 #include "pipelines/settings/settings.h"
 #include "pipelines/side_output_error.h"
@@ -75,11 +77,25 @@ bool logs_to_file(const config::Composition& composition) {
 /// Completes and checks a request by `complete`. The output format is checked first: the numbers of
 /// frames that the model then suggests must suit the format.
 pipelines::Request complete_request(const pipelines::Settings& settings, const auto& complete) {
-  const pipelines::OutputFormat format = settings.output.format;
-  pipelines::check_format(settings.request.num_frames.value_or(1), format);
+  const auto& formats = settings.output.format.items;
+  pipelines::check_formats(settings.request.num_frames.value_or(1), formats);
   pipelines::Request request = complete(settings.request);
-  pipelines::check_format(request.num_frames, format);
+  pipelines::check_formats(request.num_frames, formats);
   return request;
+}
+
+/// hydra.job.num of a job of a sweep; 0 for a single run, which has none.
+std::int64_t job_number(const config::Composition& composition) {
+  const auto number = composition.hydra().find("job.num");
+  const bool known = number && number->written().kind() == config::Kind::integer;
+  return known ? number->written().as_integer() : 0;
+}
+
+pipelines::NameValues name_values(const pipelines::Settings& settings,
+                                  const config::Composition& composition,
+                                  pipelines::Request request) {
+  return {std::move(request), job_number(composition),
+          pipelines::model_name(settings.model.ckpt_dir), std::time(nullptr)};
 }
 
 bool wants_chdir(const config::Composition& composition) {
@@ -131,7 +147,10 @@ class Run {
         engine_(take_engine(settings_, state)),
         request_(complete_request(settings_,
                                   [&](const auto& partial) { return engine_.complete(partial); })),
+        output_(settings_.output.output_in(call.folder,
+                                           name_values(settings_, composition_, request_))),
         metrics_(engine_.plan().device) {
+    check_own_names();
     engine_.choose_plan(request_);  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
   }
@@ -181,16 +200,13 @@ class Run {
   /// the run ends, its metrics say "running" and list the media of earlier runs.
   void begin(RunFolder& folder) {
     for (const fs::path& name : written_names()) folder.check_file(name);
-    pipelines::check_media_places(output_in(folder));
+    output_.dir = folder.path();
+    pipelines::check_media_places(output_);
     write_configuration(folder, composition_);
     folder.write(kMetricsName, report(folder, "running").dump(1) + "\n");
     if (!logs_to_file(composition_)) return;
     folder.write(kLogName, "");
     state_.logging.start_file(folder.path() / kLogName);
-  }
-
-  pipelines::Output output_in(const RunFolder& folder) const {
-    return {settings_.output.format, folder.path(), settings_.output.contact_sheet};
   }
 
   /// The files that this run writes, without media and configuration.
@@ -202,12 +218,26 @@ class Run {
     return names;
   }
 
-  void check_dump_inside(const RunFolder& folder) const {
-    const auto& dump = settings_.debug.dump_tensors;
+  /// The same, and the folder of the configuration.
+  std::vector<fs::path> own_names() const {
     auto names = written_names();
     if (const auto subdir = output_subdir(composition_); !subdir.empty())
       names.emplace_back(subdir);
-    for (const fs::path& name : names)
+    return names;
+  }
+
+  /// Refuses media with the name of something that the run writes itself.
+  void check_own_names() const {
+    for (const auto& media : pipelines::media_names(output_))
+      for (const fs::path& name : own_names())
+        if (*name.begin() == media.name)
+          throw InputError("output.name: " + media.name +
+                           ": is where the run writes its own files, expected another name");
+  }
+
+  void check_dump_inside(const RunFolder& folder) const {
+    const auto& dump = settings_.debug.dump_tensors;
+    for (const fs::path& name : own_names())
       if (dump && !dump->empty() && lies_in(*dump, folder.path() / name))
         throw InputError("debug.dump_tensors=" + *dump + ": is where the run writes its " +
                          name.string() + ", expected another file");
@@ -234,7 +264,7 @@ class Run {
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
     try {
-      return engine_.generate(request_, output_in(folder), options);
+      return engine_.generate(request_, output_, options);
     } catch (const pipelines::SideOutputError& error) {
       problems_.emplace_back(error.what());
       return error.saved();
@@ -281,7 +311,15 @@ class Run {
     if (status == "done" && !problems_.empty()) status = "incomplete";
     const auto metrics = report(folder, status);
     write_aside(folder_key(), [&] { folder.write(kMetricsName, metrics.dump(1) + "\n"); });
-    if (!files_.empty()) remove_earlier(folder.path(), earlier_, metrics["media"]);
+    if (!files_.empty()) remove_earlier(folder.path(), default_media(earlier_), metrics["media"]);
+  }
+
+  /// The part of a record of media that a later run replaces. What output.name has named stays.
+  static nlohmann::json default_media(const nlohmann::json& record) {
+    nlohmann::json part = nlohmann::json::object();
+    for (const auto& [name, about] : record.items())
+      if (pipelines::is_default_media(name)) part[name] = about;
+    return part;
   }
 
   void write_aside(const std::string& key, const std::function<void()>& write) {
@@ -365,6 +403,7 @@ class Run {
   const Interrupt& interrupt_;
   pipelines::Engine engine_;
   pipelines::Request request_;
+  pipelines::Output output_;
   pipelines::Metrics metrics_;
   std::optional<pipelines::Profile> profile_;  ///< with debug.profile
   nlohmann::json earlier_;                     ///< media of earlier runs in the folder
@@ -388,9 +427,11 @@ class CheckCommand final : public EngineCommandFor<CheckCall> {
     if (!state.checks) state.checks.emplace();
     SessionState::JobChecks& checks = *state.checks;
     check_shared_dump(check_dump_outside(settings, call.composition, call.folder), call, checks);
-    complete_request(settings, [&](const pipelines::PartialRequest& partial) {
+    auto request = complete_request(settings, [&](const pipelines::PartialRequest& partial) {
       return checks.runs.check(settings.engine_options(), partial);
     });
+    settings.output.output_in(call.folder,
+                              name_values(settings, call.composition, std::move(request)));
     return 0;
   }
 
