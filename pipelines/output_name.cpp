@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/utf8.h"
 #include "pipelines/model/request_json.h"
 
@@ -168,8 +168,7 @@ NameTemplate::Piece NameTemplate::parse_field(std::string_view inside) const {
               std::string(inside.substr(std::min(colon + 1, inside.size())))};
   const auto known = fields();
   if (std::find(known.begin(), known.end(), piece.text) == known.end())
-    refuse("unknown field {" + piece.text + "}, expected one of " + join(known) +
-           did_you_mean(piece.text, known));
+    refuse("unknown field {" + piece.text + "}, " + expected_one_of(piece.text, known));
   const json sample = sample_values();
   try {
     field_text(piece.text, piece.spec, sample, 0);

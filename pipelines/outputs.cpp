@@ -15,15 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A file replaces a file or a link, the folder of frames nothing but a folder.
-void check_place(const fs::path& path, bool is_folder) {
-  std::error_code error;
-  const auto there = fs::symlink_status(path, error);
-  if (!fs::exists(there) || fs::is_directory(there) == is_folder) return;
-  throw InputError(path.string() + (is_folder ? ": is no folder, and the run makes one there"
-                                              : ": is a folder, and the run writes a file there"));
-}
-
 void check_media(const Output& output) {
   const std::string given = "output.dir=" + output.dir.string();
   if (const auto problem = folder_problem(output.dir)) throw InputError(given + ": " + *problem);
@@ -50,7 +41,7 @@ void check_media_places(const Output& output) {
   const long longest = ::pathconf(output.dir.c_str(), _PC_NAME_MAX);
   check_media_names(output, longest > 0 ? static_cast<std::size_t>(longest) : kLongestName);
   for (const MediaName& media : media_names(output))
-    check_place(output.dir / media.name, media.is_folder);
+    check_kind(output.dir / media.name, media.is_folder);
 }
 
 fs::path check_dump(const fs::path& dump, const fs::path& ckpt_dir, const fs::path& output_dir) {

@@ -10,7 +10,9 @@ namespace chitu::pipelines {
 /// What plans on a device, which need not be at hand, are made for: the dtypes that the options
 /// mean, and the components of their checkpoint.
 ///
-/// throws  InputError for a name that is no dtype; as components_of
+/// throws  InputError for a name that is no dtype, and for numbers of the profile that are no
+/// rates;
+///         as components_of
 memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options);
 
 /// The same on the device that the options name, which must be at hand. "sim" is configured.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
 
 namespace chitu::pipelines {
@@ -28,9 +29,9 @@ std::map<std::string, const memory::Component*> listed_components(
 const PipelineFamily& family_of(const ModelFolder& folder) {
   const auto& families = Registry<PipelineFamily>::instance();
   if (const PipelineFamily* family = families.find(folder.class_name)) return *family;
-  throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
+  throw InputError(fmt::format("{}: _class_name: {} is not supported, {}",
                                (folder.path / "model_index.json").string(), folder.class_name,
-                               join(families.names())));
+                               expected_one_of(folder.class_name, families.names())));
 }
 
 }  // namespace

@@ -231,6 +231,29 @@ TEST_CASE("a second run in a folder replaces what the first has made, and nothin
   CHECK(fs::exists(folder / "run/video.gif"));
 }
 
+TEST_CASE("files of an earlier run that a later one does not write go with its media", "[e2e]") {
+  const TemporaryFolder folder;
+  REQUIRE(chitu(small_run({"--profile"}), folder.path()).exit_code == 0);
+  REQUIRE(fs::exists(folder / "run/operators.txt"));
+  write_file(folder / "run/memory.svg", "a picture of the user's");
+
+  SECTION("all that the run can write, unless it changed since") {
+    REQUIRE(
+        chitu(small_run({"hydra.output_subdir=null", "hydra/job_logging=disabled"}), folder.path())
+            .exit_code == 0);
+    CHECK(names_in(folder / "run") ==
+          std::set<std::string>{"memory.svg", "metrics.json", "video.mp4"});
+  }
+  SECTION("also when a run between them failed") {
+    REQUIRE(chitu(small_run({"device=sim", "device.capacity=400KiB"}), folder.path()).exit_code ==
+            3);
+    CHECK(fs::exists(folder / "run/operators.txt"));
+    REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
+    CHECK(names_in(folder / "run") ==
+          std::set<std::string>{".hydra", "memory.svg", "metrics.json", "run.log", "video.mp4"});
+  }
+}
+
 TEST_CASE("a second run that fails leaves the folder as the first made it", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);

@@ -1,7 +1,10 @@
 #include "tools/chitu/compose_flags.h"
 
+#include <fmt/format.h>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/common/utf8.h"
 
 namespace chitu::tools {
 namespace {
@@ -12,6 +15,8 @@ using Words = Flags::Words;
 std::string text_of_file(const std::string& key, const std::string& file) {
   try {
     std::string text = read_file(file);
+    if (const auto bad = first_bad_byte(text))
+      throw InputError(fmt::format("{}: not valid UTF-8 at byte {}", file, *bad + 1));
     if (text.ends_with('\n')) text.pop_back();
     if (text.ends_with('\r')) text.pop_back();
     return text;

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
 #include "tools/chitu/completion.h"
 
@@ -74,8 +74,8 @@ int dispatch(Words arguments, EngineLibrary& engine) {
   }
   const Subcommand* found = subcommands().find(first);
   if (!found && is_bare_word(first))
-    throw InputError("unknown subcommand " + first + ", expected one of " +
-                     join(subcommands().names()) + did_you_mean(first, subcommands().names()));
+    throw InputError("unknown subcommand " + first + ", " +
+                     expected_one_of(first, subcommands().names()));
   if (!found)
     return subcommands()
         .at(kDefaultSubcommand, "subcommand")

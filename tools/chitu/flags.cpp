@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/nearest.h"
 
 namespace chitu::tools {
@@ -17,8 +18,7 @@ constexpr std::size_t kHelpColumn = 34;
 
 void check_choice(const std::string& flag, const Words& choices, const std::string& value) {
   if (choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
-  throw InputError(flag + " " + value + ": expected one of " + join(choices) +
-                   did_you_mean(value, choices));
+  throw InputError(flag + " " + value + ": " + expected_one_of(value, choices));
 }
 
 /// "--name=value" in two; the value is absent in other words.

@@ -135,6 +135,11 @@ pipelines::Settings read_settings(const config::Composition& composition) {
   return settings;
 }
 
+/// Records of what earlier runs left in the folder.
+struct EarlierFiles {
+  nlohmann::json media, side_files;
+};
+
 /// One run from its folder to its last file.
 class Run {
  public:
@@ -165,7 +170,8 @@ class Run {
       }
       std::optional<WorkingDirectory> inside;
       if (wants_chdir(composition_)) inside.emplace(folder.path());
-      earlier_ = earlier_record(folder.path());
+      earlier_ = {earlier_record(folder.path(), "media"),
+                  earlier_record(folder.path(), "side_files")};
       about_key(key, [&] { begin(folder); });
       log_choice();
       files_ = generate(folder);
@@ -199,7 +205,7 @@ class Run {
   /// Writes configuration, metrics and log before the work begins: a full disk is found here. Until
   /// the run ends, its metrics say "running" and list the media of earlier runs.
   void begin(RunFolder& folder) {
-    for (const fs::path& name : written_names()) folder.check_file(name);
+    for (const fs::path& name : written_names()) check_kind(folder.path() / name, false);
     output_.dir = folder.path();
     pipelines::check_media_places(output_);
     write_configuration(folder, composition_);
@@ -311,7 +317,9 @@ class Run {
     if (status == "done" && !problems_.empty()) status = "incomplete";
     const auto metrics = report(folder, status);
     write_aside(folder_key(), [&] { folder.write(kMetricsName, metrics.dump(1) + "\n"); });
-    if (!files_.empty()) remove_earlier(folder.path(), default_media(earlier_), metrics["media"]);
+    if (files_.empty()) return;
+    remove_earlier(folder.path(), default_media(earlier_.media), metrics["media"]);
+    remove_earlier(folder.path(), earlier_.side_files, metrics["side_files"]);
   }
 
   /// The part of a record of media that a later run replaces. What output.name has named stays.
@@ -343,11 +351,25 @@ class Run {
                                                {"bytes", component->traffic().bytes}};
     report["files"] = nlohmann::json::array();
     for (const fs::path& file : files_) report["files"].push_back(file.filename().string());
-    report["media"] = media_record(folder.path(), files_);
-    if (files_.empty() && !earlier_.empty()) report["earlier_media"] = earlier_;
+    report["media"] = file_record(folder.path(), files_);
+    report["side_files"] = file_record(folder.path(), side_files(folder));
+    if (files_.empty()) report_earlier(report);
     for (const std::string& problem : problems_) report["problems"].push_back(problem);
     warn_of_overruns(report);
     return report;
+  }
+
+  /// What this run has written beside its media and metrics.
+  static std::vector<fs::path> side_files(const RunFolder& folder) {
+    std::vector<fs::path> files = folder.written();
+    std::erase(files, folder.path() / kMetricsName);
+    return files;
+  }
+
+  /// Earlier files stay until a run has media in their place.
+  void report_earlier(nlohmann::json& report) const {
+    if (!earlier_.media.empty()) report["earlier_media"] = earlier_.media;
+    if (!earlier_.side_files.empty()) report["earlier_side_files"] = earlier_.side_files;
   }
 
   /// Warns when a run used more memory than its limit: on the CPU, what libraries hold is
@@ -406,9 +428,9 @@ class Run {
   pipelines::Output output_;
   pipelines::Metrics metrics_;
   std::optional<pipelines::Profile> profile_;  ///< with debug.profile
-  nlohmann::json earlier_;                     ///< media of earlier runs in the folder
-  std::vector<fs::path> files_;                ///< the saved media
-  std::vector<std::string> problems_;          ///< files beside the media that could not be written
+  EarlierFiles earlier_;
+  std::vector<fs::path> files_;        ///< the saved media
+  std::vector<std::string> problems_;  ///< files beside the media that could not be written
 };
 
 class RunCommand final : public EngineCommandFor<RunCall> {

@@ -122,13 +122,17 @@ class Sweep {
 
   std::string title(std::size_t i) const { return "#" + std::to_string(i) + ": " + differences(i); }
 
-  /// Does the work; an InputError names the job.
+  /// Does the work; an InputError names the job, and each override once.
   template <typename Work>
   auto about_job(std::size_t i, const Work& work) const {
     try {
       return work();
     } catch (const InputError& error) {
-      throw InputError("job " + title(i) + ": " + error.what());
+      const std::string problem = error.what();
+      std::vector<std::string> others = plan_.differences(i);
+      std::erase_if(others, [&](const auto& one) { return problem.starts_with(one + ": "); });
+      throw InputError(fmt::format("job #{}: {}{}", i, join(others, " "),
+                                   (others.empty() ? "" : ": ") + problem));
     }
   }
 
