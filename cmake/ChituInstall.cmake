@@ -7,6 +7,7 @@ set(data_folder ${CMAKE_INSTALL_DATADIR}/chitu)
 install(TARGETS chitu RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY chitu_core pipelines DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/chitu
         FILES_MATCHING PATTERN "*.h")
+install(FILES ${PROJECT_BINARY_DIR}/man/chitu.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(DIRECTORY config assets DESTINATION ${data_folder})
 
 install(EXPORT chitu NAMESPACE chitu:: DESTINATION ${package_folder} FILE chituTargets.cmake)

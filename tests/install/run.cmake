@@ -35,4 +35,8 @@ run("denoise.*step 20 of 20.*decode_latents" ${WORK}/examples/progress assets/de
 run("seed: 0" ${prefix}/bin/chitu config)
 run("encode_text" ${prefix}/bin/chitu graph)
 run("weights at rest" ${prefix}/bin/chitu plan)
+file(STRINGS ${prefix}/share/man/man1/chitu.1 title LIMIT_COUNT 1)
+if(NOT title MATCHES "^.TH CHITU 1")
+  message(FATAL_ERROR "share/man/man1/chitu.1 begins with ${title}")
+endif()
 file(REMOVE_RECURSE ${WORK})

@@ -60,7 +60,12 @@ TEST_CASE("Wan 14B in bfloat16 at level 3 stays below 4.5 GiB at 480p and 7.5 Gi
 TEST_CASE("an architecture without weights cannot be run", "[pipelines]") {
   CHECK_THROWS_AS(open_pipeline(asset("wan2.1-t2v-1.3b"), {}), InputError);
   CHECK_THROWS_WITH(open_pipeline(asset("wan2.1-t2v-1.3b"), {}),
-                    Catch::ContainsSubstring("holds no weights"));
+                    Catch::ContainsSubstring("holds no weights") &&
+                        Catch::EndsWith("hf download Wan-AI/Wan2.1-T2V-1.3B-Diffusers --local-dir "
+                                        "Wan2.1-T2V-1.3B-Diffusers"));
+  CHECK_THROWS_WITH(open_pipeline(asset("wan2.1-t2v-14b"), {}),
+                    Catch::EndsWith("hf download Wan-AI/Wan2.1-T2V-14B-Diffusers --local-dir "
+                                    "Wan2.1-T2V-14B-Diffusers"));
 }
 
 }  // namespace

@@ -118,8 +118,8 @@ TEST_CASE("a key that was misspelt in any form of override is told with the near
 TEST_CASE("a number that is no number to compute with is refused", "[e2e]") {
   const BadInput bad;
   bad.refused({"seed=99999999999999999999"},
-              "the number 99999999999999999999 does not fit 64 bits, expected -2^63 to 2^64 - 1; "
-              "quote it if it is a text");
+              "the number 99999999999999999999 does not fit 64 bits, expected -2^63 to 2^64 - 1 or "
+              "a quoted text");
   bad.refused({"request.flow_shift=inf"},
               "request.flow_shift=inf: expected a finite number, more than 0, got inf");
   bad.refused({"request.guidance_scale=nan"}, "expected a finite number, 0 to 1000, got nan");

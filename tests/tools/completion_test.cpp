@@ -39,7 +39,7 @@ TEST_CASE("subcommands that compose nothing have their flags completed", "[tools
   CHECK(complete_line("chitu calibrate --device c") == Words{"cpu", "cuda"});
   CHECK(complete_line("chitu calibrate --disk ").empty());
   CHECK(complete_line("chitu tokenize --") == Words{"--ckpt-dir", "--help"});
-  CHECK(complete_line("chitu info -") == Words{"--help"});
+  CHECK(complete_line("chitu info -") == Words{"--help", "--json", "--log-level", "--quiet"});
 }
 
 TEST_CASE("groups, options, keys and values are completed", "[tools]") {

@@ -288,6 +288,10 @@ TEST_CASE("a signal ends a run with its own exit code, metrics and earlier media
   INFO(run.err);
   CHECK(run.exit_code == code);
   CHECK(is_one_line(run.err));
+  std::string command = chitu_command();
+  for (const std::string& word : small_run({"num_inference_steps=1000", "output.format=gif"}))
+    command += " " + word;
+  CHECK_THAT(run.err, Catch::EndsWith("; to repeat it: " + command + "\n"));
   CHECK(metrics_of(folder / "run").at("status") == "interrupted");
   CHECK(fs::exists(folder / "run/video.mp4"));
 

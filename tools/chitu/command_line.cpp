@@ -6,6 +6,7 @@
 #include "chitu_core/common/utf8.h"
 #include "pipelines/composition/shipped_configs.h"
 #include "pipelines/composition/short_forms.h"
+#include "tools/chitu/console.h"
 
 namespace chitu::tools {
 
@@ -44,7 +45,7 @@ config::ComposeRequest compose_request(const ComposeFlags& flags, ConfigTrees tr
 
 std::string error_lines(const std::vector<std::string>& errors) {
   std::string lines;
-  for (const std::string& error : errors) lines += "error: " + one_line(error) + "\n";
+  for (const std::string& error : errors) lines += console::label("error") + one_line(error) + "\n";
   return lines;
 }
 

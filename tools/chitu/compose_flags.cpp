@@ -4,7 +4,9 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/utf8.h"
+#include "tools/chitu/console.h"
 
 namespace chitu::tools {
 namespace {
@@ -27,6 +29,13 @@ std::string text_of_file(const std::string& key, const std::string& file) {
 
 }  // namespace
 
+void declare_console_flags(Flags& flags) {
+  flags.add({"--quiet", "-q"}, "", "print nothing but results and errors",
+            [](const Words&) { console::choose_level("error"); });
+  flags.add("--log-level", join(console::levels(), "|"), "what standard error shows",
+            [](const Words& given) { console::choose_level(given[0]); });
+}
+
 void ComposeFlags::declare(Flags& flags) {
   flags.add({"--config-dir", "-cd"}, "DIR", "look for configs there too", config_dir);
   flags.add({"--config-path", "-cp"}, "DIR", "the directory of the primary config", config_path);
@@ -43,6 +52,7 @@ void ComposeFlags::declare(Flags& flags) {
             [this](const Words& given) {
               texts.emplace_back(given[0], text_of_file(given[0], given[1]));
             });
+  declare_console_flags(flags);
 }
 
 }  // namespace chitu::tools

@@ -9,6 +9,7 @@
 #include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
 #include "tools/chitu/completion.h"
+#include "tools/chitu/man_page.h"
 
 namespace chitu::tools {
 namespace {
@@ -66,6 +67,10 @@ int dispatch(Words arguments, EngineLibrary& engine) {
   }
   if (first == "--version") {
     std::cout << "chitu " << CHITU_VERSION << "\n";
+    return 0;
+  }
+  if (first == "--man-page") {
+    std::cout << man_page();
     return 0;
   }
   if (is_one_of(first, {"--shell-completion", "-sc"})) {

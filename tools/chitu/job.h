@@ -44,8 +44,8 @@ std::filesystem::path folder_of(const config::Composition& composition, const st
 /// throws  InputError as folder_of() does
 std::filesystem::path prepare_single(config::Composition& composition);
 
-/// `chitu run` without a sweep: one job in `hydra.run.dir`.
-int run_once(config::Composition composition, EngineLibrary& engine);
+/// `chitu run` without a sweep: one job in `hydra.run.dir`. `json` is that of RunCall.
+int run_once(config::Composition composition, bool json, EngineLibrary& engine);
 
 /// A call about a run that does not take place: its configuration means what it means in the run.
 template <class Call>

@@ -7,14 +7,16 @@
 
 namespace chitu::tools {
 
-/// Generates what the configuration asks for, and prints the paths of the media on standard output.
-/// Wrong input leaves nothing behind.
+/// Generates what the configuration asks for, and prints the paths of the media on standard output,
+/// or with `json` one line: {"folder": "/...", "status": "done", "files": [...], "metrics":
+/// "/..."}. Wrong input leaves nothing behind.
 struct RunCall {
   static constexpr const char* kCommand = "run";
   config::Composition composition{};
   std::filesystem::path folder{};  ///< where its files go
   bool own_folder = false;         ///< choose another name when the folder is there already
   bool restarts_clock = false;     ///< count seconds from now, not from the start of the process
+  bool json = false;               ///< how to print the result
 };
 
 /// Opens the checkpoint and checks the request as a RunCall does, without running.

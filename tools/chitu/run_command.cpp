@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
-#include <unistd.h>
 
 #include <functional>
 #include <iostream>
@@ -29,6 +28,7 @@
 #include "pipelines/outputs.h"
 #include "pipelines/settings/settings.h"
 #include "pipelines/side_output_error.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
 #include "tools/chitu/media_record.h"
@@ -252,10 +252,23 @@ class Run {
   /// Prints the paths of the media. Throws when something beside them could not be written.
   int end(const RunFolder& folder) {
     state_.engine = SessionState::OpenEngine{settings_.engine_options(), std::move(engine_)};
-    for (const fs::path& file : files_) std::cout << file.string() << "\n";
-    std::cout.flush();
+    print_result(folder);
     if (problems_.empty()) return 0;
     throw InputError(join(problems_, "; ") + "; the media are saved in " + folder.path().string());
+  }
+
+  void print_result(const RunFolder& folder) const {
+    nlohmann::json files = nlohmann::json::array();
+    for (const fs::path& file : files_) files.push_back(file.string());
+    const nlohmann::ordered_json result{{"folder", folder.path().string()},
+                                        {"status", problems_.empty() ? "done" : "incomplete"},
+                                        {"files", files},
+                                        {"metrics", (folder.path() / kMetricsName).string()}};
+    if (call_.json)
+      std::cout << result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    else
+      for (const fs::path& file : files_) std::cout << file.string() << "\n";
+    std::cout.flush();
   }
 
   std::vector<fs::path> generate(const RunFolder& folder) {
@@ -266,7 +279,7 @@ class Run {
     options.observers = {&metrics_, &log};
     if (settings_.debug.profile)
       options.observers.push_back(&profile_.emplace(engine_.plan().device));
-    if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar.emplace(std::cerr));
+    if (console::shows_progress()) options.observers.push_back(&bar.emplace(std::cerr));
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
     try {
@@ -394,7 +407,7 @@ class Run {
   /// Writes the table of stages to the log, and to standard error when it is a terminal.
   void show_stages() const {
     if (metrics_.stages().empty()) return;
-    const bool on_terminal = ::isatty(STDERR_FILENO) && !state_.logging.console_shows_info();
+    const bool on_terminal = console::shows_progress() && !state_.logging.console_shows_info();
     for (const std::string& line : pipelines::stage_table(metrics_.stages())) {
       logger("run")->info("{}", line);
       if (on_terminal) std::cerr << line << "\n";
