@@ -61,6 +61,15 @@ class Engine {
     return generate(request, output, RunOptions{});
   }
 
+  struct MadeFrames {
+    graph::Frames frames;
+    std::vector<std::string> problems;  ///< what could not be written beside them, and why
+  };
+  /// Runs the pipeline up to the frames and saves no media.
+  ///
+  /// throws  as generate(), but not SideOutputError
+  MadeFrames make_frames(const Request& request, const RunOptions& options);
+
   /// With low_mem_level auto, a vram_limit or a host_limit: the plan for this request, from what is
   /// free now; a generate() of the same request that follows obeys it, any other chooses anew. Else
   /// the plan of the options, which has to fit where the memory of the device is declared. With a
@@ -77,6 +86,7 @@ class Engine {
 
  private:
   struct Impl;
+  void take_plan(const Request& request);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -49,8 +49,8 @@ struct PartialRequest {
 /// Where and in which form a run's frames go.
 struct Output {
   OutputFormat format = OutputFormat::mp4;
-  std::filesystem::path dir;   ///< exists; see Engine::generate
-  bool contact_sheet = false;  ///< also contact_sheet.png, all frames side by side
+  std::filesystem::path dir{};  ///< exists; see Engine::generate
+  bool contact_sheet = false;   ///< also contact_sheet.png, all frames side by side
 };
 
 /// What a request leaves open is filled from here: a checkpoint's generation_config.json, else what

@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/weight_files.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 #include "chitu_core/parallel/attention_hook.h"
+#include "pipelines/model/graph_builder.h"
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
 #include "pipelines/stages/schedule_check.h"
@@ -144,9 +146,9 @@ class WanPipeline final : public Pipeline {
   graph::SavedFiles run(Job job, graph::Context& context) const override {
     return graph_.run(std::move(job), *result_, context);
   }
-  void make_frames(Job job, graph::Context& context) const override {
+  graph::Frames make_frames(Job job, graph::Context& context) const override {
     if (!parts_.tokenizer) job.longest_prompts = true;
-    graph_.run(std::move(job), *frames_, context);
+    return graph_.run(std::move(job), *frames_, context);
   }
   std::int64_t transformer_layers() const override { return parts_.transformer.config.num_layers; }
   std::unique_ptr<Pipeline> for_plan() const override;
@@ -174,19 +176,29 @@ std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder, b
   return io::Tokenizer::load(folder.component("tokenizer", "transformers", kTokenizers));
 }
 
-std::shared_ptr<const models::SchedulerFactory> read_scheduler(const ModelFolder& folder) {
-  const auto known = Registry<models::SchedulerClass>::instance().names();
-  folder.component("scheduler", "diffusers", known);
+std::shared_ptr<const models::SchedulerFactory> read_scheduler(const ModelFolder& folder,
+                                                               const std::string& chosen) {
+  const auto registered = Registry<models::SchedulerClass>::instance().names();
+  auto accepted = registered;
+  if (!chosen.empty()) {
+    if (std::ranges::find(registered, chosen) == registered.end())
+      throw InputError(fmt::format("model.scheduler={}: unknown scheduler, expected one of {}{}",
+                                   chosen, join(registered), did_you_mean(chosen, registered)));
+    // The checkpoint's own class only gives its config.
+    if (folder.has("scheduler")) accepted.push_back(folder.components.at("scheduler").name);
+  }
+  folder.component("scheduler", "diffusers", accepted);
   const auto config = folder.config("scheduler", "scheduler_config.json");
   auto scheduler = std::make_shared<const models::SchedulerFactory>(
-      config, folder.components.at("scheduler").name);
+      config, chosen.empty() ? folder.components.at("scheduler").name : chosen);
   if (scheduler->make()->mu(1))
     config.fail("use_dynamic_shifting",
                 "true is not supported here: the pipeline does not tell the size of the picture");
   return scheduler;
 }
 
-Parts read_parts(const ModelFolder& folder, bool for_plan) {
+Parts read_parts(const ModelFolder& folder, const ModelChoices& choices) {
+  const bool for_plan = choices.for_plan;
   refuse_other_wans(folder);
   if (!for_plan) refuse_without_weights(folder);
   const auto read = [&](auto part, const char* name, const char* library, const char* class_name) {
@@ -199,7 +211,7 @@ Parts read_parts(const ModelFolder& folder, bool for_plan) {
           read(Part<models::WanTransformer3DConfig>(), "transformer", "diffusers",
                "WanTransformer3DModel"),
           read(Part<models::WanVaeConfig>(), "vae", "diffusers", "AutoencoderKLWan"),
-          read_scheduler(folder)};
+          read_scheduler(folder, choices.scheduler)};
 }
 
 WanPipeline::WanPipeline(Parts parts, const ModelChoices& choices)
@@ -252,15 +264,18 @@ void WanPipeline::build_graph() {
   const nn::Attention attention(choices_.attn_type, choices_.device.type());
   const auto& vae = parts_.vae.config;
   const auto job = graph_.input<Job>();
-  const auto tokens = graph_.add(Tokenize{parts_.tokenizer}, job);
+  GraphBuilder stages(graph_, job, choices_.stages);
+  const auto tokens = stages.add(Tokenize{parts_.tokenizer}, job);
   const auto embeddings =
-      graph_.add(EncodeText{text_encoder_.get(), attention, open_cache()}, tokens, job);
+      stages.add(EncodeText{text_encoder_.get(), attention, open_cache()}, tokens, job);
   const auto noise =
-      graph_.add(PrepareLatents{vae.z_dim, vae.temporal_factor(), vae.spatial_factor()}, job);
-  const auto latents = graph_.add(
+      stages.add(PrepareLatents{vae.z_dim, vae.temporal_factor(), vae.spatial_factor()}, job);
+  const auto latents = stages.add(
       Denoise<graph::TextEmbeddings>{make_predictor(), {parts_.scheduler}}, noise, embeddings, job);
-  frames_ = graph_.add(DecodeLatents{vae_.get()}, latents);
-  result_ = graph_.add(SaveFrames{}, *frames_, job);
+  const auto decoded = stages.add(DecodeLatents{vae_.get()}, latents);
+  frames_ = stages.input_of(std::string(SaveFrames::name), decoded);
+  result_ = stages.add(SaveFrames{}, *frames_, job);
+  stages.finish();
 }
 
 std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
@@ -328,7 +343,7 @@ class WanFamily final : public PipelineFamily {
   }
   std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                  const ModelChoices& choices) const override {
-    return std::make_unique<WanPipeline>(read_parts(folder, choices.for_plan), choices);
+    return std::make_unique<WanPipeline>(read_parts(folder, choices), choices);
   }
 };
 CHITU_REGISTER(PipelineFamily, WanFamily, "WanPipeline");

@@ -21,6 +21,7 @@
 #include "pipelines/engine.h"
 #include "pipelines/forecast/forecast_words.h"
 #include "pipelines/forecast/plan_json.h"
+#include "pipelines/machine/profile_rates.h"
 #include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
@@ -259,7 +260,7 @@ class Run {
                              format_bytes(*choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
     const auto profile = settings_.engine_options().profile;
-    if (profile && !choice->predicted.empty() && !profile->describes(plan.device))
+    if (profile && !choice->predicted.empty() && !pipelines::describes(*profile, plan.device))
       logger("memory")->warn(
           "device/profile is that of {} ({}), the run is on {}: low_mem_level auto compares times "
           "predicted for another device",
