@@ -30,6 +30,8 @@ set(below_pipelines_settings ${below_pipelines_model} settings)
 set(below_pipelines_observe ${below_pipelines_forecast} observe)
 set(below_pipelines_wan ${below_pipelines_stages} wan)
 set(below_pipelines_ ${below_pipelines_observe} composition settings "")  # the engine
+set(below_pipelines_include ${below_pipelines_} "" include)
+set(below_pipelines_api ${below_pipelines_include} "" api)
 
 # The room of a path below a folder with rooms; "" for a file that stands in no room.
 function(room_of path out)

@@ -81,6 +81,9 @@ class Walk {
     context_.keep(step_name(index, "latents"), latents);
     check_finite(latents, fmt::format("step {} of {}: the latents", index + 1, count),
                  [&] { return advice(); });
+    context_.tell([&](auto& observer) {
+      observer.latents_changed(static_cast<int>(index), static_cast<int>(count), latents);
+    });
     return latents;
   }
 
