@@ -5,11 +5,10 @@ if(CPACK_CHITU_LIBTORCH_CUDA)
                       "libtorch for the CPU (LibTorch_ROOT), or use the Dockerfile")
 endif()
 
-file(GLOB_RECURSE programs LIST_DIRECTORIES FALSE ${CPACK_TEMPORARY_DIRECTORY}/*/libchitu_*.so*
-     ${CPACK_TEMPORARY_DIRECTORY}/*/bin/chitu)
-foreach(program IN LISTS programs)
-  if(NOT IS_SYMLINK ${program})
-    file(RPATH_SET FILE ${program} NEW_RPATH "$ORIGIN:$ORIGIN/../lib:$ORIGIN/chitu")
+file(GLOB_RECURSE libraries LIST_DIRECTORIES FALSE ${CPACK_TEMPORARY_DIRECTORY}/*/libchitu_*.so*)
+foreach(library IN LISTS libraries)
+  if(NOT IS_SYMLINK ${library})
+    file(RPATH_SET FILE ${library} NEW_RPATH "$ORIGIN:$ORIGIN/chitu")
   endif()
 endforeach()
 

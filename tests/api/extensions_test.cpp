@@ -14,8 +14,25 @@
 namespace chitu {
 namespace {
 
+// Enumerators are added at the end alone: programs that are compiled hold their numbers.
+static_assert(static_cast<int>(VaeTiling::off) == 0 && static_cast<int>(VaeTiling::exact) == 1 &&
+              static_cast<int>(VaeTiling::blend) == 2);
+static_assert(static_cast<int>(Residency::resident) == 0 &&
+              static_cast<int>(Residency::offloaded) == 1 &&
+              static_cast<int>(Residency::streamed) == 2);
+static_assert(static_cast<int>(Role::text_encoder) == 0 &&
+              static_cast<int>(Role::transformer) == 1 && static_cast<int>(Role::vae) == 2);
+static_assert(static_cast<int>(AttentionKind::self) == 0 &&
+              static_cast<int>(AttentionKind::cross) == 1);
+static_assert(static_cast<int>(OutputFormat::mp4) == 0 &&
+              static_cast<int>(OutputFormat::gif) == 1 &&
+              static_cast<int>(OutputFormat::png) == 2 &&
+              static_cast<int>(OutputFormat::frames) == 3);
+static_assert(static_cast<int>(LogLevel::debug) == 0 && static_cast<int>(LogLevel::info) == 1 &&
+              static_cast<int>(LogLevel::warning) == 2 && static_cast<int>(LogLevel::error) == 3 &&
+              static_cast<int>(LogLevel::off) == 4);
+
 using Catch::ContainsSubstring;
-using testing::tiny_checkpoint;
 using testing::tiny_config;
 
 /// Uses tiles of 64 pixels.
@@ -125,6 +142,16 @@ TEST_CASE("a scheduler of the program replaces the checkpoint's by model.schedul
 TEST_CASE("a built-in scheduler replaces the checkpoint's too", "[api]") {
   CHECK_FALSE(at::equal(video_of({"model.scheduler=FlowMatchEulerDiscreteScheduler"}).latents(),
                         video_of({}).latents()));
+}
+
+TEST_CASE("a checkpoint whose scheduler nobody knows works with another one", "[api]") {
+  const pipelines::EditedModel model;
+  model.edit("model_index.json",
+             [](auto& index) { index["scheduler"] = {"diffusers", "DPMSolverScheduler"}; });
+  EngineOptions options{.ckpt_dir = model.path(), .device = "cpu"};
+  CHECK_THROWS_WITH(Engine(options), ContainsSubstring("got DPMSolverScheduler"));
+  options.scheduler = "EvenEulerScheduler";
+  CHECK(Engine(options).generate(testing::tiny_request()).frame_count() == 5);
 }
 
 TEST_CASE("an attention backend of the program is chosen by infer.attn_type", "[api]") {
