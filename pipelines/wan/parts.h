@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "chitu_core/io/tokenizer.h"
 #include "chitu_core/io/weight_files.h"
@@ -47,20 +48,42 @@ struct Part {
   }
 };
 
+/// A transformer and which of the denoising steps it takes. Wan 2.2 has two: one for large
+/// timesteps, one for the rest.
+struct Expert {
+  std::string name;           ///< of the component: "transformer"
+  double least_timestep = 0;  ///< it takes the steps from here up; 0 = all that are left
+  bool second = false;        ///< request.guidance_scale_2 is its guidance scale
+};
+
+/// The experts of a checkpoint in the order of their steps, as boundary_ratio in model_index.json
+/// divides them. Without one, `transformer` takes all steps and transformer_2 is not opened.
+/// Source: diffusers, WanPipeline.
+///
+/// throws  InputError for a ratio outside 0 to 1, or one whose steps have no transformer
+std::vector<Expert> experts_of(const ModelFolder& folder);
+
 /// What the folder of a checkpoint says.
 struct Parts {
   std::filesystem::path folder;
   RequestDefaults defaults;
   std::shared_ptr<const io::Tokenizer> tokenizer;  ///< null where a plan found none
   Part<models::UMT5Config> text_encoder;
-  Part<models::WanTransformer3DConfig> transformer;
+  std::vector<Expert> experts;
+  std::vector<Part<models::WanTransformer3DConfig>> transformers;  ///< one of each expert
   Part<models::WanVaeConfig> vae;
   std::shared_ptr<const models::SchedulerFactory> scheduler;
+  bool has_boundary = false;  ///< between two experts: request.guidance_scale_2 may be set
 };
 
-/// Reads configs and headers of a checkpoint, and checks that they go together.
+/// Reads configs and headers of a checkpoint.
 ///
 /// throws  InputError naming the file for anything that is missing, damaged or not supported
 Parts read_parts(const ModelFolder& folder, bool for_plan);
+
+/// Each config may be sound and yet not go with its neighbour.
+///
+/// throws  InputError naming two numbers that differ and must not
+void check_configs(const Parts& parts);
 
 }  // namespace chitu::pipelines::wan

@@ -45,6 +45,8 @@ void check_numbers(const Request& request) {
          "1 or more");
   demand("guidance_scale", request.guidance_scale,
          request.guidance_scale >= 0 && std::isfinite(request.guidance_scale), "0 or more");
+  if (const auto scale = request.guidance_scale_2)
+    demand("guidance_scale_2", *scale, *scale >= 0 && std::isfinite(*scale), "0 or more");
   demand("fps", request.fps, request.fps >= 1, "1 or more");
   demand("max_sequence_length", request.max_sequence_length,
          request.max_sequence_length >= 1 && request.max_sequence_length <= kTrainedTextLength,
@@ -78,6 +80,14 @@ void check_limits(const Request& request, const SizeSteps& steps) {
              {steps.first_frames, steps.frames, steps.most_frames},
              fmt::format("{}k + {} frames", steps.frames, steps.first_frames));
   check_numbers(request);
+}
+
+void check_second_scale(const Request& request, bool has_boundary) {
+  if (request.guidance_scale_2 && !has_boundary)
+    throw InputError(
+        fmt::format("request.guidance_scale_2={}: expected null: this checkpoint has no "
+                    "boundary_ratio, one transformer takes all steps",
+                    *request.guidance_scale_2));
 }
 
 }  // namespace chitu::pipelines::wan

@@ -14,4 +14,8 @@ SizeSteps size_steps(const models::WanTransformer3DConfig& transformer,
 ///         the nearest values
 void check_limits(const Request& request, const SizeSteps& steps);
 
+/// throws  InputError where request.guidance_scale_2 is set and the checkpoint has no
+/// boundary_ratio
+void check_second_scale(const Request& request, bool has_boundary);
+
 }  // namespace chitu::pipelines::wan

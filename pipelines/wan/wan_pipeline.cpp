@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "chitu_core/common/registry.h"
 #include "chitu_core/models/wan/vae_tiling.h"
@@ -14,13 +17,32 @@
 namespace chitu::pipelines::wan {
 namespace {
 
+/// Of transformer_2. Whether there is guidance at all, guidance_scale alone decides.
+Guidance second_guidance() {
+  Guidance guidance;
+  guidance.scale = [](const Request& request) {
+    return request.guidance_scale_2.value_or(request.guidance_scale);
+  };
+  guidance.key = "guidance_scale_2";
+  return guidance;
+}
+
+/// "denoise", or where two experts share the steps, a name that says which steps it takes.
+std::string stage_name(const Expert& expert, std::size_t experts) {
+  if (experts == 1) return "denoise";
+  return expert.second ? "denoise_low_noise" : "denoise_high_noise";
+}
+
 class WanPipeline final : public Pipeline {
  public:
   WanPipeline(Parts parts, const ModelChoices& choices);
 
   const graph::Graph& graph() const override { return graph_; }
   std::vector<memory::Component*> components() const override {
-    return {text_encoder_.get(), transformer_.get(), vae_.get()};
+    std::vector<memory::Component*> components{text_encoder_.get()};
+    for (const auto& transformer : transformers_) components.push_back(transformer.get());
+    components.push_back(vae_.get());
+    return components;
   }
   RequestDefaults request_defaults() const override { return parts_.defaults; }
   void check(const Request& request) const override;
@@ -33,19 +55,22 @@ class WanPipeline final : public Pipeline {
     if (!parts_.tokenizer) job.longest_prompts = true;
     graph_.run(std::move(job), *frames_, context);
   }
-  std::int64_t transformer_layers() const override { return parts_.transformer.config.num_layers; }
+  std::int64_t transformer_layers() const override;
   std::unique_ptr<Pipeline> for_plan() const override;
 
  private:
   void build_graph();
-  std::shared_ptr<const TextPredictor> make_predictor() const;
+  std::shared_ptr<const TextPredictor> make_predictor(Transformer& transformer) const;
+  graph::Port<graph::Latents> add_denoising(graph::Port<graph::Latents> latents,
+                                            graph::Port<graph::TextEmbeddings> embeddings,
+                                            graph::Port<Job> job);
   std::shared_ptr<const PromptCache> open_cache() const;
 
   Parts parts_;
   ScheduleCheck schedule_check_;
   ModelChoices choices_;
   std::unique_ptr<TextEncoder> text_encoder_;
-  std::unique_ptr<Transformer> transformer_;
+  std::vector<std::unique_ptr<Transformer>> transformers_;  ///< one of each expert
   std::unique_ptr<Vae> vae_;
   graph::Graph graph_;
   std::optional<graph::Port<graph::Frames>> frames_;
@@ -58,9 +83,11 @@ WanPipeline::WanPipeline(Parts parts, const ModelChoices& choices)
       choices_(choices),
       text_encoder_(
           parts_.text_encoder.make<models::UMT5EncoderModel>("text_encoder", choices.for_plan)),
-      transformer_(
-          parts_.transformer.make<models::WanTransformer3DModel>("transformer", choices.for_plan)),
       vae_(parts_.vae.make<models::AutoencoderKLWan>("vae", choices.for_plan)) {
+  for (std::size_t i = 0; i < parts_.experts.size(); ++i)
+    transformers_.push_back(parts_.transformers[i].make<models::WanTransformer3DModel>(
+        parts_.experts[i].name, choices.for_plan));
+  check_configs(parts_);
   build_graph();
 }
 
@@ -70,10 +97,10 @@ std::unique_ptr<Pipeline> WanPipeline::for_plan() const {
   return std::make_unique<WanPipeline>(parts_, choices);
 }
 
-std::shared_ptr<const TextPredictor> WanPipeline::make_predictor() const {
+std::shared_ptr<const TextPredictor> WanPipeline::make_predictor(Transformer& transformer) const {
   return std::make_shared<TextPredictor>(
-      *transformer_, nn::Attention(choices_.attn_type, choices_.device.type(),
-                                   parallel::attention_hook(choices_.context_parallel)));
+      transformer, nn::Attention(choices_.attn_type, choices_.device.type(),
+                                 parallel::attention_hook(choices_.context_parallel)));
 }
 
 void WanPipeline::build_graph() {
@@ -85,10 +112,25 @@ void WanPipeline::build_graph() {
       graph_.add(EncodeText{text_encoder_.get(), attention, open_cache()}, tokens, job);
   const auto noise =
       graph_.add(PrepareLatents{vae.z_dim, vae.temporal_factor(), vae.spatial_factor()}, job);
-  const auto latents = graph_.add(
-      Denoise<graph::TextEmbeddings>{make_predictor(), {parts_.scheduler}}, noise, embeddings, job);
+  const auto latents = add_denoising(noise, embeddings, job);
   frames_ = graph_.add(DecodeLatents{vae_.get()}, latents);
   result_ = graph_.add(SaveFrames{}, *frames_, job);
+}
+
+/// A stage for each expert. The first expert's weights are let go before the second's come, unless
+/// the plan keeps both.
+graph::Port<graph::Latents> WanPipeline::add_denoising(
+    graph::Port<graph::Latents> latents, graph::Port<graph::TextEmbeddings> embeddings,
+    graph::Port<Job> job) {
+  for (std::size_t i = 0; i < parts_.experts.size(); ++i) {
+    const Expert& expert = parts_.experts[i];
+    DenoiseLoop loop{parts_.scheduler, expert.second ? second_guidance() : Guidance{},
+                     expert.least_timestep};
+    latents = graph_.add(stage_name(expert, parts_.experts.size()),
+                         Denoise<graph::TextEmbeddings>{make_predictor(*transformers_[i]), loop},
+                         latents, embeddings, job);
+  }
+  return latents;
 }
 
 std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
@@ -97,7 +139,14 @@ std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
 }
 
 SizeSteps WanPipeline::size_steps() const {
-  return wan::size_steps(transformer_->model().config(), vae_->model().config());
+  return wan::size_steps(parts_.transformers.front().config, parts_.vae.config);
+}
+
+std::int64_t WanPipeline::transformer_layers() const {
+  std::int64_t most = 0;
+  for (const auto& transformer : parts_.transformers)
+    most = std::max(most, transformer.config.num_layers);
+  return most;
 }
 
 double WanPipeline::recomputed_share(const Request& request, const memory::MemoryPlan& plan) const {
@@ -109,15 +158,18 @@ double WanPipeline::recomputed_share(const Request& request, const memory::Memor
 
 void WanPipeline::check(const Request& request) const {
   check_limits(request, size_steps());
+  check_second_scale(request, parts_.has_boundary);
   schedule_check_.check(request);
 }
 
 class WanFamily final : public PipelineFamily {
  public:
-  std::vector<memory::ComponentRole> components(const ModelFolder&) const override {
-    return {{"text_encoder", memory::Role::text_encoder},
-            {"transformer", memory::Role::transformer},
-            {"vae", memory::Role::vae}};
+  std::vector<memory::ComponentRole> components(const ModelFolder& folder) const override {
+    std::vector<memory::ComponentRole> components{{"text_encoder", memory::Role::text_encoder}};
+    for (const Expert& expert : experts_of(folder))
+      components.push_back({expert.name, memory::Role::transformer});
+    components.push_back({"vae", memory::Role::vae});
+    return components;
   }
   std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                  const ModelChoices& choices) const override {
