@@ -16,11 +16,11 @@ struct Request {
   std::optional<std::int64_t> num_frames{};           ///< pictures
   std::optional<std::int64_t> num_inference_steps{};  ///< denoising steps
   std::optional<double> guidance_scale{};             ///< no unit; 1 or less turns guidance off
-  std::optional<double> guidance_scale_2{};  ///< of the second transformer, where there are two
-  std::optional<std::uint64_t> seed{};       ///< of the noise
-  std::optional<std::int64_t> fps{};         ///< frames per second in a file
+  std::optional<std::uint64_t> seed{};                ///< of the noise
+  std::optional<std::int64_t> fps{};                  ///< frames per second in a file
   std::optional<std::int64_t> max_sequence_length{};  ///< tokens of the prompt that count
   std::optional<double> flow_shift{};                 ///< of the scheduler
+  std::optional<double> guidance_scale_2{};  ///< of the second transformer, where there are two
   bool operator==(const Request&) const = default;
 };
 
