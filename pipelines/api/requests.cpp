@@ -14,6 +14,7 @@ void visit_fields(auto& a, auto& b, const auto& visit) {
   visit(a.num_frames, b.num_frames);
   visit(a.num_inference_steps, b.num_inference_steps);
   visit(a.guidance_scale, b.guidance_scale);
+  visit(a.guidance_scale_2, b.guidance_scale_2);
   visit(a.seed, b.seed);
   visit(a.fps, b.fps);
   visit(a.max_sequence_length, b.max_sequence_length);

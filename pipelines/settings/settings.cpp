@@ -53,6 +53,8 @@ void RequestSettings::bind(config::Binder& b) {
   b.field("num_frames", num_frames, described(at_least(1)), "frames, 4k + 1");
   b.field("num_inference_steps", num_inference_steps, between(1, kMostSteps), "denoising steps");
   b.field("guidance_scale", guidance_scale, between(0, 1000), "1 or less turns guidance off");
+  b.field("guidance_scale_2", guidance_scale_2, between(0, 1000),
+          "of the second transformer (Wan 2.2 A14B); null = guidance_scale");
   config::Seed noise{seed};
   b.field("seed", noise,
           "seed of the noise; -2^63 to 2^64 - 1, as for torch.Generator.manual_seed");

@@ -107,7 +107,7 @@ class Walk {
       advice += fmt::format("; or request.flow_shift nearer to the checkpoint's than {}",
                             *request_.flow_shift);
     if (request_.guided())
-      advice += fmt::format("; or request.guidance_scale below {}", guidance_.scale(request_));
+      advice += fmt::format("; or request.{} below {}", guidance_.key, guidance_.scale(request_));
     return advice;
   }
 

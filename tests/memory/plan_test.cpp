@@ -23,9 +23,9 @@ CHITU_REGISTER(Strategy, SmallestTiles, "smallest_tiles");
 
 TEST_CASE("the strategies of this build are registered", "[memory]") {
   CHECK(Registry<Strategy>::instance().names() ==
-        std::vector<std::string>{"activation_offload", "smallest_tiles", "text_encoder_offload",
-                                 "text_encoder_streaming", "transformer_streaming", "vae_offload",
-                                 "vae_tiling"});
+        std::vector<std::string>{"activation_offload", "expert_offload", "smallest_tiles",
+                                 "text_encoder_offload", "text_encoder_streaming",
+                                 "transformer_streaming", "vae_offload", "vae_tiling"});
 }
 
 TEST_CASE("level 0 keeps every component on the device in the chosen dtypes", "[memory]") {
@@ -62,8 +62,8 @@ TEST_CASE("strategies that are named come after the level's and before single en
   config.low_mem_level = 1;
   config.strategies = {"smallest_tiles", "text_encoder_offload"};
   const MemoryPlan plan = make_plan(config, {});
-  CHECK(plan.strategies ==
-        std::vector<std::string>{"vae_tiling", "smallest_tiles", "text_encoder_offload"});
+  CHECK(plan.strategies == std::vector<std::string>{"vae_tiling", "expert_offload",
+                                                    "smallest_tiles", "text_encoder_offload"});
   CHECK(plan.vae_tile_latents == 8);  // the level says 32
   CHECK(plan.component("text_encoder").residency == Residency::offloaded);
   config.vae_tile_latents = 16;

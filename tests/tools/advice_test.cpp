@@ -28,10 +28,22 @@ pipelines::Engine& engine() {
   return opened;
 }
 
+/// A checkpoint whose second transformer has a guidance scale of its own.
+const pipelines::Engine& two_experts() {
+  static const pipelines::Engine engine = [] {
+    pipelines::EngineOptions options;
+    options.ckpt_dir =
+        std::filesystem::path(CHITU_SOURCE_DIR) / "tests/data/pipelines/wan-two-experts";
+    options.device = "cpu";
+    return pipelines::Engine(options);
+  }();
+  return engine;
+}
+
 /// What the model says of a request; empty when it takes it.
 std::string complaint(const pipelines::PartialRequest& request) {
   try {
-    engine().complete(request);
+    (request.guidance_scale_2 ? two_experts() : engine()).complete(request);
     return "";
   } catch (const InputError& error) {
     return error.what();

@@ -354,8 +354,8 @@ class Run {
     const auto report = metrics_.report();
     if (report["stages"].empty()) return "before the first stage";
     const std::string stage = report["stages"].back()["name"];
-    if (stage != "denoise") return "in stage " + stage;
-    return fmt::format("in stage denoise after step {} of {}", report["steps"].size(),
+    if (!stage.starts_with("denoise")) return "in stage " + stage;
+    return fmt::format("in stage {} after step {} of {}", stage, report["steps"].size(),
                        request_.num_inference_steps);
   }
 

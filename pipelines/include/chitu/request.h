@@ -20,6 +20,7 @@ struct Request {
   std::optional<std::int64_t> fps{};                  ///< frames per second in a file
   std::optional<std::int64_t> max_sequence_length{};  ///< tokens of the prompt that count
   std::optional<double> flow_shift{};                 ///< of the scheduler
+  std::optional<double> guidance_scale_2{};  ///< of the second transformer, where there are two
   bool operator==(const Request&) const = default;
 };
 
