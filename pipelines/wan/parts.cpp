@@ -21,6 +21,8 @@ namespace {
 constexpr RequestDefaults kTrainedFor{832, 480, 81, 50, 5.0, 16};
 /// What those of Wan 2.2 A14B were. Source: the generate script of the original repository.
 constexpr RequestDefaults kTwoExpertsTrainedFor{832, 480, 81, 40, 4.0, 16};
+/// What Wan 2.2 TI2V 5B was. Source: as above.
+constexpr RequestDefaults kTimestepPerTokenTrainedFor{1280, 704, 121, 50, 5.0, 24};
 
 /// Names that T5's tokenizer has had; whichever it is, its files decide what it does.
 const std::vector<std::string> kTokenizers{"T5TokenizerFast", "T5Tokenizer",
@@ -42,11 +44,9 @@ constexpr const char* kIndex = "model_index.json";
 /// Pipelines with an image share components with this one; these entries tell them apart.
 void refuse_other_wans(const ModelFolder& folder) {
   const auto index = io::JsonObject::read(folder.path / kIndex);
-  const char* expected =
-      "not supported, expected a text-to-video checkpoint of Wan 2.1 or 2.2 A14B";
+  const char* expected = "not supported, expected a text-to-video checkpoint of Wan 2.1 or 2.2";
   for (const char* key : {"image_encoder", "image_processor"})
     if (folder.has(key)) index.fail(key, expected);
-  if (index.value_or("expand_timesteps", false)) index.fail("expand_timesteps", expected);
 }
 
 /// Empty where one transformer takes all steps.
@@ -55,6 +55,14 @@ std::optional<double> boundary_ratio(const io::JsonObject& index) {
   if (ratio && !(*ratio >= 0 && *ratio <= 1))
     index.fail("boundary_ratio", "expected null or a number from 0 to 1");
   return ratio;
+}
+
+/// With expand_timesteps the model takes a timestep per token. Without an image to begin with, all
+/// tokens have the same one, which is what the transformer computes for a single timestep.
+RequestDefaults trained_for(const ModelFolder& folder) {
+  const auto index = io::JsonObject::read(folder.path / kIndex);
+  if (index.value_or("expand_timesteps", false)) return kTimestepPerTokenTrainedFor;
+  return boundary_ratio(index) ? kTwoExpertsTrainedFor : kTrainedFor;
 }
 
 std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder, bool for_plan) {
@@ -149,8 +157,7 @@ Parts read_parts(const ModelFolder& folder, const ModelChoices& choices) {
   Parts parts;
   parts.folder = folder.path;
   parts.has_boundary = boundary_ratio(io::JsonObject::read(folder.path / kIndex)).has_value();
-  parts.defaults =
-      folder.request_defaults(parts.has_boundary ? kTwoExpertsTrainedFor : kTrainedFor);
+  parts.defaults = folder.request_defaults(trained_for(folder));
   parts.tokenizer = open_tokenizer(folder, for_plan);
   parts.text_encoder =
       read(Part<models::UMT5Config>(), "text_encoder", "transformers", "UMT5EncoderModel");

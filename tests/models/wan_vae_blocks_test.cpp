@@ -69,7 +69,7 @@ TEST_CASE("bfloat16 is normalised in float32 and rounded once", "[models]") {
 
 TEST_CASE("trap 12: the first half of the channels is the earlier frame, not the even channels",
           "[models]") {
-  WanResample resample(2, true);
+  WanResample resample(2, 1, true);
   // time_conv: the earlier frame is x, the later 10 x; then the centre tap sums both channels.
   at::Tensor time = at::zeros({4, 2, 3, 1, 1});
   for (int c = 0; c < 2; ++c) {
@@ -92,7 +92,7 @@ TEST_CASE("trap 12: the first half of the channels is the earlier frame, not the
 }
 
 TEST_CASE("trap 10: the temporal upsampler never sees the clip's first frame", "[models]") {
-  WanResample resample(2, true);
+  WanResample resample(2, 1, true);
   bind(resample, "time_conv.weight", at::randn({4, 2, 3, 1, 1}));
   bind(resample, "time_conv.bias", at::randn({4}));
   bind(resample, "resample.1.weight", at::randn({1, 2, 3, 3}));

@@ -40,7 +40,7 @@ TEST_CASE("clips of 1, 2, 3 and 5 latent frames decode as in diffusers", "[model
 }
 
 TEST_CASE("other depths, widths and factors decode as in diffusers", "[models][parity]") {
-  for (const char* name : {"one_block", "three_levels"}) {
+  for (const char* name : {"one_block", "three_levels", "residual"}) {
     const VaeCase vae_case(name);
     for (const std::int64_t frames : {1, 2, 3}) {
       CAPTURE(name, frames);
@@ -51,7 +51,7 @@ TEST_CASE("other depths, widths and factors decode as in diffusers", "[models][p
 }
 
 TEST_CASE("bfloat16 stays near the reference's float32", "[models][parity]") {
-  for (const char* name : {"two_blocks", "one_block", "three_levels"}) {
+  for (const char* name : {"two_blocks", "one_block", "three_levels", "residual"}) {
     CAPTURE(name);
     const VaeCase vae_case(name, at::kBFloat16);
     const at::Tensor frames = vae_case.vae.decode(vae_case.latents());
@@ -195,6 +195,24 @@ TEST_CASE("the published autoencoder has 73,295,603 weights to decode with", "[m
         "decoder.up_blocks.0.upsamplers.0.time_conv.weight",
         "decoder.up_blocks.2.upsamplers.0.resample.1.weight",
         "decoder.up_blocks.3.resnets.2.conv2.bias", "decoder.norm_out.gamma"})
+    CHECK(names.count(name) == 1);
+}
+
+TEST_CASE("the published autoencoder of Wan 2.2 has 555,051,580 weights to decode with",
+          "[models]") {
+  WanVaeConfig config;
+  config.base_dim = 256;
+  config.z_dim = 48;
+  config.is_residual = true;
+  config.patch_size = 2;
+  const AutoencoderKLWan vae(config);
+  CHECK(vae.parameter_count() == 555'051'580);
+  CHECK(config.spatial_factor() == 16);
+  std::set<std::string> names;
+  vae.visit_parameters(
+      [&](const std::string& name, const memory::Parameter&) { names.insert(name); });
+  for (const char* name : {"decoder.up_blocks.0.upsampler.time_conv.weight",
+                           "decoder.up_blocks.2.upsampler.resample.1.weight"})
     CHECK(names.count(name) == 1);
 }
 

@@ -44,10 +44,6 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
     model.edit("model_index.json", [](auto& json) { json["boundary_ratio"] = 875; });
     expected = "model_index.json: boundary_ratio: expected null or a number from 0 to 1";
   }
-  SECTION("a timestep for every token") {
-    model.edit("model_index.json", [](auto& json) { json["expand_timesteps"] = true; });
-    expected = "model_index.json: expand_timesteps: not supported";
-  }
   SECTION("an image encoder") {
     model.edit("model_index.json",
                [](auto& json) { json["image_encoder"] = {"transformers", "CLIPVisionModel"}; });

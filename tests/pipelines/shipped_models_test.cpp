@@ -60,6 +60,17 @@ TEST_CASE("Wan 14B in bfloat16 at level 3 stays below 4.5 GiB at 480p and 7.5 Gi
   CHECK(peak_gib(1280, 720) < 7.5);
 }
 
+TEST_CASE("the architecture of Wan 2.2 TI2V 5B has the published size", "[pipelines]") {
+  const auto pipeline = open_pipeline(asset("wan2.2-ti2v-5b"), {.for_plan = true});
+  std::map<std::string, std::int64_t> parameters;
+  for (const memory::Component* component : pipeline->components())
+    parameters[component->name()] = component->module().parameter_count();
+  CHECK(parameters["transformer"] == 4'999'787'712);
+  CHECK(parameters["vae"] == 555'051'580);
+  CHECK(pipeline->size_steps().width == 32);
+  CHECK(pipeline->request_defaults().num_frames == 121);
+}
+
 TEST_CASE("at level 3 the two experts of Wan 2.2 take no more than 1 % above one of Wan 2.1",
           "[pipelines]") {
   const auto peak = [](const char* model) {

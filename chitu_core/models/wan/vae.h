@@ -57,6 +57,11 @@ class AutoencoderKLWan : public memory::Module {
   at::Tensor decoder_input(const at::Tensor& vae_input) const;
   const WanDecoder3d& decoder() const { return decoder_; }
 
+  /// What the decoder makes, as pictures.
+  ///
+  /// decoded  [B, F, H, W, 3 * patch_size^2]; returns [B, F, H * patch_size, W * patch_size, 3]
+  at::Tensor pictures(const at::Tensor& decoded) const;
+
   /// Latent frames that one chunk of the decoder takes after the first: one where the pictures are
   /// large, more where they are so small that calls would cost more than arithmetic. A function of
   /// the size alone.

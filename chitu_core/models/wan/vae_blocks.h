@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "chitu_core/memory/module.h"
@@ -58,11 +59,11 @@ class WanMidBlock : public memory::Module {
   WanResidualBlock resnet1_;
 };
 
-/// Doubles height and width, halves the channels, and with `temporal` doubles the frames. Keys:
-/// resample.1, and time_conv with `temporal`.
+/// Doubles height and width, and with `temporal` the frames. Keys: resample.1, and time_conv with
+/// `temporal`.
 class WanResample : public memory::Module {
  public:
-  WanResample(std::int64_t channels, bool temporal);
+  WanResample(std::int64_t in_channels, std::int64_t out_channels, bool temporal);
 
   /// The clip's first frame stays one frame: the temporal convolution neither makes it two nor sees
   /// it, neither then nor, through the cache, later.
@@ -105,11 +106,43 @@ class WanTileWindow {
 
 enum class WanUpsampling { none, spatial, spatial_temporal };
 
-/// The residual blocks of one resolution, then the way to the next. Keys: resnets.N, upsamplers.0.
+/// The shortcut around an up block of the Wan 2.2 autoencoder: repeats positions and channels until
+/// they have the size of the block's output. Has no weights. Source: diffusers, DupUp3D.
+class WanRepeatShortcut {
+ public:
+  /// One number of channels is a multiple of the other, at most 4 times the temporal factor.
+  ///
+  /// upsampling  of the block; not none
+  WanRepeatShortcut(std::int64_t in_channels, std::int64_t out_channels, WanUpsampling upsampling);
+
+  /// Adds the repeated input to the output of the block, in place.
+  ///
+  /// input   [B, F, H, W, in_channels] of the block
+  /// output  [B, F', 2 H, 2 W, out_channels]; F' = 1 for the clip's first frame, else F times the
+  ///         temporal factor
+  void add_to(const at::Tensor& output, const at::Tensor& input) const;
+
+ private:
+  at::Tensor channels_of(const at::Tensor& input, std::int64_t part) const;
+
+  std::int64_t in_channels_, out_channels_, frames_;
+};
+
+/// The sizes of an up block.
+struct WanUpBlockSizes {
+  std::int64_t in_channels = 0;
+  std::int64_t channels = 0;      ///< of its residual blocks
+  std::int64_t out_channels = 0;  ///< after upsampling
+  std::int64_t num_resnets = 0;
+  WanUpsampling upsampling = WanUpsampling::none;
+  bool residual = false;  ///< with a shortcut around it where it upsamples
+};
+
+/// The residual blocks of one resolution, then the way to the next. Keys: resnets.N, and
+/// upsamplers.0, which is upsampler where the block has a shortcut around it.
 class WanUpBlock : public memory::Module {
  public:
-  WanUpBlock(std::int64_t in_channels, std::int64_t out_channels, std::int64_t num_resnets,
-             WanUpsampling upsampling);
+  explicit WanUpBlock(const WanUpBlockSizes& sizes);
 
   /// window  where x stands in its picture when it is a tile; null for a whole picture
   at::Tensor forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk,
@@ -119,8 +152,11 @@ class WanUpBlock : public memory::Module {
   std::int64_t input_halo(std::int64_t output_halo) const;
 
  private:
+  at::Tensor run_resnets(at::Tensor x, nn::FeatureCache& cache, WanTileWindow* window) const;
+
   std::vector<std::unique_ptr<WanResidualBlock>> resnets_;
   std::unique_ptr<WanResample> upsampler_;
+  std::optional<WanRepeatShortcut> shortcut_;
 };
 
 }  // namespace chitu::models

@@ -18,14 +18,24 @@ struct WanVaeConfig {
   /// Whether a resolution is also halved in time, from full resolution down; one fewer than
   /// dim_mult. (The key is spelled so.)
   std::vector<bool> temperal_downsample{false, true, true};
+  /// Whether each up block has a shortcut around it, as the Wan 2.2 autoencoder has.
+  bool is_residual = false;
+  /// Pixels a side that one position of the decoder's output stands for: its 3 * patch_size^2
+  /// channels are a patch of the picture.
+  std::int64_t patch_size = 1;
   std::vector<double> latents_mean;  ///< [z_dim], of the latents as the encoder makes them
   std::vector<double> latents_std;   ///< [z_dim]
 
-  /// throws  InputError naming file and key: the Wan 2.2 autoencoder (is_residual, patch_size), an
-  ///         unknown key, a wrong type, numbers that do not go together
+  /// throws  InputError naming file and key: an unknown key, a wrong type, numbers that do not go
+  ///         together
   static WanVaeConfig from_json(const io::JsonObject& json);
 
-  std::int64_t spatial_factor() const;   ///< pixels a latent, 8
+  std::int64_t out_channels() const { return 3 * patch_size * patch_size; }
+  std::int64_t upsampling_factor() const;  ///< positions of the decoder's output a latent, 8
+  std::int64_t spatial_factor() const {
+    return upsampling_factor() * patch_size;
+  }                                      ///< pixels a
+                                         ///< latent, 8
   std::int64_t temporal_factor() const;  ///< frames a latent frame, the first apart, 4
 };
 

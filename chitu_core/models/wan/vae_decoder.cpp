@@ -29,23 +29,26 @@ WanDecoder3d::WanDecoder3d(const WanVaeConfig& config)
     : conv_in_(config.z_dim, lowest_channels(config), 3, 3),
       mid_block_(lowest_channels(config)),
       norm_out_(highest_channels(config), 3),
-      conv_out_(highest_channels(config), 3, 3, 3) {
+      conv_out_(highest_channels(config), config.out_channels(), 3, 3) {
   add_child("conv_in", conv_in_);
   add_child("mid_block", mid_block_);
   std::int64_t channels = lowest_channels(config);
   // dim_mult runs from full resolution down, the decoder from low resolution up.
   for (std::size_t level = config.dim_mult.size(); level-- > 0;) {
-    const std::int64_t out = config.base_dim * config.dim_mult[level];
-    auto upsampling = WanUpsampling::none;
+    WanUpBlockSizes sizes;
+    sizes.in_channels = channels;
+    sizes.channels = config.base_dim * config.dim_mult[level];
+    sizes.num_resnets = config.num_res_blocks + 1;
+    sizes.residual = config.is_residual;
+    sizes.out_channels = config.is_residual ? sizes.channels : sizes.channels / 2;
     if (level > 0)
-      upsampling = config.temperal_downsample[level - 1] ? WanUpsampling::spatial_temporal
-                                                         : WanUpsampling::spatial;
+      sizes.upsampling = config.temperal_downsample[level - 1] ? WanUpsampling::spatial_temporal
+                                                               : WanUpsampling::spatial;
     const std::size_t index = up_blocks_.size();
-    up_blocks_.push_back(
-        std::make_unique<WanUpBlock>(channels, out, config.num_res_blocks + 1, upsampling));
+    up_blocks_.push_back(std::make_unique<WanUpBlock>(sizes));
     add_child("up_blocks." + std::to_string(index), *up_blocks_.back());
-    channels = out / 2;
-    if (upsampling == WanUpsampling::spatial_temporal) temporal_blocks_ = index + 1;
+    channels = sizes.out_channels;
+    if (sizes.upsampling == WanUpsampling::spatial_temporal) temporal_blocks_ = index + 1;
   }
   add_child("norm_out", norm_out_);
   add_child("conv_out", conv_out_);

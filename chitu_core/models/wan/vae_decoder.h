@@ -25,15 +25,15 @@ class WanDecoder3d : public memory::Module {
   /// x [B, F, h, w, z]; returns [B, F, h, w, C].
   at::Tensor low_resolution(const at::Tensor& x, nn::FeatureCache& cache) const;
 
-  /// hidden [B, F, h, w, C]; returns [B, F', H, W, 3], F' = 1 for the first chunk, else F times the
-  /// temporal factor. Not clamped.
+  /// hidden [B, F, h, w, C]; returns [B, F', H, W, out_channels], F' = 1 for the first chunk, else
+  /// F times the temporal factor. Not clamped.
   ///
   /// window  where hidden stands in its picture when it is a tile with a halo of halo() latents;
   ///         the result has none
   at::Tensor high_resolution(at::Tensor hidden, nn::FeatureCache& cache, bool first_chunk,
                              WanTileWindow* window = nullptr) const;
 
-  /// Both parts on a chunk [B, F, h, w, z]: [B, F', H, W, 3], not clamped.
+  /// Both parts on a chunk [B, F, h, w, z]: [B, F', H, W, out_channels], not clamped.
   at::Tensor chunk(const at::Tensor& x, nn::FeatureCache& low_cache, nn::FeatureCache& high_cache,
                    bool first_chunk) const;
 

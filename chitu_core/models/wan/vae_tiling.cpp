@@ -72,8 +72,8 @@ void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const Ti
     WanTileWindow window = window_of(tile, hidden.size(2), hidden.size(3), decoder.halo());
     const at::Tensor part = decoder.high_resolution(input.narrow(1, first, count).contiguous(),
                                                     cache, first == 0, &window);
-    sink.give(part, frames_before(first, vae.config().temporal_factor()), tile.top * factor,
-              tile.left * factor);
+    sink.give(vae.pictures(part), frames_before(first, vae.config().temporal_factor()),
+              tile.top * factor, tile.left * factor);
   });
 }
 
