@@ -4,7 +4,7 @@
 # libtorch and compiles with the shared precompiled ATen header. Shared, because the linker drops
 # from a static archive the files that only register something. Installed for find_package(chitu):
 # without TORCH as part of the package, with it as its component `pipelines`; OPENED libraries are
-# found at run time alone.
+# opened at run time, not linked.
 function(chitu_library name)
   cmake_parse_arguments(arg "TORCH;OPENED" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(chitu_${name} SHARED ${arg_SOURCES})

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A file replaces a file or a link, the folder of frames nothing but a folder.
+/// A file replaces a file or a link, the folder of frames only a folder.
 void check_place(const fs::path& path, bool is_folder) {
   std::error_code error;
   const auto there = fs::symlink_status(path, error);

@@ -25,7 +25,7 @@ void onload(memory::Component& component, Context& context) {
   });
 }
 
-/// Lets go of what a stage used, as the plan says, unless the next stage uses it too.
+/// Frees what a stage used, as the plan says, unless the next stage uses it too.
 void offload(const Graph::StageInfo& stage, const Graph::StageInfo* next, Context& context) {
   for (memory::Component* component : stage.components) {
     if (next && uses(*next, component)) continue;
@@ -113,7 +113,7 @@ std::any Graph::execute(std::vector<std::any> values, std::size_t wanted, Contex
       drop_after(order[at], wanted, values);
     }
   } catch (...) {
-    // Components may have been kept for the stage that does not run now.
+    // Components may still be loaded for the stage that does not run now.
     for (const std::size_t stage : order) offload(stages_[stage], nullptr, context);
     throw;
   }

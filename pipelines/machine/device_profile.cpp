@@ -5,7 +5,7 @@
 namespace chitu::pipelines {
 
 std::optional<double> DeviceProfile::rate_of(at::ScalarType dtype) const {
-  // An empty optional is less than any other.
+  // An empty optional is less than any value.
   const auto single = std::max(flops.float32, flops.tfloat32);
   const auto fastest = std::max({flops.bfloat16, flops.float16, flops.float8, single});
   const auto known = [&] {

@@ -18,10 +18,10 @@
 namespace chitu::pipelines {
 namespace {
 
-/// Field 22 of /proc/self/stat: when the process began, in clock ticks after boot.
+/// Field 22 of /proc/self/stat: start of the process, in clock ticks after boot.
 double process_start_after_boot() {
   const std::string line = read_file("/proc/self/stat");
-  // The second field is the command's name in parentheses and may hold spaces.
+  // The second field is the command's name in parentheses and may contain spaces.
   std::istringstream fields(line.substr(line.rfind(')') + 1));
   std::string field;
   for (int index = 3; index <= 22; ++index) fields >> field;

@@ -21,18 +21,18 @@
 namespace chitu::pipelines::wan {
 namespace {
 
-/// What the text-to-video checkpoints of Wan 2.1 were trained for.
+/// Training settings of the text-to-video checkpoints of Wan 2.1.
 constexpr RequestDefaults kTrainedFor{832, 480, 81, 50, 5.0, 16};
 constexpr std::int64_t kTrainedTextLength = 512;
-/// Of the files on the hub, for plans without files.
+/// Dtype of the files on the hub, for dry runs without files.
 constexpr at::ScalarType kPublishedDtype = at::kFloat;
 
-/// Names that T5's tokenizer has had; whichever it is, its files decide what it does.
+/// Class names of T5's tokenizer in various versions; in every case, its files decide what it does.
 const std::vector<std::string> kTokenizers{"T5TokenizerFast", "T5Tokenizer",
                                            "PreTrainedTokenizerFast", "TokenizersBackend",
                                            "AutoTokenizer"};
 
-/// The weights in a component's folder; null where a plan does without.
+/// The weights in a component's folder; null if a dry run has none.
 std::shared_ptr<const io::Checkpoint> open_weights(const std::filesystem::path& folder,
                                                    bool for_plan) {
   const auto is_weights = [](const std::filesystem::directory_entry& entry) {
@@ -43,7 +43,7 @@ std::shared_ptr<const io::Checkpoint> open_weights(const std::filesystem::path& 
   return std::make_shared<io::Checkpoint>(folder);
 }
 
-/// One component as its folder describes it.
+/// One component as described by its folder.
 template <class Config>
 struct Part {
   Config config;
@@ -68,28 +68,28 @@ struct Part {
   }
 };
 
-/// The folders that come with chitu for plans hold configs alone.
+/// The model folders that ship with chitu contain configs only.
 void refuse_without_weights(const ModelFolder& folder) {
   for (const auto& [name, component] : folder.components)
     if (io::holds_weights(folder.path / name)) return;
   throw InputError(fmt::format(
-      "model.ckpt_dir={}: holds no weights, enough for `chitu plan` alone; to run the model, set "
+      "model.ckpt_dir={}: has no weights, enough for `chitu plan` only; to run the model, set "
       "model.ckpt_dir to a downloaded checkpoint",
       folder.path.string()));
 }
 
-/// What the folder of a checkpoint says.
+/// Content of a checkpoint's folder.
 struct Parts {
   std::filesystem::path folder;
   RequestDefaults defaults;
-  std::shared_ptr<const io::Tokenizer> tokenizer;  ///< null where a plan found none
+  std::shared_ptr<const io::Tokenizer> tokenizer;  ///< null if a dry run has none
   Part<models::UMT5Config> text_encoder;
   Part<models::WanTransformer3DConfig> transformer;
   Part<models::WanVaeConfig> vae;
   std::shared_ptr<const models::SchedulerFactory> scheduler;
 };
 
-/// Wan 2.2 pipelines share the class name; these entries tell them apart.
+/// Wan 2.2 pipelines have the same class name; these entries distinguish them.
 void refuse_other_wans(const ModelFolder& folder) {
   for (const char* key : {"transformer_2", "image_encoder", "image_processor"})
     if (folder.has(key))
@@ -104,14 +104,14 @@ void refuse_other_wans(const ModelFolder& folder) {
   }
 }
 
-/// The values of a size: first, first + step and so on, up to most, which is one of them.
+/// The values of a size: first, first + step and so on, up to and including `most`.
 struct SizeGrid {
   std::int64_t first, step, most;
 
   bool holds(std::int64_t number) const {
     return number >= first && number <= most && (number - first) % step == 0;
   }
-  /// "48 or 64": the values around a number between them.
+  /// "48 or 64": the valid values around a number.
   std::string nearest(std::int64_t number) const {
     if (number < first) return fmt::format("{}", first);
     const std::int64_t below = first + (number - first) / step * step;
@@ -119,7 +119,7 @@ struct SizeGrid {
   }
 };
 
-/// throws  InputError naming the field, what is expected, and values that hold
+/// throws  InputError naming the field, the expected values, and the nearest valid ones
 void check_size(const char* field, std::int64_t number, const SizeGrid& grid,
                 const std::string& expected) {
   if (grid.holds(number)) return;
@@ -182,7 +182,7 @@ std::shared_ptr<const models::SchedulerFactory> read_scheduler(const ModelFolder
       config, folder.components.at("scheduler").name);
   if (scheduler->make()->mu(1))
     config.fail("use_dynamic_shifting",
-                "true is not supported here: the pipeline does not tell the size of the picture");
+                "true is not supported here: the pipeline does not pass the size of the picture");
   return scheduler;
 }
 
@@ -221,7 +221,7 @@ std::unique_ptr<Pipeline> WanPipeline::for_plan() const {
   return std::make_unique<WanPipeline>(parts_, choices);
 }
 
-/// Each config may be sound and yet not go with its neighbour.
+/// Each config may be valid and still not fit another.
 void WanPipeline::check_configs() const {
   const auto& text = parts_.text_encoder.config;
   const auto& transformer = parts_.transformer.config;

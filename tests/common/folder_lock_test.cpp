@@ -46,7 +46,8 @@ class Holder {
   pid_t process_ = 0;
 };
 
-TEST_CASE("a folder that another process writes into is refused with its number", "[common]") {
+TEST_CASE("the error about a locked folder has the id of the process that writes there",
+          "[common]") {
   const TemporaryFolder folder;
   Holder holder(folder.path());
   CHECK_THROWS_AS(FolderLock(folder.path()), InputError);

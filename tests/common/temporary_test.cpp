@@ -31,7 +31,7 @@ void leave_half_written(const fs::path& folder) {
   ::waitpid(child, nullptr, 0);
 }
 
-TEST_CASE("a file appears whole or not at all", "[common]") {
+TEST_CASE("a file appears complete or not at all", "[common]") {
   const testing::TemporaryFolder folder;
   {
     TemporaryFile file(folder / "x");
@@ -43,7 +43,7 @@ TEST_CASE("a file appears whole or not at all", "[common]") {
                     (folder / "none/x").string() + ": cannot write: No such file or directory");
 }
 
-TEST_CASE("what killed processes left is removed, what others write stays", "[common]") {
+TEST_CASE("files of killed processes are removed, files of running ones stay", "[common]") {
   const testing::TemporaryFolder folder;
   leave_half_written(folder.path());
   write_file(folder / "mine.tmp1", "x");

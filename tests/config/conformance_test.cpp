@@ -62,7 +62,7 @@ std::vector<std::string> command_of(const Node& test, const Scratch& scratch) {
 
 }  // namespace
 
-TEST_CASE("chitu config answers every case of the suite", "[config]") {
+TEST_CASE("chitu config gives the expected result for every case of the suite", "[config]") {
   const Scratch scratch;
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(kData);

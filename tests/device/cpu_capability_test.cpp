@@ -31,14 +31,13 @@ bool limited_by_user() {
   return !ours || !*ours;
 }
 
-TEST_CASE("ATen computes with no less than the CPU capability, and with just that by our variable",
-          "[cpu]") {
+TEST_CASE("ATen uses at least the CPU capability, and exactly it with our variable", "[cpu]") {
   CHECK(of_aten() >= cpu_capability());
   if (!limited_by_user()) CHECK(of_aten() == cpu_capability());
   CHECK(cpu_capability() <= machine_capability());
 }
 
-TEST_CASE("where the CPU has instructions for 16-bit floats, oneDNN computes on them", "[cpu]") {
+TEST_CASE("oneDNN computes on 16-bit floats if the CPU has instructions for them", "[cpu]") {
   if (!at::hasMKLDNN()) return;
   if (has_bfloat16_instructions()) CHECK(onednn_has("bf16"));
   if (has_float16_instructions()) CHECK(onednn_has("fp16"));

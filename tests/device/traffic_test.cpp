@@ -8,7 +8,7 @@
 namespace chitu::device {
 namespace {
 
-TEST_CASE("traffic is what went between host and device, in either direction", "[device]") {
+TEST_CASE("traffic counts bytes between host and device in each direction", "[device]") {
   const c10::Device cuda(c10::kCUDA, 0);  // only booked, never touched
   const Traffic before = traffic(cuda);
   count_copy(c10::kCPU, cuda, 5);

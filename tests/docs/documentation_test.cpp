@@ -152,13 +152,14 @@ TEST_CASE("the commands in README and docs run", "[e2e]") {
   }
 }
 
-TEST_CASE("the commands in README and docs that no test can run name what exists", "[e2e]") {
+TEST_CASE("the commands in README and docs that no test can run use existing flags and files",
+          "[e2e]") {
   each_block("console", [](const Page&, const CodeBlock& block) {
     for (const Words& words : shell_commands(block.text)) check_console_command(words);
   });
 }
 
-TEST_CASE("every code block in README and docs says what it is") {
+TEST_CASE("every code block in README and docs has a language") {
   static const Words known{"sh", "console", "cpp", "cmake", "yaml", "text"};
   for (const Page& page : pages())
     for (const CodeBlock& block : page.blocks) {
@@ -178,7 +179,7 @@ TEST_CASE("the C++ in README and docs is that of the examples") {
   });
 }
 
-TEST_CASE("the links in README and docs lead somewhere") {
+TEST_CASE("the links in README and docs have targets") {
   for (const Page& page : pages())
     for (const Link& link : page.links) {
       if (link.target.find("://") != std::string::npos) continue;

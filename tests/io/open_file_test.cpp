@@ -66,7 +66,7 @@ TEST_CASE("a file that is read again must be the one that was opened", "[io]") {
   CHECK_THROWS_WITH(checkpoint.read_into("w1", read), Catch::EndsWith("No such file or directory"));
 }
 
-TEST_CASE("a process that may open no file says so", "[io]") {
+TEST_CASE("the error of a process without file descriptors says so", "[io]") {
   const ScratchFolder folder("no_files");
   write_many_shards(folder, 2);
   const testing::LowerLimit limit(RLIMIT_NOFILE, 3);

@@ -8,7 +8,7 @@
 namespace chitu::io {
 namespace {
 
-TEST_CASE("a prompt is cleaned of what a keyboard did not mean", "[io]") {
+TEST_CASE("a prompt is cleaned of broken and unusual characters", "[io]") {
   CHECK(prompt_clean("  a\t\tcat \r\n walks  ") == "a cat walks");
   CHECK(prompt_clean("“It’s”\u2028here") == "\"It's\" here");
   CHECK(prompt_clean("ｆｕｌｌ，　ｗｉｄｔｈ") == "full, width");
@@ -41,7 +41,7 @@ TEST_CASE("character references follow HTML", "[io]") {
   CHECK(html_unescape(U"&unknown; &&amp;") == U"&unknown; &&");
 }
 
-TEST_CASE("fixing goes on until nothing changes", "[io]") {
+TEST_CASE("fixing is repeated until nothing changes", "[io]") {
   CHECK(fix_text(U"&amp;amp;amp;") == U"&");
   CHECK(fix_text(U"\u0149") == U"'n");
   CHECK(fix_text(U"a\r\n\rb") == U"a\n\nb");

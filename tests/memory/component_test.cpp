@@ -9,7 +9,7 @@
 namespace chitu::memory {
 namespace {
 
-TEST_CASE("a component comes back from its source with the same bits", "[memory]") {
+TEST_CASE("a component that is loaded again has the same bits", "[memory]") {
   const testing::TemporaryFolder folder;
   write_toy_checkpoint(folder.path());
   auto model = std::make_shared<ToyModel>();

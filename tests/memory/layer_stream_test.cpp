@@ -71,7 +71,7 @@ TEST_CASE("a streamed layer has the bits and the alignment of a resident one", "
   CHECK(streamed.stream()->slab_bytes() == 128);
 }
 
-TEST_CASE("a walk that was broken off can begin anew", "[memory]") {
+TEST_CASE("a pass that was broken off can start again", "[memory]") {
   const c10::Device device = host_or_sim();
   const c10::InferenceMode inference;
   const Toy toy;
@@ -95,7 +95,7 @@ TEST_CASE("a walk that was broken off can begin anew", "[memory]") {
   CHECK(streamed.module().bound_bytes() == 0);
 }
 
-TEST_CASE("a read that fails is told to the layer that needs it, and the next walk works",
+TEST_CASE("a failed read is reported to the layer that needs it, and the next pass works",
           "[memory]") {
   const c10::Device device = host_or_sim();
   const c10::InferenceMode inference;
@@ -137,7 +137,7 @@ std::vector<at::Tensor> walk(ModelComponent<ToyModel>& streamed) {
   return weights;
 }
 
-TEST_CASE("a copy that fails is told to the layer that needs it, and the next walk works",
+TEST_CASE("a failed copy is reported to the layer that needs it, and the next pass works",
           "[memory]") {
   const c10::Device device = device::configure_sim({});
   const c10::InferenceMode inference;
@@ -154,8 +154,7 @@ TEST_CASE("a copy that fails is told to the layer that needs it, and the next wa
   CHECK(at::equal(weights[1], resident.model().second.weight.tensor));
 }
 
-TEST_CASE("layers pass through pageable memory where none can be pinned, or none shall be",
-          "[memory]") {
+TEST_CASE("layers are copied through pageable memory if pinning fails or is off", "[memory]") {
   const c10::Device device = device::configure_sim({});
   const c10::InferenceMode inference;
   const Toy toy;

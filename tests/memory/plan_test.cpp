@@ -56,8 +56,7 @@ TEST_CASE("each level adds to what the level below saves", "[memory]") {
   CHECK(least.component("vae").residency == Residency::offloaded);
 }
 
-TEST_CASE("strategies that are named come after the level's and before single entries",
-          "[memory]") {
+TEST_CASE("named strategies apply after the level's and before single keys", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 1;
   config.strategies = {"smallest_tiles", "text_encoder_offload"};
@@ -72,8 +71,7 @@ TEST_CASE("strategies that are named come after the level's and before single en
   CHECK(make_plan(config, {}).component("text_encoder").residency == Residency::resident);
 }
 
-TEST_CASE("activations rest on the host by a strategy or a key, at no level by itself",
-          "[memory]") {
+TEST_CASE("activations are offloaded by a strategy or a key, and by no level", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 3;
   CHECK_FALSE(make_plan(config, {}).offload_activations);
@@ -86,7 +84,7 @@ TEST_CASE("activations rest on the host by a strategy or a key, at no level by i
   CHECK(make_plan(config, {}).offload_activations);
 }
 
-TEST_CASE("a strategy that is not there is refused with the nearest", "[memory]") {
+TEST_CASE("an unknown strategy is refused with the nearest name", "[memory]") {
   MemoryConfig config;
   config.strategies = {"vae_tilng"};
   CHECK_THROWS_WITH(make_plan(config, {}),
@@ -95,7 +93,7 @@ TEST_CASE("a strategy that is not there is refused with the nearest", "[memory]"
                         Catch::Matchers::EndsWith(", did you mean vae_tiling?"));
 }
 
-TEST_CASE("a tile size overrides the level's, and asks for tiles by itself", "[memory]") {
+TEST_CASE("a tile size overrides the level's and turns tiling on", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = GENERATE(0, 1);
   config.vae_tile_latents = 16;
@@ -104,7 +102,7 @@ TEST_CASE("a tile size overrides the level's, and asks for tiles by itself", "[m
   CHECK(plan.vae_tiling == VaeTiling::exact);
 }
 
-TEST_CASE("keys of single entries beat the level", "[memory]") {
+TEST_CASE("single keys override the level", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 3;
   config.vae_tiling = VaeTiling::blend;
@@ -139,7 +137,7 @@ PlanRequest five_components() {
                          {"vae", Role::vae}}};
 }
 
-TEST_CASE("strategies and keys hold for every component of their role", "[memory]") {
+TEST_CASE("strategies and keys apply to every component of their role", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 3;
   const MemoryPlan level = make_plan(config, five_components());
@@ -160,7 +158,7 @@ TEST_CASE("strategies and keys hold for every component of their role", "[memory
   CHECK_THROWS_WITH(keys.component("upsampler"), "the memory plan has no component upsampler");
 }
 
-TEST_CASE("the device of a plan is the one that was asked for", "[memory]") {
+TEST_CASE("the device of a plan is the requested one", "[memory]") {
   MemoryConfig config;
   config.text_encoder_on_cpu = true;
   const c10::Device cuda(c10::kCUDA, 1);
@@ -182,7 +180,7 @@ std::vector<std::string> ladder(const char* strategy, MemoryPlan plan,
 
 using Changes = std::vector<std::string>;
 
-TEST_CASE("tiling gets cheaper by smaller tiles, unless a key names a size", "[memory]") {
+TEST_CASE("tiling gets cheaper by smaller tiles, unless a key sets the size", "[memory]") {
   CHECK(ladder("vae_tiling", {}) == Changes{"infer.vae_tiling=exact", "infer.vae_tile_size=24",
                                             "infer.vae_tile_size=16", "infer.vae_tile_size=8"});
   MemoryConfig config;
@@ -194,7 +192,7 @@ TEST_CASE("tiling gets cheaper by smaller tiles, unless a key names a size", "[m
   CHECK(ladder("vae_tiling", make_plan(config, {}), config).empty());
 }
 
-TEST_CASE("guidance gets cheaper one branch at a time, then with activations on the host",
+TEST_CASE("guidance gets cheaper with one branch at a time, then with offloaded activations",
           "[memory]") {
   const PlanRequest cuda{.device = c10::kCUDA};
   const Strategy& strategy = Registry<Strategy>::instance().at("activation_offload", "strategy");
@@ -221,7 +219,7 @@ TEST_CASE("guidance gets cheaper one branch at a time, then with activations on 
   CHECK(ladder("activation_offload", make_plan(config, cuda), config).empty());
 }
 
-TEST_CASE("a strategy is in effect where it would change nothing", "[memory]") {
+TEST_CASE("a strategy is in effect if it would change nothing", "[memory]") {
   const Strategy& tiling = Registry<Strategy>::instance().at("vae_tiling", "strategy");
   MemoryConfig config;
   CHECK_FALSE(tiling.is_in_effect(make_plan(config, {}), config));

@@ -85,7 +85,7 @@ TEST_CASE("position buckets are those of transformers", "[models][parity]") {
   }
 }
 
-TEST_CASE("both attention backends encode alike", "[models]") {
+TEST_CASE("both attention backends give the same encoding", "[models]") {
   const at::Tensor ids = models::reference("umt5").tensor("input_ids");
   const at::Tensor mask = models::reference("umt5").tensor("attention_mask");
   const auto model = encoder();
@@ -94,7 +94,7 @@ TEST_CASE("both attention backends encode alike", "[models]") {
   CHECK(relative_error(token_rows(fused, mask), token_rows(plain, mask)) < 2e-6);
 }
 
-TEST_CASE("an observer is told about every layer in turn", "[models]") {
+TEST_CASE("an observer gets the events of every layer in order", "[models]") {
   struct Log : memory::LayerObserver {
     std::vector<std::int64_t> told;
     void before_layer(std::int64_t index) override { told.push_back(index); }
@@ -147,7 +147,7 @@ TEST_CASE("umT5 keeps wo in float32 beside float16 and nothing beside bfloat16",
   CHECK(beside_half.front() == "encoder.block.0.layer.1.DenseReluDense.wo.weight");
 }
 
-TEST_CASE("the encoder reads encoder.embed_tokens where a checkpoint has it, else shared",
+TEST_CASE("the encoder reads encoder.embed_tokens if a checkpoint has it, else shared",
           "[models]") {
   UMT5EncoderModel model{UMT5Config{}};
   std::map<std::string, std::string> second_names;
@@ -160,7 +160,7 @@ TEST_CASE("the encoder reads encoder.embed_tokens where a checkpoint has it, els
   CHECK(model.unused_prefixes() == std::vector<std::string>{"decoder.", "lm_head."});
 }
 
-TEST_CASE("the class is the pipeline's to name, whatever model_type says", "[models]") {
+TEST_CASE("the pipeline's class is used, for any model_type", "[models]") {
   const auto read = [](const nlohmann::json& json) {
     return UMT5Config::from_json(io::JsonObject("text_encoder/config.json", json)).d_model;
   };

@@ -165,7 +165,7 @@ TEST_CASE("a prediction has the same bits alone and beside another prompt", "[mo
   }
 }
 
-TEST_CASE("hidden states that wait on the host change no bit", "[models]") {
+TEST_CASE("offloading hidden states changes no bit", "[models]") {
   const Inputs in;
   const c10::Device sim = device::configure_sim({});
   auto model = transformer();
@@ -184,7 +184,7 @@ TEST_CASE("hidden states that wait on the host change no bit", "[models]") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(at::equal(here[i], there[i]));
 }
 
-TEST_CASE("kept keys and values of the prompt change no bit", "[models]") {
+TEST_CASE("caching the prompt's keys and values changes no bit", "[models]") {
   const Inputs in;
   const auto model = transformer();
   auto kept = model->prepare(in.latents, {in.prompt}, true);
@@ -198,7 +198,7 @@ TEST_CASE("kept keys and values of the prompt change no bit", "[models]") {
   CHECK(fresh.texts[0].keys_values.empty());
 }
 
-TEST_CASE("a feed-forward in chunks of tokens says the same", "[models]") {
+TEST_CASE("a feed-forward in chunks of tokens gives the same result", "[models]") {
   const Inputs in;
   const auto model = transformer();
   auto context = model->prepare(in.latents, {in.prompt});
@@ -208,7 +208,7 @@ TEST_CASE("a feed-forward in chunks of tokens says the same", "[models]") {
   CHECK(relative_error(parts.at(0), whole.at(0)) < 1e-6);
 }
 
-TEST_CASE("latents, prompts and weights are only read", "[models]") {
+TEST_CASE("latents, prompts and weights are not written to", "[models]") {
   const Inputs in;
   const auto model = transformer();
   const at::Tensor latents = in.latents.clone(), prompt = in.prompt.clone();
@@ -219,7 +219,7 @@ TEST_CASE("latents, prompts and weights are only read", "[models]") {
   CHECK(at::equal(model->forward(latents, 999, context, nn::Attention()).at(0), first.at(0)));
 }
 
-TEST_CASE("two samples in a batch are two samples", "[models]") {
+TEST_CASE("two samples in a batch get the results of each alone", "[models]") {
   const Inputs in;
   const auto model = transformer();
   const at::Tensor latents = at::cat({in.latents, in.latents.flip(2)});

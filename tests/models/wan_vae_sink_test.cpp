@@ -71,7 +71,7 @@ TEST_CASE("parts cover every pixel of every frame once", "[models]") {
   }
 }
 
-TEST_CASE("the parts are the clip", "[models]") {
+TEST_CASE("the parts make up the clip", "[models]") {
   const VaeCase vae_case("two_blocks");
   const at::Tensor latents = random_latents(vae_case, 3, 20, 9);
   WholeClip untiled_clip(vae_case.vae.frames_shape(latents));
@@ -149,7 +149,7 @@ struct Drop final : FrameSink {
   void take(const DecodedPart&) override {}
 };
 
-TEST_CASE("a tiled decode holds nothing of the clip on the device", "[models]") {
+TEST_CASE("a tiled decode keeps no part of the clip on the device", "[models]") {
   const c10::InferenceMode inference;
   const c10::Device sim = device::configure_sim({});
   VaeCase vae_case("two_blocks");
@@ -176,7 +176,7 @@ struct Stop final : FrameSink {
   int left, parts = 0;
 };
 
-TEST_CASE("a decode stops before the next chunk when it is asked to", "[models]") {
+TEST_CASE("a decode stops before the next chunk after a stop request", "[models]") {
   const VaeCase vae_case("two_blocks");
   const at::Tensor latents = random_latents(vae_case, 3, 40, 40);
   REQUIRE(vae_case.vae.chunk_frames(40, 40) < 3);

@@ -57,7 +57,7 @@ TEST_CASE("larger tiles recompute less", "[models]") {
   CHECK(share(104) == 0);
 }
 
-TEST_CASE("blended tiles are those of diffusers", "[models][parity]") {
+TEST_CASE("blended tiles equal those of diffusers", "[models][parity]") {
   const VaeCase vae_case("blended_tiles");
   const at::Tensor frames =
       decode_blended_tiles(vae_case.vae, vae_case.latents(), {32, 32, 24, 24});
@@ -65,7 +65,7 @@ TEST_CASE("blended tiles are those of diffusers", "[models][parity]") {
   CHECK(relative_error(vae_case.vae.decode(vae_case.latents()), vae_case.decoded()) > 1e-3);
 }
 
-TEST_CASE("tiles that cannot be are refused", "[models]") {
+TEST_CASE("impossible tiles are refused", "[models]") {
   const VaeCase vae_case("one_block");
   const at::Tensor latents = vae_case.latents();
   CHECK_THROWS_WITH(decode_exact_tiles(vae_case.vae, latents, 7),

@@ -67,8 +67,7 @@ struct HalvesOfHeads final : parallel::AttentionHook {
   mutable std::vector<AttentionKind> kinds;
 };
 
-TEST_CASE("a hook stands around the backend and may call it in parts and change the result",
-          "[nn]") {
+TEST_CASE("a hook wraps the backend, and may call it in parts and change the result", "[nn]") {
   const auto tensor = [](double step, std::int64_t length) {
     return at::sin(at::arange(2 * 4 * length * 8, at::kFloat) * step).view({2, 4, length, 8});
   };

@@ -21,7 +21,7 @@ class ThroughScheme final : public AttentionScheme {
 };
 CHITU_REGISTER(AttentionScheme, ThroughScheme, "through");
 
-TEST_CASE("a scheme is found by its registered name, and none has no hook", "[parallel]") {
+TEST_CASE("a scheme is found by its registered name, and `none` has no hook", "[parallel]") {
   CHECK(Registry<AttentionScheme>::instance().names() ==
         std::vector<std::string>{"none", "through"});
   CHECK(attention_hook("none") == nullptr);

@@ -60,7 +60,7 @@ at::Tensor final_latents(const std::string& scheme) {
   return io::SafetensorsFile(run.dump_tensors).tensor("final_latents").clone();
 }
 
-TEST_CASE("a scheme that the engine's options name stands around every call of the transformer",
+TEST_CASE("a scheme named in the engine's options wraps every attention call of the transformer",
           "[pipelines]") {
   calls().clear();
   const at::Tensor plain = final_latents("none");
@@ -74,7 +74,7 @@ TEST_CASE("a scheme that the engine's options name stands around every call of t
   CHECK(calls()[parallel::AttentionKind::self] == kSteps * (kLayers * kBranches - 1));
 }
 
-TEST_CASE("a plan goes through the scheme as well", "[pipelines]") {
+TEST_CASE("a dry run goes through the scheme as well", "[pipelines]") {
   calls().clear();
   const LevelForecaster forecaster(options_of("head_by_head"));
   forecaster.plan(0, complete(forecaster.pipeline(), small_request()), false);

@@ -268,7 +268,7 @@ TEST_CASE("a denoising stage takes the steps whose timesteps reach its boundary"
   CHECK(steps_of(1000)[2].empty());
 }
 
-TEST_CASE("a denoising stage without steps does not bring its component in", "[pipelines]") {
+TEST_CASE("a denoising stage without steps does not load its component", "[pipelines]") {
   Recorder recorder;
   SECTION("the first") {
     latents_of({.scheduler = unipc(2), .boundary = 2000}, job_of(4), recorder);

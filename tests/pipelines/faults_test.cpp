@@ -84,7 +84,7 @@ class Patient {
   at::Tensor right_;
 };
 
-TEST_CASE("after a fault at any call the next request in the same process is right",
+TEST_CASE("after a fault at any call the next request in the same process gives the right result",
           "[pipelines]") {
   const int level = GENERATE(0, 3);
   CAPTURE(level);

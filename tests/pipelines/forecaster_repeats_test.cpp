@@ -113,7 +113,7 @@ const std::vector<Edit> kActivations{[](auto&) {},
                                      [](auto& config) { config.offload_activations = true; },
                                      [](auto& config) { config.activation_chunk = 16; }};
 
-TEST_CASE("a plan that counts layers of one kind equals one that does them all, field by field",
+TEST_CASE("a forecast that counts repeated layers equals one that computes all, field by field",
           "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto model = deep_model(fixtures() / "wan-unipc", folder / "model");
@@ -181,7 +181,7 @@ TEST_CASE("the same with every way to decode", "[pipelines]") {
   }
 }
 
-TEST_CASE("a peak is made up of the same tensors", "[pipelines]") {
+TEST_CASE("a peak consists of the same tensors", "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto model = deep_model(fixtures() / "wan-unipc", folder / "model");
   const BothWays forecasters(model, kLikeCuda);
@@ -208,7 +208,7 @@ std::int64_t calls_of(const char* name, const Forecaster& forecaster, const Part
   return 0;
 }
 
-TEST_CASE("a plan of more layers, steps, frames or pixels is no more work", "[pipelines]") {
+TEST_CASE("a forecast of more layers, steps, frames or pixels takes no more work", "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto deep = deep_model(fixtures() / "wan-unipc", folder / "model");
   const BothWays tiny_forecasters(fixtures() / "wan-unipc", {}), deep_forecasters(deep, {});

@@ -66,7 +66,7 @@ void check_plan(const EngineOptions& options, const PartialRequest& partial) {
   CHECK(forecast.d2h_bytes == after.d2h_bytes - before.d2h_bytes);
 }
 
-TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipelines][cpu]") {
+TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "[pipelines][cpu]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
   options.device = "sim";
@@ -113,7 +113,7 @@ TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipel
   }
 }
 
-TEST_CASE("a plan of many layers, of which it counts most, is that of the run, to the byte",
+TEST_CASE("a forecast of many layers, most of them counted, equals the run, to the byte",
           "[pipelines]") {
   const testing::TemporaryFolder folder;
   EngineOptions options;
@@ -149,8 +149,7 @@ TEST_CASE("a plan of many layers, of which it counts most, is that of the run, t
   }
 }
 
-TEST_CASE("each level lowers the peak of the stage that it is for, and raises none",
-          "[pipelines]") {
+TEST_CASE("each level lowers the peak of its stage and raises none", "[pipelines]") {
   const auto [width, height, frames] =
       GENERATE(std::tuple(32, 32, 1), std::tuple(64, 64, 9), std::tuple(272, 256, 9),
                std::tuple(832, 480, 81), std::tuple(1280, 720, 17));
@@ -186,7 +185,7 @@ TEST_CASE("each level lowers the peak of the stage that it is for, and raises no
   CHECK(peaks[3].at("encode_text") < peaks[2].at("encode_text"));
 }
 
-TEST_CASE("of a longer clip, tiled decoding holds latents on the device, pictures on the host",
+TEST_CASE("for a longer clip, tiled decoding holds latents on the device and pictures on the host",
           "[pipelines]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
@@ -225,7 +224,7 @@ HiddenStates hidden_states(const std::filesystem::path& model, const Request& re
   return {4 * tokens * width, config.at("num_layers")};
 }
 
-TEST_CASE("a guidance branch that waits on the host takes its hidden states off the device",
+TEST_CASE("the hidden states of an offloaded guidance branch are not on the device",
           "[pipelines]") {
   const auto model = fixtures() / "wan-unipc";
   const c10::Device sim = device::configure_sim({});

@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pipelines]") {
+TEST_CASE("an unusable checkpoint is refused before anything runs", "[pipelines]") {
   const EditedModel model;
   std::string expected;
   SECTION("no folder") {
@@ -66,7 +66,8 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
   }
   SECTION("a class of another library") {
     model.edit("model_index.json", [](auto& json) { json["vae"][0] = "my_code"; });
-    expected = "model_index.json: vae: expected AutoencoderKLWan of diffusers, got that of my_code";
+    expected =
+        "model_index.json: vae: expected AutoencoderKLWan from diffusers, got the one from my_code";
   }
   SECTION("another text encoder") {
     model.edit("model_index.json", [](auto& json) { json["text_encoder"][1] = "T5EncoderModel"; });
@@ -138,7 +139,7 @@ TEST_CASE("the class of a scheduler is the one in model_index.json, as in diffus
   CHECK_FALSE(at::equal(model.run("sigmas"), EditedModel("wan-unipc").run("sigmas")));
 }
 
-TEST_CASE("class names in the configs of components count for nothing, model_index.json's do",
+TEST_CASE("class names in the configs of components are ignored in favour of model_index.json",
           "[pipelines]") {
   const EditedModel model;
   for (const char* file : {"transformer/config.json", "vae/config.json"})
@@ -165,7 +166,7 @@ TEST_CASE("keys that diffusers replaces by its defaults are replaced here too", 
   CHECK(at::equal(model.run("final_latents"), plain.run("final_latents")));
 }
 
-TEST_CASE("null-valued keys that nobody knows say nothing in any config", "[pipelines]") {
+TEST_CASE("unknown keys with value null are ignored in every config", "[pipelines]") {
   const EditedModel model;
   for (const char* file : {"transformer/config.json", "vae/config.json", "text_encoder/config.json",
                            "scheduler/scheduler_config.json"})
@@ -176,7 +177,7 @@ TEST_CASE("null-valued keys that nobody knows say nothing in any config", "[pipe
   CHECK_NOTHROW(model.open());
 }
 
-TEST_CASE("a checkpoint of variants alone runs as if they had plain names", "[pipelines]") {
+TEST_CASE("a checkpoint with variants only runs as if they had plain names", "[pipelines]") {
   const EditedModel model;
   const auto rename = [&](const std::string& file, const std::string& variant) {
     fs::rename(model.path() / (file + ".safetensors"),
@@ -188,7 +189,7 @@ TEST_CASE("a checkpoint of variants alone runs as if they had plain names", "[pi
   CHECK(at::equal(model.run("final_latents"), EditedModel().run("final_latents")));
 }
 
-TEST_CASE("an embedding that differs from the shared one is the one that is used", "[pipelines]") {
+TEST_CASE("an embedding that differs from the shared one is used", "[pipelines]") {
   const auto embeds_with =
       [](const std::function<void(EditedModel::Tensors&, at::Tensor)>& change) {
         const EditedModel model;
@@ -219,7 +220,7 @@ TEST_CASE("an embedding that differs from the shared one is the one that is used
                   })));
 }
 
-TEST_CASE("generation_config.json fills what a request leaves open", "[pipelines]") {
+TEST_CASE("generation_config.json fills the empty fields of a request", "[pipelines]") {
   const EditedModel model;
   const auto write = [&](const std::string& text) {
     write_file(model.path() / "generation_config.json", text);

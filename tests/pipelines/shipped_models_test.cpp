@@ -13,7 +13,7 @@ std::filesystem::path asset(const std::string& name) {
   return std::filesystem::path(CHITU_SOURCE_DIR) / "assets" / name;
 }
 
-TEST_CASE("the architectures that come without weights have the published sizes", "[pipelines]") {
+TEST_CASE("the architectures that ship without weights have the published sizes", "[pipelines]") {
   const auto [name, transformer] =
       GENERATE(std::pair("wan2.1-t2v-1.3b", std::int64_t{1'418'996'800}),
                std::pair("wan2.1-t2v-14b", std::int64_t{14'288'491'584}));

@@ -51,7 +51,7 @@ TEST_CASE("work takes as long as the longest of arithmetic, copies and reads", "
   CHECK(least_time(Work(), round_profile()).bound_by == "nothing");
 }
 
-TEST_CASE("copies in both directions go on side by side", "[pipelines]") {
+TEST_CASE("copies in both directions overlap", "[pipelines]") {
   Work work = bfloat16_work(0, 30, 0);
   work.use.d2h = 70;
   CHECK(least_time(work, round_profile()).total_s == 7);
@@ -85,7 +85,7 @@ TEST_CASE("arithmetic waits for the lead", "[pipelines]") {
   }
 }
 
-TEST_CASE("the rate is that of the dtype of the arithmetic", "[pipelines]") {
+TEST_CASE("the rate depends on the dtype of the arithmetic", "[pipelines]") {
   DeviceProfile profile = round_profile();
   CHECK(profile.rate_of(at::kBFloat16) == 100);
   CHECK(profile.rate_of(at::kFloat) == 50);
@@ -98,12 +98,12 @@ TEST_CASE("the rate is that of the dtype of the arithmetic", "[pipelines]") {
   CHECK_FALSE(DeviceProfile().rate_of(at::kFloat));
 }
 
-TEST_CASE("what a profile does not know takes no time", "[pipelines]") {
+TEST_CASE("rates that the profile does not have count as no time", "[pipelines]") {
   const auto time = least_time(bfloat16_work(1000, 50, 20), DeviceProfile());
   CHECK(time.total_s == 0);
 }
 
-TEST_CASE("arithmetic elsewhere takes no time of this device", "[pipelines]") {
+TEST_CASE("arithmetic on another device takes no time of this one", "[pipelines]") {
   Work work = bfloat16_work(1000, 50, 20);
   work.computes_there = false;
   work.passes = 3;
@@ -113,8 +113,7 @@ TEST_CASE("arithmetic elsewhere takes no time of this device", "[pipelines]") {
   CHECK(least_time(work, profile).total_s == 5);
 }
 
-TEST_CASE("a profile describes the devices of its kind, and whatever sim stands for",
-          "[pipelines]") {
+TEST_CASE("a profile describes the devices of its kind, and sim in place of any", "[pipelines]") {
   DeviceProfile profile;
   CHECK(profile.describes(c10::kCPU));
   profile.device = "cuda";
@@ -123,7 +122,7 @@ TEST_CASE("a profile describes the devices of its kind, and whatever sim stands 
   CHECK_FALSE(profile.describes(c10::kCPU));
 }
 
-TEST_CASE("weights beyond any cache are read by every pass", "[pipelines]") {
+TEST_CASE("weights larger than any cache are read by every pass", "[pipelines]") {
   Work work;
   DeviceProfile profile = round_profile();
   profile.memory_bandwidth = double(1 << 20);
@@ -152,7 +151,7 @@ EngineOptions tiny() {
   return options;
 }
 
-TEST_CASE("a request's least time is that of its stages, a step's that of the forecast",
+TEST_CASE("a request's least time is the sum of its stages, a step's is that of the forecast",
           "[pipelines]") {
   EngineOptions options = tiny();
   const std::string part = GENERATE("arithmetic", "host link", "disk");
@@ -178,7 +177,7 @@ TEST_CASE("a request's least time is that of its stages, a step's that of the fo
   }
 }
 
-TEST_CASE("the lead of a stage is its whole component, or what comes up to its first layer",
+TEST_CASE("the lead of a stage is its whole component, or what is loaded up to its first layer",
           "[pipelines]") {
   const LevelForecaster forecaster(tiny());
   const Request request = complete(forecaster.pipeline(), small_request());
@@ -207,7 +206,7 @@ TEST_CASE("the lead of a stage is its whole component, or what comes up to its f
   CHECK(resident.forecast.step_stage()->name == "denoise");
 }
 
-TEST_CASE("weights that wait in float8 compute at the rate of bfloat16", "[pipelines]") {
+TEST_CASE("weights stored in float8 compute at the rate of bfloat16", "[pipelines]") {
   EngineOptions options = tiny();
   options.profile = slow("arithmetic");
   options.profile->flops.float8 = 1e18;
@@ -222,8 +221,7 @@ TEST_CASE("weights that wait in float8 compute at the rate of bfloat16", "[pipel
   CHECK_THAT(plan.least_time->step.compute_s, WithinRel(plan.forecast.step().flops / 1e6, kClose));
 }
 
-TEST_CASE("a text encoder on the CPU takes time where the profile has a CPU's rates",
-          "[pipelines]") {
+TEST_CASE("a text encoder on the CPU takes time if the profile has rates of a CPU", "[pipelines]") {
   EngineOptions options = tiny();
   options.memory.text_encoder_on_cpu = true;
   options.profile = slow("arithmetic");
@@ -260,7 +258,8 @@ int chosen_level(const EngineOptions& options, nlohmann::json* said = nullptr) {
   return level;
 }
 
-TEST_CASE("of the plans that fit, the one of the least predicted time is taken", "[pipelines]") {
+TEST_CASE("of the plans that fit, the one with the shortest predicted time is chosen",
+          "[pipelines]") {
   EngineOptions options = choosing(slow("arithmetic"));
   CHECK(chosen_level(options) == 0);  // tiles compute more
   // Reading whole components is serial with computing; at level 3 one hides the other.
@@ -281,7 +280,7 @@ TEST_CASE("of the plans that fit, the one of the least predicted time is taken",
   CHECK(level > 0);
 }
 
-TEST_CASE("where times tie, and without a profile, the first level that fits is taken",
+TEST_CASE("for equal times, and without a profile, the first level that fits is chosen",
           "[pipelines]") {
   EngineOptions options = choosing(DeviceProfile());  // knows nothing: all take 0 s
   CHECK(chosen_level(options) == 0);
@@ -292,7 +291,7 @@ TEST_CASE("where times tie, and without a profile, the first level that fits is 
   CHECK_FALSE(said.contains("predicted_least_seconds"));
 }
 
-TEST_CASE("device auto is planned as the profile's device", "[pipelines]") {
+TEST_CASE("device auto means the profile's device in a plan", "[pipelines]") {
   EngineOptions options = tiny();
   options.device = "auto";
   options.profile = DeviceProfile();
@@ -302,8 +301,7 @@ TEST_CASE("device auto is planned as the profile's device", "[pipelines]") {
   CHECK(forecaster.host_computes() == (options.profile->device == "cpu"));
 }
 
-TEST_CASE("a profile's memory is what a plan compares with, unless a capacity is given",
-          "[pipelines]") {
+TEST_CASE("a plan compares with the profile's memory, unless a capacity is given", "[pipelines]") {
   EngineOptions options = tiny();
   options.profile = DeviceProfile();
   options.profile->memory_bytes = 12345;

@@ -51,7 +51,7 @@ std::vector<std::int64_t> advised(const std::string& message) {
 
 using Field = std::optional<std::int64_t> pipelines::PartialRequest::*;
 
-TEST_CASE("the sizes that a refused size is told are accepted", "[tools]") {
+TEST_CASE("sizes that an error suggests are accepted", "[tools]") {
   const auto [name, field, most] = GENERATE(table<const char*, Field, std::int64_t>(
       {{"width", &pipelines::PartialRequest::width, 16384},
        {"height", &pipelines::PartialRequest::height, 16384},
@@ -111,7 +111,7 @@ std::vector<Node> named_by(const FieldInfo& field) {
   return values;
 }
 
-TEST_CASE("the ends of a range and the choices that an error names are accepted", "[tools]") {
+TEST_CASE("the ends of a range and the options that an error names are accepted", "[tools]") {
   int checked = 0;
   testing::each_leaf(
       config::describe_fields<Settings>(), "", [&](const auto& key, const FieldInfo& field) {

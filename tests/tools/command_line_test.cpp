@@ -5,7 +5,7 @@
 namespace chitu::tools {
 namespace {
 
-TEST_CASE("short forms of a request's keys are written out, other keys are not", "[tools]") {
+TEST_CASE("short forms of a request's keys are expanded, other keys are not", "[tools]") {
   CHECK(expand_short_form("prompt=a cat") == "request.prompt=a cat");
   CHECK(expand_short_form("num_frames=9") == "request.num_frames=9");
   CHECK(expand_short_form("++seed=7") == "++request.seed=7");
@@ -15,7 +15,7 @@ TEST_CASE("short forms of a request's keys are written out, other keys are not",
   CHECK(expand_short_form("prompt") == "prompt");
 }
 
-TEST_CASE("a short form misspelt and a prompt with commas get a hint", "[tools]") {
+TEST_CASE("a misspelt short form and a prompt with commas get a hint", "[tools]") {
   CHECK_THAT(request_hint("wdith=3: there is no key 'wdith'", {"wdith=3"}),
              Catch::ContainsSubstring("Did you mean width=..."));
   CHECK_THAT(request_hint("Ambiguous value for argument 'request.prompt=a,b'", {"prompt=a,b"}),

@@ -70,7 +70,7 @@ TEST_CASE("a run writes media, configuration, log and metrics", "[e2e]") {
   CHECK(metrics.at("stages").at(3).at("overlap").is_null());
 }
 
-TEST_CASE("metrics.json says what was streamed", "[e2e]") {
+TEST_CASE("metrics.json reports what was streamed", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(small_run({"infer.diffusion.low_mem_level=3"}), folder.path()).exit_code == 0);
   const auto streamed =
@@ -110,7 +110,7 @@ TEST_CASE("--profile writes a trace, a picture and a table, and changes no pixel
   }
 }
 
-TEST_CASE("a run that failed says what its stages cost until then", "[e2e]") {
+TEST_CASE("a failed run reports the costs of its stages so far", "[e2e]") {
   const TemporaryFolder folder;
   const auto run =
       chitu(small_run({"device=sim", "device.capacity=400KiB", "--profile"}), folder.path());
@@ -196,7 +196,7 @@ TEST_CASE("an interrupted run stops within a step and says what it kept", "[e2e]
   CHECK_FALSE(fs::exists(folder / "run/video.mp4"));
 }
 
-TEST_CASE("the graph is printed without a prompt and without weights being read", "[e2e]") {
+TEST_CASE("the graph is printed without a prompt and without reading weights", "[e2e]") {
   const TemporaryFolder folder;
   const auto text = chitu({"graph", of_tiny_model()}, folder.path());
   INFO(text.err);

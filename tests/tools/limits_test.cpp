@@ -39,7 +39,7 @@ bool is_one_line(const std::string& text) {
   return !text.empty() && text.find('\n') == text.size() - 1;
 }
 
-TEST_CASE("a process that can start no thread says so in one line", "[e2e]") {
+TEST_CASE("a process that cannot start a thread says so in one line", "[e2e]") {
   if (!limits_addresses()) return;
   const TemporaryFolder folder;
   // No stack of a thread fits, whoever the user is.
@@ -55,7 +55,7 @@ TEST_CASE("a process that can start no thread says so in one line", "[e2e]") {
   CHECK(limited(no_threads, {"config"}, folder).exit_code == 0);
 }
 
-TEST_CASE("a job of a sweep that can start no threads leaves the next its own", "[e2e]") {
+TEST_CASE("a job of a sweep that cannot start threads does not affect the next", "[e2e]") {
   if (!limits_addresses()) return;
   const TemporaryFolder folder;
   const auto result = limited(
@@ -65,7 +65,7 @@ TEST_CASE("a job of a sweep that can start no threads leaves the next its own", 
                              ContainsSubstring("3 jobs: 2 done, 1 failed"));
 }
 
-TEST_CASE("a process without addresses says so in one line", "[e2e]") {
+TEST_CASE("a process without address space says so in one line", "[e2e]") {
   if (!limits_addresses()) return;
   const TemporaryFolder folder;
   for (const char* kibibytes : {"100000", "400000"}) {
@@ -77,7 +77,7 @@ TEST_CASE("a process without addresses says so in one line", "[e2e]") {
   }
 }
 
-TEST_CASE("few open files are enough for a run, and too few are named", "[e2e]") {
+TEST_CASE("few open files are enough for a run, and the error about too few says so", "[e2e]") {
   const TemporaryFolder folder;
   CHECK(limited("ulimit -n 16", run({"device=cpu"}), folder).exit_code == 0);
   const auto result = limited("ulimit -n 4", run({"device=cpu"}), folder);

@@ -28,7 +28,7 @@ and above that a unit is needed. A bandwidth is a size with or without `/s`: 28.
 void check_generated(const std::string& name, const std::string& text) {
   const fs::path file = fs::path(CHITU_SOURCE_DIR) / "config" / name;
   if (std::getenv("CHITU_UPDATE_REFERENCE")) write_file(file, text);
-  INFO(name << " is stale; CHITU_UPDATE_REFERENCE=1 tools/test -L unit -R tools writes it anew");
+  INFO(name << " is stale; CHITU_UPDATE_REFERENCE=1 tools/test -L unit -R tools updates it");
   CHECK(read_file(file) == text);
 }
 

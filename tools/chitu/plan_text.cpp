@@ -219,7 +219,7 @@ std::string about_times(const ForecastReport& report) {
   for (const auto& stage : report.levels.front().plan.least_time->stages)
     if (!stage.arithmetic_counted)
       text += fmt::format(
-          "The arithmetic of {} is left out: it is done on the CPU, for which this profile has no "
+          "The arithmetic of {} is not included: it runs on the CPU, for which this profile has no "
           "rate.\n",
           stage.name);
   return text;

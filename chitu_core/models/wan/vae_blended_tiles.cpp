@@ -21,11 +21,12 @@ struct Tile {
   std::int64_t top, left, height, width;
 };
 
-/// Blends the starts of a tile's chunks along a dimension with the end of its neighbour, in place.
+/// Blends the start of each chunk of a tile along a dimension with the end of its neighbour, in
+/// place.
 class Seam {
  public:
   /// end     [B, F, H, W, 3] of the neighbour, all frames
-  /// extent  of the tile along `dim`: a tile smaller than the end blends with as much of it
+  /// extent  of the tile along `dim`; if the tile is smaller than `end`, only that much is blended
   Seam(const at::Tensor& end, std::int64_t dim, std::int64_t extent)
       : dim_(dim), extent_(std::min(end.size(dim), extent)) {
     end_ = end.narrow(dim, end.size(dim) - extent_, extent_);
@@ -48,8 +49,8 @@ class Seam {
   at::Tensor end_, share_, rest_;
 };
 
-/// One decode in the tiles of diffusers. A tile's edges are kept, blended but not clamped: its
-/// last rows for the tile below, its last columns for the one to the right.
+/// One decode in the tiles of diffusers. The edges that later tiles need are kept, blended but not
+/// clamped: the last rows for the tile below, the last columns for the tile to the right.
 class BlendedDecode {
  public:
   BlendedDecode(const AutoencoderKLWan& vae, at::Tensor input, const WanBlendedTiles& tiles,
@@ -80,7 +81,7 @@ class BlendedDecode {
 
  private:
   struct Edges {
-    at::Tensor rows, columns;  ///< [B, F, H, W, 3], undefined beside the picture's edge
+    at::Tensor rows, columns;  ///< [B, F, H, W, 3]; undefined at the picture's edge
   };
 
   Tile tile_at(std::int64_t top, std::int64_t left) const {
@@ -107,8 +108,8 @@ class BlendedDecode {
     return edges;
   }
 
-  /// Both parts of the decoder on the tile alone; calls visit(frames [B, F, H, W, 3] not clamped,
-  /// the first of them in the clip) for every chunk.
+  /// Decodes the tile alone; calls visit(frames [B, F, H, W, 3] not clamped, index of the first
+  /// frame in the clip) for every chunk.
   void decode_alone(const Tile& tile,
                     const std::function<void(const at::Tensor&, std::int64_t)>& visit) const {
     const at::Tensor input =
@@ -134,7 +135,7 @@ class BlendedDecode {
     if (has_right(tile)) keep_end(edges.columns, 3, tiles_.width - tiles_.stride_width);
   }
 
-  /// What keep() leaves of a tile, for a plan that only counts it.
+  /// The edges that keep() leaves of a tile, for a dry run that only counts it.
   Edges empty_edges(const Tile& tile) const {
     const std::int64_t factor = vae_.config().spatial_factor();
     const std::int64_t height = tile.height * factor, width = tile.width * factor;
@@ -149,7 +150,7 @@ class BlendedDecode {
     return edges;
   }
 
-  /// A tile's size, the edges that it blends with, and which it leaves.
+  /// A tile's size, the edges it blends with, and the edges it keeps.
   device::DryRunRepeats::Kind kind_of(const Tile& tile, const at::Tensor& above,
                                       const at::Tensor& before) const {
     return {tile.height,
