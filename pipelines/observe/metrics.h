@@ -9,21 +9,16 @@
 
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/graph/events.h"
+#include "pipelines/observe/run_clock.h"
 #include "pipelines/observe/stage_cost.h"
 
 namespace chitu::pipelines {
 
-/// Seconds since this process was started, from the kernel's own record (10 ms steps at worst), or
-/// since restart_seconds().
-double seconds_since_start();
-/// Counts them from now on: for a job of a sweep that runs in the process of those before it.
-void restart_seconds();
-
 /// Measures the cost of a run: time, memory and traffic of each stage, seconds of each step,
-/// counted from the start of the process, and bytes of each component.
+/// counted by the given clock, and bytes of each component.
 class Metrics final : public graph::Observer {
  public:
-  explicit Metrics(c10::Device device);
+  explicit Metrics(c10::Device device, RunClock clock = RunClock::since_process_start());
 
   void stage_begin(std::string_view stage) override;
   void stage_end(std::string_view stage) override;
@@ -56,6 +51,7 @@ class Metrics final : public graph::Observer {
   void measure(StageCost& stage) const;
 
   c10::Device device_;
+  RunClock clock_;
   std::vector<StageCost> stages_;
   bool in_stage_ = false;
   Before before_;

@@ -137,6 +137,13 @@ TEST_CASE("an unfinished stage is reported with its current values", "[pipelines
   CHECK(json.at("overlap").is_null());
 }
 
+TEST_CASE("each run counts its seconds by its own clock", "[pipelines]") {
+  Metrics first(c10::kCPU), later(c10::kCPU, RunClock::since_now());
+  later.stage_begin("denoise");
+  first.stage_begin("denoise");
+  CHECK(later.stages()[0].begin_s < first.stages()[0].begin_s);
+}
+
 TEST_CASE("the table has a line for each stage, and totals", "[pipelines]") {
   const auto lines = stage_table({{.name = "encode_text",
                                    .begin_s = 1,
