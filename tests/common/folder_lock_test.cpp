@@ -16,7 +16,7 @@ namespace {
 
 using testing::TemporaryFolder;
 
-/// Another process, which does not inherit what this one has open, holds the folder's lock.
+/// Another process holds the folder's lock; it inherits no open files.
 class Holder {
  public:
   explicit Holder(const std::filesystem::path& folder) {

@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-/// A folder with a file, a link to nothing and a pair of links that lead to each other.
+/// A folder with a file, a link without a target and two links that form a loop.
 struct Places {
   Places() {
     write_file(folder / "file", "x");

@@ -18,7 +18,7 @@ std::size_t entries_in(const fs::path& folder) {
       std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
-/// Has a process begin a file and a folder there and be killed.
+/// Starts a process that begins a file and a folder there and is killed.
 void leave_half_written(const fs::path& folder) {
   const pid_t child = ::fork();
   if (child == 0) {

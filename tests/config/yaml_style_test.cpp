@@ -1,4 +1,4 @@
-// tests/config/against_omegaconf.py recorded how OmegaConf.to_yaml writes these strings.
+// Expected texts recorded from OmegaConf.to_yaml by tests/config/against_omegaconf.py.
 #include "chitu_core/config/yaml/yaml_style.h"
 
 #include <filesystem>

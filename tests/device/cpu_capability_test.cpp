@@ -1,4 +1,5 @@
-// Run once for every limit of tests/device/CMakeLists.txt: ours, and those of single libraries.
+// Run once for each limit in tests/device/CMakeLists.txt: chitu's own, and those of single
+// libraries.
 #include "chitu_core/common/cpu_capability.h"
 
 #include <ATen/ATen.h>
@@ -13,7 +14,7 @@
 namespace chitu {
 namespace {
 
-/// What libtorch asks before it hands a tensor to oneDNN.
+/// The check that libtorch makes before it passes a tensor to oneDNN.
 bool onednn_has(const char* dtype) {
   const std::string op = std::string("mkldnn::_is_mkldnn_") + dtype + "_supported";
   return c10::Dispatcher::singleton().findSchemaOrThrow(op.c_str(), "").typed<bool()>().call();

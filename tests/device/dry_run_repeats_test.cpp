@@ -36,8 +36,8 @@ Counts count(Repetition repetition, const Work& work) {
   return counts;
 }
 
-/// Does the work in dry runs of both kinds and returns how often its parts were done when they were
-/// counted.
+/// Does the work in dry runs of both kinds. Returns how often its parts were done in the counting
+/// one.
 template <class Work>
 int parts_done(const Work& work) {
   const Counts counted = count(Repetition::counted, work), done = count(Repetition::done, work);
@@ -176,7 +176,7 @@ TEST_CASE("of runs of equal length the first is done, and the shorter last one",
     CHECK(start == covered);
     covered += count;
   });
-  CHECK(covered == total);  // outside of a plan all are done
+  CHECK(covered == total);  // a real run does all of them
   const auto keeping = [](int&) {
     std::vector<at::Tensor> held;
     for_runs(2, 1, [&](std::int64_t, std::int64_t) { held.push_back(on_device(1)); });

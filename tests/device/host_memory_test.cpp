@@ -47,8 +47,8 @@ TEST_CASE("the limits of all parents of a cgroup v2 group apply", "[device]") {
   system.group_2("/user.slice", gib(16), gib(14), "inactive_file " + gib(3) + "\n");
   const HostMemory memory = host_memory(system.path());
   CHECK(memory.groups.size() == 2);
-  CHECK(memory.room_bytes() == 12 * kGiB);  // that of the group itself is lower
-  CHECK(memory.free_bytes() == 5 * kGiB);   // that of the outer one is nearly used up
+  CHECK(memory.room_bytes() == 12 * kGiB);  // the limit of the group itself is lower
+  CHECK(memory.free_bytes() == 5 * kGiB);   // the outer group is nearly full
   CHECK(memory.tightest()->file == "/sys/fs/cgroup/user.slice/a job/memory.max");
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("a limit of cgroup v1 applies, and page cache is free memory", "[devic
 
 TEST_CASE("inside a container of cgroup v1 the mounted group is the process's own", "[device]") {
   const FakeSystem system;
-  // Docker mounts the container's own group, which proc/self/cgroup names from outside.
+  // Docker mounts the container's own group; proc/self/cgroup has its name outside the container.
   const std::string group = "/docker/one";
   SECTION("named as it is mounted") { system.version_1(group, group); }
   SECTION("named otherwise") { system.version_1("/", "/docker/one"); }

@@ -16,7 +16,7 @@
 namespace chitu::device {
 namespace {
 
-/// A side stream that stands still until it is let go.
+/// A side stream that is blocked until release().
 class HeldStream {
  public:
   explicit HeldStream(c10::Stream stream) : stream_(stream) {
@@ -103,7 +103,7 @@ TEST_CASE("a stream waits for an event of another stream, and not for a later on
   const HeldStream again(other);
   c10::Event later(s.device.type());
   later.record(s.copies);
-  reached.record(other);  // a new moment: the queue of copies waits for the old one alone
+  reached.record(other);  // a new point: the queue of copies waits for the old one only
   later.synchronize();
   CHECK(later.query());
   CHECK_FALSE(reached.query());

@@ -9,7 +9,7 @@
 namespace chitu::device {
 namespace {
 
-/// Every case finds the device empty and without limits.
+/// Every case starts with an empty device without limits.
 struct Sim {
   explicit Sim(const SimOptions& options = {}) : device(configure_sim(options)) {
     REQUIRE(memory_use(device).allocated_bytes == 0);
@@ -29,7 +29,7 @@ TEST_CASE("tensors of the simulated device are counted to the byte", "[device]")
     const at::Tensor a = at::ones({100}).to(sim.device);
     CHECK(memory_use(sim.device).allocated_bytes == 400);
     const at::Tensor view = a.view({10, 10}).narrow(0, 2, 3).transpose(0, 1);
-    CHECK(memory_use(sim.device).allocated_bytes == 400);  // views take nothing
+    CHECK(memory_use(sim.device).allocated_bytes == 400);  // views allocate nothing
     const at::Tensor sum = a.add(1);
     CHECK(memory_use(sim.device).allocated_bytes == 800);
     at::Tensor b = a;

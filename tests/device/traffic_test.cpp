@@ -9,7 +9,7 @@ namespace chitu::device {
 namespace {
 
 TEST_CASE("traffic counts bytes between host and device in each direction", "[device]") {
-  const c10::Device cuda(c10::kCUDA, 0);  // only booked, never touched
+  const c10::Device cuda(c10::kCUDA, 0);  // only counted, never used
   const Traffic before = traffic(cuda);
   count_copy(c10::kCPU, cuda, 5);
   count_copy(cuda, c10::kCPU, 7);

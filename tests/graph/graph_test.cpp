@@ -105,7 +105,7 @@ struct Hungry {
   static constexpr std::string_view name = "hungry";
   std::vector<memory::Component*> components() const { return {}; }
   Number run(const Number& number, Context&) const {
-    at::empty({std::int64_t{1} << 46});  // more bytes than an address has room for
+    at::empty({std::int64_t{1} << 46});  // more bytes than the address space has
     return number;
   }
 };

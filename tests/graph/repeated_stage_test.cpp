@@ -12,7 +12,7 @@ namespace {
 
 using memory::Residency;
 
-/// As many float32 weights as asked for, all of one value.
+/// A given number of float32 weights, all of one value.
 class Weights : public memory::Module {
  public:
   explicit Weights(std::int64_t count) : weight(add_parameter("weight", {count})) {}
@@ -29,7 +29,7 @@ std::unique_ptr<Expert> expert(const testing::TemporaryFolder& folder, const std
                                   std::make_shared<memory::FileWeights>(path));
 }
 
-/// Adds the first weight of its component; fails where it would exceed 100.
+/// Adds the first weight of its component; fails if the sum would exceed 100.
 struct AddFirst {
   using Inputs = std::tuple<Number>;
   using Output = Number;
@@ -123,7 +123,7 @@ TEST_CASE("of two offloaded experts the device holds one at a time, of two resid
         std::vector{TwoExperts::kFirstBytes, TwoExperts::kFirstBytes + TwoExperts::kSecondBytes});
 }
 
-/// One component for three uses: two in a row, and one after a stage that does without.
+/// One component for three uses: two in a row, and one after a stage that does not use it.
 struct ThreeUses {
   testing::TemporaryFolder folder;
   std::unique_ptr<Expert> model = expert(folder, "vae", 1, 4);

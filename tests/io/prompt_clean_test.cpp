@@ -26,7 +26,7 @@ TEST_CASE("entities are replaced at once, twice over and in capitals", "[io]") {
 }
 
 TEST_CASE("entities after a < are left to the second step", "[io]") {
-  // NFC runs in the first step alone, so the letter and its accent stay two characters.
+  // NFC runs only in the first step, so the letter and its accent stay two characters.
   CHECK(prompt_clean("<b>\ne&#x301;") == "<b> e\u0301");
   CHECK(prompt_clean("e&#x301;\n<b>") == "\u00e9 <b>");
 }

@@ -41,7 +41,8 @@ TEST_CASE("loading the sentencepiece library does not change libtorch's allocato
   const ScratchFolder folder("scope");
   std::filesystem::copy_file(kData / "tokenizer_legacy" / "spiece.model", folder / "spiece.model");
   Tokenizer::load(folder.path());
-  // Their variables of one name used to overlap: libtorch then ended the process here.
+  // Variables of the two libraries with the same name used to overlap; libtorch then ended the
+  // process here.
   CHECK_THROWS(at::empty({std::int64_t{1} << 46}));
 }
 

@@ -175,7 +175,7 @@ TEST_CASE("a hostile character map gives valid text or an error", "[io]") {
   std::uint32_t state = 1;
   const auto random = [&] { return state = state * 1664525u + 1013904223u, state >> 8; };
   for (int round = 0; round < 500; ++round) {
-    // Units that lead anywhere, in the map and beyond it, to whole characters and into them.
+    // Units that point anywhere, in the map and beyond it, to whole characters and into them.
     std::vector<std::uint32_t> units(1 + random() % 300);
     for (auto& unit : units)
       unit = random() % 4 == 0 ? random() << 9 : random() % 1024 << 8 | random() % 256;

@@ -13,8 +13,8 @@
 namespace chitu::io {
 namespace {
 
-/// A soft disc that wanders over a sloping background: smooth, so that half-resolution colour
-/// loses little. [count, height, width, 3]
+/// A soft disc that moves over a sloping background: smooth, so that half-resolution colour loses
+/// little. [count, height, width, 3]
 at::Tensor clip(std::int64_t count, std::int64_t height, std::int64_t width) {
   const at::Tensor y = at::arange(height, at::kFloat).reshape({-1, 1});
   const at::Tensor x = at::arange(width, at::kFloat).reshape({1, -1});
@@ -64,7 +64,7 @@ TEST_CASE("a written mp4 plays back the same frames in the right colours", "[io]
   }
   CHECK(folder.files() == 1);
   const std::string bytes = read_file(folder / "x.mp4");
-  CHECK(bytes.find("moov") < bytes.find("mdat"));  // playable while it arrives
+  CHECK(bytes.find("moov") < bytes.find("mdat"));  // playable while it is downloaded
 }
 
 TEST_CASE("odd sizes are made even in an mp4", "[io]") {

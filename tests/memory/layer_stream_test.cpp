@@ -28,7 +28,7 @@ struct Toy {
   testing::TemporaryFolder folder;
 };
 
-/// The host, where slabs are filled at once, and a device to which they are copied.
+/// The host, where slabs are filled directly, and a device to which they are copied.
 c10::Device host_or_sim() {
   return GENERATE(0, 1) == 0 ? c10::Device(c10::kCPU) : device::configure_sim({});
 }
@@ -115,7 +115,7 @@ TEST_CASE("a failed read is reported to the layer that needs it, and the next pa
         }
       }(),
       Catch::ContainsSubstring("cannot read: the file has become shorter"));
-  // In place: the checkpoint holds the file open.
+  // In place, because the checkpoint holds the file open.
   std::ofstream(file, std::ios::binary | std::ios::in).write(bytes.data(), std::ssize(bytes));
   observer = streamed.begin_passes(1);
   for (int layer = 0; layer < 2; ++layer) {
@@ -171,7 +171,7 @@ TEST_CASE("layers are copied through pageable memory if pinning fails or is off"
   CHECK(at::equal(weights[1], expected[1]));
 }
 
-/// What two streamed passes over the toy need.
+/// Memory and copies of two streamed passes over the toy.
 struct StreamUse {
   std::int64_t device_peak, h2d;
   StreamTraffic traffic;

@@ -33,7 +33,7 @@ Layers of_widths(const std::vector<std::int64_t>& widths) {
   return layers;
 }
 
-/// The layers that a walk computes, and what its observer is told.
+/// The layers that a pass computes, and the events of its observer.
 struct Walked {
   std::vector<std::int64_t> computed;
   std::vector<std::string> events;

@@ -11,7 +11,7 @@
 namespace chitu::memory {
 namespace {
 
-/// As a user adds one.
+/// A strategy as a user would add it.
 class SmallestTiles final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {
@@ -114,7 +114,7 @@ TEST_CASE("single keys override the level", "[memory]") {
   CHECK(plan.component("transformer").residency == Residency::resident);
   CHECK(plan.keep_text_kv);
   CHECK(plan.component("vae").residency == Residency::resident);
-  CHECK(plan.component("text_encoder").residency == Residency::streamed);  // which lets it go, too
+  CHECK(plan.component("text_encoder").residency == Residency::streamed);  // frees it, too
   config = {};
   config.offload_dit = true;
   config.offload_vae = true;
@@ -127,7 +127,7 @@ TEST_CASE("single keys override the level", "[memory]") {
   CHECK(other.component("text_encoder").device == c10::kCPU);
 }
 
-/// Two experts and a second encoder, as further checkpoints have them.
+/// Two experts and a second encoder, as other checkpoints have them.
 PlanRequest five_components() {
   return {.dtype = at::kBFloat16,
           .components = {{"text_encoder", Role::text_encoder},
@@ -166,7 +166,7 @@ TEST_CASE("the device of a plan is the requested one", "[memory]") {
   CHECK(make_plan(config, {.device = cuda}).component("text_encoder").device == c10::kCPU);
 }
 
-/// The changes that a strategy makes one after the other, from a plan on.
+/// The changes that a strategy makes one after the other, starting from a plan.
 std::vector<std::string> ladder(const char* strategy, MemoryPlan plan,
                                 const MemoryConfig& config = {}) {
   const Strategy& steps = Registry<Strategy>::instance().at(strategy, "strategy");

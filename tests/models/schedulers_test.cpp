@@ -69,7 +69,7 @@ TEST_CASE("every scheduler integrates as in diffusers", "[models][parity]") {
       options.mu = scheduler->mu(expected.at("tokens").get<std::int64_t>());
       CHECK(options.mu.value() == Catch::Approx(expected.at("mu").get<double>()).epsilon(1e-12));
     }
-    for (int run = 0; run < 2; ++run) {  // the second run finds nothing left of the first
+    for (int run = 0; run < 2; ++run) {  // the second run finds no state of the first
       scheduler->set_timesteps(steps, options);
       CHECK(relative_error(at::tensor(scheduler->timesteps(), at::kDouble),
                            reference.tensor(name + ".timesteps")) < 1e-7);
@@ -240,7 +240,7 @@ TEST_CASE("a schedule that leads to numbers that are not finite is recognized", 
     const auto scheduler = make(config, shift);
     scheduler->set_timesteps(steps);
     const bool is_finite = stays_finite(*scheduler);
-    scheduler->step(at::ones({1}), 0, at::ones({1}));  // a walk may begin
+    scheduler->step(at::ones({1}), 0, at::ones({1}));  // a new trajectory may start
     return is_finite;
   };
   for (const Json& config : {unipc(), euler()}) {

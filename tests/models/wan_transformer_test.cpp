@@ -23,7 +23,7 @@ struct Inputs {
   at::Tensor negative = reference.tensor("negative_prompt_embeds");
 };
 
-/// What diffusers turns: [1, L, 1, head_dim], every value twice.
+/// Rotary table of diffusers: [1, L, 1, head_dim], every value twice.
 at::Tensor as_complex(const at::Tensor& cos, const at::Tensor& sin) {
   return at::complex(cos.squeeze(2).squeeze(0), sin.squeeze(2).squeeze(0));
 }
@@ -73,7 +73,7 @@ TEST_CASE("trap 1: the text projection and the feed-forward use the tanh form of
   const WanTextContext& text = context.texts.at(0);
   CHECK(relative_error(repeat_last_row(text.embeds, text.rows), in.reference.tensor("context")) <
         1e-6);
-  // The erf form differs by more than the tolerance above, so the check can see it.
+  // The erf form differs by more than the tolerance above, so this check can tell them apart.
   const at::Tensor x = in.reference.tensor("prompt_embeds");
   CHECK(relative_error(at::gelu(x * 2, "none"), at::gelu(x * 2, "tanh")) > 1e-5);
 }
@@ -102,7 +102,7 @@ TEST_CASE("trap 3: queries and keys are normalised across all heads", "[models][
   const auto spy = std::make_shared<AttentionSpy>();
   auto context = model->prepare(in.latents, {in.prompt});
   model->forward(in.latents, 999, context, watched(spy));
-  // Cross-attention queries: normed, not turned.
+  // Cross-attention queries: normed, not rotated.
   const auto& cross = spy->calls.at(1);
   CHECK(relative_error(cross.q, in.reference.tensor("attn2.q")) < kFloat32Tolerance);
   const at::Tensor per_head = cross.q / cross.q.square().mean(-1, true).sqrt();

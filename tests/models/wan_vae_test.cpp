@@ -70,7 +70,8 @@ TEST_CASE("trap 10: the first frame is zeros, not itself, to the temporal upsamp
   const VaeCase vae_case("one_block");
   const at::Tensor second_chunk = vae_case.vae.decode(first_latents(vae_case, 2)).narrow(2, 1, 4);
   CHECK(relative_error(second_chunk, vae_case.decoded().narrow(2, 1, 4)) < kFloatTolerance);
-  // Another first latent frame reaches the second chunk's pictures by the other convolutions alone.
+  // The first latent frame influences the second chunk's pictures only through the other
+  // convolutions.
   at::Tensor latents = first_latents(vae_case, 2).clone();
   latents.narrow(2, 0, 1).zero_();
   CHECK(relative_error(vae_case.vae.decode(latents).narrow(2, 1, 4), second_chunk) > 1e-3);
@@ -95,7 +96,8 @@ TEST_CASE("trap 18: latents are multiplied by their deviation, then the mean is 
 }
 
 TEST_CASE("trap 19: pictures are rounded half to even, not truncated", "[models]") {
-  // 0.5, 1.5, 2.5 and 254.6 of 255, in values that float32 holds exactly enough to meet the half.
+  // 0.5, 1.5, 2.5 and 254.6 of 255, in values that float32 represents closely enough to hit the
+  // half.
   const at::Tensor steps = at::tensor({0.5, 1.5, 2.5, 254.6, -3.0, 300.0}, at::kDouble);
   at::Tensor x = ((steps / 255 - 0.5) * 2).to(at::kFloat);
   const at::Tensor pictures = frames_to_uint8(x.view({1, 1, 1, 1, 6}).expand({1, 3, 1, 1, 6}));

@@ -52,7 +52,7 @@ TEST_CASE("every backend computes softmax(q k^T * scale + bias) v", "[nn]") {
   }
 }
 
-/// Attends to one half of the heads after the other, and negates.
+/// Attends to one half of the heads after the other, and negates the result.
 struct HalvesOfHeads final : parallel::AttentionHook {
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const AttentionOptions& options,

@@ -159,7 +159,7 @@ TEST_CASE("at level 3 only the weights outside the layers and two layers are on 
             memory::weight_bytes(component->module(), at::kFloat));
 }
 
-/// What one run on the simulated device leaves, and the most that it held there in each stage.
+/// Results of one run on the simulated device, and the peak of each stage.
 struct SimRun {
   io::SafetensorsFile dump;
   std::map<std::string, std::int64_t> peaks;
@@ -362,7 +362,7 @@ TEST_CASE("a tiled decode stops before its next chunk", "[pipelines]") {
   auto request = small_request();
   request.width = 272;
   CHECK_THROWS_AS(engine.generate(engine.complete(request), {}, run), Interrupted);
-  CHECK(device::sim_traffic().d2h_bytes == stop.d2h_bytes);  // no picture came of it
+  CHECK(device::sim_traffic().d2h_bytes == stop.d2h_bytes);  // no picture was finished
   const testing::TemporaryFolder folder;
   engine.generate(engine.complete(request), {.dir = folder.path()}, {});
 }

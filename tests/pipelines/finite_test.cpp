@@ -12,7 +12,7 @@ namespace {
 
 using Catch::ContainsSubstring;
 
-/// What a run of the model says, and its exit code.
+/// Message and exit code of a run of the model.
 std::pair<std::string, int> failure_of(const EngineOptions& options,
                                        const PartialRequest& request) {
   const testing::TemporaryFolder folder;
@@ -81,7 +81,7 @@ TEST_CASE("the error says what may help, with its key", "[pipelines]") {
 }
 
 TEST_CASE("a later step is named, too", "[pipelines]") {
-  // Numbers grow from step to step until float32 holds them no more.
+  // Numbers grow from step to step until they overflow float32.
   const EditedModel model;
   put(model, "transformer/diffusion_pytorch_model.safetensors", "proj_out.bias", 2e38);
   auto request = small_request();
@@ -99,7 +99,7 @@ TEST_CASE("embeddings that are not finite are not cached", "[pipelines]") {
   auto options = model.options();
   options.prompt_cache = model.folder / "cache";
   CHECK(failure_of(options, small_request()).second == exit_codes::kFailed);
-  std::error_code no_folder;  // nothing was kept at all
+  std::error_code no_folder;  // nothing was stored
   for (const auto& entry : std::filesystem::directory_iterator(options.prompt_cache, no_folder))
     CHECK(entry.path().extension() != ".safetensors");
 }

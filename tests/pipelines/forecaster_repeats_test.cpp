@@ -54,7 +54,7 @@ void check_same(const device::DryRunPeak& a, const device::DryRunPeak& b) {
   }
 }
 
-/// Plans with layers, chunks and tiles of one kind counted, and with all of them done.
+/// Forecasts with repeated layers, chunks and tiles counted, and with all of them done.
 class BothWays {
  public:
   BothWays(const std::filesystem::path& model, const device::ImitatedDevice& device)
@@ -100,7 +100,7 @@ void rest(memory::MemoryConfig& config, memory::Place place,
   config.states[memory::Role::text_encoder] = {.offload = state, .onload = state};
 }
 
-/// Where weights wait, and what the branches of guidance do: every pair of the two is tried.
+/// Places of weights and modes of guidance: every pair is tried.
 const std::vector<Edit> kWeights{
     [](auto&) {},
     [](auto& config) { config.prefetch_blocks = 3; },
@@ -197,7 +197,7 @@ TEST_CASE("a peak consists of the same tensors", "[pipelines]") {
   forecasters.check_peak(request, forecasters.plan(config));
 }
 
-/// How often a plan sends the operator through libtorch.
+/// How often a dry run calls the operator.
 std::int64_t calls_of(const char* name, const Forecaster& forecaster, const PartialRequest& partial,
                       const memory::MemoryPlan& plan) {
   const Request request = complete(forecaster.pipeline(), partial);

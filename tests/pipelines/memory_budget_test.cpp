@@ -55,7 +55,7 @@ TEST_CASE("a budget is the lowest of limit, declared memory and free memory", "[
   CHECK(source({}) == "80 device.capacity");
   facts.declared.reset();
   CHECK(source({}) == "0 ");
-  CHECK(source(limited({.share = 0.5})) == "0 ");  // of nobody knows what
+  CHECK(source(limited({.share = 0.5})) == "0 ");  // a share of an unknown size
   CHECK(source(limited({.bytes = 6 * kGiB})) == "6 infer.vram_limit");
 }
 
@@ -103,13 +103,13 @@ TEST_CASE("a run that exceeded a limit reports which, and by how much", "[pipeli
   CHECK_THAT(to_string(both[1]),
              Catch::Matchers::StartsWith("infer.host_limit: the run held 320.0 MiB, 20.0 MiB more "
                                          "than the limit of 300.0 MiB"));
-  budget.source = "free memory of cpu";  // which is no limit
+  budget.source = "free memory of cpu";  // not a limit
   CHECK(overruns(budget, 101 << 20, 0).empty());
 }
 
 // --- plan and run -------------------------------------------------------------------------------
 
-/// What a plan says and what a run does: the plan taken, or why none.
+/// The plan that `plan` and a run choose, or why none.
 struct Taken {
   std::optional<memory::MemoryPlan> plan;
   std::string refusal;
@@ -155,7 +155,7 @@ std::vector<std::int64_t> peaks_on(const std::string& device) {
   return peaks;
 }
 
-/// The cases of one device: each plan has to agree with the run.
+/// The cases of one device: each plan must agree with the run.
 class Agreement {
  public:
   explicit Agreement(std::string device) : device_(std::move(device)) {}
@@ -273,7 +273,7 @@ TEST_CASE("a refusal names the memory there is, the lowest limit, and what of th
   CHECK(refusal(shorter).empty());
   shorter.num_frames = *shorter.num_frames + 4;
   CHECK_FALSE(refusal(shorter).empty());
-  // A limit that the device has no room for is not enough by itself.
+  // A limit above the device's memory is not enough.
   options.sim.capacity_bytes = 2000;
   options.memory.vram_limit->bytes = 1000;
   CHECK_THAT(refusal(long_clip), ContainsSubstring("; device.capacity is 2.0 KiB"));

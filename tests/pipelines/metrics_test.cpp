@@ -16,7 +16,7 @@ namespace {
 
 using Catch::ContainsSubstring;
 
-/// What each stage of one run cost, and what the components brought in.
+/// Cost of each stage of one run, and the bytes that components loaded.
 struct Costs : graph::Observer {
   explicit Costs(Engine& engine) {
     const testing::TemporaryFolder folder;

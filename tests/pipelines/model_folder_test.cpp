@@ -128,7 +128,7 @@ TEST_CASE("an unusable checkpoint is refused before anything runs", "[pipelines]
 TEST_CASE("the class of a scheduler is the one in model_index.json, as in diffusers",
           "[pipelines]") {
   const EditedModel model("wan-unipc"), other("wan-euler");
-  // Configs saved by from_config have keys of their former class, and what they say is no matter.
+  // Configs saved by from_config have keys of their former class; their values do not matter.
   model.edit("model_index.json",
              [](auto& json) { json["scheduler"][1] = "FlowMatchEulerDiscreteScheduler"; });
   model.edit("scheduler/scheduler_config.json", [](auto& json) { json["shift"] = 3.0; });

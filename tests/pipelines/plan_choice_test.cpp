@@ -31,7 +31,7 @@ EngineOptions on_sim(std::optional<std::int64_t> capacity = {}) {
   return options;
 }
 
-/// What one run held at most, which plan it took and what it made.
+/// Peak, chosen plan and results of one run.
 struct Outcome {
   memory::MemoryPlan plan;
   std::int64_t peak = 0;
@@ -65,7 +65,7 @@ Outcome run(const EngineOptions& options, bool dump = false) {
   return outcome;
 }
 
-/// The least that a refusal names.
+/// The lowest limit that a refusal names.
 std::int64_t least_named(const EngineOptions& options,
                          const PartialRequest& request = small_request()) {
   Engine engine(options);
@@ -93,7 +93,7 @@ TEST_CASE("auto takes the fastest level that fits the device, and always runs wh
     CHECK(outcome.peak <= capacity);
     CHECK(outcome.plan.low_mem_level <= level);
     if (outcome.plan.low_mem_level == 3 && streamed >= 0)
-      CHECK(outcome.streamed_bytes <= streamed);  // what is left keeps layers
+      CHECK(outcome.streamed_bytes <= streamed);  // memory that is left keeps layers
     level = outcome.plan.low_mem_level;
     streamed = outcome.streamed_bytes;
   }
@@ -239,7 +239,7 @@ TEST_CASE("a plan over the host's limit is refused with the lowest limit that wo
   const PlanChoice choice = choose(on_host(least));
   CHECK(choice.needed_host_bytes <= least);
   CHECK(choice.needed_host_bytes == choice.forecast.peak_host_bytes + 500);
-  // The least is rounded up, so that it still does when the process has grown a little.
+  // The lowest limit is rounded up, so that it still works if the process has grown a little.
   CHECK_THAT(refusal(on_host(2000)), ContainsSubstring(before + std::to_string(least) + "B"));
 
   MemoryBudget neither = on_host(1000);

@@ -46,7 +46,7 @@ class Trace {
   std::map<std::string, std::vector<nlohmann::json>> spans_;
 };
 
-/// One run on the simulated device, watched.
+/// One profiled run on the simulated device.
 struct Watched {
   explicit Watched(int level) {
     EngineOptions options;
@@ -131,7 +131,7 @@ TEST_CASE("open spans of a failed run are closed", "[pipelines]") {
   profile.step_begin(0, 2);
   profile.layer_begin("transformer", 0);
   const bool in_step = GENERATE(false, true);
-  if (in_step) profile.step_end(0, 2);  // a step tells its end also when it throws
+  if (in_step) profile.step_end(0, 2);  // a step reports its end also when it throws
   const Trace trace(profile.finish()[0].text);
   CHECK(trace.names_on("stages") == std::vector<std::string>{"denoise"});
   CHECK(trace.names_on("steps") == std::vector<std::string>{"step 1 of 2"});

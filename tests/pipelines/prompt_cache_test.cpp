@@ -45,7 +45,7 @@ struct Fixture {
     int loads;  ///< of the text encoder
     at::Tensor prompt_embeds, negative_prompt_embeds, final_latents;
   };
-  /// A run in an engine of its own.
+  /// A run in its own engine.
   Result run(const PartialRequest& request = small_request()) const {
     const c10::InferenceMode inference;
     Engine engine(options);
@@ -82,7 +82,7 @@ struct Fixture {
   EngineOptions options;
 };
 
-/// What the cache says in the log while this lives.
+/// The cache's messages in the log while this exists.
 class Warnings {
  public:
   Warnings() { log_->sinks().push_back(sink_); }
@@ -234,7 +234,7 @@ TEST_CASE("the checksum of a file's weights is computed once and kept", "[pipeli
   const io::Checkpoint copied(model.path());
   CHECK(sums(copied) == std::pair(right, 1));
   CHECK(sums(copied) == std::pair(right, 1));
-  // What is kept may be damaged; it is made anew.
+  // A kept checksum may be damaged; it is computed again.
   for (const auto& entry : fs::directory_iterator(memory.path())) write_file(entry.path(), "x");
   CHECK(sums(committed) == std::pair(right, 1));
   CHECK(sums(committed) == std::pair(right, 0));

@@ -15,7 +15,7 @@ using Catch::Matchers::WithinRel;
 
 constexpr double kClose = 1e-12;
 
-/// Round figures: 100 operations, 10 bytes over the link, 5 from disk a second.
+/// Round figures per second: 100 operations, 10 bytes over the link, 5 from disk.
 DeviceProfile round_profile() {
   DeviceProfile profile;
   profile.name = "round";
@@ -282,7 +282,7 @@ TEST_CASE("of the plans that fit, the one with the shortest predicted time is ch
 
 TEST_CASE("for equal times, and without a profile, the first level that fits is chosen",
           "[pipelines]") {
-  EngineOptions options = choosing(DeviceProfile());  // knows nothing: all take 0 s
+  EngineOptions options = choosing(DeviceProfile());  // knows no rates: all take 0 s
   CHECK(chosen_level(options) == 0);
   options.profile.reset();
   nlohmann::json said;

@@ -1,4 +1,4 @@
-// Values that an error names are values that work.
+// Values that an error suggests must work.
 #include <fmt/format.h>
 
 #include <functional>
@@ -28,7 +28,7 @@ pipelines::Engine& engine() {
   return opened;
 }
 
-/// What the model says of a request; empty when it takes it.
+/// The model's error about a request; empty if it accepts it.
 std::string complaint(const pipelines::PartialRequest& request) {
   try {
     engine().complete(request);
@@ -96,7 +96,7 @@ Node with(const std::string& key, const Node& value) {
   return Node(std::move(all));
 }
 
-/// The ends of a rule's range and its choices: what "expected 1 to 240" and "one of a, b" name.
+/// The ends of a rule's range and its options, as in "expected 1 to 240" and "one of a, b".
 std::vector<Node> named_by(const FieldInfo& field) {
   std::vector<Node> values;
   const auto number = [&](double value) {

@@ -223,8 +223,8 @@ TEST_CASE("an unwritable folder is refused", "[e2e]") {
 
 TEST_CASE("a full disk leaves nothing behind", "[e2e]") {
   const BadInput bad;
-  // A limit on the size of files fails a write just as a full disk does; the shell's blocks are
-  // 512 bytes or 1 KiB, so the configuration still fits and the video does not.
+  // A limit on file sizes fails a write as a full disk does. The shell's blocks are 512 bytes or 1
+  // KiB, so the configuration fits and the video does not.
   std::string command = "trap '' XFSZ; ulimit -f 4; exec";
   for (const std::string& argument :
        bad.arguments({"output.format=gif", "width=256", "height=256"}))

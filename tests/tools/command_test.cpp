@@ -65,7 +65,7 @@ TEST_CASE("a run writes media, configuration, log and metrics", "[e2e]") {
   CHECK_THAT(log, ContainsSubstring("stage") && ContainsSubstring("from disk") &&
                       ContainsSubstring("overlap"));
   CHECK(metrics.at("stages").at(3).at("disk_bytes") > 0);
-  CHECK(metrics.at("stages").at(3).at("h2d_bytes") == 0);  // of a CPU
+  CHECK(metrics.at("stages").at(3).at("h2d_bytes") == 0);  // on a CPU
   CHECK(metrics.at("stages").at(3).at("peak_host_bytes") > 0);
   CHECK(metrics.at("stages").at(3).at("overlap").is_null());
 }
@@ -79,7 +79,7 @@ TEST_CASE("metrics.json reports what was streamed", "[e2e]") {
     const auto config = read_file(tiny_model() / component / "config.json");
     return nlohmann::json::parse(config).at("num_layers").get<int>();
   };
-  // Both prompts pass a layer in one stay, and nothing is fetched that no pass needs.
+  // Both prompts pass a layer while it is loaded, and nothing is fetched that no pass needs.
   CHECK(streamed.at("transformer").at("layers") == 2 * layers("transformer"));
   CHECK(streamed.at("text_encoder").at("layers") == layers("text_encoder"));
   CHECK(streamed.at("transformer").at("bytes") > 0);

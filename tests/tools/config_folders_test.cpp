@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-/// A folder `my` beside the working folder, with files as given.
+/// A folder `my` in the working folder, with the given files.
 struct MyConfigs {
   using Files = std::vector<std::pair<std::string, std::string>>;
   explicit MyConfigs(const Files& files) {
@@ -28,7 +28,7 @@ struct MyConfigs {
     arguments.insert(arguments.begin(), {"config"});
     return chitu(arguments, folder.path());
   }
-  /// What `chitu run` would compose.
+  /// The configuration that `chitu run` would use.
   Finished run(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {"run", "--cfg", "job"});
     return chitu(arguments, folder.path());
@@ -93,7 +93,7 @@ TEST_CASE("the tree of another application is composed by itself", "[e2e]") {
   CHECK(missing.exit_code == 2);
   CHECK_THAT(missing.err, ContainsSubstring("use +db=b"));
   CHECK(std::count(missing.err.begin(), missing.err.end(), '\n') == 1);
-  // What needs a configuration of chitu's gets all of them.
+  // A tree that needs one of chitu's configurations gets all of them.
   CHECK_THAT(my.config({"--config-dir", "my", "memory=bf16"}).out, ContainsSubstring("ckpt_dir"));
   CHECK_THAT(my.config({"--config-dir", "my"}).err,
              ContainsSubstring("from nothing; --config-name NAME begins with a config"));

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 using Words = std::vector<std::string>;
 
-/// `chitu` within limits NAME=VALUE and no others, such as those of this process.
+/// `chitu` with limits NAME=VALUE only, without those of this process.
 Finished chitu_within(const Words& limits, const Words& arguments, const fs::path& folder) {
   Words all{"/usr/bin/env"};
   for (const char* name : {"CHITU_CPU_CAPABILITY", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA",

@@ -8,8 +8,8 @@ namespace {
 using Catch::ContainsSubstring;
 using Words = std::vector<std::string>;
 
-/// `chitu` with these words, behind limits that a shell sets. Descriptors that the test's own
-/// parent left open are closed: they would count.
+/// `chitu` with these words, under limits set by a shell. Closes descriptors that the test's own
+/// parent left open, because they would count.
 Finished limited(const std::string& limits, const Words& words, const TemporaryFolder& folder) {
   Words all{"/bin/bash", "-c",
             "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; " + limits + " && exec \"$0\" \"$@\"",
@@ -42,7 +42,7 @@ bool is_one_line(const std::string& text) {
 TEST_CASE("a process that cannot start a thread says so in one line", "[e2e]") {
   if (!limits_addresses()) return;
   const TemporaryFolder folder;
-  // No stack of a thread fits, whoever the user is.
+  // No thread's stack fits, for any user.
   const std::string no_threads = "ulimit -s 4000000 && ulimit -v 3000000";
   for (const Words& more : {Words{"device=cpu"}, Words{"device=sim"}}) {
     const auto result = limited(no_threads, run(more), folder);

@@ -168,7 +168,7 @@ TEST_CASE("a second run in a folder replaces the files of the first, and nothing
                                                           "metrics.json", "run.log", "video.mp4"});
   CHECK(names_in(folder / "run/frames") == std::set<std::string>{"mine.txt"});
 
-  // A video that the user has changed since is the user's.
+  // A video that the user has changed belongs to the user.
   write_file(folder / "run/video.mp4", "another");
   REQUIRE(chitu(small_run({"output.format=gif"}), folder.path()).exit_code == 0);
   CHECK(read_file(folder / "run/video.mp4") == "another");
@@ -213,7 +213,7 @@ TEST_CASE("a signal ends a run with its own exit code, and keeps metrics and ear
   CHECK(metrics_of(folder / "run").at("status") == "interrupted");
   CHECK(fs::exists(folder / "run/video.mp4"));
 
-  // The media of the first run are still known, and go when others take their place.
+  // The media of the first run are still recorded, and are removed when others replace them.
   REQUIRE(chitu(small_run({"output.format=gif"}), folder.path()).exit_code == 0);
   CHECK_FALSE(fs::exists(folder / "run/video.mp4"));
   CHECK(fs::exists(folder / "run/video.gif"));

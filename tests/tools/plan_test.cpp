@@ -210,7 +210,7 @@ TEST_CASE("--placement prints the plan that a run chooses: auto, or a level with
   }
 }
 
-/// What `chitu run` does with a request: nothing when it is out of memory, else its plan.
+/// Result of `chitu run` for a request: empty if it is out of memory, else its plan.
 json plan_of_run(const std::vector<std::string>& overrides) {
   const TemporaryFolder folder;
   std::vector<std::string> arguments{
@@ -278,7 +278,7 @@ TEST_CASE("a plan and a run count the same process size, apart from what differs
                                      "num_inference_steps=1", device, "infer.host_limit=8GiB"});
     const auto of_run = metrics.at("plan").at("choice").at("needed_host_bytes").get<int64_t>();
     const auto of_plan = report.at("chosen").at("peak_host_bytes").get<int64_t>();
-    CHECK(std::abs(of_run - of_plan) < (4 << 20));  // the margin of the limits that a refusal names
+    CHECK(std::abs(of_run - of_plan) < (4 << 20));  // the margin in limits that a refusal names
   }
 }
 
@@ -424,7 +424,7 @@ TEST_CASE("an impossible plan is refused in one line", "[e2e]") {
   refused({"model.ckpt_dir=nowhere"}, "nowhere: no such folder");
 }
 
-/// A terminal on which a command may write; what it wrote.
+/// A terminal for a command, and the text that it wrote.
 class Terminal {
  public:
   Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY)) {
@@ -467,7 +467,7 @@ TEST_CASE("a plan shows its progress on a terminal, and nowhere else", "[e2e]") 
                         ContainsSubstring("planning what a run takes") &&
                         ContainsSubstring("planning sizes at level 3: denoise, pass 2") &&
                         ContainsSubstring("planning peak of level 1"));
-  CHECK(shown.ends_with("\r\x1b[K"));  // the line is gone in the end
+  CHECK(shown.ends_with("\r\x1b[K"));  // the line is cleared at the end
   CHECK_THAT(run.out, Catch::StartsWith("wan-unipc: ") && !ContainsSubstring("planning"));
 }
 

@@ -192,14 +192,14 @@ TEST_CASE("an interrupt stops the sweep and says how to continue", "[e2e]") {
   }
 }
 
-/// The ids of the processes that a process has started.
+/// The ids of the child processes of a process.
 std::vector<std::string> children_of(int process) {
   const std::string id = std::to_string(process);
   std::istringstream ids(read_file("/proc/" + id + "/task/" + id + "/children"));
   return {std::istream_iterator<std::string>(ids), {}};
 }
 
-/// A process that is gone, or that nobody has waited for yet.
+/// A process that has ended, whether or not it was waited for.
 bool has_ended(const std::string& process) {
   try {
     const std::string stat = read_file("/proc/" + process + "/stat");

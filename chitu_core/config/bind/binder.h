@@ -131,7 +131,7 @@ class Binder {
   template <NamedEnum T>
   void read_enum(const View& view, T& value);
   template <class T>
-  void read_integer(const View& view, T& value, const Rule& rule);
+  void read_narrow_integer(const View& view, T& value, const Rule& rule);
 
   void read_scalar(const View& view, bool& value, const Rule& rule);
   void read_scalar(const View& view, std::int64_t& value, const Rule& rule);

@@ -108,7 +108,7 @@ void Binder::read_value(const View& view, T& value, const Rule& rule) {
     read_scalar(view, wide, rule);
     value = static_cast<T>(wide);
   } else if constexpr (std::is_integral_v<T>) {
-    read_integer(view, value, rule);
+    read_narrow_integer(view, value, rule);
   } else {
     static_assert(always_false<T>, "no configuration can hold this type");
   }
@@ -155,7 +155,7 @@ void Binder::read_array(const View& view, std::array<T, N>& value, const Rule& r
 }
 
 template <class T>
-void Binder::read_integer(const View& view, T& value, const Rule& rule) {
+void Binder::read_narrow_integer(const View& view, T& value, const Rule& rule) {
   std::int64_t wide = static_cast<std::int64_t>(value);
   const std::size_t before = errors_.size();
   read_scalar(view, wide, rule);
