@@ -22,10 +22,10 @@ class SmallestTiles final : public Strategy {
 CHITU_REGISTER(Strategy, SmallestTiles, "smallest_tiles");
 
 TEST_CASE("the strategies of this build are registered", "[memory]") {
-  CHECK(Registry<Strategy>::instance().names() ==
-        std::vector<std::string>{"activation_offload", "smallest_tiles", "text_encoder_offload",
-                                 "text_encoder_streaming", "transformer_streaming", "vae_offload",
-                                 "vae_tiling"});
+  for (const char* name :
+       {"activation_offload", "smallest_tiles", "text_encoder_offload", "text_encoder_streaming",
+        "transformer_streaming", "vae_offload", "vae_tiling"})
+    CHECK(Registry<Strategy>::instance().find(name));
 }
 
 TEST_CASE("level 0 keeps every component on the device in the chosen dtypes", "[memory]") {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/parallel/attention_hook.h"
@@ -82,8 +83,8 @@ TEST_CASE("a dry run goes through the scheme as well", "[pipelines]") {
 }
 
 TEST_CASE("an unknown scheme is refused before any weights are read", "[pipelines]") {
-  const std::string refusal =
-      "unknown context parallel scheme rings, expected one of head_by_head, none";
+  const std::string refusal = "unknown context parallel scheme rings, expected one of " +
+                              join(Registry<parallel::AttentionScheme>::instance().names());
   CHECK_THROWS_AS(Engine(options_of("rings")), InputError);
   CHECK_THROWS_WITH(Engine(options_of("rings")), refusal);
   CHECK_THROWS_WITH(LevelForecaster(options_of("rings")), refusal);

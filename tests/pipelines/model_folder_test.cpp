@@ -4,6 +4,10 @@
 #include <functional>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/registry.h"
+#include "chitu_core/models/schedulers/scheduler.h"
+#include "pipelines/model/pipeline.h"
 #include "tests/pipelines/edited_model.h"
 #include "tests/support/catch.h"
 
@@ -26,7 +30,8 @@ TEST_CASE("an unusable checkpoint is refused before anything runs", "[pipelines]
   }
   SECTION("another pipeline") {
     model.edit("model_index.json", [](auto& json) { json["_class_name"] = "FluxPipeline"; });
-    expected = "_class_name: FluxPipeline is not supported, expected one of WanPipeline";
+    expected = "_class_name: FluxPipeline is not supported, expected one of " +
+               join(Registry<PipelineFamily>::instance().names());
   }
   SECTION("another transformer") {
     model.edit("model_index.json",
@@ -48,9 +53,8 @@ TEST_CASE("an unusable checkpoint is refused before anything runs", "[pipelines]
   }
   SECTION("an unknown scheduler") {
     model.edit("model_index.json", [](auto& json) { json["scheduler"][1] = "DDIMScheduler"; });
-    expected =
-        "model_index.json: scheduler: expected one of FlowMatchEulerDiscreteScheduler, "
-        "UniPCMultistepScheduler, got DDIMScheduler";
+    expected = "model_index.json: scheduler: expected one of " +
+               join(Registry<models::SchedulerClass>::instance().names()) + ", got DDIMScheduler";
   }
   SECTION("a component saved as null") {
     model.edit("model_index.json", [](auto& json) { json["vae"] = {nullptr, nullptr}; });
