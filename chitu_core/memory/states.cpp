@@ -100,7 +100,7 @@ void WeightState::bind(config::Binder& b) {
 }
 
 void ComponentStates::bind(config::Binder& b) {
-  b.field("offload", offload, "at rest");
+  b.field("offload", offload, "while no stage uses the component");
   b.field("onload", onload, "while its stage runs; disk or cpu: streamed layer by layer");
   b.field("preparing", preparing, "layers that are fetched ahead");
   b.field("computation", computation, "in the operators");

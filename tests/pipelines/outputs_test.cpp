@@ -57,7 +57,7 @@ TEST_CASE("a folder that cannot hold the media is refused before the work", "[pi
   SECTION("a file in the place of the frames") {
     output.dir = folder / "taken";
     output.format = OutputFormat::frames;
-    expected = (output.dir / "frames").string() + ": is no folder";
+    expected = (output.dir / "frames").string() + ": is not a folder";
   }
   SECTION("a clip in one picture") {
     output.dir = folder.path();
