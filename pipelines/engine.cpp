@@ -43,6 +43,7 @@ struct Engine::Impl {
   MemoryBudget budget(const device::MemoryRoom& room) const;
   PlanChoice choose(const Request& request);
   void take(const memory::MemoryPlan& plan);
+  auto with_advice(const Request& request, const auto& work);
   std::string what_would_fit(const Request& request);
   std::string what_the_device_holds(const Request& request);
   std::string what_needs_less(const Request& request);
@@ -163,10 +164,7 @@ Engine::Engine(const EngineOptions& options) {
   cpu_capability();  // reports a wrong CHITU_CPU_CAPABILITY before any work
   const auto devices = devices_of(options);
   auto plan = memory::make_plan(options.memory, devices);
-  auto pipeline = open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
-                                                   .device = devices.device,
-                                                   .context_parallel = options.context_parallel,
-                                                   .prompt_cache = options.prompt_cache});
+  auto pipeline = open_pipeline(options.ckpt_dir, model_choices(options, devices.device));
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
   impl_->profile = options.profile;
@@ -184,35 +182,76 @@ Request Engine::complete(const PartialRequest& partial) const {
   return pipelines::complete(*impl_->pipeline, partial);
 }
 
+/// Calls `work`. Where it ran out of memory under a plan that nobody checked, the error says what
+/// would fit.
+auto Engine::Impl::with_advice(const Request& request, const auto& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    const bool device_full =
+        exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
+    if (!device_full || plans()) throw;
+    const std::string advice = what_would_fit(request);
+    if (advice.empty()) throw;
+    throw OutOfMemoryError(explain(error) + "; " + advice);
+  }
+}
+
+namespace {
+
+/// A context, and the tensors that the run keeps for a dump.
+class RunContext {
+ public:
+  RunContext(const memory::MemoryPlan& plan, const Engine::RunOptions& options)
+      : context_{plan, options.observers, options.stop,
+                 options.dump_tensors.empty() ? nullptr : &dump_} {}
+  RunContext(const RunContext&) = delete;
+  graph::Context& context() { return context_; }
+
+  /// Writes the dump. Returns what could not be written beside the media.
+  std::vector<std::string> finish(const std::filesystem::path& dump_file) {
+    if (context_.dump)
+      context_.write_aside("debug.dump_tensors",
+                           [&] { io::write_safetensors(dump_file, dump_.tensors()); });
+    return std::move(context_.failed_outputs);
+  }
+
+ private:
+  graph::TensorDump dump_;
+  graph::Context context_;
+};
+
+}  // namespace
+
+/// The plan that this request runs under: the one chosen for it, or a new choice.
+void Engine::take_plan(const Request& request) {
+  if (impl_->chosen_for != request) choose_plan(request);
+  impl_->chosen_for.reset();
+}
+
 std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
                                                     const RunOptions& options) {
   const c10::InferenceMode inference;
   if (output.dir.empty() && options.dump_tensors.empty() && options.observers.empty())
     throw InputError("output.dir: expected a folder that exists, for the media; got none");
   const auto dump_file = check_outputs(request, output, options.dump_tensors, impl_->ckpt_dir);
-  if (impl_->chosen_for != request) choose_plan(request);
-  impl_->chosen_for.reset();
-  graph::TensorDump dump;
-  graph::Context context{impl_->plan, options.observers, options.stop,
-                         options.dump_tensors.empty() ? nullptr : &dump};
-  const auto saved = [&] {
-    try {
-      return impl_->pipeline->run({request, output}, context);
-    } catch (const std::exception& error) {
-      const bool device_full =
-          exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
-      if (!device_full || impl_->plans()) throw;
-      const std::string advice = impl_->what_would_fit(request);
-      if (advice.empty()) throw;
-      throw OutOfMemoryError(explain(error) + "; " + advice);
-    }
-  }();
-  if (context.dump)
-    context.write_aside("debug.dump_tensors",
-                        [&] { io::write_safetensors(dump_file, dump.tensors()); });
-  if (!context.failed_outputs.empty())
-    throw SideOutputError(join(context.failed_outputs, "; "), saved.paths);
+  take_plan(request);
+  RunContext run(impl_->plan, options);
+  auto saved = impl_->with_advice(
+      request, [&] { return impl_->pipeline->run({request, output}, run.context()); });
+  if (const auto problems = run.finish(dump_file); !problems.empty())
+    throw SideOutputError(join(problems, "; "), saved.paths);
   return saved.paths;
+}
+
+Engine::MadeFrames Engine::make_frames(const Request& request, const RunOptions& options) {
+  const c10::InferenceMode inference;
+  const auto dump_file = check_outputs(request, {}, options.dump_tensors, impl_->ckpt_dir);
+  take_plan(request);
+  RunContext run(impl_->plan, options);
+  auto frames = impl_->with_advice(
+      request, [&] { return impl_->pipeline->make_frames({request}, run.context()); });
+  return {std::move(frames), run.finish(dump_file)};
 }
 
 const memory::MemoryPlan& Engine::choose_plan(const Request& request) {

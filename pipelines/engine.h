@@ -61,6 +61,15 @@ class Engine {
     return generate(request, output, RunOptions{});
   }
 
+  struct MadeFrames {
+    graph::Frames frames;
+    std::vector<std::string> problems;  ///< what could not be written beside them, and why
+  };
+  /// Runs the pipeline up to the frames and saves no media.
+  ///
+  /// throws  as generate(), but not SideOutputError
+  MadeFrames make_frames(const Request& request, const RunOptions& options);
+
   /// With low_mem_level auto, a vram_limit or a host_limit: chooses a plan for this request from
   /// the memory that is free now. A generate() of the same request that follows uses this plan; any
   /// other chooses again. Otherwise: the plan of the options, which must fit if the memory of the
@@ -77,6 +86,7 @@ class Engine {
 
  private:
   struct Impl;
+  void take_plan(const Request& request);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -21,13 +21,17 @@ set(below_config_interpolate ${below_config_yaml} interpolate)
 set(below_config_override ${below_config_interpolate} override)
 set(below_config_compose ${below_config_override} compose)
 set(below_config_bind ${below_config_interpolate} bind)
+set(below_pipelines_composition composition)
 set(below_pipelines_machine machine)
 set(below_pipelines_model ${below_pipelines_machine} model)
 set(below_pipelines_stages ${below_pipelines_model} stages)
 set(below_pipelines_forecast ${below_pipelines_stages} forecast)
+set(below_pipelines_settings ${below_pipelines_model} settings)
 set(below_pipelines_observe ${below_pipelines_forecast} observe)
 set(below_pipelines_wan ${below_pipelines_stages} wan)
-set(below_pipelines_ ${below_pipelines_observe} "")  # the engine
+set(below_pipelines_ ${below_pipelines_observe} composition settings "")  # the engine
+set(below_pipelines_include ${below_pipelines_} "" include)
+set(below_pipelines_api ${below_pipelines_include} "" api)
 
 # The subfolder of a path below a divided folder; "" for a file outside of any.
 function(subfolder_of path out)

@@ -5,6 +5,10 @@
 
 #include "chitu_core/memory/stream_observer.h"
 
+namespace at {
+class Tensor;
+}
+
 namespace chitu::graph {
 
 /// Receives the events of a run. The progress bar, the log and metrics.json are observers; a user's
@@ -29,6 +33,9 @@ class Observer {
   /// A part of the work that loads a layer's weights. As memory::StreamObserver.
   virtual void layer_streamed(std::string_view /*component*/,
                               const memory::StreamEvent& /*event*/) noexcept {}
+  /// The latents after a step, [1, C, F, H, W] float32 where they are computed. They are finite and
+  /// are not written any more. In a dry run they hold no data.
+  virtual void latents_changed(int /*index*/, int /*count*/, const at::Tensor& /*latents*/) {}
 };
 
 }  // namespace chitu::graph

@@ -38,7 +38,7 @@ class Graph {
     std::string name;
     std::vector<std::size_t> inputs;  ///< slots
     std::size_t output;               ///< slot
-    std::vector<memory::Component*> components;
+    std::vector<const memory::Component*> components;
   };
   /// A value's type name, and the indices of the stage that makes it and the last one that reads
   /// it; npos = given by the caller or read by the caller.
@@ -50,7 +50,7 @@ class Graph {
   /// Consecutive stages that use a component, first and last included. A later use after a gap is a
   /// lifetime of its own.
   struct Lifetime {
-    memory::Component* component;
+    const memory::Component* component;
     std::size_t first_stage;
     std::size_t last_stage;
   };
@@ -86,9 +86,13 @@ class Graph {
                   "the ports must be the stage's inputs, in order");
     for (const Graph* owner : {from.graph...})
       if (owner != this) throw Error("stage " + name + ": a port of another graph");
-    StageInfo info{std::move(name), {from.slot...}, slots_.size(), stage.components()};
-    auto shared = std::make_shared<S>(std::move(stage));
     Calls calls;
+    calls.components = stage.components();
+    StageInfo info{std::move(name),
+                   {from.slot...},
+                   slots_.size(),
+                   {calls.components.begin(), calls.components.end()}};
+    auto shared = std::make_shared<S>(std::move(stage));
     calls.run = [shared, from...](const std::vector<std::any>& values, Context& context) {
       return std::any(shared->run(std::any_cast<const In&>(values[from.slot])..., context));
     };
@@ -121,6 +125,7 @@ class Graph {
   struct Calls {
     Call run;
     Call known;  ///< of a StageWithKnownOutput; returns an empty any if the output is not known
+    std::vector<memory::Component*> components;  ///< what the executor moves for the stage
   };
 
   void append(StageInfo info, std::string value_name, Calls calls);

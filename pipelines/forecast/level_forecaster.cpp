@@ -7,6 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/device/sim.h"
 #include "chitu_core/memory/weights.h"
 #include "pipelines/forecast/plan_choice.h"
 #include "pipelines/forecast/process_size.h"
@@ -22,10 +23,9 @@ bool is_at_hand(const std::string& device) {
 
 std::unique_ptr<Pipeline> open(const EngineOptions& options, c10::Device device) {
   const c10::InferenceMode inference;
-  return open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
-                                          .device = device,
-                                          .context_parallel = options.context_parallel,
-                                          .for_plan = true});
+  ModelChoices choices = model_choices(options, device);
+  choices.for_plan = true;
+  return open_pipeline(options.ckpt_dir, choices);
 }
 
 memory::MemoryConfig at_level(memory::MemoryConfig config, int level) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "chitu_core/common/bytes.h"
+#include "pipelines/machine/profile_rates.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -42,7 +43,7 @@ std::optional<MemoryBound> declared_memory(const std::optional<std::int64_t>& ca
                                            const std::optional<DeviceProfile>& profile,
                                            c10::Device computes_on) {
   if (capacity_bytes) return MemoryBound{*capacity_bytes, "device.capacity"};
-  if (!profile || !profile->memory_bytes || !profile->describes(computes_on)) return std::nullopt;
+  if (!profile || !profile->memory_bytes || !describes(*profile, computes_on)) return std::nullopt;
   return MemoryBound{*profile->memory_bytes, "device.profile.memory"};
 }
 

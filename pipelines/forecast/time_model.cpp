@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "pipelines/machine/profile_rates.h"
+
 namespace chitu::pipelines {
 namespace {
 
@@ -52,7 +54,7 @@ Work work_of(const Forecast& forecast, const StageForecast& stage, const DeviceP
 
 LeastTime least_time(const Work& work, const DeviceProfile& profile) {
   LeastTime time;
-  const auto rate = work.computes_there ? profile.rate_of(work.dtype) : std::optional<double>();
+  const auto rate = work.computes_there ? rate_of(profile, work.dtype) : std::optional<double>();
   time.compute_s = seconds(work.use.flops, rate);
   time.link_s = link_seconds(work.use, profile);
   time.disk_s = disk_seconds(work.use, profile);

@@ -4,6 +4,7 @@
 
 #include "chitu_core/memory/plan.h"
 #include "pipelines/model/engine_options.h"
+#include "pipelines/model/pipeline.h"
 
 namespace chitu::pipelines {
 
@@ -17,6 +18,9 @@ memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options)
 ///
 /// throws  InputError likewise, and for a device that this machine does not have
 memory::PlanRequest devices_of(const EngineOptions& options);
+
+/// What the options choose for the models, which compute on this device.
+ModelChoices model_choices(const EngineOptions& options, c10::Device device);
 
 /// The limits of device "sim": with a profile, its memory if no capacity is given.
 device::SimOptions sim_options(const EngineOptions& options);

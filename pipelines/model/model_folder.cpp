@@ -95,7 +95,8 @@ RequestDefaults ModelFolder::request_defaults(RequestDefaults defaults) const {
   if (!name_exists(file)) return defaults;
   const auto json = io::JsonObject::read(file);
   const std::vector<std::string> known{
-      "width", "height", "num_frames", "num_inference_steps", "guidance_scale", "fps"};
+      "width",          "height",           "num_frames", "num_inference_steps",
+      "guidance_scale", "guidance_scale_2", "fps"};
   for (const std::string& key : json.unknown_keys(known))
     json.fail(key, "unknown key" + did_you_mean(key, known));
   defaults.width = json.value_or("width", defaults.width);
@@ -103,6 +104,7 @@ RequestDefaults ModelFolder::request_defaults(RequestDefaults defaults) const {
   defaults.num_frames = json.value_or("num_frames", defaults.num_frames);
   defaults.num_inference_steps = json.value_or("num_inference_steps", defaults.num_inference_steps);
   defaults.guidance_scale = json.value_or("guidance_scale", defaults.guidance_scale);
+  defaults.guidance_scale_2 = json.value_or("guidance_scale_2", defaults.guidance_scale_2);
   defaults.fps = json.value_or("fps", defaults.fps);
   return defaults;
 }

@@ -84,6 +84,8 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   request.num_frames = partial.num_frames.value_or(defaults.num_frames);
   request.num_inference_steps = partial.num_inference_steps.value_or(defaults.num_inference_steps);
   request.guidance_scale = partial.guidance_scale.value_or(defaults.guidance_scale);
+  request.guidance_scale_2 =
+      partial.guidance_scale_2 ? partial.guidance_scale_2 : defaults.guidance_scale_2;
   request.fps = partial.fps.value_or(defaults.fps);
   request.seed = partial.seed;
   request.max_sequence_length = partial.max_sequence_length;

@@ -11,6 +11,7 @@
 #include "chitu_core/memory/plan.h"
 #include "pipelines/model/model_folder.h"
 #include "pipelines/model/request.h"
+#include "pipelines/model/stage_insertion.h"
 
 namespace chitu::pipelines {
 
@@ -44,7 +45,7 @@ class Pipeline {
 
   virtual graph::SavedFiles run(Job job, graph::Context& context) const = 0;
   /// Runs the stages up to the frames. A dry run needs a pipeline that was made for one.
-  virtual void make_frames(Job job, graph::Context& context) const = 0;
+  virtual graph::Frames make_frames(Job job, graph::Context& context) const = 0;
 
   /// Layers of the transformer that streaming can load one by one.
   virtual std::int64_t transformer_layers() const = 0;
@@ -80,6 +81,8 @@ struct ModelChoices {
   /// configs are enough.
   bool for_plan = false;
   std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none
+  std::string scheduler{};               ///< a SchedulerClass; empty = the checkpoint's
+  std::vector<StageInsertion> stages{};  ///< that the program adds to the graph
 };
 
 /// Opens a checkpoint with the family that its model_index.json names.

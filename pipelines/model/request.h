@@ -31,6 +31,8 @@ struct Request {
   std::int64_t fps = 16;                   ///< pictures per second in the file
   std::int64_t max_sequence_length = 512;  ///< tokens of a prompt that the transformer gets
   std::optional<double> flow_shift;        ///< of the scheduler; empty = the checkpoint's
+  /// Of the second transformer, where a checkpoint has two; empty = guidance_scale.
+  std::optional<double> guidance_scale_2{};
 
   bool guided() const { return guidance_scale > 1.0; }
   bool operator==(const Request&) const = default;
@@ -41,7 +43,7 @@ struct PartialRequest {
   std::string prompt;
   std::string negative_prompt;
   std::optional<std::int64_t> width, height, num_frames, num_inference_steps, fps;
-  std::optional<double> guidance_scale, flow_shift;
+  std::optional<double> guidance_scale, guidance_scale_2, flow_shift;
   std::uint64_t seed = 0;
   std::int64_t max_sequence_length = 512;
 };
@@ -49,8 +51,8 @@ struct PartialRequest {
 /// Where the frames of a run are saved, and in which format.
 struct Output {
   OutputFormat format = OutputFormat::mp4;
-  std::filesystem::path dir;   ///< exists; see Engine::generate
-  bool contact_sheet = false;  ///< also write contact_sheet.png, all frames side by side
+  std::filesystem::path dir{};  ///< exists; see Engine::generate
+  bool contact_sheet = false;   ///< also write contact_sheet.png, all frames side by side
 };
 
 /// Defaults of a request: from the checkpoint's generation_config.json, else from what its family
@@ -62,6 +64,7 @@ struct RequestDefaults {
   std::int64_t num_inference_steps = 50;
   double guidance_scale = 5.0;
   std::int64_t fps = 16;
+  std::optional<double> guidance_scale_2{};
 };
 
 }  // namespace chitu::pipelines

@@ -81,6 +81,9 @@ class Walk {
     context_.keep(step_name(index, "latents"), latents);
     check_finite(latents, fmt::format("step {} of {}: the latents", index + 1, count),
                  [&] { return advice(); });
+    context_.tell([&](auto& observer) {
+      observer.latents_changed(static_cast<int>(index), static_cast<int>(count), latents);
+    });
     return latents;
   }
 
@@ -104,7 +107,7 @@ class Walk {
       advice += fmt::format("; or request.flow_shift nearer to the checkpoint's than {}",
                             *request_.flow_shift);
     if (request_.guided())
-      advice += fmt::format("; or request.guidance_scale below {}", guidance_.scale(request_));
+      advice += fmt::format("; or request.{} below {}", guidance_.key, guidance_.scale(request_));
     return advice;
   }
 

@@ -40,6 +40,7 @@ struct Guidance {
   double (*scale)(const Request& request) = [](const Request& request) {
     return request.guidance_scale;
   };
+  const char* key = "guidance_scale";  ///< the field of the request that scale() reads
 };
 
 /// The steps of one denoising stage, for any model. Two stages with a transformer each can share a

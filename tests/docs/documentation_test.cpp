@@ -127,7 +127,8 @@ void check_script(const Words& words) {
 
 void check_console_command(Words words) {
   static const std::regex assignment("[A-Z_]+=.*");
-  static const Words of_the_system{"cd", "cmake", "echo", "git", "hf", "mkdir", "pip"};
+  static const Words of_the_system{"apt-get", "cd",  "cmake", "cpack", "docker",
+                                   "echo",    "git", "hf",    "mkdir", "pip"};
   while (!words.empty() && std::regex_match(words.front(), assignment)) words.erase(words.begin());
   if (words.empty() || contains(of_the_system, words.front())) return;
   INFO(words.front());
@@ -177,6 +178,28 @@ TEST_CASE("the C++ in README and docs is that of the examples") {
   each_block("cpp", [&](const Page&, const CodeBlock& block) {
     CHECK(examples.find(block.text) != std::string::npos);
   });
+}
+
+TEST_CASE("the image is built by the commands of docs/install.md, with arguments that it has") {
+  std::string commands, arguments;
+  for (const CodeBlock& block : read_page(kRoot / "docs/install.md").blocks)
+    if (block.language == "console") commands += block.text;
+  std::istringstream lines(read_file(kRoot / "Dockerfile"));
+  int runs = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("ARG ")) arguments += line + "\n";
+    if (!line.starts_with("RUN ")) continue;
+    ++runs;
+    const std::string command = line.substr(line.rfind(' ') + 1);  // behind its variables
+    INFO(line);
+    CHECK(commands.find("\n" + command) != std::string::npos);
+    CHECK(fs::exists(kRoot / command));
+  }
+  CHECK(runs == 1);
+  static const std::regex given("--build-arg ([A-Z]+)=");
+  for (auto at = std::sregex_iterator(commands.begin(), commands.end(), given);
+       at != decltype(at)(); ++at)
+    CHECK(arguments.find("ARG " + (*at)[1].str() + "=") != std::string::npos);
 }
 
 TEST_CASE("the links in README and docs have targets") {

@@ -6,6 +6,11 @@
 namespace chitu::graph {
 namespace {
 
+// A graph hands out no component that a caller could load or free.
+static_assert(
+    std::is_same_v<decltype(Graph::StageInfo::components), std::vector<const memory::Component*>>);
+static_assert(std::is_same_v<decltype(Graph::Lifetime::component), const memory::Component*>);
+
 struct Recorder final : Observer {
   void stage_begin(std::string_view stage) override {
     log.push_back("begin " + std::string(stage));

@@ -23,8 +23,8 @@ CHITU_REGISTER(Strategy, SmallestTiles, "smallest_tiles");
 
 TEST_CASE("the strategies of this build are registered", "[memory]") {
   for (const char* name :
-       {"activation_offload", "smallest_tiles", "text_encoder_offload", "text_encoder_streaming",
-        "transformer_streaming", "vae_offload", "vae_tiling"})
+       {"activation_offload", "expert_offload", "smallest_tiles", "text_encoder_offload",
+        "text_encoder_streaming", "transformer_streaming", "vae_offload", "vae_tiling"})
     CHECK(Registry<Strategy>::instance().find(name));
 }
 
@@ -61,8 +61,8 @@ TEST_CASE("named strategies apply after the level's and before single keys", "[m
   config.low_mem_level = 1;
   config.strategies = {"smallest_tiles", "text_encoder_offload"};
   const MemoryPlan plan = make_plan(config, {});
-  CHECK(plan.strategies ==
-        std::vector<std::string>{"vae_tiling", "smallest_tiles", "text_encoder_offload"});
+  CHECK(plan.strategies == std::vector<std::string>{"vae_tiling", "expert_offload",
+                                                    "smallest_tiles", "text_encoder_offload"});
   CHECK(plan.vae_tile_latents == 8);  // the level says 32
   CHECK(plan.component("text_encoder").residency == Residency::offloaded);
   config.vae_tile_latents = 16;

@@ -153,7 +153,10 @@ class ToyPipeline final : public Pipeline {
   void check(const Request&) const override {}
   SizeSteps size_steps() const override { return {}; }
   graph::SavedFiles run(Job, graph::Context&) const override { return {}; }
-  void make_frames(Job job, graph::Context& context) const override { latents(job, context); }
+  graph::Frames make_frames(Job job, graph::Context& context) const override {
+    latents(job, context);
+    return {};
+  }
   std::int64_t transformer_layers() const override { return 0; }
   double recomputed_share(const Request&, const memory::MemoryPlan&) const override { return 0; }
   std::unique_ptr<Pipeline> for_plan() const override { return nullptr; }

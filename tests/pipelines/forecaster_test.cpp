@@ -75,6 +75,10 @@ TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "
   CAPTURE(options.memory.low_mem_level);
   auto request = small_request();
   SECTION("as it comes") {}
+  SECTION("two experts") {
+    options.ckpt_dir = fixtures() / "wan-two-experts";
+    request.num_inference_steps = 5;
+  }
   SECTION("larger") {
     request.width = 144;
     request.num_frames = 13;

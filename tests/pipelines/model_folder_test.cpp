@@ -38,14 +38,25 @@ TEST_CASE("an unusable checkpoint is refused before anything runs", "[pipelines]
                [](auto& json) { json["transformer"][1] = "WanVACETransformer3DModel"; });
     expected = "transformer: expected WanTransformer3DModel, got WanVACETransformer3DModel";
   }
-  SECTION("the second transformer of Wan 2.2") {
-    model.edit("model_index.json",
-               [](auto& json) { json["transformer_2"] = {"diffusers", "WanTransformer3DModel"}; });
-    expected = "transformer_2: not supported, expected a Wan 2.1 text-to-video checkpoint";
-  }
-  SECTION("the boundary of Wan 2.2") {
+  SECTION("a boundary between experts, and no second expert") {
     model.edit("model_index.json", [](auto& json) { json["boundary_ratio"] = 0.875; });
-    expected = "boundary_ratio: not supported";
+    expected =
+        "model_index.json: transformer_2: expected [\"diffusers\", \"WanTransformer3DModel\"], "
+        "since "
+        "boundary_ratio 0.875 leaves it steps to take";
+  }
+  SECTION("a boundary that is no share of the timesteps") {
+    model.edit("model_index.json", [](auto& json) { json["boundary_ratio"] = 875; });
+    expected = "model_index.json: boundary_ratio: expected null or a number from 0 to 1";
+  }
+  SECTION("a timestep for every token") {
+    model.edit("model_index.json", [](auto& json) { json["expand_timesteps"] = true; });
+    expected = "model_index.json: expand_timesteps: not supported";
+  }
+  SECTION("an image encoder") {
+    model.edit("model_index.json",
+               [](auto& json) { json["image_encoder"] = {"transformers", "CLIPVisionModel"}; });
+    expected = "model_index.json: image_encoder: not supported";
   }
   SECTION("a component that is not there") {
     fs::remove_all(model.path() / "vae");

@@ -36,7 +36,7 @@ class ToyPipeline final : public Pipeline {
   void check(const Request&) const override {}
   SizeSteps size_steps() const override { return {}; }
   graph::SavedFiles run(Job, graph::Context&) const override { return {}; }
-  void make_frames(Job, graph::Context&) const override {}
+  graph::Frames make_frames(Job, graph::Context&) const override { return {}; }
   std::int64_t transformer_layers() const override { return 0; }
   double recomputed_share(const Request&, const memory::MemoryPlan&) const override { return 0; }
   std::unique_ptr<Pipeline> for_plan() const override { return nullptr; }

@@ -4,6 +4,7 @@
 
 #include "pipelines/forecast/level_forecaster.h"
 #include "pipelines/forecast/plan_json.h"
+#include "pipelines/machine/profile_rates.h"
 #include "pipelines/observe/metrics.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
@@ -87,15 +88,15 @@ TEST_CASE("arithmetic waits for the lead", "[pipelines]") {
 
 TEST_CASE("the rate depends on the dtype of the arithmetic", "[pipelines]") {
   DeviceProfile profile = round_profile();
-  CHECK(profile.rate_of(at::kBFloat16) == 100);
-  CHECK(profile.rate_of(at::kFloat) == 50);
-  CHECK(profile.rate_of(at::kHalf) == 100);  // unknown: no slower than the fastest
+  CHECK(rate_of(profile, at::kBFloat16) == 100);
+  CHECK(rate_of(profile, at::kFloat) == 50);
+  CHECK(rate_of(profile, at::kHalf) == 100);  // unknown: no slower than the fastest
   profile.flops.tfloat32 = 80;
-  CHECK(profile.rate_of(at::kFloat) == 80);
+  CHECK(rate_of(profile, at::kFloat) == 80);
   profile.flops.float8 = 200;
-  CHECK(profile.rate_of(at::kFloat8_e4m3fn) == 200);
-  CHECK(profile.rate_of(at::kBFloat16) == 100);
-  CHECK_FALSE(DeviceProfile().rate_of(at::kFloat));
+  CHECK(rate_of(profile, at::kFloat8_e4m3fn) == 200);
+  CHECK(rate_of(profile, at::kBFloat16) == 100);
+  CHECK_FALSE(rate_of(DeviceProfile(), at::kFloat));
 }
 
 TEST_CASE("rates that the profile does not have count as no time", "[pipelines]") {
@@ -115,11 +116,11 @@ TEST_CASE("arithmetic on another device takes no time of this one", "[pipelines]
 
 TEST_CASE("a profile describes the devices of its kind, and sim in place of any", "[pipelines]") {
   DeviceProfile profile;
-  CHECK(profile.describes(c10::kCPU));
+  CHECK(describes(profile, c10::kCPU));
   profile.device = "cuda";
-  CHECK(profile.describes(c10::Device("cuda:1")));
-  CHECK(profile.describes(c10::Device(c10::kPrivateUse1, 0)));
-  CHECK_FALSE(profile.describes(c10::kCPU));
+  CHECK(describes(profile, c10::Device("cuda:1")));
+  CHECK(describes(profile, c10::Device(c10::kPrivateUse1, 0)));
+  CHECK_FALSE(describes(profile, c10::kCPU));
 }
 
 TEST_CASE("weights larger than any cache are read by every pass", "[pipelines]") {

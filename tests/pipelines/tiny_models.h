@@ -54,6 +54,7 @@ inline PartialRequest request_of(const nlohmann::json& json) {
   request.num_frames = json.at("num_frames");
   request.num_inference_steps = json.at("num_inference_steps");
   request.guidance_scale = json.at("guidance_scale");
+  if (json.contains("guidance_scale_2")) request.guidance_scale_2 = json["guidance_scale_2"];
   request.seed = json.at("seed");
   return request;
 }

@@ -2,9 +2,9 @@
 
 #include "chitu_core/common/files.h"
 #include "chitu_core/config/value/json.h"
+#include "pipelines/settings/settings.h"
 #include "tests/support/catch.h"
 #include "tests/support/key_reference.h"
-#include "tools/chitu/settings.h"
 
 namespace chitu::tools {
 namespace {
@@ -34,7 +34,7 @@ void check_generated(const std::string& name, const std::string& text) {
 }
 
 TEST_CASE("the reference of all keys is current", "[tools]") {
-  const auto fields = config::describe_fields<Settings>();
+  const auto fields = config::describe_fields<pipelines::Settings>();
   check_generated("README.md", kIntroduction + testing::fields_markdown(fields));
   check_generated("schema.json",
                   config::to_json(testing::fields_schema(fields, "chitu run"), 1) + "\n");

@@ -145,8 +145,8 @@ install_libtorch() {
   libtorch=$(in_venv -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/torch
   if [[ ! -e $venv/.torch-$torch_version ]]; then
     say "no libtorch found: installing torch $torch_version into $venv (200 to 530 MB to download)"
-    if [[ -e /proc/driver/nvidia/version ]]; then
-      say "this machine has an NVIDIA GPU: the CUDA libraries come along (gigabytes)"
+    if [[ -e /proc/driver/nvidia/version || ${CHITU_CUDA:-0} == 1 ]]; then
+      say "for NVIDIA GPUs: the CUDA libraries come along (gigabytes)"
       in_venv -m pip install "torch==$torch_version" >&2 || die "pip could not install torch"
     else
       in_venv -m pip install --no-deps "torch==$torch_version" >&2 || die "pip could not install torch"
@@ -275,7 +275,7 @@ build() {
 
 check_preset() {
   case $1 in
-    release | debug | asan) ;;
-    *) die "unknown preset \"$1\"; there are release, debug and asan" ;;
+    release | debug | asan | tsan) ;;
+    *) die "unknown preset \"$1\"; there are release, debug, asan and tsan" ;;
   esac
 }
