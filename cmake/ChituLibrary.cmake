@@ -4,7 +4,7 @@
 # libtorch and compiles with the shared precompiled ATen header. Shared, because the linker drops
 # from a static archive the files that only register something. Installed for find_package(chitu):
 # without TORCH as part of the package, with it as its component `engine`; OPENED libraries are
-# found at run time alone, by a name without a version.
+# opened at run time by a name without a version, not linked.
 function(chitu_library name)
   cmake_parse_arguments(arg "TORCH;OPENED" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(chitu_${name} SHARED ${arg_SOURCES})

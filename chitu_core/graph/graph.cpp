@@ -22,7 +22,7 @@ void onload(memory::Component& component, Context& context) {
   });
 }
 
-/// Lets go of what a stage used, as the plan says, unless the next stage uses it too.
+/// Frees what a stage used, as the plan says, unless the next stage uses it too.
 void offload(const Components& used, const Components& used_next, Context& context) {
   for (memory::Component* component : used) {
     if (std::ranges::find(used_next, component) != used_next.end()) continue;
@@ -110,7 +110,7 @@ std::any Graph::execute(std::vector<std::any> values, std::size_t wanted, Contex
       drop_after(order[at], wanted, values);
     }
   } catch (...) {
-    // Components may have been kept for the stage that does not run now.
+    // Components may still be loaded for the stage that does not run now.
     for (const std::size_t stage : order) offload(calls_[stage].components, {}, context);
     throw;
   }

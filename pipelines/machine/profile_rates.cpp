@@ -6,7 +6,7 @@ namespace chitu::pipelines {
 
 std::optional<double> rate_of(const DeviceProfile& profile, at::ScalarType dtype) {
   const ArithmeticRates& flops = profile.flops;
-  // An empty optional is less than any other.
+  // An empty optional is less than any value.
   const auto single = std::max(flops.float32, flops.tfloat32);
   const auto fastest = std::max({flops.bfloat16, flops.float16, flops.float8, single});
   const auto known = [&] {

@@ -9,13 +9,12 @@
 
 namespace chitu::pipelines {
 
-/// The most that arithmetic in this dtype comes to. In float32 that is the rate of TF32, which
-/// libtorch's convolutions take where there is one; of a dtype that the profile does not know,
-/// the fastest that it does. Empty when it knows none.
+/// The peak rate of arithmetic in this dtype. For float32 that is the rate of TF32 if there is one,
+/// since libtorch's convolutions use it; for a dtype without a rate in the profile, the fastest
+/// rate. Empty if the profile has none.
 std::optional<double> rate_of(const DeviceProfile& profile, at::ScalarType dtype);
 
-/// Whether these are figures of such a device. Of the simulated one they may be of any that it
-/// stands for.
+/// Whether these figures describe such a device. For the simulated device they may describe any.
 bool describes(const DeviceProfile& profile, c10::Device computes_on);
 
 }  // namespace chitu::pipelines

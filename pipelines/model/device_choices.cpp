@@ -31,8 +31,8 @@ std::string_view dtype_name(at::ScalarType dtype) {
 }
 
 memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options) {
-  // On a CPU, simulated devices included, float32 is both the reference's arithmetic and, at small
-  // sizes, the faster one.
+  // On a CPU, simulated devices included, the reference computes in float32, which is also the
+  // faster dtype at small sizes.
   const bool on_cpu = device.is_cpu() || options.device == "sim";
   return {.device = device,
           .dtype = parse_dtype("infer.dtype", options.dtype, on_cpu ? at::kFloat : at::kBFloat16),

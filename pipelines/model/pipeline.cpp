@@ -18,7 +18,7 @@ std::map<std::string, const memory::Component*> listed_components(
   const auto plan = memory::make_plan({}, {.components = described});
   std::map<std::string, const memory::Component*> listed;
   for (const memory::Component* component : pipeline.components()) {
-    plan.component(component->name());  // throws for one that it does not know
+    plan.component(component->name());  // throws if the plan has no such component
     if (!listed.emplace(component->name(), component).second)
       throw Error("two components are named " + component->name());
   }
@@ -54,7 +54,7 @@ void check_components(const Pipeline& pipeline,
         [&](const std::string& parameter_name, const memory::Parameter& parameter) {
           const auto [owner, is_new] = owners.emplace(&parameter, name);
           if (!is_new)
-            throw Error(fmt::format("the parameter {} is of the components {} and {}",
+            throw Error(fmt::format("the parameter {} belongs to the components {} and {}",
                                     parameter_name, owner->second, name));
         });
   }

@@ -14,7 +14,7 @@
 namespace chitu::pipelines {
 namespace {
 
-/// Tells the observers about one step, also when it ends by throwing.
+/// Reports one step to the observers; also its end when it throws.
 class Step {
  public:
   Step(graph::Context& context, std::int64_t index, std::int64_t count)
@@ -55,7 +55,7 @@ std::vector<at::Tensor> predict(const GuidanceBranches& branches, const at::Tens
   return predictions;
 }
 
-/// One stage's way along a schedule, step by step.
+/// The steps of one stage along a schedule.
 class Walk {
  public:
   /// passes  over the layers of the component, in all steps together
@@ -99,7 +99,7 @@ class Walk {
     return velocity;
   }
 
-  /// What may help where the latents are not finite.
+  /// What may help if the latents are not finite.
   std::string advice() const {
     std::string advice =
         dtype_advice(component_.name(), context_.plan.component(component_.name()), "infer.dtype");
@@ -120,7 +120,7 @@ class Walk {
   graph::LayerWatch layers_;
 };
 
-/// Of a dry run: the steps that are like the last one taken.
+/// In a dry run: skips the steps that are like the last one taken.
 void leave_out(std::int64_t steps, models::Scheduler& schedule, graph::Context& context) {
   if (steps == 0) return;
   schedule.skip(steps);

@@ -17,31 +17,31 @@
 namespace chitu::pipelines::wan {
 namespace {
 
-/// What the text-to-video checkpoints of Wan 2.1 were trained for.
+/// Training settings of the text-to-video checkpoints of Wan 2.1.
 constexpr RequestDefaults kTrainedFor{832, 480, 81, 50, 5.0, 16};
-/// What those of Wan 2.2 A14B were. Source: the generate script of the original repository.
+/// The same for Wan 2.2 A14B. Source: the generate script of the original repository.
 constexpr RequestDefaults kTwoExpertsTrainedFor{832, 480, 81, 40, 4.0, 16};
 /// What Wan 2.2 TI2V 5B was. Source: as above.
 constexpr RequestDefaults kTimestepPerTokenTrainedFor{1280, 704, 121, 50, 5.0, 24};
 
-/// Names that T5's tokenizer has had; whichever it is, its files decide what it does.
+/// Class names of T5's tokenizer in various versions; in every case, its files decide what it does.
 const std::vector<std::string> kTokenizers{"T5TokenizerFast", "T5Tokenizer",
                                            "PreTrainedTokenizerFast", "TokenizersBackend",
                                            "AutoTokenizer"};
 
-/// The folders that come with chitu for plans hold configs alone.
+/// The model folders that ship with chitu contain configs only.
 void refuse_without_weights(const ModelFolder& folder) {
   for (const auto& [name, component] : folder.components)
     if (io::holds_weights(folder.path / name)) return;
   throw InputError(fmt::format(
-      "model.ckpt_dir={}: holds no weights, enough for `chitu plan` alone; to run the model, set "
+      "model.ckpt_dir={}: has no weights, enough for `chitu plan` only; to run the model, set "
       "model.ckpt_dir to a downloaded checkpoint",
       folder.path.string()));
 }
 
 constexpr const char* kIndex = "model_index.json";
 
-/// Pipelines with an image share components with this one; these entries tell them apart.
+/// Image-to-video pipelines share components with this one; these entries distinguish them.
 void refuse_other_wans(const ModelFolder& folder) {
   const auto index = io::JsonObject::read(folder.path / kIndex);
   const char* expected = "not supported, expected a text-to-video checkpoint of Wan 2.1 or 2.2";
@@ -87,11 +87,11 @@ std::shared_ptr<const models::SchedulerFactory> read_scheduler(const ModelFolder
       config, chosen.empty() ? folder.components.at("scheduler").name : chosen);
   if (scheduler->make()->mu(1))
     config.fail("use_dynamic_shifting",
-                "true is not supported here: the pipeline does not tell the size of the picture");
+                "true is not supported here: the pipeline does not pass the size of the picture");
   return scheduler;
 }
 
-/// throws  InputError where two numbers that must be one differ
+/// throws  InputError if two numbers differ that must be equal
 void check_same(const Parts& parts, const std::string& what, std::int64_t a,
                 const std::string& other, std::int64_t b) {
   if (a != b)

@@ -17,14 +17,14 @@
 
 namespace chitu::pipelines::wan {
 
-/// The dtype of the files on the hub, for plans without files.
+/// Dtype of the files on the hub, for dry runs without files.
 constexpr at::ScalarType kPublishedDtype = at::kFloat;
 
-/// The weights in a component's folder; null where a plan does without.
+/// The weights in a component's folder; null if a dry run has none.
 std::shared_ptr<const io::Checkpoint> open_weights(const std::filesystem::path& folder,
                                                    bool for_plan);
 
-/// One component as its folder describes it.
+/// One component as described by its folder.
 template <class Config>
 struct Part {
   Config config;
@@ -64,11 +64,11 @@ struct Expert {
 /// throws  InputError for a ratio outside 0 to 1, or one whose steps have no transformer
 std::vector<Expert> experts_of(const ModelFolder& folder);
 
-/// What the folder of a checkpoint says.
+/// Content of a checkpoint's folder.
 struct Parts {
   std::filesystem::path folder;
   RequestDefaults defaults;
-  std::shared_ptr<const io::Tokenizer> tokenizer;  ///< null where a plan found none
+  std::shared_ptr<const io::Tokenizer> tokenizer;  ///< null if a dry run has none
   Part<models::UMT5Config> text_encoder;
   std::vector<Expert> experts;
   std::vector<Part<models::WanTransformer3DConfig>> transformers;  ///< one of each expert
@@ -82,9 +82,9 @@ struct Parts {
 /// throws  InputError naming the file for anything that is missing, damaged or not supported
 Parts read_parts(const ModelFolder& folder, const ModelChoices& choices);
 
-/// Each config may be sound and yet not go with its neighbour.
+/// Each config may be valid and still not fit another.
 ///
-/// throws  InputError naming two numbers that differ and must not
+/// throws  InputError naming two numbers that differ and must be equal
 void check_configs(const Parts& parts);
 
 }  // namespace chitu::pipelines::wan

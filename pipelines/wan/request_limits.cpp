@@ -12,14 +12,14 @@ namespace {
 
 constexpr std::int64_t kTrainedTextLength = 512;
 
-/// The values of a size: first, first + step and so on, up to most, which is one of them.
+/// The values of a size: first, first + step and so on, up to and including `most`.
 struct SizeGrid {
   std::int64_t first, step, most;
 
   bool holds(std::int64_t number) const {
     return number >= first && number <= most && (number - first) % step == 0;
   }
-  /// "48 or 64": the values around a number between them.
+  /// "48 or 64": the valid values around a number.
   std::string nearest(std::int64_t number) const {
     if (number < first) return fmt::format("{}", first);
     const std::int64_t below = first + (number - first) / step * step;
@@ -27,7 +27,7 @@ struct SizeGrid {
   }
 };
 
-/// throws  InputError naming the field, what is expected, and values that hold
+/// throws  InputError naming the field, the expected values, and the nearest valid ones
 void check_size(const char* field, std::int64_t number, const SizeGrid& grid,
                 const std::string& expected) {
   if (grid.holds(number)) return;

@@ -6,7 +6,7 @@
 
 namespace chitu::pipelines::wan {
 
-/// The sizes of videos that the patches of a transformer and the latents of a VAE make up.
+/// The sizes of videos that fit the patches of a transformer and the latents of a VAE.
 SizeSteps size_steps(const models::WanTransformer3DConfig& transformer,
                      const models::WanVaeConfig& vae);
 

@@ -25,7 +25,7 @@ at::Tensor silu_of_norm(const at::Tensor& x, const at::Tensor& gamma) {
   return at::silu(wide / length * std::sqrt(channels) * gamma.to(at::kDouble).flatten());
 }
 
-TEST_CASE("norm and activation in one pass are those of two", "[models]") {
+TEST_CASE("norm and activation in one pass equal those in two", "[models]") {
   for (const std::int64_t channels : {1, 3, 8, 20, 96, 384, 5000}) {
     CAPTURE(channels);
     WanRmsNorm norm(channels, 3);
@@ -42,7 +42,7 @@ TEST_CASE("norm and activation in one pass are those of two", "[models]") {
   }
 }
 
-TEST_CASE("the norm's activation reaches both ends of float32 without a NaN", "[models]") {
+TEST_CASE("the norm's activation handles both ends of float32 without a NaN", "[models]") {
   WanRmsNorm norm(4, 3);
   bind(norm, "gamma", at::tensor({1.0F, 60.0F, 200.0F, 1e30F}).view({4, 1, 1, 1}));
   const at::Tensor x = at::tensor({1.0F, -1.0F, 1.0F, -1.0F}).view({1, 1, 1, 1, 4});

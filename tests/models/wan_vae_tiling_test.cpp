@@ -57,7 +57,7 @@ TEST_CASE("larger tiles recompute less", "[models]") {
   CHECK(share(104) == 0);
 }
 
-TEST_CASE("blended tiles are those of diffusers", "[models][parity]") {
+TEST_CASE("blended tiles equal those of diffusers", "[models][parity]") {
   const VaeCase vae_case("blended_tiles");
   const at::Tensor frames =
       decode_blended_tiles(vae_case.vae, vae_case.latents(), {32, 32, 24, 24});

@@ -13,7 +13,7 @@ std::filesystem::path asset(const std::string& name) {
   return std::filesystem::path(CHITU_SOURCE_DIR) / "assets" / name;
 }
 
-TEST_CASE("the architectures that come without weights have the published sizes", "[pipelines]") {
+TEST_CASE("the architectures that ship without weights have the published sizes", "[pipelines]") {
   const auto [name, transformer] =
       GENERATE(std::pair("wan2.1-t2v-1.3b", std::int64_t{1'418'996'800}),
                std::pair("wan2.1-t2v-14b", std::int64_t{14'288'491'584}),
@@ -87,7 +87,7 @@ TEST_CASE("at level 3 the two experts of Wan 2.2 take no more than 1 % above one
 TEST_CASE("an architecture without weights cannot be run", "[pipelines]") {
   CHECK_THROWS_AS(open_pipeline(asset("wan2.1-t2v-1.3b"), {}), InputError);
   CHECK_THROWS_WITH(open_pipeline(asset("wan2.1-t2v-1.3b"), {}),
-                    Catch::ContainsSubstring("holds no weights"));
+                    Catch::ContainsSubstring("has no weights"));
 }
 
 }  // namespace

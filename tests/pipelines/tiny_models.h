@@ -9,7 +9,8 @@
 
 namespace chitu::pipelines {
 
-/// The committed tiny checkpoints and what diffusers made with them (tools/fixtures/pipeline.py).
+/// The committed tiny checkpoints and the results of diffusers with them
+/// (tools/fixtures/pipeline.py).
 inline std::filesystem::path fixtures() {
   return std::filesystem::path(CHITU_TEST_DATA) / "pipelines";
 }

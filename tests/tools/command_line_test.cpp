@@ -16,7 +16,7 @@ TEST_CASE("short forms of a request's keys are written out, other keys are not",
   CHECK(pipelines::expand_short_form("prompt") == "prompt");
 }
 
-TEST_CASE("a short form misspelt and a prompt with commas get a hint", "[tools]") {
+TEST_CASE("a misspelt short form and a prompt with commas get a hint", "[tools]") {
   CHECK_THAT(request_hint("wdith=3: there is no key 'wdith'", {"wdith=3"}),
              Catch::ContainsSubstring("Did you mean width=..."));
   CHECK_THAT(request_hint("Ambiguous value for argument 'request.prompt=a,b'", {"prompt=a,b"}),

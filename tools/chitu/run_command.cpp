@@ -123,7 +123,8 @@ pipelines::Settings read_settings(const config::Composition& composition) {
 /// One run from its folder to its last file.
 class Run {
  public:
-  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt)
+  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt,
+      pipelines::RunClock clock)
       : call_(call),
         state_(state),
         composition_(call.composition),
@@ -132,7 +133,7 @@ class Run {
         engine_(take_engine(settings_, state)),
         request_(complete_request(settings_,
                                   [&](const auto& partial) { return engine_.complete(partial); })),
-        metrics_(engine_.plan().device) {
+        metrics_(engine_.plan().device, clock) {
     engine_.choose_plan(request_);  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
   }
@@ -375,11 +376,12 @@ class Run {
 
 class RunCommand final : public EngineCommandFor<RunCall> {
   int execute(const RunCall& call, SessionState& state) const override {
-    if (call.restarts_clock) pipelines::restart_seconds();
+    const auto clock = call.restarts_clock ? pipelines::RunClock::since_now()
+                                           : pipelines::RunClock::since_process_start();
     state.logging.begin_run(call.composition);
     device::reuse_host_memory();
     const Interrupt interrupt;
-    return Run(call, state, interrupt).execute();
+    return Run(call, state, interrupt, clock).execute();
   }
 };
 

@@ -12,7 +12,7 @@
 namespace chitu::models {
 namespace {
 
-/// Elements of a chunk's largest activation up to which chunks grow: 8 MiB in float32.
+/// Chunks of frames grow until their largest activation has so many elements: 8 MiB in float32.
 constexpr std::int64_t kChunkElements = 1 << 21;
 
 void check_latents(const at::Tensor& latents, std::int64_t z_dim) {

@@ -21,7 +21,8 @@ struct Tile {
   std::int64_t top, left, height, width;
 };
 
-/// Blends the starts of a tile's chunks along a dimension with the end of its neighbour, in place.
+/// Blends the start of each chunk of a tile along a dimension with the end of its neighbour, in
+/// place.
 class Seam {
  public:
   /// end     [B, F, H, W, C] of the neighbour, all frames
@@ -142,7 +143,7 @@ class BlendedDecode {
     if (has_right(tile)) keep_end(edges.columns, 3, tiles_.width - tiles_.stride_width);
   }
 
-  /// What keep() leaves of a tile, for a plan that only counts it.
+  /// The edges that keep() leaves of a tile, for a dry run that only counts it.
   Edges empty_edges(const Tile& tile) const {
     const std::int64_t factor = vae_.config().upsampling_factor();
     const std::int64_t height = tile.height * factor, width = tile.width * factor;
@@ -158,7 +159,7 @@ class BlendedDecode {
     return edges;
   }
 
-  /// A tile's size, the edges that it blends with, and which it leaves.
+  /// A tile's size, the edges it blends with, and the edges it keeps.
   device::DryRunRepeats::Kind kind_of(const Tile& tile, const at::Tensor& above,
                                       const at::Tensor& before) const {
     return {tile.height,

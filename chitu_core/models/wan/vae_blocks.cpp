@@ -9,10 +9,10 @@
 namespace chitu::models {
 namespace {
 
-/// Positions that the two convolutions of a residual block look at in each direction.
+/// Receptive field of a residual block in each direction: two convolutions.
 constexpr std::int64_t kResnetReach = 2;
 
-/// conv(silu(norm(x))): the norm writes where the convolution reads.
+/// conv(silu(norm(x))): the norm writes directly into the convolution's input.
 at::Tensor convolve_activated(const WanRmsNorm& norm, const nn::CausalConv3d& conv, at::Tensor x,
                               nn::FeatureCache& cache) {
   auto window = conv.window(x.sizes(), x.options(), cache);
@@ -88,7 +88,8 @@ at::Tensor WanResample::forward(at::Tensor x, nn::FeatureCache& cache, bool firs
 }
 
 at::Tensor WanResample::double_frames(const at::Tensor& x, nn::FeatureCache& cache) const {
-  // The first half of the output channels is the earlier frame of each pair, the second the later.
+  // The first half of the output channels is the earlier frame of each pair, the second half the
+  // later.
   const at::Tensor pairs = time_conv_->forward(x, cache).unflatten(-1, {2, x.size(-1)});
   return pairs.permute({0, 1, 4, 2, 3, 5})
       .reshape({x.size(0), 2 * x.size(1), x.size(2), x.size(3), x.size(4)});
@@ -185,7 +186,7 @@ at::Tensor WanUpBlock::forward(at::Tensor x, nn::FeatureCache& cache, bool first
 }
 
 std::int64_t WanUpBlock::input_halo(std::int64_t output_halo) const {
-  // The upsampler's convolution reaches one position of the output's size, half of one before.
+  // The upsampler's convolution reaches one position at the output's size, half a position before.
   const std::int64_t before = upsampler_ ? (output_halo + 2) / 2 : output_halo;
   return before + kResnetReach * static_cast<std::int64_t>(resnets_.size());
 }

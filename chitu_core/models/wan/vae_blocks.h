@@ -14,8 +14,8 @@
 
 namespace chitu::models {
 
-/// The parts of the Wan autoencoder's decoder. Activations are [B, F, H, W, C], contiguous, in the
-/// dtype of the weights; `cache` holds what the causal convolutions saw of earlier chunks.
+/// Parts of the Wan autoencoder's decoder. Activations are [B, F, H, W, C], contiguous, in the
+/// weights' dtype. `cache` holds the input frames of earlier chunks for the causal convolutions.
 
 /// Two causal convolutions around a shortcut. Keys: norm1, conv1, norm2, conv2, and conv_shortcut
 /// where the number of channels changes.
@@ -65,10 +65,10 @@ class WanResample : public memory::Module {
  public:
   WanResample(std::int64_t in_channels, std::int64_t out_channels, bool temporal);
 
-  /// The clip's first frame stays one frame: the temporal convolution neither makes it two nor sees
-  /// it, neither then nor, through the cache, later.
+  /// The first frame of a clip stays one frame: the temporal convolution does not double it, and
+  /// later frames do not see it through the cache.
   ///
-  /// first_chunk  x is the clip's first frame alone
+  /// first_chunk  x is the first frame of the clip
   at::Tensor forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk) const;
 
  private:
@@ -78,14 +78,14 @@ class WanResample : public memory::Module {
   std::unique_ptr<nn::CausalConv3d> time_conv_;
 };
 
-/// Where a tile stands in its picture while the decoder enlarges it. A tile comes with a halo of
-/// its neighbours' positions; each convolution spoils one more position at a tile's inner edge, and
-/// what is spoilt or no longer needed is cut off on the way. Edges of the picture have no halo: the
-/// zeros beyond them are those of the whole decode.
+/// Position of a tile in its picture while the decoder upsamples it. A tile comes with a halo of
+/// its neighbours' positions. Each convolution invalidates one more position at an inner edge;
+/// invalid and unused positions are cut off on the way. Edges of the picture have no halo: the
+/// zeros beyond them are those of a whole decode.
 class WanTileWindow {
  public:
-  /// Latents from the tile's edges to the picture's, and the halo that the tile comes with where
-  /// the picture is that wide.
+  /// Latents from the tile's edges to the picture's, and the width of the halo that the tile comes
+  /// with where the picture is that wide.
   WanTileWindow(std::int64_t above, std::int64_t below, std::int64_t left, std::int64_t right,
                 std::int64_t halo)
       : distances_{above, below, left, right}, halo_(halo) {}
@@ -94,9 +94,9 @@ class WanTileWindow {
   std::array<std::int64_t, 4> sides() const;
   std::int64_t halo() const { return halo_; }
   void set_halo(std::int64_t halo) { halo_ = halo; }
-  /// x [B, F, H, W, C] without all but `halo` positions of its halo, contiguous.
+  /// x [B, F, H, W, C], cropped to `halo` positions of halo, contiguous.
   at::Tensor shrink_to(const at::Tensor& x, std::int64_t halo);
-  /// From now on a position is half as large.
+  /// Call after each upsampling: positions are half as large from here on.
   void enlarge();
 
  private:
@@ -144,11 +144,11 @@ class WanUpBlock : public memory::Module {
  public:
   explicit WanUpBlock(const WanUpBlockSizes& sizes);
 
-  /// window  where x stands in its picture when it is a tile; null for a whole picture
+  /// window  position of x in its picture if it is a tile; null for a whole picture
   at::Tensor forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk,
                      WanTileWindow* window = nullptr) const;
 
-  /// The halo that x needs for the output to have one of `output_halo` positions.
+  /// The halo that x needs if the output is to have `output_halo` positions of it.
   std::int64_t input_halo(std::int64_t output_halo) const;
 
  private:

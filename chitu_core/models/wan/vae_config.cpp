@@ -17,7 +17,7 @@ constexpr std::int64_t kWidest = 1 << 14;
 constexpr std::int64_t kMostLevels = 8;
 constexpr std::int64_t kLargestPatch = 16;
 
-/// attn_scales, dropout and in_channels shape the encoder and its training alone.
+/// attn_scales, dropout and in_channels matter to the encoder and to training only.
 const std::vector<std::string> kKnownKeys{"base_dim",
                                           "decoder_base_dim",
                                           "z_dim",
@@ -35,7 +35,7 @@ const std::vector<std::string> kKnownKeys{"base_dim",
                                           "scale_factor_temporal",
                                           "scale_factor_spatial"};
 
-/// The published statistics of 16 latent channels, which hold where the file gives none.
+/// The published statistics of 16 latent channels, used if the file has none.
 const std::vector<double> kLatentsMean{-0.7571, -0.7089, -0.9113, 0.1075,  -0.1745, 0.9653,
                                        -0.1517, 1.5508,  0.4134,  -0.0715, 0.5517,  -0.3632,
                                        -0.1922, -0.9497, 0.2503,  -0.2921};
@@ -97,7 +97,7 @@ std::vector<double> statistics(const io::JsonObject& json, const char* key,
                                const std::vector<double>& published, std::int64_t z_dim) {
   auto values = json.value_or(key, published);
   if (static_cast<std::int64_t>(values.size()) != z_dim)
-    json.fail(key, fmt::format("expected {} numbers, one a latent channel, got {}", z_dim,
+    json.fail(key, fmt::format("expected {} numbers, one per latent channel, got {}", z_dim,
                                values.size()));
   const auto finite = [](double value) { return std::isfinite(value); };
   if (!std::all_of(values.begin(), values.end(), finite)) json.fail(key, "expected finite numbers");
