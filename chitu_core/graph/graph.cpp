@@ -8,10 +8,7 @@
 namespace chitu::graph {
 namespace {
 
-bool uses(const Graph::StageInfo& stage, const memory::Component* component) {
-  return std::find(stage.components.begin(), stage.components.end(), component) !=
-         stage.components.end();
-}
+using Components = std::vector<memory::Component*>;
 
 void onload(memory::Component& component, Context& context) {
   const memory::ComponentPlan& plan = context.plan.component(component.name());
@@ -25,10 +22,10 @@ void onload(memory::Component& component, Context& context) {
   });
 }
 
-/// Lets go of what a stage used, as the plan says, unless the next stage uses it too.
-void offload(const Graph::StageInfo& stage, const Graph::StageInfo* next, Context& context) {
-  for (memory::Component* component : stage.components) {
-    if (next && uses(*next, component)) continue;
+/// Frees what a stage used, as the plan says, unless the next stage uses it too.
+void offload(const Components& used, const Components& used_next, Context& context) {
+  for (memory::Component* component : used) {
+    if (std::ranges::find(used_next, component) != used_next.end()) continue;
     const memory::ComponentPlan& plan = context.plan.component(component->name());
     if (plan.residency == memory::Residency::resident || !component->onloaded()) continue;
     component->offload();
@@ -50,7 +47,7 @@ void Graph::append(StageInfo info, std::string value_name, Calls calls) {
 std::vector<Graph::Lifetime> Graph::lifetimes() const {
   std::vector<Lifetime> lifetimes;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    for (memory::Component* component : stages_[i].components) {
+    for (const memory::Component* component : stages_[i].components) {
       const auto goes_on = std::ranges::find_if(lifetimes, [&](const Lifetime& life) {
         return life.component == component && life.last_stage + 1 == i;
       });
@@ -68,7 +65,7 @@ std::any Graph::output_of(std::size_t stage, const std::vector<std::any>& values
   const Calls& calls = calls_[stage];
   if (calls.known)
     if (std::any known = calls.known(values, context); known.has_value()) return known;
-  for (memory::Component* component : stages_[stage].components) onload(*component, context);
+  for (memory::Component* component : calls.components) onload(*component, context);
   return calls.run(values, context);
 }
 
@@ -107,14 +104,14 @@ std::any Graph::execute(std::vector<std::any> values, std::size_t wanted, Contex
   const std::vector<std::size_t> order = stages_for(wanted);
   try {
     for (std::size_t at = 0; at < order.size(); ++at) {
-      const StageInfo& stage = stages_[order[at]];
-      values[stage.output] = run_stage(order[at], values, context);
-      offload(stage, at + 1 < order.size() ? &stages_[order[at + 1]] : nullptr, context);
+      values[stages_[order[at]].output] = run_stage(order[at], values, context);
+      offload(calls_[order[at]].components,
+              at + 1 < order.size() ? calls_[order[at + 1]].components : Components(), context);
       drop_after(order[at], wanted, values);
     }
   } catch (...) {
-    // Components may have been kept for the stage that does not run now.
-    for (const std::size_t stage : order) offload(stages_[stage], nullptr, context);
+    // Components may still be loaded for the stage that does not run now.
+    for (const std::size_t stage : order) offload(calls_[stage].components, {}, context);
     throw;
   }
   return std::move(values[wanted]);

@@ -22,8 +22,8 @@ struct Tokens {
   at::Tensor negative_ids;  ///< undefined without guidance
 };
 
-/// What the text encoder made of the tokens: [1, L, D], the transformer's dtype, zero after the
-/// last token, L = max_sequence_length.
+/// The encoded prompts: [1, L, D], the transformer's dtype, zero after the last token, L =
+/// max_sequence_length.
 struct TextEmbeddings {
   static constexpr std::string_view value_name = "TextEmbeddings";
   at::Tensor prompt_embeds;
@@ -36,8 +36,8 @@ struct TextEmbeddings {
 struct Latents {
   static constexpr std::string_view value_name = "Latents";
   at::Tensor latents;
-  /// The schedule with the steps that led here, for the stage that takes the next ones; null before
-  /// the first denoising stage.
+  /// The scheduler after the steps that led here, for the stage that takes the next ones; null
+  /// before the first denoising stage.
   std::shared_ptr<const models::Scheduler> scheduler{};
 };
 
@@ -47,7 +47,7 @@ struct Frames {
   at::Tensor frames;
 };
 
-/// What was written, the media first.
+/// The written files, the media first.
 struct SavedFiles {
   static constexpr std::string_view value_name = "SavedFiles";
   std::vector<std::filesystem::path> paths;

@@ -6,10 +6,10 @@
 
 namespace chitu::pipelines {
 
-/// The forecasts of one request: each plan is planned once, when it is first asked for.
+/// The forecasts of one request: each plan has one dry run, when it is first needed.
 class Forecasts {
  public:
-  /// forecaster       outlives this
+  /// forecaster       must outlive this
   /// longest_prompts  as Forecaster::forecast
   Forecasts(const Forecaster& forecaster, Request request, bool longest_prompts = false);
 

@@ -27,13 +27,17 @@ constexpr std::size_t kMostListed = 12;
 /// A checkpoint on the hub that runs here.
 struct Published {
   const char* repository;
-  std::int64_t num_layers;  ///< of its transformer
-  const char* size;         ///< part of the names of its folders
+  std::int64_t num_attention_heads;  ///< of its transformer
+  bool has_two_transformers;
+  const char* size;  ///< part of the names of its folders
 };
-constexpr Published kPublished[] = {{"Wan-AI/Wan2.1-T2V-1.3B-Diffusers", 30, "1.3b"},
-                                    {"Wan-AI/Wan2.1-T2V-14B-Diffusers", 40, "14b"}};
+/// The name of one may contain that of a later one.
+constexpr Published kPublished[] = {{"Wan-AI/Wan2.1-T2V-1.3B-Diffusers", 12, false, "1.3b"},
+                                    {"Wan-AI/Wan2.2-T2V-A14B-Diffusers", 40, true, "a14b"},
+                                    {"Wan-AI/Wan2.2-TI2V-5B-Diffusers", 24, false, "ti2v-5b"},
+                                    {"Wan-AI/Wan2.1-T2V-14B-Diffusers", 40, false, "14b"}};
 
-/// The components of a published checkpoint.
+/// The components of every published checkpoint.
 const std::map<std::string, ComponentClass> kComponents{
     {"scheduler", {"diffusers", "UniPCMultistepScheduler"}},
     {"text_encoder", {"transformers", "UMT5EncoderModel"}},
@@ -118,20 +122,31 @@ std::vector<std::string> missing_components(const fs::path& path,
   return missing;
 }
 
-const Published& published_as(const fs::path& path) {
-  std::int64_t num_layers = 0;
-  try {
-    const auto config = io::JsonObject::read(path / "transformer/config.json");
-    num_layers = config.value_or<std::int64_t>("num_layers", 0);
-  } catch (const InputError&) {
-  }
-  std::string name = path.string();
-  std::transform(name.begin(), name.end(), name.begin(),
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+/// The heads of the transformer in a folder; 0 when its config cannot be read.
+std::int64_t heads_in(const fs::path& path) {
+  try {
+    return io::JsonObject::read(path / "transformer/config.json")
+        .value_or<std::int64_t>("num_attention_heads", 0);
+  } catch (const InputError&) {
+    return 0;
+  }
+}
+
+/// What a folder is a copy of, by its config, else by its name; the smallest where neither tells.
+const Published& published_as(const fs::path& path) {
+  const std::int64_t heads = heads_in(path);
+  const bool has_two = is_there(path / "transformer_2");
   for (const Published& known : kPublished)
-    if (num_layers == known.num_layers ||
-        (num_layers == 0 && name.find(known.size) != std::string::npos))
-      return known;
+    if (heads == known.num_attention_heads && has_two == known.has_two_transformers) return known;
+  const fs::path folder = path.has_filename() ? path : path.parent_path();
+  for (const Published& known : kPublished)
+    if (lower(folder.filename().string()).find(known.size) != std::string::npos) return known;
   return kPublished[0];
 }
 
@@ -160,7 +175,10 @@ std::vector<std::string> missing_files(const ModelFolder& folder, CheckpointUse 
 std::vector<std::string> missing_files(const fs::path& folder) {
   std::vector<std::string> missing;
   if (!is_there(folder / kIndexName)) missing.emplace_back(kIndexName);
-  for (auto& file : missing_components(folder, kComponents, CheckpointUse::run))
+  auto components = kComponents;
+  if (published_as(folder).has_two_transformers)
+    components["transformer_2"] = components.at("transformer");
+  for (auto& file : missing_components(folder, components, CheckpointUse::run))
     missing.push_back(std::move(file));
   return missing;
 }

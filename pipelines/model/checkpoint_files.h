@@ -16,7 +16,8 @@ enum class CheckpointUse { run, plan };
 /// without its target counts as missing.
 std::vector<std::string> missing_files(const ModelFolder& folder, CheckpointUse use);
 
-/// The same for a folder without model_index.json, or none at all: of a Wan 2.1 checkpoint.
+/// The same for a folder without model_index.json, or none at all: of the published checkpoint that
+/// the name of the folder suggests.
 std::vector<std::string> missing_files(const std::filesystem::path& folder);
 
 /// "; missing: a, b; to download the checkpoint: hf download REPOSITORY --local-dir DIR"; empty

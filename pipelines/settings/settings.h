@@ -21,9 +21,18 @@ constexpr auto config_names(OutputFormat) {
                     std::pair{"png", OutputFormat::png}, std::pair{"frames", OutputFormat::frames}};
 }
 
+/// An entry of `model.stages`.
+struct StageSettings {
+  std::string name;
+  std::optional<std::string> after, before;
+  void bind(config::Binder& binder);
+};
+
 /// The group `model`.
 struct ModelSettings {
   std::string ckpt_dir;
+  std::optional<std::string> scheduler;
+  std::vector<StageSettings> stages;
   void bind(config::Binder& binder);
 };
 

@@ -17,22 +17,22 @@ namespace chitu::pipelines {
 
 /// The transformer of a family as the denoising stage sees it.
 ///
-/// Condition  what steers it: text embeddings, or a family's own value with an image beside them
+/// Condition  its conditioning: text embeddings, or a family's own value with an image beside them
 template <graph::Value Condition>
 class Predictor {
  public:
   virtual ~Predictor() = default;
   virtual memory::Component& component() const = 0;
-  /// Prepares what stays the same at every step. With plan.guidance_interleave all prompts are one
-  /// branch, else each is a branch of its own.
+  /// Prepares what stays the same at every step. With plan.guidance_interleave all prompts form one
+  /// branch, else each has a branch of its own.
   ///
   /// latents  only their shape and device are read
   virtual GuidanceBranches branches(const at::Tensor& latents, const Condition& condition,
                                     const Job& job, const memory::MemoryPlan& plan) const = 0;
 };
 
-/// Steps from noise towards clean latents along the scheduler's sigmas. Where none of the steps is
-/// this stage's, its component is not brought in.
+/// Steps from noise towards clean latents along the scheduler's sigmas. If this stage takes none of
+/// the steps, its component is not loaded.
 template <graph::Value Condition>
 struct Denoise {
   using Inputs = std::tuple<graph::Latents, Condition, Job>;

@@ -14,7 +14,7 @@
 namespace chitu::pipelines {
 namespace {
 
-/// Tells the observers about one step, also when it ends by throwing.
+/// Reports one step to the observers; also its end when it throws.
 class Step {
  public:
   Step(graph::Context& context, std::int64_t index, std::int64_t count)
@@ -55,7 +55,7 @@ std::vector<at::Tensor> predict(const GuidanceBranches& branches, const at::Tens
   return predictions;
 }
 
-/// One stage's way along a schedule, step by step.
+/// The steps of one stage along a schedule.
 class Walk {
  public:
   /// passes  over the layers of the component, in all steps together
@@ -81,6 +81,9 @@ class Walk {
     context_.keep(step_name(index, "latents"), latents);
     check_finite(latents, fmt::format("step {} of {}: the latents", index + 1, count),
                  [&] { return advice(); });
+    context_.tell([&](auto& observer) {
+      observer.latents_changed(static_cast<int>(index), static_cast<int>(count), latents);
+    });
     return latents;
   }
 
@@ -96,7 +99,7 @@ class Walk {
     return velocity;
   }
 
-  /// What may help where the latents are not finite.
+  /// What may help if the latents are not finite.
   std::string advice() const {
     std::string advice =
         dtype_advice(component_.name(), context_.plan.component(component_.name()), "infer.dtype");
@@ -104,7 +107,7 @@ class Walk {
       advice += fmt::format("; or request.flow_shift nearer to the checkpoint's than {}",
                             *request_.flow_shift);
     if (request_.guided())
-      advice += fmt::format("; or request.guidance_scale below {}", guidance_.scale(request_));
+      advice += fmt::format("; or request.{} below {}", guidance_.key, guidance_.scale(request_));
     return advice;
   }
 
@@ -117,7 +120,7 @@ class Walk {
   graph::LayerWatch layers_;
 };
 
-/// Of a dry run: the steps that are like the last one taken.
+/// In a dry run: skips the steps that are like the last one taken.
 void leave_out(std::int64_t steps, models::Scheduler& schedule, graph::Context& context) {
   if (steps == 0) return;
   schedule.skip(steps);

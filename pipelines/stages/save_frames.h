@@ -12,9 +12,9 @@
 namespace chitu::pipelines {
 
 /// Writes frames as the job's output asks, under the names of media_names(): each format in turn,
-/// then the contact sheet. Each file appears under its name only when it is whole; one of these
-/// names that is there is replaced. When the first is whole, the others are written even if the
-/// user stops the run, and one that cannot be written costs nothing else.
+/// then the contact sheet. Each file appears under its name once it is complete and replaces an
+/// existing one. Once the first is complete, the others are written even if the user stops the run;
+/// if one of them cannot be written, everything else still is.
 struct SaveFrames {
   using Inputs = std::tuple<graph::Frames, Job>;
   using Output = graph::SavedFiles;
@@ -22,7 +22,7 @@ struct SaveFrames {
 
   std::vector<memory::Component*> components() const { return {}; }
 
-  /// throws  InputError naming the file when it cannot be written (full disk, no permission)
+  /// throws  InputError naming the file that cannot be written (full disk, no permission)
   graph::SavedFiles run(const graph::Frames& frames, const Job& job, graph::Context& context) const;
 };
 static_assert(graph::Stage<SaveFrames>);

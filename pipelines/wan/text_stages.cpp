@@ -16,13 +16,13 @@ at::Tensor token_ids(const io::Tokenizer& tokenizer, const std::string& prompt, 
   return at::tensor(ids, at::kLong).unsqueeze(0);
 }
 
-/// Prompts that fill the sequence, for a plan.
+/// Prompts that fill the sequence, for a dry run.
 graph::Tokens longest_tokens(const Request& request) {
   const at::Tensor ids = at::zeros({1, request.max_sequence_length}, at::kLong);
   return {ids, request.guided() ? ids : at::Tensor()};
 }
 
-/// The padded form that the reference feeds its encoder, for comparison.
+/// The padded form that the reference passes to its encoder, for comparison.
 void keep_padded(graph::Context& context, const std::string& prefix, const at::Tensor& ids,
                  std::int64_t pad_id, std::int64_t length) {
   if (!context.dump) return;

@@ -29,7 +29,7 @@ TEST_CASE("a template of names is taken as typed, where Hydra's grammar would se
   CHECK(pipelines::expand_short_form("output.name={seed}") == "output.name='{seed}'");
 }
 
-TEST_CASE("a short form misspelt and a prompt with commas get a hint", "[tools]") {
+TEST_CASE("a misspelt short form and a prompt with commas get a hint", "[tools]") {
   CHECK_THAT(request_hint("wdith=3: there is no key 'wdith'", {"wdith=3"}),
              Catch::ContainsSubstring("Did you mean width=..."));
   CHECK_THAT(request_hint("Ambiguous value for argument 'request.prompt=a,b'", {"prompt=a,b"}),

@@ -39,7 +39,7 @@ config::ComposeRequest compose_request(const ComposeFlags& flags, ConfigTrees tr
     request.overrides.push_back(folders.with_chitus ? pipelines::expand_short_form(override)
                                                     : override);
   request.texts = flags.texts;
-  request.new_keys = !folders.with_chitus;  // a run refuses keys that nobody reads
+  request.new_keys = !folders.with_chitus;  // a run refuses keys that it does not read
   return request;
 }
 

@@ -22,7 +22,7 @@ Words listed_values(const std::string& key) {
   std::size_t start = 0;
   while (node && start <= key.size()) {
     const std::size_t dot = std::min(key.find('.', start), key.size());
-    // An object may stand beside the interpolation that gives one.
+    // There may be an object beside the interpolation that gives one.
     if (node->contains("anyOf")) node = &node->at("anyOf").front();
     const std::string name = key.substr(start, dot - start);
     const auto properties = node->find("properties");

@@ -20,6 +20,7 @@
 #include "pipelines/engine.h"
 #include "pipelines/forecast/forecast_words.h"
 #include "pipelines/forecast/plan_json.h"
+#include "pipelines/machine/profile_rates.h"
 #include "pipelines/media_names.h"
 #include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
@@ -143,7 +144,8 @@ struct EarlierFiles {
 /// One run from its folder to its last file.
 class Run {
  public:
-  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt)
+  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt,
+      pipelines::RunClock clock)
       : call_(call),
         state_(state),
         composition_(call.composition),
@@ -154,7 +156,7 @@ class Run {
                                   [&](const auto& partial) { return engine_.complete(partial); })),
         output_(settings_.output.output_in(call.folder,
                                            name_values(settings_, composition_, request_))),
-        metrics_(engine_.plan().device) {
+        metrics_(engine_.plan().device, clock) {
     check_own_names();
     engine_.choose_plan(request_);  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
@@ -308,7 +310,7 @@ class Run {
                              format_bytes(*choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
     const auto profile = settings_.engine_options().profile;
-    if (profile && !choice->predicted.empty() && !profile->describes(plan.device))
+    if (profile && !choice->predicted.empty() && !pipelines::describes(*profile, plan.device))
       logger("memory")->warn(
           "device/profile is that of {} ({}), the run is on {}: low_mem_level auto compares times "
           "predicted for another device",
@@ -426,8 +428,8 @@ class Run {
     const auto report = metrics_.report();
     if (report["stages"].empty()) return "before the first stage";
     const std::string stage = report["stages"].back()["name"];
-    if (stage != "denoise") return "in stage " + stage;
-    return fmt::format("in stage denoise after step {} of {}", report["steps"].size(),
+    if (!stage.starts_with("denoise")) return "in stage " + stage;
+    return fmt::format("in stage {} after step {} of {}", stage, report["steps"].size(),
                        request_.num_inference_steps);
   }
 
@@ -448,11 +450,12 @@ class Run {
 
 class RunCommand final : public EngineCommandFor<RunCall> {
   int execute(const RunCall& call, SessionState& state) const override {
-    if (call.restarts_clock) pipelines::restart_seconds();
+    const auto clock = call.restarts_clock ? pipelines::RunClock::since_now()
+                                           : pipelines::RunClock::since_process_start();
     state.logging.begin_run(call.composition);
     device::reuse_host_memory();
     const Interrupt interrupt;
-    return Run(call, state, interrupt).execute();
+    return Run(call, state, interrupt, clock).execute();
   }
 };
 

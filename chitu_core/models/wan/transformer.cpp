@@ -16,7 +16,7 @@
 namespace chitu::models {
 namespace {
 
-/// x with its last slice along a dimension repeated until there are `count`.
+/// x with its last slice along a dimension repeated until it has `count`.
 at::Tensor repeat_last(const at::Tensor& x, std::int64_t dim, std::int64_t count) {
   const std::int64_t missing = count - x.size(dim);
   if (missing == 0) return x;
@@ -25,7 +25,7 @@ at::Tensor repeat_last(const at::Tensor& x, std::int64_t dim, std::int64_t count
   return at::cat({x, x.narrow(dim, x.size(dim) - 1, 1).expand(sizes)}, dim);
 }
 
-/// The block's keys and values for one prompt: kept ones, else made now, and kept if so asked.
+/// The block's keys and values for one prompt: cached ones, or new ones, cached if requested.
 KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
                             WanTextContext& text, bool keep) {
   constexpr std::int64_t kRows = 2;  // [B, heads, L, head_dim]
@@ -39,8 +39,7 @@ KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
   return {repeat_last(unlike.keys, kRows, text.rows), repeat_last(unlike.values, kRows, text.rows)};
 }
 
-/// How many rows of a prompt [B, L, D] differ from those behind them: its tokens, and one of the
-/// zeros that pad it.
+/// How many rows of a prompt [B, L, D] are distinct: its tokens, and one of the padding zeros.
 std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int64_t>& tokens) {
   const std::int64_t rows = embeds.size(1);
   if (tokens) return std::min(*tokens + 1, rows);
@@ -50,9 +49,9 @@ std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int6
   return std::min(count + 1, rows);
 }
 
-/// The hidden states of the prompts on their way through the layers. Until the first
-/// cross-attention they are one. Offloaded, one tensor of the device holds those of each prompt in
-/// its turn.
+/// The hidden states of all prompts on their way through the layers. Until the first
+/// cross-attention they share one tensor. With offloading, one device tensor holds the states of
+/// one prompt at a time.
 class HiddenStates {
  public:
   HiddenStates(at::Tensor shared, std::size_t prompts, bool offload)
@@ -73,20 +72,20 @@ class HiddenStates {
       device::copy_into(resting_[prompt], shared());
   }
 
-  /// The prompt whose states are on the device, of those that are offloaded.
+  /// The prompt whose states are on the device; the others are offloaded.
   std::size_t here() const { return here_; }
 
-  /// The prompts in the order that moves least: from the one that is on the device.
+  /// The prompts in the order that copies least: the one on the device first.
   std::vector<std::size_t> order() const {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < prompts_; ++i) order.push_back((here_ + i) % prompts_);
     return order;
   }
 
-  /// As if all had been worked on in their order.
+  /// Leaves the state as if all prompts had been processed in order.
   void pass() { here_ = offload_ ? order().back() : here_; }
 
-  /// The prompt's states, to work on until another's are asked for.
+  /// The prompt's states, valid until another prompt's are requested.
   at::Tensor& of(std::size_t prompt) {
     if (!offload_) return on_device_[prompt];
     if (prompt != here_) device::copy_into(resting_[here_], shared());
@@ -94,7 +93,7 @@ class HiddenStates {
     return shared();
   }
 
-  /// The prompt's states for the last time; nobody asks for those that were taken before.
+  /// The prompt's states for the last time; states taken before are not requested again.
   at::Tensor take(std::size_t prompt) {
     if (!offload_) return std::move(on_device_[prompt]);
     bring(prompt);
@@ -108,7 +107,7 @@ class HiddenStates {
   }
 
   std::vector<at::Tensor> on_device_;
-  std::vector<at::Tensor> resting_;  ///< of every prompt while it is not here; empty = none rests
+  std::vector<at::Tensor> resting_;  ///< host copy of every prompt that is offloaded; empty = none
   std::size_t prompts_, here_ = 0;
   bool offload_;
 };
@@ -137,8 +136,8 @@ struct Pass {
     }
   }
 
-  /// What a block's use of memory depends on beside its weights: which prompt's states are here,
-  /// and whose keys and values are kept already.
+  /// What determines a block's memory use besides its weights: which prompt's states are on the
+  /// device, and whose keys and values are cached.
   device::DryRunRepeats::Kind state(std::size_t index) const {
     device::DryRunRepeats::Kind state{static_cast<std::int64_t>(hidden.here())};
     for (const WanTextContext& text : context.texts)
@@ -146,7 +145,8 @@ struct Pass {
     return state;
   }
 
-  /// Of a plan that only counts the block: keeps keys and values like those of the block before.
+  /// In a dry run that only counts the block: caches keys and values of the sizes of the block
+  /// before.
   void skip(std::size_t index) {
     hidden.pass();
     if (!context.keep_text_kv) return;
