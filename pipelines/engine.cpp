@@ -10,6 +10,7 @@
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/system_limits.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/device/library_memory.h"
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
@@ -71,7 +72,9 @@ std::int64_t Engine::Impl::weights_held() const {
 /// it.
 device::MemoryRoom Engine::Impl::room() const {
   device::MemoryRoom room = device::memory_room(devices.device);
-  room.free_bytes += devices.device.is_cpu() ? device::owned_bytes() : weights_held();
+  room.free_bytes += devices.device.is_cpu()
+                         ? device::owned_bytes()
+                         : weights_held() + device::library_bytes(devices.device);
   return room;
 }
 
@@ -83,6 +86,7 @@ MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
   facts.room = room;
   facts.host_total_bytes = device::memory_room(c10::kCPU).total_bytes;
   facts.process_bytes = process_bytes;
+  facts.library_bytes = device::library_bytes(devices.device);
   return memory_budget(config, facts);
 }
 
