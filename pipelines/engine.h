@@ -4,11 +4,13 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "chitu_core/graph/events.h"
+#include "pipelines/batch/batch.h"
 #include "pipelines/forecast/plan_choice.h"
 #include "pipelines/model/engine_options.h"
 #include "pipelines/model/pipeline.h"
@@ -60,6 +62,31 @@ class Engine {
   std::vector<std::filesystem::path> generate(const Request& request, const Output& output) {
     return generate(request, output, RunOptions{});
   }
+
+  /// Runs one window of a batch stage by stage: all prompts through the text encoder, then all
+  /// latents through the transformer, then the decoder, each component brought in once. Values wait
+  /// for the next stage in options.spill_dir. Every result has the bits that generate() gives it.
+  ///
+  /// A request that fails is reported to the observer and does not stop the others.
+  ///
+  /// throws  InputError before the work begins, for an output that cannot be written, latents that
+  ///         are not of this model and request, or values that do not fit
+  ///         options.spill_limit_bytes; InputError when spill_dir can no longer be written;
+  ///         OutOfMemoryError where no plan fits; Interrupted; what an observer throws
+  BatchEnd generate_batch(std::span<const BatchItem> items, const BatchOptions& options,
+                          BatchObserver& observer);
+
+  /// Decodes latents that a run or a batch has kept, and saves the media as generate() would have.
+  ///
+  /// request  as the file says; see latents_request()
+  /// throws   InputError "<file>: <problem>" for a file that is not of this model or is damaged; as
+  ///          generate()
+  std::vector<std::filesystem::path> decode(const std::filesystem::path& latents,
+                                            const Output& output, const RunOptions& options);
+  /// The request that latents were kept for, checked against this model.
+  ///
+  /// throws  InputError as decode()
+  Request latents_request(const std::filesystem::path& latents) const;
 
   /// With low_mem_level auto, a vram_limit or a host_limit: the plan for this request, from what is
   /// free now; a generate() of the same request that follows obeys it, any other chooses anew. Else
