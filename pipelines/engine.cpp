@@ -13,6 +13,10 @@
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
+#include "pipelines/batch/batch_run.h"
+#include "pipelines/batch/latents_file.h"
+#include "pipelines/batch/latents_run.h"
+#include "pipelines/batch/window_forecast.h"
 #include "pipelines/forecast/process_size.h"
 #include "pipelines/model/device_choices.h"
 #include "pipelines/outputs.h"
@@ -27,11 +31,13 @@ struct Engine::Impl {
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<Forecaster> forecaster{};  ///< made when first asked
   std::optional<PlanChoice> choice{};
-  std::optional<Request> chosen_for{};  ///< whose plan was chosen and has not been run yet
+  /// Whose plan was chosen and has not been run yet: a request, and latents where they are decoded.
+  std::optional<std::pair<Request, std::filesystem::path>> chosen_for{};
   std::optional<DeviceProfile> profile{};
   std::filesystem::path ckpt_dir{};
-  std::optional<MemoryBound> declared{};  ///< memory of the device
-  std::int64_t process_bytes = 0;         ///< before any weights; known when requests are planned
+  std::optional<MemoryBound> declared{};    ///< memory of the device
+  std::int64_t process_bytes = 0;           ///< before any weights; known when requests are planned
+  std::optional<ModelIdentity> identity{};  ///< read when first asked
 
   bool chooses() const { return chooses_plan(config); }
   /// Whether a plan that is not chosen is checked before it runs. sim keeps its capacity by itself.
@@ -39,9 +45,19 @@ struct Engine::Impl {
   bool plans() const { return chooses() || checks(); }
   const Forecaster& the_forecaster();
   std::int64_t weights_held() const;
+  std::vector<std::string> held_components() const;
   device::MemoryRoom room() const;
   MemoryBudget budget(const device::MemoryRoom& room) const;
-  PlanChoice choose(const Request& request);
+  BatchModel model();
+  LatentsFile open_latents(const std::filesystem::path& path);
+  PlanChoice choose(const Forecasts& forecasts);
+  void choose_and_take(const Forecasts& forecasts);
+  const memory::MemoryPlan& choose_plan(const Request& request);
+  const memory::MemoryPlan& choose_decode_plan(const LatentsFile& latents);
+  std::string advice(const Request& request, const std::exception& error);
+  std::vector<std::filesystem::path> save(
+      const Request& request, const Output& output, const Engine::RunOptions& options,
+      const std::function<graph::SavedFiles(graph::Context&)>& work);
   void take(const memory::MemoryPlan& plan);
   std::string what_would_fit(const Request& request);
   std::string what_the_device_holds(const Request& request);
@@ -66,6 +82,14 @@ std::int64_t Engine::Impl::weights_held() const {
   return bytes;
 }
 
+/// Resident components that an earlier run has left where they compute.
+std::vector<std::string> Engine::Impl::held_components() const {
+  std::vector<std::string> names;
+  for (const memory::Component* component : pipeline->components())
+    if (component->onloaded()) names.push_back(component->name());
+  return names;
+}
+
 /// On a CPU what the process owns counts as free, since it is reused: process_bytes stands for it.
 device::MemoryRoom Engine::Impl::room() const {
   device::MemoryRoom room = device::memory_room(devices.device);
@@ -84,10 +108,56 @@ MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
   return memory_budget(config, facts);
 }
 
-PlanChoice Engine::Impl::choose(const Request& request) {
-  const Forecasts forecasts(the_forecaster(), request);
+PlanChoice Engine::Impl::choose(const Forecasts& forecasts) {
   if (!chooses()) return keep_plan(forecasts, plan, budget(room()));
   return pipelines::choose_plan(forecasts, config, devices, budget(room()), profile);
+}
+
+void Engine::Impl::choose_and_take(const Forecasts& forecasts) {
+  choice = choose(forecasts);
+  take(choice->forecast.plan);
+}
+
+const memory::MemoryPlan& Engine::Impl::choose_plan(const Request& request) {
+  pipeline->check(request);
+  if (!plans()) return plan;
+  choose_and_take(Forecasts(the_forecaster(), request));
+  chosen_for = {request, {}};
+  return plan;
+}
+
+const memory::MemoryPlan& Engine::Impl::choose_decode_plan(const LatentsFile& latents) {
+  if (!plans()) return plan;
+  const Request& request = latents.origin().request;
+  const PlannedWindow window{{{{request}, true}}, {{"", latents.origin(), latents.path()}}};
+  choose_and_take(Forecasts(the_forecaster(), request, false,
+                            {"the decoding",
+                             [&](const memory::MemoryPlan& tried) {
+                               return forecast_windows(*forecaster, tried, {window}, 1).forecast;
+                             },
+                             {}}));
+  chosen_for = {request, latents.path()};
+  return plan;
+}
+
+/// The checkpoint by its content, for what is kept on disk.
+BatchModel Engine::Impl::model() {
+  if (!identity) {
+    std::vector<std::string> names;
+    for (const memory::Component* component : pipeline->components())
+      names.push_back(component->name());
+    identity = identify_model(ckpt_dir, names);
+  }
+  return {*pipeline, *identity, ckpt_dir};
+}
+
+LatentsFile Engine::Impl::open_latents(const std::filesystem::path& path) {
+  LatentsFile latents(path);
+  const LatentsRun run(*pipeline);
+  check_origin(latents, model().identity, run.components(), ckpt_dir);
+  check_shape(latents, *pipeline);
+  run.check(latents);
+  return latents;
 }
 
 /// Obeys a plan from now on; components that it treats otherwise are let go.
@@ -183,27 +253,29 @@ Request Engine::complete(const PartialRequest& partial) const {
   return pipelines::complete(*impl_->pipeline, partial);
 }
 
-std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
-                                                    const RunOptions& options) {
-  const c10::InferenceMode inference;
+/// After running out of memory without a plan that was chosen: what would fit.
+std::string Engine::Impl::advice(const Request& request, const std::exception& error) {
+  const bool device_full = exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
+  return device_full && !plans() ? what_would_fit(request) : "";
+}
+
+/// Runs and writes what goes beside the media.
+std::vector<std::filesystem::path> Engine::Impl::save(
+    const Request& request, const Output& output, const Engine::RunOptions& options,
+    const std::function<graph::SavedFiles(graph::Context&)>& work) {
   if (output.dir.empty() && options.dump_tensors.empty() && options.observers.empty())
     throw InputError("output.dir: expected a folder that exists, for the media; got none");
-  const auto dump_file = check_outputs(request, output, options.dump_tensors, impl_->ckpt_dir);
-  if (impl_->chosen_for != request) choose_plan(request);
-  impl_->chosen_for.reset();
+  const auto dump_file = check_outputs(request, output, options.dump_tensors, ckpt_dir);
   graph::TensorDump dump;
-  graph::Context context{impl_->plan, options.observers, options.stop,
-                         options.dump_tensors.empty() ? nullptr : &dump};
+  graph::Context context{
+      {}, options.observers, options.stop, options.dump_tensors.empty() ? nullptr : &dump};
   const auto saved = [&] {
     try {
-      return impl_->pipeline->run({request, output}, context);
+      return work(context);
     } catch (const std::exception& error) {
-      const bool device_full =
-          exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
-      if (!device_full || impl_->plans()) throw;
-      const std::string advice = impl_->what_would_fit(request);
-      if (advice.empty()) throw;
-      throw OutOfMemoryError(explain(error) + "; " + advice);
+      const std::string more = advice(request, error);
+      if (more.empty()) throw;
+      throw OutOfMemoryError(explain(error) + "; " + more);
     }
   }();
   if (context.dump)
@@ -214,13 +286,57 @@ std::vector<std::filesystem::path> Engine::generate(const Request& request, cons
   return saved.paths;
 }
 
+std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
+                                                    const RunOptions& options) {
+  const c10::InferenceMode inference;
+  return impl_->save(request, output, options, [&](graph::Context& context) {
+    if (impl_->chosen_for != std::pair(request, std::filesystem::path())) choose_plan(request);
+    impl_->chosen_for.reset();
+    context.plan = impl_->plan;
+    return LatentsRun(*impl_->pipeline)
+        .generate({request, output}, context, [&] { return impl_->model(); }, options.latents_kept);
+  });
+}
+
+std::vector<std::filesystem::path> Engine::decode(const std::filesystem::path& path,
+                                                  const Output& output, const RunOptions& options) {
+  const c10::InferenceMode inference;
+  const LatentsFile latents = impl_->open_latents(path);
+  const Request& request = latents.origin().request;
+  return impl_->save(request, output, options, [&](graph::Context& context) {
+    if (impl_->chosen_for != std::pair(request, path)) impl_->choose_decode_plan(latents);
+    impl_->chosen_for.reset();
+    context.plan = impl_->plan;
+    return LatentsRun(*impl_->pipeline).decode({request, output}, latents, context);
+  });
+}
+
+Request Engine::latents_request(const std::filesystem::path& latents) const {
+  return impl_->open_latents(latents).origin().request;
+}
+
+BatchEnd Engine::generate_batch(std::span<const BatchItem> items, const BatchOptions& options,
+                                BatchObserver& observer) {
+  const c10::InferenceMode inference;
+  if (items.empty()) return BatchEnd::finished;
+  const BatchModel model = impl_->model();
+  BatchRun run(model, items, options, observer);
+  const WindowForecasts forecasts(impl_->the_forecaster(), {run.planned()}, options.size,
+                                  {impl_->plan, impl_->held_components()});
+  if (impl_->plans()) impl_->choose_and_take(forecasts.for_choice());
+  impl_->chosen_for.reset();
+  return run.run(impl_->plan, forecasts.of(impl_->plan),
+                 [&](const Request& request, const std::exception& error) {
+                   return impl_->advice(request, error);
+                 });
+}
+
 const memory::MemoryPlan& Engine::choose_plan(const Request& request) {
-  impl_->pipeline->check(request);
-  if (!impl_->plans()) return impl_->plan;
-  impl_->choice = impl_->choose(request);
-  impl_->take(impl_->choice->forecast.plan);
-  impl_->chosen_for = request;
-  return impl_->plan;
+  return impl_->choose_plan(request);
+}
+
+const memory::MemoryPlan& Engine::choose_decode_plan(const std::filesystem::path& latents) {
+  return impl_->choose_decode_plan(impl_->open_latents(latents));
 }
 
 const std::optional<PlanChoice>& Engine::choice() const { return impl_->choice; }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,9 +51,14 @@ class Engine {
     std::vector<graph::Observer*> observers;
     std::stop_token stop;
     std::filesystem::path dump_tensors;  ///< safetensors file for comparison; empty = none
+    /// Told that the latents are on disk and decoding begins; may be empty. See generate().
+    std::function<void(const std::filesystem::path& latents)> latents_kept;
   };
   /// Runs the pipeline and writes the media into `output.dir`. Returns the files, the media first.
   /// Without a folder nothing is saved, which needs a dump or an observer to be of use.
+  ///
+  /// While frames are decoded and saved, the latents are in `output.dir`/latents.safetensors. They
+  /// stay there when that fails; decode() finishes the run.
   ///
   /// throws  InputError (exit code 2) for an output that cannot be written, before the work begins;
   ///         SideOutputError (2) when the media are saved and something beside them is not;
@@ -87,6 +93,8 @@ class Engine {
   ///
   /// throws  InputError as decode()
   Request latents_request(const std::filesystem::path& latents) const;
+  /// As choose_plan(), for decode() alone.
+  const memory::MemoryPlan& choose_decode_plan(const std::filesystem::path& latents);
 
   /// With low_mem_level auto, a vram_limit or a host_limit: the plan for this request, from what is
   /// free now; a generate() of the same request that follows obeys it, any other chooses anew. Else

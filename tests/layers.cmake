@@ -27,7 +27,8 @@ set(below_pipelines_stages ${below_pipelines_model} stages)
 set(below_pipelines_forecast ${below_pipelines_stages} forecast)
 set(below_pipelines_observe ${below_pipelines_forecast} observe)
 set(below_pipelines_wan ${below_pipelines_stages} wan)
-set(below_pipelines_ ${below_pipelines_observe} "")  # the engine
+set(below_pipelines_batch ${below_pipelines_observe} batch)
+set(below_pipelines_ ${below_pipelines_batch} "")  # the engine
 
 # The room of a path below a folder with rooms; "" for a file that stands in no room.
 function(room_of path out)

@@ -7,6 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/graph/execution.h"
 
 namespace chitu::pipelines {
 
@@ -34,6 +35,16 @@ const PipelineFamily& family_of(const ModelFolder& folder) {
 }
 
 }  // namespace
+
+graph::SavedFiles Pipeline::run(Job job, graph::Context& context) const {
+  graph::Execution run(graph(), std::any(std::move(job)), result_slot());
+  return std::any_cast<graph::SavedFiles>(graph::run_to_end(run, context));
+}
+
+void Pipeline::make_frames(Job job, graph::Context& context) const {
+  graph::Execution run(graph(), std::any(std::move(job)), frames_slot());
+  graph::run_to_end(run, context);
+}
 
 void check_components(const Pipeline& pipeline,
                       const std::vector<memory::ComponentRole>& described) {

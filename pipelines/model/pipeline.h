@@ -41,10 +41,16 @@ class Pipeline {
   ///         values that it can
   virtual void check(const Request& request) const = 0;
   virtual SizeSteps size_steps() const = 0;
+  /// Of the latents of a request: [B, C, F, H, W].
+  virtual std::vector<std::int64_t> latents_shape(const Request& request) const = 0;
 
-  virtual graph::SavedFiles run(Job job, graph::Context& context) const = 0;
+  /// Of the graph: the SavedFiles that a run makes, and the Frames, where a dry run ends.
+  virtual std::size_t result_slot() const = 0;
+  virtual std::size_t frames_slot() const = 0;
+
+  graph::SavedFiles run(Job job, graph::Context& context) const;
   /// Runs the stages up to the frames. In a plan, needs a pipeline made for one.
-  virtual void make_frames(Job job, graph::Context& context) const = 0;
+  void make_frames(Job job, graph::Context& context) const;
 
   /// Layers of the transformer, which streaming brings in one by one.
   virtual std::int64_t transformer_layers() const = 0;

@@ -1,8 +1,23 @@
 #include "pipelines/model/request_json.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
+
+#include "chitu_core/common/error.h"
 
 namespace chitu::pipelines {
+namespace {
+
+template <class T>
+void read(const nlohmann::json& json, const char* name, T& field) {
+  try {
+    json.at(name).get_to(field);
+  } catch (const nlohmann::json::exception&) {
+    throw InputError(std::string("the request has no ") + name + " of the expected type");
+  }
+}
+
+}  // namespace
 
 nlohmann::json to_json(const Request& request) {
   return {
@@ -17,6 +32,26 @@ nlohmann::json to_json(const Request& request) {
       {"fps", request.fps},
       {"max_sequence_length", request.max_sequence_length},
       {"flow_shift", request.flow_shift ? nlohmann::json(*request.flow_shift) : nlohmann::json()}};
+}
+
+Request request_from_json(const nlohmann::json& json) {
+  Request request;
+  read(json, "prompt", request.prompt);
+  read(json, "negative_prompt", request.negative_prompt);
+  read(json, "width", request.width);
+  read(json, "height", request.height);
+  read(json, "num_frames", request.num_frames);
+  read(json, "num_inference_steps", request.num_inference_steps);
+  read(json, "guidance_scale", request.guidance_scale);
+  read(json, "seed", request.seed);
+  read(json, "fps", request.fps);
+  read(json, "max_sequence_length", request.max_sequence_length);
+  if (json.contains("flow_shift") && !json.at("flow_shift").is_null())
+    read(json, "flow_shift", request.flow_shift.emplace());
+  const nlohmann::json known = to_json(request);
+  for (const auto& [name, value] : json.items())
+    if (!known.contains(name)) throw InputError("the request has an unknown field " + name);
+  return request;
 }
 
 }  // namespace chitu::pipelines

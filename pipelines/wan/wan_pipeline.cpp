@@ -140,20 +140,22 @@ class WanPipeline final : public Pipeline {
   RequestDefaults request_defaults() const override { return parts_.defaults; }
   void check(const Request& request) const override;
   SizeSteps size_steps() const override;
+  std::vector<std::int64_t> latents_shape(const Request& request) const override {
+    return prepare_latents().shape(request);
+  }
   double recomputed_share(const Request& request, const memory::MemoryPlan& plan) const override;
-  graph::SavedFiles run(Job job, graph::Context& context) const override {
-    return graph_.run(std::move(job), *result_, context);
-  }
-  void make_frames(Job job, graph::Context& context) const override {
-    if (!parts_.tokenizer) job.longest_prompts = true;
-    graph_.run(std::move(job), *frames_, context);
-  }
+  std::size_t result_slot() const override { return result_->slot; }
+  std::size_t frames_slot() const override { return frames_->slot; }
   std::int64_t transformer_layers() const override { return parts_.transformer.config.num_layers; }
   std::unique_ptr<Pipeline> for_plan() const override;
 
  private:
   void check_configs() const;
   void build_graph();
+  PrepareLatents prepare_latents() const {
+    const auto& vae = parts_.vae.config;
+    return {vae.z_dim, vae.temporal_factor(), vae.spatial_factor()};
+  }
   std::shared_ptr<const TextPredictor> make_predictor() const;
   std::shared_ptr<const PromptCache> open_cache() const;
   void check_positive(const Request& request) const;
@@ -250,13 +252,11 @@ std::shared_ptr<const TextPredictor> WanPipeline::make_predictor() const {
 
 void WanPipeline::build_graph() {
   const nn::Attention attention(choices_.attn_type, choices_.device.type());
-  const auto& vae = parts_.vae.config;
   const auto job = graph_.input<Job>();
   const auto tokens = graph_.add(Tokenize{parts_.tokenizer}, job);
   const auto embeddings =
       graph_.add(EncodeText{text_encoder_.get(), attention, open_cache()}, tokens, job);
-  const auto noise =
-      graph_.add(PrepareLatents{vae.z_dim, vae.temporal_factor(), vae.spatial_factor()}, job);
+  const auto noise = graph_.add(prepare_latents(), job);
   const auto latents = graph_.add(
       Denoise<graph::TextEmbeddings>{make_predictor(), {parts_.scheduler}}, noise, embeddings, job);
   frames_ = graph_.add(DecodeLatents{vae_.get()}, latents);

@@ -56,9 +56,16 @@ struct WanForwardOptions {
   /// Most tokens in the feed-forward's wide middle at once; 0 = as default_ffn_chunk says.
   std::int64_t ffn_chunk_tokens = 0;
   /// The hidden states of prompts that do not compute rest on the host: the device holds those of
-  /// one at a time. No bit differs; means nothing with one prompt, or where the host computes.
+  /// one at a time. No bit differs; means nothing with one prompt of one video, or where the host
+  /// computes.
   bool offload_activations = false;
   memory::LayerObserver* observer = nullptr;  ///< told about every block
+};
+
+/// One of several videos that pass through the layers together.
+struct WanVideo {
+  const at::Tensor& latents;  ///< [B, C, F, H, W], any floating dtype; cast to the model's
+  WanDenoiseContext& context;
 };
 
 /// Tokens that go through a feed-forward of this width together: all of them where its middle stays
@@ -80,10 +87,11 @@ class WanTransformer3DModel : public memory::Module {
   /// Makes what forward() needs besides the latents and the timestep.
   ///
   /// latents  [B, C, F, H, W]; only its shape and device are read
+  /// rotary   of a video of the same shape, to share its table; undefined = make one
   /// throws   ShapeError when a shape does not fit the config; InputError when the video has more
   ///          tokens along an axis than rope_max_seq_len
   WanDenoiseContext prepare(const at::Tensor& latents, const std::vector<WanPrompt>& prompts,
-                            bool keep_text_kv = true) const;
+                            bool keep_text_kv = true, const at::Tensor& rotary = {}) const;
 
   /// One prediction per prompt of the context. Work that does not depend on the prompt is done
   /// once; every prediction has the bits it would have alone.
@@ -96,7 +104,17 @@ class WanTransformer3DModel : public memory::Module {
                                   WanDenoiseContext& context, const nn::Attention& attention,
                                   const WanForwardOptions& options = {}) const;
 
+  /// The same for several videos, all of one shape and with equally many prompts: each layer
+  /// computes for all of them before the next one, so that its weights are needed once. Every
+  /// prediction has the bits it would have alone.
+  ///
+  /// returns  the predictions of each video
+  std::vector<std::vector<at::Tensor>> forward(const std::vector<WanVideo>& videos, double timestep,
+                                               const nn::Attention& attention,
+                                               const WanForwardOptions& options = {}) const;
+
  private:
+  void check_videos(const std::vector<WanVideo>& videos) const;
   at::Tensor head(const at::Tensor& hidden, const at::Tensor& temb) const;
   at::Tensor unpatchify(const at::Tensor& tokens, const std::array<std::int64_t, 3>& grid) const;
   std::array<std::int64_t, 3> grid(const at::Tensor& latents) const;
