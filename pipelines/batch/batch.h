@@ -31,12 +31,12 @@ struct BatchOptions {
   std::int64_t size = 1;
   /// Where values wait between the stages; exists. Holds <name>.latents.safetensors of the items
   /// that are sampled and not yet saved.
-  std::filesystem::path spill_dir;
+  std::filesystem::path spill_dir{};
   /// Most bytes that may wait there at a time.
   std::int64_t spill_limit_bytes = std::numeric_limits<std::int64_t>::max();
-  std::stop_token stop;   ///< ends the window within a step; what was kept stays
-  std::stop_token pause;  ///< ends it at the next safe point: what an item has reached is on disk
-  std::vector<graph::Observer*> observers;
+  std::stop_token stop{};   ///< ends the window within a step; what was kept stays
+  std::stop_token pause{};  ///< ends it at the next safe point: what an item has reached is on disk
+  std::vector<graph::Observer*> observers{};
 };
 
 /// What one item took, over all its stages. Of a stage that several items share, each has an equal

@@ -19,7 +19,7 @@ namespace chitu::pipelines {
 struct BatchLog : BatchObserver {
   void stage_begin(std::string_view stage, std::span<const std::size_t> items) override {
     std::string line(stage);
-    for (const std::size_t item : items) line += " " + std::to_string(item);
+    for (const std::size_t item : items) line.append(" ").append(std::to_string(item));
     stages.push_back(line);
   }
   void latents_kept(std::size_t item, const std::filesystem::path& path) override {
@@ -84,7 +84,7 @@ class BatchWorld {
   void add_alike(int count) {
     for (int i = 0; i < count; ++i) {
       auto partial = small_request();
-      partial.prompt += std::string(static_cast<std::size_t>(i), '!');
+      for (int k = 0; k < i; ++k) partial.prompt.push_back('!');
       partial.seed = static_cast<std::uint64_t>(i);
       add(partial);
     }

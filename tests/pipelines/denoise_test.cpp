@@ -69,13 +69,10 @@ class ToyPredictor final : public Predictor<graph::TextEmbeddings> {
     for (int i = 0; i < (guided && !plan.guidance_interleave ? 2 : 1); ++i)
       branches.push_back(std::make_unique<ToyBranch>(expert_));
     for (const auto& [latents, embeddings, job] : videos) {
-      std::vector<at::Tensor> prompts{embeddings.prompt_embeds};
-      if (guided) prompts.push_back(embeddings.negative_prompt_embeds);
-      if (branches.size() == 1) {
-        branches[0]->add(prompts);
-        continue;
-      }
-      for (std::size_t i = 0; i < prompts.size(); ++i) branches[i]->add({prompts[i]});
+      std::vector<std::vector<at::Tensor>> parts(branches.size());
+      parts.front().push_back(embeddings.prompt_embeds);
+      if (guided) parts.back().push_back(embeddings.negative_prompt_embeds);
+      for (std::size_t i = 0; i < parts.size(); ++i) branches[i]->add(parts[i]);
     }
     return {std::make_move_iterator(branches.begin()), std::make_move_iterator(branches.end())};
   }
