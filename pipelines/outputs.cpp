@@ -12,12 +12,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A file replaces a file or a link, the folder of frames nothing but a folder.
+/// A file replaces a file or a link, the folder of frames only a folder.
 void check_place(const fs::path& path, bool is_folder) {
   std::error_code error;
   const auto there = fs::symlink_status(path, error);
   if (!fs::exists(there) || fs::is_directory(there) == is_folder) return;
-  throw InputError(path.string() + (is_folder ? ": is no folder, and the run makes one there"
+  throw InputError(path.string() + (is_folder ? ": is not a folder, and the run makes one there"
                                               : ": is a folder, and the run writes a file there"));
 }
 

@@ -157,6 +157,16 @@ class StageRun {
     for (std::size_t i = 0; i < runs_.size(); ++i) finish(*runs_[i], std::move(outputs_[i]));
   }
 
+  static void offload(const Graph& graph, std::size_t stage, std::size_t next, Context& context) {
+    for (memory::Component* component : graph.calls_[stage].components) {
+      if (next != Graph::npos && uses(graph.stages()[next], component)) continue;
+      const memory::ComponentPlan& plan = context.plan.component(component->name());
+      if (plan.residency == memory::Residency::resident || !component->onloaded()) continue;
+      component->offload();
+      context.tell([&](Observer& observer) { observer.component_offloaded(component->name()); });
+    }
+  }
+
  private:
   void compute() {
     std::vector<std::size_t> unknown;
@@ -167,7 +177,7 @@ class StageRun {
       outputs_[i] = std::move(known);
     }
     if (unknown.empty()) return;
-    for (memory::Component* component : stage_.components) onload(*component, context_);
+    for (memory::Component* component : calls_.components) onload(*component, context_);
     if (unknown.size() > 1) return compute_together(unknown);
     outputs_[unknown[0]] = calls_.run(runs_[unknown[0]]->values_, context_);
   }
@@ -204,26 +214,20 @@ void run_next_stage(Execution& run, Context& context) {
   run_next_stage(runs, context);
 }
 
-void offload_after(const Graph::StageInfo& stage, const Graph::StageInfo* next, Context& context) {
-  for (memory::Component* component : stage.components) {
-    if (next && uses(*next, component)) continue;
-    const memory::ComponentPlan& plan = context.plan.component(component->name());
-    if (plan.residency == memory::Residency::resident || !component->onloaded()) continue;
-    component->offload();
-    context.tell([&](Observer& observer) { observer.component_offloaded(component->name()); });
-  }
+void offload_after(const Graph& graph, std::size_t stage, std::size_t next, Context& context) {
+  StageRun::offload(graph, stage, next, context);
 }
 
 std::any run_to_end(Execution& run, Context& context, const BeforeStage& before_stage) {
   const auto stage_at = [&](std::size_t position) {
-    return position < run.stages().size() ? &run.graph().stages()[run.stages()[position]] : nullptr;
+    return position < run.stages().size() ? run.stages()[position] : Graph::npos;
   };
   try {
     while (!run.is_finished()) {
       if (before_stage) before_stage(run);
       const std::size_t at = run.position();
       run_next_stage(run, context);
-      offload_after(*stage_at(at), stage_at(at + 1), context);
+      offload_after(run.graph(), stage_at(at), stage_at(at + 1), context);
     }
   } catch (...) {
     // Components may have been kept for the stage that does not run now.
@@ -235,7 +239,7 @@ std::any run_to_end(Execution& run, Context& context, const BeforeStage& before_
 
 void offload_all(const Execution& run, Context& context) {
   for (const std::size_t stage : run.stages())
-    offload_after(run.graph().stages()[stage], nullptr, context);
+    offload_after(run.graph(), stage, Graph::npos, context);
 }
 
 std::vector<Leg> legs_of(const Graph& graph, const std::vector<std::size_t>& stages) {

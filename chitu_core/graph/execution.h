@@ -90,10 +90,10 @@ class Execution {
 void run_next_stage(std::span<Execution* const> runs, Context& context);
 void run_next_stage(Execution& run, Context& context);
 
-/// Lets the components of a stage go that the plan does not keep, unless the next stage uses them.
+/// Frees the components of a stage that the plan does not keep, unless the next stage uses them.
 ///
-/// next  null = none
-void offload_after(const Graph::StageInfo& stage, const Graph::StageInfo* next, Context& context);
+/// stage, next  indices in Graph::stages(); Graph::npos = no next one
+void offload_after(const Graph& graph, std::size_t stage, std::size_t next, Context& context);
 
 /// The same for every stage that a run needs, whether it has run or not.
 void offload_all(const Execution& run, Context& context);

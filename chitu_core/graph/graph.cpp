@@ -17,7 +17,7 @@ void Graph::append(StageInfo info, std::string value_name, Calls calls) {
 std::vector<Graph::Lifetime> Graph::lifetimes() const {
   std::vector<Lifetime> lifetimes;
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    for (memory::Component* component : stages_[i].components) {
+    for (const memory::Component* component : stages_[i].components) {
       const auto goes_on = std::ranges::find_if(lifetimes, [&](const Lifetime& life) {
         return life.component == component && life.last_stage + 1 == i;
       });

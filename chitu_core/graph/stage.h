@@ -14,7 +14,7 @@
 
 namespace chitu::graph {
 
-/// A value that travels along the graph; its name labels the arrows: "Latents".
+/// A value that passes between stages; its name labels the arrows of the printed graph: "Latents".
 template <class T>
 concept Value = requires {
   { T::value_name } -> std::convertible_to<std::string_view>;
@@ -64,7 +64,7 @@ using RunInputs = typename detail::References<Inputs>::type;
 ///       using Inputs = std::tuple<Latents>;
 ///       using Output = Frames;
 ///       static constexpr std::string_view name = "decode_latents";
-///       std::vector<memory::Component*> components() const;  // what the executor brings in for it
+/// the executor loads them
 ///       Frames run(const Latents& latents, Context& context) const;
 ///     };
 template <class S>
@@ -74,8 +74,8 @@ concept Stage = requires(const S stage) {
   requires Value<typename S::Output>;
 } && detail::RunsOn<S, typename S::Inputs>::value;
 
-/// A stage that may know its output without its components, from a cache say. The executor asks
-/// known() first; where it answers, no component is brought in and run() is not called.
+/// A stage that may know its output without its components, for example from a cache. The executor
+/// calls known() first; if that returns a value, no component is loaded and run() is not called.
 ///
 ///       std::optional<TextEmbeddings> known(const Tokens& tokens, Context& context) const;
 template <class S>

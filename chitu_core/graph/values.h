@@ -28,8 +28,8 @@ struct Tokens {
   static Tokens from_stored(const StoredValue& stored);
 };
 
-/// What the text encoder made of the tokens: [1, L, D], the transformer's dtype, zero after the
-/// last token, L = max_sequence_length.
+/// The encoded prompts: [1, L, D], the transformer's dtype, zero after the last token, L =
+/// max_sequence_length.
 struct TextEmbeddings {
   static constexpr std::string_view value_name = "TextEmbeddings";
   at::Tensor prompt_embeds;
@@ -45,8 +45,8 @@ struct TextEmbeddings {
 struct Latents {
   static constexpr std::string_view value_name = "Latents";
   at::Tensor latents;
-  /// The schedule with the steps that led here, for the stage that takes the next ones; null before
-  /// the first denoising stage.
+  /// The scheduler after the steps that led here, for the stage that takes the next ones; null
+  /// before the first denoising stage.
   std::shared_ptr<const models::Scheduler> scheduler{};
   /// In place of the scheduler where these latents were stored amid the steps: what it remembers.
   std::shared_ptr<const models::ScheduleMemory> steps_taken{};
@@ -64,7 +64,7 @@ struct Frames {
   static Frames from_stored(const StoredValue& stored);
 };
 
-/// What was written, the media first.
+/// The written files, the media first.
 struct SavedFiles {
   static constexpr std::string_view value_name = "SavedFiles";
   std::vector<std::filesystem::path> paths;

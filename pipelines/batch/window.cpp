@@ -76,7 +76,8 @@ class Window::Running {
 
   void offload(const graph::Leg& leg) {
     for (std::size_t position = leg.first; position <= leg.last; ++position)
-      graph::offload_after(window_.stage_at(position), nullptr, context_);
+      graph::offload_after(window_.pipeline_.graph(), window_.stages_[position], graph::Graph::npos,
+                           context_);
   }
   void offload_all() {
     for (const graph::Leg& leg : window_.legs_) offload(leg);

@@ -7,12 +7,13 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/graph/context.h"
+#include "chitu_core/graph/execution.h"
 
 namespace chitu::pipelines {
 namespace {
 
-/// Steps of a stage after which every further one holds and moves what the one before it did: a
-/// scheduler's history is full, kept keys and values are there.
+/// After this many steps of a stage, each further step holds and moves what the one before it did:
+/// the scheduler's history is full, keys and values are cached.
 constexpr std::int64_t kDryRunSteps = 4;
 
 device::DryRunUse moved_between(const device::DryRunUse& before, device::DryRunUse after) {
@@ -30,7 +31,7 @@ void add_steps(device::DryRunUse& use, const device::DryRunUse& step, std::int64
   use.flops += static_cast<double>(count) * step.flops;
 }
 
-/// Reads the books at the borders of stages and steps.
+/// Reads the counters at the borders of stages and steps.
 class BookReader final : public graph::Observer {
  public:
   BookReader(device::DryRun& dry_run, Forecast& forecast)
@@ -69,13 +70,13 @@ class BookReader final : public graph::Observer {
  private:
   device::DryRun& dry_run_;
   Forecast& forecast_;
-  StageForecast stage_;        ///< that runs now
-  bool layer_came_ = false;    ///< a streamed one, in this stage
-  std::int64_t left_out_ = 0;  ///< steps of this stage
+  StageForecast stage_;        ///< the one that runs now
+  bool layer_came_ = false;    ///< a streamed layer has arrived in this stage
+  std::int64_t left_out_ = 0;  ///< steps of this stage that were skipped
   device::DryRunUse before_stage_, before_step_;
 };
 
-/// The plan with what stands for its devices.
+/// The plan with its devices replaced by those of dry runs.
 memory::MemoryPlan on_imitated_devices(memory::MemoryPlan plan) {
   const auto stand_in = [](c10::Device device) {
     return device.is_cpu() ? device::DryRun::host() : device::DryRun::device();
@@ -94,7 +95,7 @@ std::int64_t read_by_a_pass(const memory::Component& component,
   return bytes;
 }
 
-/// Which weights the stages use. Only while none is bound.
+/// Which weights the stages use. Valid only while none is bound.
 void describe_weights(const Pipeline& pipeline, Forecast& forecast) {
   for (StageForecast& stage : forecast.stages)
     for (const auto& info : pipeline.graph().stages()) {
@@ -121,7 +122,10 @@ using Work = std::function<void(const DryRunScene&)>;
 
 Work one_request(const Request& request, bool longest_prompts) {
   return [&request, longest_prompts](const DryRunScene& scene) {
-    scene.pipeline.make_frames({request, {}, longest_prompts}, scene.context);
+    const Pipeline& pipeline = scene.pipeline;
+    graph::Execution run(pipeline.graph(), std::any(Job{request, {}, longest_prompts}),
+                         pipeline.frames_slot());
+    graph::run_to_end(run, scene.context);
   };
 }
 
@@ -135,7 +139,7 @@ Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run,
   if (observer) context.observers.push_back(observer);
   context.most_steps = kDryRunSteps;
   {
-    // Weights of a dry run never meet real ones, also if it fails.
+    // Weights of a dry run never mix with real ones, even after a failure.
     const struct Forget {
       const Pipeline& pipeline;
       ~Forget() {

@@ -19,11 +19,11 @@ struct ForecastSubject {
       smaller;
 };
 
-/// The forecasts of one request, or of other work: each plan is planned once, when it is first
-/// asked for.
+/// The forecasts of one request, or of other work: each plan has one dry run, when it is first
+/// needed.
 class Forecasts {
  public:
-  /// forecaster       outlives this
+  /// forecaster       must outlive this
   /// longest_prompts  as Forecaster::forecast
   Forecasts(const Forecaster& forecaster, Request request, bool longest_prompts = false);
 

@@ -23,7 +23,7 @@ class Refusal {
     for_host_ = std::any_of(rejected.begin(), rejected.end(), has_room);
   }
 
-  /// The level that needs least.
+  /// The level that needs the least memory.
   const Forecast& least() const {
     const Forecast* found = nullptr;
     for (const Forecast& level : rejected_)
@@ -50,7 +50,7 @@ class Refusal {
   }
   bool counts(const Forecast& level) const { return !for_host_ || fits_device(level); }
 
-  /// What the limit that is short would have to be.
+  /// The value that the exceeded limit would need.
   std::int64_t limit_for(const Forecast& level) const {
     return for_host_ ? least_limit(needed_host_bytes(level, budget_), budget_.host_base_bytes)
                      : least_limit(needed_bytes(level, budget_), budget_.base_bytes);
@@ -66,7 +66,7 @@ class Refusal {
     return texts;
   }
 
-  /// Where a higher limit alone would not help.
+  /// Cases where a higher limit alone would not help.
   std::string beyond_room(std::int64_t bytes) const {
     const auto& room = budget_.room;
     if (for_host_ || !room || room->source == budget_.source || bytes <= room->bytes) return "";
@@ -79,7 +79,7 @@ class Refusal {
   bool for_host_ = false;
 };
 
-/// What of the same request would fit with the plan that needs least.
+/// The sizes of this request that would fit with the plan that needs least.
 class SmallerRequests {
  public:
   SmallerRequests(const Forecasts& forecasts, const MemoryBudget& budget,
@@ -110,7 +110,7 @@ class SmallerRequests {
   Forecast forecast(const Request& tried) const {
     return forecasts_.forecaster().forecast(tried, plan_, forecasts_.longest_prompts());
   }
-  /// Of a request whose other kind of memory suffices, too.
+  /// For a request whose other kind of memory suffices, too.
   std::string said(const Request& smaller, const std::string& overrides) const {
     if (!fits(forecast(smaller), budget_).value_or(true)) return "";
     return fmt::format("; what would fit there: {}", overrides);

@@ -7,7 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
-#include "pipelines/model/pipeline.h"
+#include "chitu_core/device/sim.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -31,13 +31,22 @@ std::string_view dtype_name(at::ScalarType dtype) {
 }
 
 memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options) {
-  // On a CPU, simulated devices included, float32 is both the reference's arithmetic and, at small
-  // sizes, the faster one.
+  // On a CPU, simulated devices included, the reference computes in float32, which is also the
+  // faster dtype at small sizes.
   const bool on_cpu = device.is_cpu() || options.device == "sim";
   return {.device = device,
           .dtype = parse_dtype("infer.dtype", options.dtype, on_cpu ? at::kFloat : at::kBFloat16),
           .vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat),
           .components = components_of(options.ckpt_dir)};
+}
+
+ModelChoices model_choices(const EngineOptions& options, c10::Device device) {
+  return {.attn_type = options.attn_type,
+          .device = device,
+          .context_parallel = options.context_parallel,
+          .prompt_cache = options.prompt_cache,
+          .scheduler = options.scheduler,
+          .stages = options.stages};
 }
 
 device::SimOptions sim_options(const EngineOptions& options) {

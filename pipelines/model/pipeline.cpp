@@ -19,7 +19,7 @@ std::map<std::string, const memory::Component*> listed_components(
   const auto plan = memory::make_plan({}, {.components = described});
   std::map<std::string, const memory::Component*> listed;
   for (const memory::Component* component : pipeline.components()) {
-    plan.component(component->name());  // throws for one that it does not know
+    plan.component(component->name());  // throws if the plan has no such component
     if (!listed.emplace(component->name(), component).second)
       throw Error("two components are named " + component->name());
   }
@@ -41,9 +41,9 @@ graph::SavedFiles Pipeline::run(Job job, graph::Context& context) const {
   return std::any_cast<graph::SavedFiles>(graph::run_to_end(run, context));
 }
 
-void Pipeline::make_frames(Job job, graph::Context& context) const {
+graph::Frames Pipeline::make_frames(Job job, graph::Context& context) const {
   graph::Execution run(graph(), std::any(std::move(job)), frames_slot());
-  graph::run_to_end(run, context);
+  return std::any_cast<graph::Frames>(graph::run_to_end(run, context));
 }
 
 void check_components(const Pipeline& pipeline,
@@ -65,7 +65,7 @@ void check_components(const Pipeline& pipeline,
         [&](const std::string& parameter_name, const memory::Parameter& parameter) {
           const auto [owner, is_new] = owners.emplace(&parameter, name);
           if (!is_new)
-            throw Error(fmt::format("the parameter {} is of the components {} and {}",
+            throw Error(fmt::format("the parameter {} belongs to the components {} and {}",
                                     parameter_name, owner->second, name));
         });
   }
@@ -95,6 +95,8 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   request.num_frames = partial.num_frames.value_or(defaults.num_frames);
   request.num_inference_steps = partial.num_inference_steps.value_or(defaults.num_inference_steps);
   request.guidance_scale = partial.guidance_scale.value_or(defaults.guidance_scale);
+  request.guidance_scale_2 =
+      partial.guidance_scale_2 ? partial.guidance_scale_2 : defaults.guidance_scale_2;
   request.fps = partial.fps.value_or(defaults.fps);
   request.seed = partial.seed;
   request.max_sequence_length = partial.max_sequence_length;

@@ -25,22 +25,22 @@ struct DenoiseStart {
 
 /// The transformer of a family as the denoising stage sees it.
 ///
-/// Condition  what steers it: text embeddings, or a family's own value with an image beside them
+/// Condition  its conditioning: text embeddings, or a family's own value with an image beside them
 template <graph::Value Condition>
 class Predictor {
  public:
   virtual ~Predictor() = default;
   virtual memory::Component& component() const = 0;
-  /// Prepares what stays the same at every step. With plan.guidance_interleave all prompts are one
-  /// branch, else each is a branch of its own; every branch is of all videos.
+  /// Prepares what stays the same at every step. With plan.guidance_interleave all prompts form one
+  /// branch, else each has a branch of its own; every branch is of all videos.
   ///
   /// videos  of latents only the shape, the same for all, and the device are read
   virtual GuidanceBranches branches(const std::vector<DenoiseStart<Condition>>& videos,
                                     const memory::MemoryPlan& plan) const = 0;
 };
 
-/// Steps from noise towards clean latents along the scheduler's sigmas. Where none of the steps is
-/// this stage's, its component is not brought in.
+/// Steps from noise towards clean latents along the scheduler's sigmas. If this stage takes none of
+/// the steps, its component is not loaded.
 template <graph::Value Condition>
 struct Denoise {
   using Inputs = std::tuple<graph::Latents, Condition, Job>;

@@ -16,7 +16,7 @@
 namespace chitu::pipelines {
 namespace {
 
-/// Tells the observers about one step, also when it ends by throwing.
+/// Reports one step to the observers; also its end when it throws.
 class Step {
  public:
   Step(graph::Context& context, std::int64_t index, std::int64_t count)
@@ -56,7 +56,7 @@ struct Sampling {
   std::exception_ptr error{};  ///< why it went no further
 };
 
-/// One stage's way along the schedule that several videos share, step by step.
+/// The steps of one stage along the schedule that several videos share.
 class Walk {
  public:
   /// passes  over the layers of the component, in all steps together
@@ -66,7 +66,8 @@ class Walk {
         component_(component),
         branches_(branches),
         context_(context),
-        layers_(context, component, passes) {
+        layers_(context, component, passes),
+        sole_(samplings.size() == 1) {
     for (Sampling& sampling : samplings) active_.push_back(&sampling);
   }
 
@@ -108,11 +109,18 @@ class Walk {
       context_.keep(step_name(index, "latents"), sampling.latents);
       check_finite(sampling.latents, fmt::format("step {} of {}: the latents", index + 1, count),
                    [&] { return advice(request); });
+      if (sole_) tell_latents(sampling.latents, index, count);
     } catch (const Interrupted&) {
       throw;
     } catch (const std::exception&) {
       sampling.error = std::current_exception();
     }
+  }
+
+  void tell_latents(const at::Tensor& latents, std::int64_t index, std::int64_t count) const {
+    context_.tell([&](auto& observer) {
+      observer.latents_changed(static_cast<int>(index), static_cast<int>(count), latents);
+    });
   }
 
   void drop_failed() {
@@ -136,7 +144,7 @@ class Walk {
     return velocity;
   }
 
-  /// What may help where the latents are not finite.
+  /// What may help if the latents are not finite.
   std::string advice(const Request& request) const {
     std::string advice =
         dtype_advice(component_.name(), context_.plan.component(component_.name()), "infer.dtype");
@@ -144,7 +152,7 @@ class Walk {
       advice += fmt::format("; or request.flow_shift nearer to the checkpoint's than {}",
                             *request.flow_shift);
     if (request.guided())
-      advice += fmt::format("; or request.guidance_scale below {}", guidance_.scale(request));
+      advice += fmt::format("; or request.{} below {}", guidance_.key, guidance_.scale(request));
     return advice;
   }
 
@@ -154,9 +162,10 @@ class Walk {
   graph::Context& context_;
   graph::LayerWatch layers_;
   std::vector<Sampling*> active_;  ///< those that go on
+  bool sole_;                      ///< observers see the latents of a video that is alone
 };
 
-/// Of a dry run: the steps that are like the last one taken.
+/// In a dry run: skips the steps that are like the last one taken.
 void leave_out(std::int64_t steps, std::vector<Sampling>& samplings, graph::Context& context) {
   if (steps == 0) return;
   for (Sampling& sampling : samplings) sampling.schedule->skip(steps);

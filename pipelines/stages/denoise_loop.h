@@ -18,14 +18,14 @@
 
 namespace chitu::pipelines {
 
-/// Prompts that pass through the layers of a transformer together, prepared for one video or for
-/// several of the same shape.
+/// Prompts that pass the layers of a transformer together, prepared for one video or for several of
+/// the same shape.
 class GuidanceBranch {
  public:
   virtual ~GuidanceBranch() = default;
   /// latents   of each video, [B, C, F, H, W], the same shape at every step
   /// timestep  0 to num_train_timesteps, as the scheduler gives it
-  /// layers    is told about every layer
+  /// layers    gets the events of every layer
   /// returns   for each video one velocity per prompt of the branch, each in the shape of the
   ///           latents
   virtual std::vector<std::vector<at::Tensor>> predict(const std::vector<at::Tensor>& latents,
@@ -34,11 +34,11 @@ class GuidanceBranch {
   /// Leaves a video out from now on; those behind it move up.
   virtual void drop(std::size_t video) = 0;
 };
-/// All branches of a step in order: the first velocity of a video is the prompt's, the second, with
-/// guidance, the negative prompt's.
+/// All branches of a step in order: the first velocity of a video is that of the prompt, the
+/// second, with guidance, that of the negative prompt.
 using GuidanceBranches = std::vector<std::unique_ptr<GuidanceBranch>>;
 
-/// How two velocities become one.
+/// Combines the two velocities.
 struct Guidance {
   /// As models::classifier_free_guidance.
   at::Tensor (*combine)(const at::Tensor& cond, const at::Tensor& uncond,
@@ -46,17 +46,18 @@ struct Guidance {
   double (*scale)(const Request& request) = [](const Request& request) {
     return request.guidance_scale;
   };
+  const char* key = "guidance_scale";  ///< the field of the request that scale() reads
 };
 
-/// The steps of one denoising stage, whatever the model. Two stages with a transformer each share a
-/// schedule: the first takes the steps of large timesteps, the second those that are left.
+/// The steps of one denoising stage, for any model. Two stages with a transformer each can share a
+/// schedule: the first takes the steps with large timesteps, the second the rest.
 struct DenoiseLoop {
   std::shared_ptr<const models::SchedulerFactory> scheduler;
   Guidance guidance{};
-  /// Takes the steps that come next while their timestep is at least this; 0 = all that are left.
+  /// Takes the next steps while their timestep is at least this; 0 = all that are left.
   double least_timestep = 0;
 
-  /// The latents as they came where none of the steps is this stage's.
+  /// Returns the latents unchanged if this stage takes none of the steps.
   std::optional<graph::Latents> known(const graph::Latents& start, const Job& job,
                                       graph::Context& context) const;
 
@@ -65,13 +66,13 @@ struct DenoiseLoop {
     const graph::Latents& start;
     const Job& job;
   };
-  /// Tells the observers about every step and counts them through the whole schedule. Latents
-  /// without a scheduler begin at its first step.
+  /// Reports every step to the observers, counted over the whole schedule. Latents without a
+  /// scheduler start at its first step.
   ///
-  /// component  whose layers the branches pass
+  /// component  the branches pass its layers
   /// branches   prepared for these videos, which all have the same schedule
-  /// returns    where latents are not finite, the Error as the outcome of that video
-  /// throws     Interrupted; Error when the schedules differ
+  /// returns    if latents are not finite, the Error as the outcome of that video
+  /// throws     Interrupted; Error if the schedules differ
   std::vector<graph::Outcome<graph::Latents>> run(const std::vector<Video>& videos,
                                                   memory::Component& component,
                                                   const GuidanceBranches& branches,

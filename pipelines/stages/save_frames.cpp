@@ -42,7 +42,7 @@ bool holds_frames_alone(const fs::path& folder) {
                      [](const auto& at) { return is_frame_name(at.path().filename().string()); });
 }
 
-/// Replaces the frames in a folder that also holds files of the user's, which stay.
+/// Replaces the frames in a folder that also holds the user's own files, which stay.
 void replace_frames(const fs::path& made, const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder))
     if (is_frame_name(entry.path().filename().string())) fs::remove(entry.path());
@@ -50,7 +50,7 @@ void replace_frames(const fs::path& made, const fs::path& folder) {
     fs::rename(entry.path(), folder / entry.path().filename());
 }
 
-/// Gives the folder its name, in place of an earlier run's.
+/// Moves the folder to its name; replaces an earlier run's.
 void commit_folder(TemporaryName& made) {
   const fs::path& folder = made.target();
   if (!fs::exists(folder)) return made.commit();
@@ -60,7 +60,7 @@ void commit_folder(TemporaryName& made) {
   made.commit();
 }
 
-/// A folder that gets its name when every picture in it is whole.
+/// A folder that gets its name once every picture in it is complete.
 fs::path save_pictures(const at::Tensor& frames, const fs::path& folder, graph::Context& context) {
   TemporaryName made(folder, TemporaryName::Kind::folder);
   for (std::int64_t i = 0; i < frames.size(0); ++i) {
@@ -112,7 +112,7 @@ fs::path save_media(const at::Tensor& frames, const Job& job, graph::Context& co
 graph::SavedFiles SaveFrames::run(const graph::Frames& input, const Job& job,
                                   graph::Context& context) const {
   const auto& output = job.output;
-  if (output.dir.empty()) return {};  // what the run is for is a dump or an observer
+  if (output.dir.empty()) return {};  // the run only writes a dump or feeds an observer
   graph::SavedFiles saved{{save_media(input.frames, job, context)}};
   if (output.contact_sheet)
     context.write_aside("output.contact_sheet", [&] {

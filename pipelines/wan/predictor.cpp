@@ -8,7 +8,7 @@
 namespace chitu::pipelines::wan {
 namespace {
 
-/// One pass through the layers: some prompts of each video, and how the plan has them pass.
+/// One pass through the layers: its prompts of each video, and their mode from the plan.
 class Branch final : public GuidanceBranch {
  public:
   Branch(const models::WanTransformer3DModel& model, const nn::Attention& attention,
@@ -49,7 +49,7 @@ std::vector<models::WanPrompt> prompts_of(const graph::TextEmbeddings& embedding
   return prompts;
 }
 
-/// The context as it is, or one for each of its prompts.
+/// The context as it is, or one context for each of its prompts.
 std::vector<models::WanDenoiseContext> separate(models::WanDenoiseContext context, bool together) {
   if (together) return {std::move(context)};
   std::vector<models::WanDenoiseContext> contexts;

@@ -10,11 +10,11 @@ namespace chitu::pipelines::wan {
 
 using Transformer = memory::ModelComponent<models::WanTransformer3DModel>;
 
-/// Has a Wan transformer predict for the prompt and, with guidance, for the negative prompt. All
-/// videos and branches share one table of positions.
+/// Lets a Wan transformer predict for the prompt and, with guidance, for the negative prompt. All
+/// videos and branches share one rotary table.
 class TextPredictor final : public Predictor<graph::TextEmbeddings> {
  public:
-  /// transformer  outlives this
+  /// transformer  must outlive this
   TextPredictor(Transformer& transformer, nn::Attention attention)
       : transformer_(transformer), attention_(std::move(attention)) {}
   memory::Component& component() const override { return transformer_; }

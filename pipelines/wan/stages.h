@@ -32,10 +32,10 @@ struct Tokenize {
   graph::Tokens run(const Job& job, graph::Context& context) const;
 };
 
-/// Encodes all prompts in one pass of the text encoder, those that several runs share once. Rows
-/// after the last token are zero, up to max_sequence_length: the transformer was trained to see
-/// them. Where the cache holds all prompts the text encoder is not brought in; else those are
-/// encoded that it lacks.
+/// Encodes all prompts in one pass of the text encoder; a prompt that several runs share is encoded
+/// once. Rows after the last token are zero, up to max_sequence_length: the transformer was trained
+/// with them. If the cache has all prompts, the text encoder is not loaded; else the missing ones
+/// are encoded.
 struct EncodeText {
   using Inputs = std::tuple<graph::Tokens, Job>;
   using Output = graph::TextEmbeddings;
@@ -70,8 +70,8 @@ struct PrepareLatents {
   using Output = graph::Latents;
   static constexpr std::string_view name = "prepare_latents";
   std::int64_t channels;
-  std::int64_t temporal_factor;  ///< pictures a latent frame, the first apart
-  std::int64_t spatial_factor;   ///< pixels a latent
+  std::int64_t temporal_factor;  ///< pictures per latent frame, except the first
+  std::int64_t spatial_factor;   ///< pixels per latent
 
   std::vector<std::int64_t> shape(const Request& request) const;
 
@@ -79,8 +79,8 @@ struct PrepareLatents {
   graph::Latents run(const Job& job, graph::Context& context) const;
 };
 
-/// Turns latents into pictures, chunk by chunk, or in tiles where the plan says so. What is decoded
-/// goes to the host at once.
+/// Turns latents into pictures in chunks, or in tiles if the plan says so. Decoded parts go to the
+/// host at once.
 struct DecodeLatents {
   using Inputs = std::tuple<graph::Latents>;
   using Output = graph::Frames;

@@ -18,7 +18,7 @@ at::Tensor token_ids(const io::Tokenizer& tokenizer, const std::string& prompt, 
   return at::tensor(ids, at::kLong).unsqueeze(0);
 }
 
-/// Ids that fill the sequence, for a plan: equal ones for equal prompts.
+/// Ids that fill the sequence, for a dry run: equal ones for equal prompts.
 at::Tensor longest_ids(const std::string& prompt, std::int64_t length) {
   const auto id = static_cast<std::int64_t>(std::hash<std::string>()(prompt) >> 1);
   return at::full({1, length}, id, at::kLong);
@@ -32,7 +32,7 @@ graph::Tokens longest_tokens(const Request& request) {
   return tokens;
 }
 
-/// The padded form that the reference feeds its encoder, for comparison.
+/// The padded form that the reference passes to its encoder, for comparison.
 void keep_padded(graph::Context& context, const std::string& prefix, const at::Tensor& ids,
                  std::int64_t pad_id, std::int64_t length) {
   if (!context.dump) return;

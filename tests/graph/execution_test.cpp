@@ -8,7 +8,6 @@
 namespace chitu::graph {
 namespace {
 
-
 /// A number that can wait on disk.
 struct Sum {
   static constexpr std::string_view value_name = "Sum";
@@ -157,7 +156,7 @@ TEST_CASE("several runs take a stage together, and one that fails leaves the oth
     CHECK(explain(error) == "stage first: too much");
   }
   CHECK(toy.first_part->onloaded());
-  offload_after(toy.graph.stages()[0], &toy.graph.stages()[1], toy.context);
+  offload_after(toy.graph, 0, 1, toy.context);
   CHECK_FALSE(toy.first_part->onloaded());
 }
 

@@ -26,7 +26,7 @@ at::Tensor rgb(const AVFrame& frame) {
       nullptr, nullptr);
   const int* bt709 = sws_getCoefficients(SWS_CS_ITU709);
   sws_setColorspaceDetails(context, bt709, 0, bt709, 1, 0, 1 << 16, 1 << 16);
-  // The library writes whole vectors; a row of its own size keeps it inside.
+  // The library writes whole vectors; a buffer for one row keeps it in bounds.
   const int row_bytes = (frame.width * 3 + 63) / 64 * 64;
   at::Tensor rows = at::empty({frame.height + 1, row_bytes}, at::kByte);
   auto* data = rows.data_ptr<std::uint8_t>();

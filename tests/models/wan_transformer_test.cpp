@@ -23,7 +23,7 @@ struct Inputs {
   at::Tensor negative = reference.tensor("negative_prompt_embeds");
 };
 
-/// What diffusers turns: [1, L, 1, head_dim], every value twice.
+/// Rotary table of diffusers: [1, L, 1, head_dim], every value twice.
 at::Tensor as_complex(const at::Tensor& cos, const at::Tensor& sin) {
   return at::complex(cos.squeeze(2).squeeze(0), sin.squeeze(2).squeeze(0));
 }
@@ -73,7 +73,7 @@ TEST_CASE("trap 1: the text projection and the feed-forward use the tanh form of
   const WanTextContext& text = context.texts.at(0);
   CHECK(relative_error(repeat_last_row(text.embeds, text.rows), in.reference.tensor("context")) <
         1e-6);
-  // The erf form differs by more than the tolerance above, so the check can see it.
+  // The erf form differs by more than the tolerance above, so this check can tell them apart.
   const at::Tensor x = in.reference.tensor("prompt_embeds");
   CHECK(relative_error(at::gelu(x * 2, "none"), at::gelu(x * 2, "tanh")) > 1e-5);
 }
@@ -102,7 +102,7 @@ TEST_CASE("trap 3: queries and keys are normalised across all heads", "[models][
   const auto spy = std::make_shared<AttentionSpy>();
   auto context = model->prepare(in.latents, {in.prompt});
   model->forward(in.latents, 999, context, watched(spy));
-  // Cross-attention queries: normed, not turned.
+  // Cross-attention queries: normed, not rotated.
   const auto& cross = spy->calls.at(1);
   CHECK(relative_error(cross.q, in.reference.tensor("attn2.q")) < kFloat32Tolerance);
   const at::Tensor per_head = cross.q / cross.q.square().mean(-1, true).sqrt();
@@ -165,7 +165,7 @@ TEST_CASE("a prediction has the same bits alone and beside another prompt", "[mo
   }
 }
 
-TEST_CASE("hidden states that wait on the host change no bit", "[models]") {
+TEST_CASE("offloading hidden states changes no bit", "[models]") {
   const Inputs in;
   const c10::Device sim = device::configure_sim({});
   auto model = transformer();
@@ -242,7 +242,7 @@ TEST_CASE("videos that differ in shape or prompts do not go together", "[models]
   CHECK_THROWS_AS(model->forward({{in.latents, one}, {half, small}}, 500, attention), ShapeError);
 }
 
-TEST_CASE("kept keys and values of the prompt change no bit", "[models]") {
+TEST_CASE("caching the prompt's keys and values changes no bit", "[models]") {
   const Inputs in;
   const auto model = transformer();
   auto kept = model->prepare(in.latents, {in.prompt}, true);
@@ -256,7 +256,7 @@ TEST_CASE("kept keys and values of the prompt change no bit", "[models]") {
   CHECK(fresh.texts[0].keys_values.empty());
 }
 
-TEST_CASE("a feed-forward in chunks of tokens says the same", "[models]") {
+TEST_CASE("a feed-forward in chunks of tokens gives the same result", "[models]") {
   const Inputs in;
   const auto model = transformer();
   auto context = model->prepare(in.latents, {in.prompt});
@@ -266,7 +266,7 @@ TEST_CASE("a feed-forward in chunks of tokens says the same", "[models]") {
   CHECK(relative_error(parts.at(0), whole.at(0)) < 1e-6);
 }
 
-TEST_CASE("latents, prompts and weights are only read", "[models]") {
+TEST_CASE("latents, prompts and weights are not written to", "[models]") {
   const Inputs in;
   const auto model = transformer();
   const at::Tensor latents = in.latents.clone(), prompt = in.prompt.clone();
@@ -277,7 +277,7 @@ TEST_CASE("latents, prompts and weights are only read", "[models]") {
   CHECK(at::equal(model->forward(latents, 999, context, nn::Attention()).at(0), first.at(0)));
 }
 
-TEST_CASE("two samples in a batch are two samples", "[models]") {
+TEST_CASE("two samples in a batch get the results of each alone", "[models]") {
   const Inputs in;
   const auto model = transformer();
   const at::Tensor latents = at::cat({in.latents, in.latents.flip(2)});

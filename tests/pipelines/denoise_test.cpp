@@ -110,7 +110,7 @@ struct Embed {
   }
 };
 
-/// The component as a file has it, or, for a plan, of its size alone.
+/// The component from a file or, for a dry run, with its size only.
 std::unique_ptr<Expert> expert(const testing::TemporaryFolder& folder, const std::string& name,
                                double value, bool for_plan) {
   const auto path = folder / name;
@@ -186,7 +186,7 @@ json unipc(int order) {
 }
 json euler() { return {{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift", 3.0}}; }
 
-/// Which steps each stage takes, and which components come for them.
+/// The steps that each stage takes, and the components that are loaded for them.
 struct Recorder final : graph::Observer {
   void stage_begin(std::string_view stage) override {
     if (device) device::reset_peak(*device);
@@ -276,7 +276,7 @@ TEST_CASE("a denoising stage takes the steps whose timesteps reach its boundary"
   CHECK(steps_of(1000)[2].empty());
 }
 
-TEST_CASE("a denoising stage without steps does not bring its component in", "[pipelines]") {
+TEST_CASE("a denoising stage without steps does not load its component", "[pipelines]") {
   Recorder recorder;
   SECTION("the first") {
     latents_of({.scheduler = unipc(2), .boundary = 2000}, job_of(4), recorder);
@@ -299,7 +299,7 @@ TEST_CASE("each of two denoising stages uses its own component and guidance", "[
   };
   CHECK_FALSE(at::equal(latents(plain), latents(other_expert)));
   CHECK_FALSE(at::equal(latents(plain), latents(other_scale)));
-  other_expert.boundary = other_scale.boundary = 0;  // all steps are the first's
+  other_expert.boundary = other_scale.boundary = 0;  // all steps belong to the first stage
   CHECK(at::equal(latents({.scheduler = unipc(2)}), latents(other_expert)));
   CHECK(at::equal(latents({.scheduler = unipc(2)}), latents(other_scale)));
 }
@@ -332,7 +332,7 @@ TEST_CASE("a forecast counts the steps of each denoising stage, and its peaks ar
   const Forecaster forecaster(std::make_unique<ToyPipeline>(setting), {});
   const Forecast forecast = forecaster.forecast(job.request, context.plan);
   REQUIRE(forecast.stages.size() == recorder.stages.size());
-  constexpr std::int64_t kInputs = 3 * kChannels * 4;  // drawn on the host, where plans have none
+  constexpr std::int64_t kInputs = 3 * kChannels * 4;  // on the host; dry runs allocate none
   CHECK(forecast.h2d_bytes == moved - kInputs);
   for (std::size_t i = 2; i < forecast.stages.size(); ++i) {
     const StageForecast& stage = forecast.stages[i];

@@ -72,7 +72,7 @@ TEST_CASE("every component is listed, known, and used by a stage", "[pipelines]"
   const auto module = std::make_shared<OneWeight>();
   auto encoder = component("text_encoder", module), sharing = component("vae", module);
   CHECK_THROWS_WITH(check(ToyPipeline({&encoder, &sharing}, {&encoder, &sharing})),
-                    "the parameter weight is of the components text_encoder and vae");
+                    "the parameter weight belongs to the components text_encoder and vae");
 }
 
 TEST_CASE("a family may describe further components of a role", "[pipelines]") {

@@ -53,7 +53,7 @@ TEST_CASE("each format writes its files and nothing else", "[pipelines]") {
   }
 }
 
-TEST_CASE("frames are written without loss, in order, over an older run's", "[pipelines]") {
+TEST_CASE("frames are written without loss, in order, over those of an older run", "[pipelines]") {
   Saver saver;
   saver.job.output.format = OutputFormat::frames;
   saver.save(clip(9));
@@ -65,7 +65,7 @@ TEST_CASE("frames are written without loss, in order, over an older run's", "[pi
   CHECK(at::equal(testing::read_png(folder / "frame_0002.png"), frames[2]));
 }
 
-TEST_CASE("files of the user's among the frames stay where they are", "[pipelines]") {
+TEST_CASE("the user's own files among the frames are kept", "[pipelines]") {
   Saver saver;
   saver.job.output.format = OutputFormat::frames;
   saver.save(clip(5));
@@ -76,7 +76,7 @@ TEST_CASE("files of the user's among the frames stay where they are", "[pipeline
   CHECK(read_file(folder / "notes.txt") == "mine");
 }
 
-TEST_CASE("a contact sheet that cannot be written costs nothing else", "[pipelines]") {
+TEST_CASE("a contact sheet that cannot be written does not affect other files", "[pipelines]") {
   Saver saver;
   saver.job.output.contact_sheet = true;
   fs::create_directories(saver.folder / "contact_sheet.png/x");
@@ -88,7 +88,7 @@ TEST_CASE("a contact sheet that cannot be written costs nothing else", "[pipelin
                  Catch::ContainsSubstring("contact_sheet.png: cannot write: Is a directory"));
 }
 
-TEST_CASE("a clip is no single picture", "[pipelines]") {
+TEST_CASE("a clip cannot be saved as a single picture", "[pipelines]") {
   Saver saver;
   saver.job.output.format = OutputFormat::png;
   CHECK_THROWS_AS(saver.save(clip(2)), InputError);
@@ -105,7 +105,7 @@ TEST_CASE("stopping while frames are written leaves none", "[pipelines]") {
   CHECK(names_in(saver.folder.path()).empty());
 }
 
-TEST_CASE("a folder that cannot be written to is the user's to mend", "[pipelines]") {
+TEST_CASE("an unwritable folder is an input error", "[pipelines]") {
   Saver saver;
   saver.job.output.dir = "/proc/no/such/folder";
   saver.job.output.format =

@@ -93,7 +93,7 @@ TEST_CASE("an output that cannot be written is refused before the work, with its
   CHECK(names_in(folder.path()) == before);
 }
 
-TEST_CASE("a name that the run needs for a file is refused while it is a folder", "[e2e]") {
+TEST_CASE("a folder with the name of a file of the run is refused", "[e2e]") {
   const TemporaryFolder folder;
   const auto [name, words] =
       GENERATE(table<std::string, Words>({{"video.mp4", {}},
@@ -120,7 +120,7 @@ TEST_CASE("a dump may lie in the folder of the run, which does not exist yet", "
   CHECK(fs::exists(folder / "run/t.safetensors"));
 }
 
-TEST_CASE("a side output that fails late costs no media", "[e2e]") {
+TEST_CASE("a side output that fails late does not affect the media", "[e2e]") {
   const TemporaryFolder folder;
   // Files end at 24 KiB: enough for the video, too little for the tensors and the trace.
   const auto [words, key] = GENERATE(
@@ -157,7 +157,7 @@ TEST_CASE("one frame as mp4 or gif is a video of one frame", "[e2e]") {
     CHECK_THAT(read_file(folder / "run" / name).substr(0, 8), ContainsSubstring(magic));
 }
 
-TEST_CASE("a second run in a folder replaces what the first has made, and nothing else", "[e2e]") {
+TEST_CASE("a second run in a folder replaces the files of the first, and nothing else", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(small_run({"output.contact_sheet=true", "output.format=frames"}), folder.path())
               .exit_code == 0);
@@ -168,14 +168,14 @@ TEST_CASE("a second run in a folder replaces what the first has made, and nothin
                                                           "metrics.json", "run.log", "video.mp4"});
   CHECK(names_in(folder / "run/frames") == std::set<std::string>{"mine.txt"});
 
-  // A video that the user has changed since is the user's.
+  // A video that the user has changed belongs to the user.
   write_file(folder / "run/video.mp4", "another");
   REQUIRE(chitu(small_run({"output.format=gif"}), folder.path()).exit_code == 0);
   CHECK(read_file(folder / "run/video.mp4") == "another");
   CHECK(fs::exists(folder / "run/video.gif"));
 }
 
-TEST_CASE("a second run that fails leaves the folder as the first made it", "[e2e]") {
+TEST_CASE("a failed second run leaves the folder as the first made it", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
   const auto metrics = read_file(folder / "run/metrics.json");
@@ -192,7 +192,8 @@ TEST_CASE("a second run that fails leaves the folder as the first made it", "[e2
   CHECK_FALSE(fs::exists(folder / "run/video.gif"));
 }
 
-TEST_CASE("a signal ends a run with its own exit code, metrics and earlier media kept", "[e2e]") {
+TEST_CASE("a signal ends a run with its own exit code, and keeps metrics and earlier media",
+          "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
   const auto [signal, code] =
@@ -212,13 +213,13 @@ TEST_CASE("a signal ends a run with its own exit code, metrics and earlier media
   CHECK(metrics_of(folder / "run").at("status") == "interrupted");
   CHECK(fs::exists(folder / "run/video.mp4"));
 
-  // The media of the first run are still known, and go when others take their place.
+  // The media of the first run are still recorded, and are removed when others replace them.
   REQUIRE(chitu(small_run({"output.format=gif"}), folder.path()).exit_code == 0);
   CHECK_FALSE(fs::exists(folder / "run/video.mp4"));
   CHECK(fs::exists(folder / "run/video.gif"));
 }
 
-TEST_CASE("what a killed run left half-written goes with the next run", "[e2e]") {
+TEST_CASE("half-written files of a killed run are removed by the next run", "[e2e]") {
   const TemporaryFolder folder;
   fs::create_directories(folder / "run/.chitu-tmp-1-0");
   write_file(folder / "run/.chitu-tmp-1-0/frame_0000.png", "x");
@@ -232,7 +233,7 @@ TEST_CASE("what a killed run left half-written goes with the next run", "[e2e]")
         std::set<std::string>{"config.yaml", "hydra.yaml", "overrides.yaml"});
 }
 
-TEST_CASE("output that is lost is told in one line and exit code 1", "[e2e]") {
+TEST_CASE("lost output is reported in one line, with exit code 1", "[e2e]") {
   const TemporaryFolder folder;
   const std::string model = tiny_model().string();
   const auto words =
@@ -252,7 +253,7 @@ TEST_CASE("output that is lost is told in one line and exit code 1", "[e2e]") {
     CHECK(metrics_of(folder / "run").at("status") == "done");
 }
 
-TEST_CASE("the output of a sweep's jobs that is lost is told too", "[e2e]") {
+TEST_CASE("lost output of a sweep's jobs is reported, too", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = in_shell("", small_run({"-m", "seed=1,2", "hydra.sweep.dir=all"}), ">/dev/full",
                             folder.path());
@@ -261,14 +262,14 @@ TEST_CASE("the output of a sweep's jobs that is lost is told too", "[e2e]") {
                           ContainsSubstring("error: standard output: cannot write: No space left"));
 }
 
-TEST_CASE("a reader that has seen enough is no error to talk about", "[e2e]") {
+TEST_CASE("a reader that stops early is not an error", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = in_shell("set -o pipefail;", {"config"}, "| true", folder.path());
   CHECK(run.err.empty());
   CHECK((run.exit_code == 0 || run.exit_code == 128 + SIGPIPE));
 }
 
-TEST_CASE("running out of memory is told in one line", "[e2e]") {
+TEST_CASE("running out of memory is reported in one line", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = chitu(small_run({"device=sim", "device.capacity=400KiB"}), folder.path());
   CHECK(run.exit_code == 3);
@@ -276,7 +277,7 @@ TEST_CASE("running out of memory is told in one line", "[e2e]") {
   CHECK(is_one_line(run.err));
 }
 
-TEST_CASE("calibrate checks where it is to write before it measures", "[e2e]") {
+TEST_CASE("calibrate checks its output file before it measures", "[e2e]") {
   const TemporaryFolder folder;
   fs::create_directories(folder / "folder");
   const auto [words, expected] = GENERATE(table<Words, std::string>(

@@ -104,7 +104,7 @@ TEST_CASE("the help of run shows flags, then groups, and not the configuration",
         "`chitu config` prints the composed configuration: every key and its value.");
 }
 
-TEST_CASE("help names the options that a folder of one's own adds", "[e2e]") {
+TEST_CASE("the help lists options that the user's own folder adds", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(shell("mkdir -p my/model && touch my/model/own.yaml", folder).exit_code == 0);
   for (const char* name : {"run", "plan", "graph", "config"}) {
@@ -113,7 +113,7 @@ TEST_CASE("help names the options that a folder of one's own adds", "[e2e]") {
   }
 }
 
-TEST_CASE("what needs neither weights nor a video runs as its examples show it", "[e2e]") {
+TEST_CASE("the examples of subcommands that need no weights and no video run", "[e2e]") {
   const TemporaryFolder folder;
   for (const char* name : {"config", "graph", "info", "plan"})
     for (const auto& example : table().at(name, "subcommand").describe().examples) {
@@ -124,7 +124,7 @@ TEST_CASE("what needs neither weights nor a video runs as its examples show it",
     }
 }
 
-TEST_CASE("the example of tokenize runs on the model that comes along", "[e2e]") {
+TEST_CASE("the example of tokenize runs on the demo model", "[e2e]") {
   const TemporaryFolder folder;
   const auto examples = table().at("tokenize", "subcommand").describe().examples;
   const auto run = shell(examples.front().command, folder);
@@ -142,7 +142,7 @@ TEST_CASE("the examples of run compose", "[e2e]") {
   }
 }
 
-TEST_CASE("an unknown subcommand is refused with those there are", "[e2e]") {
+TEST_CASE("an unknown subcommand is refused with the known ones", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = testing::chitu({"pla"}, folder.path());
   CHECK(run.exit_code == 2);

@@ -19,7 +19,7 @@ constexpr const char* kHead =
     "usage: chitu [SUBCOMMAND] [flags] [key=value ...]\n"
     "\n"
     "  chitu prompt=\"a red circle moving right on a white background\"\n"
-    "      makes a video with the model that comes along, and prints where it is\n";
+    "      makes a video with the demo model, and prints its path\n";
 
 constexpr const char* kTail =
     "\n"

@@ -2,7 +2,7 @@
 
 namespace chitu::tools {
 
-/// What `chitu info` asks of the engine library.
+/// Arguments of `chitu info` for the engine library.
 struct InfoCall {
   static constexpr const char* kCommand = "info";
 };

@@ -6,6 +6,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/system_limits.h"
 #include "chitu_core/config/value/error.h"
+#include "pipelines/composition/shipped_configs.h"
 #include "tools/chitu/command_line.h"
 #include "tools/chitu/dispatch.h"
 #include "tools/chitu/standard_output.h"
@@ -16,7 +17,7 @@ namespace {
 /// The exit code of the whole command; errors go to standard error.
 int run_command_line(const Words& arguments, EngineLibrary& engine) {
   try {
-    register_chitu_resolver();
+    pipelines::register_chitu_resolver();
     return dispatch(arguments, engine);
   } catch (const config::ConfigErrors& errors) {
     std::cerr << error_lines(errors.mistakes());

@@ -81,7 +81,7 @@ void add_peaks(Rows& rows, const ForecastReport& report) {
       const auto& use = forecast.stages[i].use;
       return on_host ? use.peak_host : use.peak_device;
     });
-  rows.add("weights at rest there",
+  rows.add("weights between stages",
            [](const LevelReport& level) { return format_bytes(level.plan.at_rest_bytes()); });
   rows.bytes("peak on the host",
              [&](const Forecast& forecast) { return report.peak_host_bytes(forecast); });
@@ -219,7 +219,7 @@ std::string about_times(const ForecastReport& report) {
   for (const auto& stage : report.levels.front().plan.least_time->stages)
     if (!stage.arithmetic_counted)
       text += fmt::format(
-          "The arithmetic of {} is left out: it is done on the CPU, for which this profile has no "
+          "The arithmetic of {} is not included: it runs on the CPU, for which this profile has no "
           "rate.\n",
           stage.name);
   return text;

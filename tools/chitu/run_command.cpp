@@ -21,10 +21,12 @@
 #include "pipelines/engine.h"
 #include "pipelines/forecast/forecast_words.h"
 #include "pipelines/forecast/plan_json.h"
+#include "pipelines/machine/profile_rates.h"
 #include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
 #include "pipelines/outputs.h"
+#include "pipelines/settings/settings.h"
 #include "pipelines/side_output_error.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
@@ -33,7 +35,6 @@
 #include "tools/chitu/progress.h"
 #include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
-#include "tools/chitu/settings.h"
 #include "tools/chitu/working_directory.h"
 
 namespace chitu::tools {
@@ -75,7 +76,7 @@ bool logs_to_file(const config::Composition& composition) {
 
 /// Completes and checks a request by `complete`. The output format is checked first: the numbers of
 /// frames that the model then suggests must suit the format.
-pipelines::Request complete_request(const Settings& settings, const auto& complete) {
+pipelines::Request complete_request(const pipelines::Settings& settings, const auto& complete) {
   const pipelines::OutputFormat format = settings.output.format;
   pipelines::check_format(settings.request.num_frames.value_or(1), format);
   pipelines::Request request = complete(settings.request);
@@ -91,8 +92,8 @@ bool wants_chdir(const config::Composition& composition) {
 /// Refuses a dump that cannot be written, before the work begins. A dump inside the run folder is
 /// checked later, when that folder exists. Returns the file; empty if there is none, or it depends
 /// on the run folder.
-fs::path check_dump_outside(const Settings& settings, const config::Composition& composition,
-                            const fs::path& folder) {
+fs::path check_dump_outside(const pipelines::Settings& settings,
+                            const config::Composition& composition, const fs::path& folder) {
   const auto& dump = settings.debug.dump_tensors;
   if (!dump || (wants_chdir(composition) && fs::path(*dump).is_relative())) return {};
   const bool inside = !dump->empty() && lies_in(*dump, folder);
@@ -100,7 +101,7 @@ fs::path check_dump_outside(const Settings& settings, const config::Composition&
 }
 
 /// The engine that an earlier job with the same options left open, or a new one.
-pipelines::Engine take_engine(const Settings& settings, SessionState& state) {
+pipelines::Engine take_engine(const pipelines::Settings& settings, SessionState& state) {
   const auto options = settings.engine_options();
   state.threads.use(settings.infer.threads);
   state.checks.reset();
@@ -110,8 +111,8 @@ pipelines::Engine take_engine(const Settings& settings, SessionState& state) {
   return pipelines::Engine(options);
 }
 
-Settings read_settings(const config::Composition& composition) {
-  auto settings = config::read<Settings>(composition.view());
+pipelines::Settings read_settings(const config::Composition& composition) {
+  auto settings = config::read<pipelines::Settings>(composition.view());
   if (wants_chdir(composition)) {
     settings.model.ckpt_dir = fs::absolute(settings.model.ckpt_dir).string();
     if (settings.infer.prompt_cache)
@@ -135,7 +136,8 @@ Settings read_settings(const config::Composition& composition) {
 /// One run from its folder to its last file.
 class Run {
  public:
-  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt)
+  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt,
+      pipelines::RunClock clock)
       : call_(call),
         state_(state),
         composition_(call.composition),
@@ -143,7 +145,7 @@ class Run {
         interrupt_(interrupt),
         engine_(take_engine(settings_, state)),
         request_(the_request()),
-        metrics_(engine_.plan().device) {
+        metrics_(engine_.plan().device, clock) {
     choose_plan();  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
   }
@@ -302,7 +304,7 @@ class Run {
                              format_bytes(*choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
     const auto profile = settings_.engine_options().profile;
-    if (profile && !choice->predicted.empty() && !profile->describes(plan.device))
+    if (profile && !choice->predicted.empty() && !pipelines::describes(*profile, plan.device))
       logger("memory")->warn(
           "device/profile is that of {} ({}), the run is on {}: low_mem_level auto compares times "
           "predicted for another device",
@@ -396,15 +398,15 @@ class Run {
     const auto report = metrics_.report();
     if (report["stages"].empty()) return "before the first stage";
     const std::string stage = report["stages"].back()["name"];
-    if (stage != "denoise") return "in stage " + stage;
-    return fmt::format("in stage denoise after step {} of {}", report["steps"].size(),
+    if (!stage.starts_with("denoise")) return "in stage " + stage;
+    return fmt::format("in stage {} after step {} of {}", stage, report["steps"].size(),
                        request_.num_inference_steps);
   }
 
   const RunCall& call_;
   SessionState& state_;
   config::Composition composition_;
-  Settings settings_;
+  pipelines::Settings settings_;
   const Interrupt& interrupt_;
   pipelines::Engine engine_;
   pipelines::Request request_;
@@ -418,17 +420,18 @@ class Run {
 
 class RunCommand final : public EngineCommandFor<RunCall> {
   int execute(const RunCall& call, SessionState& state) const override {
-    if (call.restarts_clock) pipelines::restart_seconds();
+    const auto clock = call.restarts_clock ? pipelines::RunClock::since_now()
+                                           : pipelines::RunClock::since_process_start();
     state.logging.begin_run(call.composition);
     device::reuse_host_memory();
     const Interrupt interrupt;
-    return Run(call, state, interrupt).execute();
+    return Run(call, state, interrupt, clock).execute();
   }
 };
 
 class CheckCommand final : public EngineCommandFor<CheckCall> {
   int execute(const CheckCall& call, SessionState& state) const override {
-    const Settings settings = read_settings(call.composition);
+    const pipelines::Settings settings = read_settings(call.composition);
     if (!state.checks) state.checks.emplace();
     SessionState::JobChecks& checks = *state.checks;
     check_shared_dump(check_dump_outside(settings, call.composition, call.folder), call, checks);

@@ -119,11 +119,19 @@ class Binder {
   static FieldInfo info_of(const T& value, const Rule& rule);
 
   template <class T>
+  void read_optional(const View& view, std::optional<T>& value, const Rule& rule);
+  template <Schema T>
+  void read_struct(const View& view, T& value, const Rule& rule);
+  template <class T>
   void read_list(const View& view, std::vector<T>& value, const Rule& rule);
+  template <class T, std::size_t N>
+  void read_array(const View& view, std::array<T, N>& value, const Rule& rule);
   template <class T>
   void read_map(const View& view, std::map<std::string, T>& value, const Rule& rule);
   template <NamedEnum T>
   void read_enum(const View& view, T& value);
+  template <class T>
+  void read_narrow_integer(const View& view, T& value, const Rule& rule);
 
   void read_scalar(const View& view, bool& value, const Rule& rule);
   void read_scalar(const View& view, std::int64_t& value, const Rule& rule);

@@ -85,7 +85,7 @@ SchedulerFactory::SchedulerFactory(const io::JsonObject& config, std::string cla
                                      : std::move(class_name)),
       class_(&class_named(class_name_, config)),
       config_(without_foreign_keys(config, class_->known_keys(), class_name_)) {
-  make();  // a mistake in the config shows when the checkpoint is opened, not when it is run
+  make();  // reports a mistake in the config when the checkpoint is opened, not when it runs
 }
 
 std::unique_ptr<Scheduler> SchedulerFactory::make(std::optional<double> flow_shift) const {

@@ -17,7 +17,7 @@
 namespace chitu::models {
 namespace {
 
-/// x with its last slice along a dimension repeated until there are `count`.
+/// x with its last slice along a dimension repeated until it has `count`.
 at::Tensor repeat_last(const at::Tensor& x, std::int64_t dim, std::int64_t count) {
   const std::int64_t missing = count - x.size(dim);
   if (missing == 0) return x;
@@ -26,7 +26,7 @@ at::Tensor repeat_last(const at::Tensor& x, std::int64_t dim, std::int64_t count
   return at::cat({x, x.narrow(dim, x.size(dim) - 1, 1).expand(sizes)}, dim);
 }
 
-/// The block's keys and values for one prompt: kept ones, else made now, and kept if so asked.
+/// The block's keys and values for one prompt: cached ones, or new ones, cached if requested.
 KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
                             WanTextContext& text, bool keep) {
   constexpr std::int64_t kRows = 2;  // [B, heads, L, head_dim]
@@ -40,8 +40,7 @@ KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
   return {repeat_last(unlike.keys, kRows, text.rows), repeat_last(unlike.values, kRows, text.rows)};
 }
 
-/// How many rows of a prompt [B, L, D] differ from those behind them: its tokens, and one of the
-/// zeros that pad it.
+/// How many rows of a prompt [B, L, D] are distinct: its tokens, and one of the padding zeros.
 std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int64_t>& tokens) {
   const std::int64_t rows = embeds.size(1);
   if (tokens) return std::min(*tokens + 1, rows);
@@ -52,8 +51,9 @@ std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int6
 }
 
 /// The hidden states of all prompts of all videos on their way through the layers: lane
-/// video * prompts + prompt. Until the first cross-attention those of a video are one, in the lane
-/// of its first prompt. Offloaded, one tensor of the device holds those of each lane in its turn.
+/// video * prompts + prompt. Until the first cross-attention the prompts of a video share one
+/// tensor, in the lane of the first. With offloading, one device tensor holds the states of one
+/// lane at a time.
 class HiddenStates {
  public:
   /// embed  makes the hidden states of a video
@@ -76,7 +76,7 @@ class HiddenStates {
   std::size_t lanes() const { return lanes_; }
   std::size_t prompts() const { return prompts_; }
 
-  /// After the first self-attention of a video: its other prompts go on from the same states.
+  /// After the first self-attention of a video: its other prompts continue from the same states.
   void part_ways(std::size_t first_lane) {
     for (std::size_t lane = first_lane + 1; lane < first_lane + prompts_; ++lane)
       if (offload_)
@@ -85,20 +85,20 @@ class HiddenStates {
         on_device_[lane] = on_device_[first_lane].clone();
   }
 
-  /// The lane whose states are on the device, of those that are offloaded.
+  /// The lane whose states are on the device; the others are offloaded.
   std::size_t here() const { return here_; }
 
-  /// The lanes in the order that moves least: from the one that is on the device.
+  /// The lanes in the order that copies least: the one on the device first.
   std::vector<std::size_t> order() const {
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < lanes_; ++i) order.push_back((here_ + i) % lanes_);
     return order;
   }
 
-  /// As if all had been worked on in their order.
+  /// Leaves the state as if all prompts had been processed in order.
   void pass() { here_ = offload_ ? order().back() : here_; }
 
-  /// The lane's states, to work on until another's are asked for.
+  /// The lane's states, valid until another lane's are requested.
   at::Tensor& of(std::size_t lane) {
     if (!offload_) return on_device_[lane];
     if (lane != here_) device::copy_into(resting_[here_], shared());
@@ -106,7 +106,7 @@ class HiddenStates {
     return shared();
   }
 
-  /// The lane's states for the last time; nobody asks for those that were taken before.
+  /// The lane's states for the last time; states taken before are not requested again.
   at::Tensor take(std::size_t lane) {
     if (!offload_) return std::move(on_device_[lane]);
     bring(lane);
@@ -128,7 +128,7 @@ class HiddenStates {
 
   std::size_t prompts_, lanes_;
   std::vector<at::Tensor> on_device_;
-  std::vector<at::Tensor> resting_;  ///< of every lane while it is not here; empty = none rests
+  std::vector<at::Tensor> resting_;  ///< host copy of every lane that is offloaded; empty = none
   std::size_t here_ = 0;
   bool offload_;
 };
@@ -163,8 +163,8 @@ struct Pass {
     }
   }
 
-  /// What a block's use of memory depends on beside its weights: which lane's states are here, and
-  /// whose keys and values are kept already.
+  /// What determines a block's memory use besides its weights: which lane's states are on the
+  /// device, and whose keys and values are cached.
   device::DryRunRepeats::Kind state(std::size_t index) const {
     device::DryRunRepeats::Kind state{static_cast<std::int64_t>(hidden.here())};
     for (std::size_t lane = 0; lane < hidden.lanes(); ++lane)
@@ -172,7 +172,8 @@ struct Pass {
     return state;
   }
 
-  /// Of a plan that only counts the block: keeps keys and values like those of the block before.
+  /// In a dry run that only counts the block: caches keys and values of the sizes of the block
+  /// before.
   void skip(std::size_t index) {
     hidden.pass();
     for (std::size_t lane = 0; lane < hidden.lanes(); ++lane) {

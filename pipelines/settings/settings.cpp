@@ -1,10 +1,12 @@
-#include "tools/chitu/settings.h"
+#include "pipelines/settings/settings.h"
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/models/schedulers/scheduler.h"
 #include "chitu_core/nn/attention.h"
 
-namespace chitu::tools {
+namespace chitu::pipelines {
 
 using config::at_least;
 using config::between;
@@ -17,8 +19,17 @@ const std::vector<std::string> kDtypes{"auto", "float32", "bfloat16", "float16"}
 constexpr double kMostSteps = 1000;
 }  // namespace
 
+void StageSettings::bind(config::Binder& b) {
+  b.required("name", name, {}, "under which the program has registered the stage");
+  b.field("after", after, "stage of the pipeline whose output it changes; null: see before");
+  b.field("before", before, "stage of the pipeline whose input it changes; null: see after");
+}
+
 void ModelSettings::bind(config::Binder& b) {
   b.required("ckpt_dir", ckpt_dir, {}, "folder of a checkpoint in the diffusers layout");
+  b.field("scheduler", scheduler, one_of(Registry<models::SchedulerClass>::instance().names()),
+          "scheduler class, with the settings of the checkpoint's; null: the checkpoint's");
+  b.field("stages", stages, "stages that a C++ program has registered, and where they go");
 }
 
 void InferSettings::bind(config::Binder& b) {
@@ -42,6 +53,8 @@ void RequestSettings::bind(config::Binder& b) {
   b.field("num_frames", num_frames, described(at_least(1)), "frames, 4k + 1");
   b.field("num_inference_steps", num_inference_steps, between(1, kMostSteps), "denoising steps");
   b.field("guidance_scale", guidance_scale, between(0, 1000), "1 or less turns guidance off");
+  b.field("guidance_scale_2", guidance_scale_2, between(0, 1000),
+          "of the second transformer (Wan 2.2 A14B); null = guidance_scale");
   config::Seed noise{seed};
   b.field("seed", noise,
           "seed of the noise; -2^63 to 2^64 - 1, as for torch.Generator.manual_seed");
@@ -108,8 +121,8 @@ std::string device_name(const DeviceSettings& settings) {
 
 }  // namespace
 
-pipelines::EngineOptions Settings::engine_options() const {
-  pipelines::EngineOptions options;
+EngineOptions Settings::engine_options() const {
+  EngineOptions options;
   options.ckpt_dir = model.ckpt_dir;
   options.device = device_name(device);
   const auto bytes = [](const std::optional<config::Bytes>& given) {
@@ -125,10 +138,13 @@ pipelines::EngineOptions Settings::engine_options() const {
   options.attn_type = infer.attn_type;
   options.memory = infer.memory;
   options.memory.states = memory;
+  options.scheduler = model.scheduler.value_or("");
+  for (const StageSettings& stage : model.stages)
+    options.stages.push_back({stage.name, stage.after.value_or(""), stage.before.value_or("")});
   if (infer.prompt_cache == "")
     throw InputError("infer.prompt_cache='': expected a folder or null");
   options.prompt_cache = infer.prompt_cache.value_or("");
   return options;
 }
 
-}  // namespace chitu::tools
+}  // namespace chitu::pipelines

@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "chitu_core/config/bind/binder.h"
-#include "pipelines/engine.h"
-#include "tools/chitu/profile_settings.h"
+#include "pipelines/model/engine_options.h"
+#include "pipelines/model/request.h"
+#include "pipelines/settings/profile_settings.h"
 
 namespace chitu::pipelines {
 
@@ -18,13 +19,18 @@ constexpr auto config_names(OutputFormat) {
                     std::pair{"png", OutputFormat::png}, std::pair{"frames", OutputFormat::frames}};
 }
 
-}  // namespace chitu::pipelines
-
-namespace chitu::tools {
+/// An entry of `model.stages`.
+struct StageSettings {
+  std::string name;
+  std::optional<std::string> after, before;
+  void bind(config::Binder& binder);
+};
 
 /// The group `model`.
 struct ModelSettings {
   std::string ckpt_dir;
+  std::optional<std::string> scheduler;
+  std::vector<StageSettings> stages;
   void bind(config::Binder& binder);
 };
 
@@ -40,13 +46,13 @@ struct InferSettings {
 };
 
 /// The group `request`.
-struct RequestSettings : pipelines::PartialRequest {
+struct RequestSettings : PartialRequest {
   void bind(config::Binder& binder);
 };
 
 /// The group `output`.
 struct OutputSettings {
-  pipelines::OutputFormat format = pipelines::OutputFormat::mp4;
+  OutputFormat format = OutputFormat::mp4;
   bool contact_sheet = false;
   void bind(config::Binder& binder);
 };
@@ -79,7 +85,7 @@ struct Settings {
   DeviceSettings device;
   void bind(config::Binder& binder);
 
-  pipelines::EngineOptions engine_options() const;
+  EngineOptions engine_options() const;
 };
 
-}  // namespace chitu::tools
+}  // namespace chitu::pipelines

@@ -1,6 +1,6 @@
-#include "tools/chitu/profile_settings.h"
+#include "pipelines/settings/profile_settings.h"
 
-namespace chitu::tools {
+namespace chitu::pipelines {
 
 using config::more_than;
 
@@ -25,7 +25,7 @@ void ProfileSettings::bind(config::Binder& b) {
   b.field("memory_bandwidth", memory_bandwidth, "of the device memory; null: unknown");
 }
 
-pipelines::DeviceProfile ProfileSettings::device_profile() const {
+DeviceProfile ProfileSettings::device_profile() const {
   const auto rate = [](const std::optional<config::BytesPerSecond>& given) {
     return given ? std::optional(static_cast<double>(given->count)) : std::nullopt;
   };
@@ -38,4 +38,4 @@ pipelines::DeviceProfile ProfileSettings::device_profile() const {
           .memory_bandwidth = rate(memory_bandwidth)};
 }
 
-}  // namespace chitu::tools
+}  // namespace chitu::pipelines

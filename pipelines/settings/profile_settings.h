@@ -6,10 +6,10 @@
 #include "chitu_core/config/bind/binder.h"
 #include "pipelines/machine/device_profile.h"
 
-namespace chitu::tools {
+namespace chitu::pipelines {
 
 /// The node `device.profile.flops`.
-struct RateSettings : pipelines::ArithmeticRates {
+struct RateSettings : ArithmeticRates {
   void bind(config::Binder& binder);
 };
 
@@ -22,7 +22,7 @@ struct ProfileSettings {
   std::optional<config::BytesPerSecond> link_bandwidth, disk_bandwidth, memory_bandwidth;
   void bind(config::Binder& binder);
 
-  pipelines::DeviceProfile device_profile() const;
+  DeviceProfile device_profile() const;
 };
 
-}  // namespace chitu::tools
+}  // namespace chitu::pipelines

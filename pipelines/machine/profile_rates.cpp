@@ -1,11 +1,12 @@
-#include "pipelines/machine/device_profile.h"
+#include "pipelines/machine/profile_rates.h"
 
 #include <algorithm>
 
 namespace chitu::pipelines {
 
-std::optional<double> DeviceProfile::rate_of(at::ScalarType dtype) const {
-  // An empty optional is less than any other.
+std::optional<double> rate_of(const DeviceProfile& profile, at::ScalarType dtype) {
+  const ArithmeticRates& flops = profile.flops;
+  // An empty optional is less than any value.
   const auto single = std::max(flops.float32, flops.tfloat32);
   const auto fastest = std::max({flops.bfloat16, flops.float16, flops.float8, single});
   const auto known = [&] {
@@ -26,9 +27,9 @@ std::optional<double> DeviceProfile::rate_of(at::ScalarType dtype) const {
   return known ? known : fastest;
 }
 
-bool DeviceProfile::describes(c10::Device computes_on) const {
-  return device.empty() || computes_on.type() == c10::kPrivateUse1 ||
-         computes_on.str().starts_with(device);
+bool describes(const DeviceProfile& profile, c10::Device computes_on) {
+  return profile.device.empty() || computes_on.type() == c10::kPrivateUse1 ||
+         computes_on.str().starts_with(profile.device);
 }
 
 }  // namespace chitu::pipelines
