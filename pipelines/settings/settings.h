@@ -10,6 +10,7 @@
 #include "chitu_core/config/bind/binder.h"
 #include "pipelines/model/engine_options.h"
 #include "pipelines/model/request.h"
+#include "pipelines/settings/batch_settings.h"
 #include "pipelines/settings/profile_settings.h"
 
 namespace chitu::pipelines {
@@ -81,6 +82,7 @@ struct Settings {
   memory::RoleStates memory;
   RequestSettings request;
   OutputSettings output;
+  BatchSettings batch;
   DebugSettings debug;
   DeviceSettings device;
   void bind(config::Binder& binder);

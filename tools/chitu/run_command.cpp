@@ -14,7 +14,6 @@
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/output_path.h"
-#include "chitu_core/common/temporary.h"
 #include "chitu_core/config/yaml/yaml_writer.h"
 #include "chitu_core/device/host_allocator.h"
 #include "chitu_core/io/hash.h"
@@ -30,6 +29,7 @@
 #include "pipelines/side_output_error.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
+#include "tools/chitu/kept_configuration.h"
 #include "tools/chitu/kept_latents.h"
 #include "tools/chitu/media_record.h"
 #include "tools/chitu/progress.h"
@@ -44,27 +44,6 @@ namespace {
 
 constexpr const char* kLogName = "run.log";
 constexpr const char* kMetricsName = "metrics.json";
-
-/// The name of the folder for the composed configuration, `.hydra`; empty when switched off.
-std::string output_subdir(const config::Composition& composition) {
-  const auto view = composition.hydra().find("output_subdir");
-  return view && view->node().is_string() ? view->node().as_string() : "";
-}
-
-void write_configuration(RunFolder& folder, const config::Composition& composition) {
-  const std::string name = output_subdir(composition);
-  if (name.empty()) return;
-  const fs::path below = name;
-  remove_abandoned(folder.path() / below);
-  config::Map hydra;
-  hydra.set("hydra", composition.root.at("hydra"));
-  config::List overrides;
-  for (const std::string& override : composition.task_overrides)
-    overrides.push_back(config::Node::literal(override));
-  folder.write(below / "config.yaml", config::to_yaml(composition.config));
-  folder.write(below / "hydra.yaml", config::to_yaml(config::Node(std::move(hydra))));
-  folder.write(below / "overrides.yaml", config::to_yaml(config::Node(std::move(overrides))));
-}
 
 /// False with hydra/job_logging=disabled or none.
 bool logs_to_file(const config::Composition& composition) {
