@@ -8,6 +8,7 @@ set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/chitu)
 set(data_folder ${CMAKE_INSTALL_DATADIR}/chitu)
 
 install(TARGETS chitu RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(FILES ${PROJECT_BINARY_DIR}/man/chitu.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(DIRECTORY pipelines/include/chitu DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY chitu_core pipelines DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/chitu/detail
         FILES_MATCHING PATTERN "*.h" REGEX "/pipelines/(include|api)$" EXCLUDE)

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "pipelines/model/request.h"
 
@@ -19,9 +20,10 @@ std::filesystem::path check_outputs(const Request& request, const Output& output
                                     const std::filesystem::path& ckpt_dir);
 
 /// The part of the check for output.format: a PNG holds one frame.
-void check_format(std::int64_t num_frames, OutputFormat format);
+void check_formats(std::int64_t num_frames, const std::vector<OutputFormat>& formats);
 
-/// The part of the check for the names of the media: nothing of another kind has them.
+/// The part of the check for the names of the media: the file system takes them, and nothing of
+/// another kind has them.
 void check_media_places(const Output& output);
 
 /// The part of the check for debug.dump_tensors and the checkpoint.

@@ -1,7 +1,7 @@
 #include "pipelines/api/pipeline_info.h"
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
 
 namespace chitu {
 
@@ -11,8 +11,7 @@ const StageInfo& PipelineInfo::stage(const std::string& name) const {
     if (stage.name == name) return stage;
     names.push_back(stage.name);
   }
-  throw InputError("the pipeline has no stage " + name + ", expected one of " + join(names) +
-                   did_you_mean(name, names));
+  throw InputError("the pipeline has no stage " + name + ", " + expected_one_of(name, names));
 }
 
 PipelineInfo api::pipeline_info(const graph::Graph& graph) {

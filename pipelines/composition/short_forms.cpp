@@ -2,12 +2,26 @@
 
 #include <algorithm>
 
+#include "chitu_core/config/override/override.h"
+#include "chitu_core/config/value/error.h"
+
 namespace chitu::pipelines {
 namespace {
 
 const std::vector<std::string> kShortForms{
     "prompt",         "negative_prompt",     "width", "height", "num_frames",
     "guidance_scale", "num_inference_steps", "seed",  "fps"};
+
+/// Whether Hydra's grammar reads the value as text. It reads braces as a map, and refuses most of
+/// the templates of Python.
+bool is_text(const std::string& override) {
+  try {
+    const config::Override read = config::parse_override(override);
+    return !read.value.is_container();
+  } catch (const config::ConfigError&) {
+    return false;
+  }
+}
 
 }  // namespace
 
@@ -24,8 +38,16 @@ bool is_short_form(std::string_view key) {
 
 const std::vector<std::string>& short_forms() { return kShortForms; }
 
+std::string quote_template(const std::string& override) {
+  if (key_of_override(override) != "output.name" || is_text(override)) return override;
+  const std::size_t value = override.find('=') + 1;
+  const bool quoted = override.find_first_of("'\"") == value;
+  return quoted ? override
+                : override.substr(0, value) + config::quoted_text(override.substr(value), '\'');
+}
+
 std::string expand_short_form(const std::string& override) {
-  if (!is_short_form(key_of_override(override))) return override;
+  if (!is_short_form(key_of_override(override))) return quote_template(override);
   const std::size_t start = override.find_first_not_of("+~");
   return override.substr(0, start) + "request." + override.substr(start);
 }

@@ -11,7 +11,8 @@ namespace chitu::pipelines {
 /// Inputs of dry runs, for a device that need not be at hand: the dtypes that the options mean, and
 /// the components of the checkpoint.
 ///
-/// throws  InputError for an unknown dtype; as components_of()
+/// throws  InputError for an unknown dtype, and for a number of the profile that cannot be a rate;
+///         as components_of()
 memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options);
 
 /// The same for the device that the options name, which must be at hand. Configures "sim".

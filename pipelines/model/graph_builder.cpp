@@ -6,6 +6,7 @@
 #include <set>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 
@@ -20,9 +21,9 @@ const StageExtension& stage_named(const std::string& name) {
   const auto& stages = Registry<StageExtension>::instance();
   if (const StageExtension* found = stages.find(name)) return *found;
   const auto known = stages.names();
-  fail_at(name, known.empty() ? "no stage of this name is registered; the program registers none"
-                              : "no stage of this name is registered, expected one of " +
-                                    join(known) + did_you_mean(name, known));
+  fail_at(name, known.empty()
+                    ? "no stage of this name is registered; the program registers none"
+                    : "no stage of this name is registered, " + expected_one_of(name, known));
 }
 
 }  // namespace
@@ -58,9 +59,9 @@ void GraphBuilder::fail(const Pending& pending) const {
   std::vector<std::string> stages;
   for (const graph::Graph::StageInfo& stage : graph_.stages()) stages.push_back(stage.name);
   if (std::ranges::find(stages, anchor) == stages.end())
-    fail_at(at.name, fmt::format("{}={}: the pipeline has no such stage, expected one of {}{}",
-                                 after ? "after" : "before", anchor, join(stages),
-                                 did_you_mean(anchor, stages)));
+    fail_at(at.name,
+            fmt::format("{}={}: the pipeline has no such stage, {}", after ? "after" : "before",
+                        anchor, expected_one_of(anchor, stages)));
   fail_at(at.name, fmt::format("works on {}, which {} does not {}; stages that do: {}",
                                pending.stage->value_name(), anchor, after ? "make" : "read",
                                join(places_for(pending, after))));

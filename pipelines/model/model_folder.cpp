@@ -11,9 +11,12 @@
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/io/json.h"
+#include "pipelines/model/checkpoint_files.h"
 
 namespace chitu::pipelines {
 namespace {
+
+const std::string kExpected = ", expected a checkpoint in the diffusers layout";
 
 /// A component is written as ["library", "Class"], or as [null, null] if it was saved without one.
 ComponentClass class_of(const io::JsonObject& index, const std::string& key) {
@@ -30,7 +33,7 @@ std::string snapshot_hint(const std::filesystem::path& path) {
   for (const auto& entry : std::filesystem::directory_iterator(path / "snapshots", error))
     if (name_exists(entry.path() / "model_index.json"))
       return ", did you mean " + entry.path().string() + "?";
-  return ", expected a checkpoint in the diffusers layout";
+  return kExpected + download_advice(path, missing_files(path));
 }
 
 }  // namespace
@@ -38,7 +41,7 @@ std::string snapshot_hint(const std::filesystem::path& path) {
 ModelFolder ModelFolder::open(const std::filesystem::path& path) {
   const std::string given = "model.ckpt_dir=" + path.string() + ": ";
   if (const auto problem = folder_problem(path))
-    throw InputError(given + *problem + ", expected a checkpoint in the diffusers layout");
+    throw InputError(given + *problem + kExpected + download_advice(path, missing_files(path)));
   const auto file = path / "model_index.json";
   if (!name_exists(file)) throw InputError(given + "has no model_index.json" + snapshot_hint(path));
   const auto index = io::JsonObject::read(file);

@@ -6,8 +6,10 @@
 #include <set>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/graph/execution.h"
+#include "pipelines/model/checkpoint_files.h"
 
 namespace chitu::pipelines {
 
@@ -29,9 +31,21 @@ std::map<std::string, const memory::Component*> listed_components(
 const PipelineFamily& family_of(const ModelFolder& folder) {
   const auto& families = Registry<PipelineFamily>::instance();
   if (const PipelineFamily* family = families.find(folder.class_name)) return *family;
-  throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
+  throw InputError(fmt::format("{}: _class_name: {} is not supported, {}",
                                (folder.path / "model_index.json").string(), folder.class_name,
-                               join(families.names())));
+                               expected_one_of(folder.class_name, families.names())));
+}
+
+/// Does the work; an error about a folder that is incomplete says what it lacks.
+template <class Work>
+auto about_missing(const ModelFolder& folder, CheckpointUse use, const Work& work) {
+  try {
+    return work();
+  } catch (const InputError& error) {
+    const auto missing = missing_files(folder, use);
+    if (missing.empty()) throw;
+    throw InputError(explain(error) + download_advice(folder.path, missing));
+  }
 }
 
 }  // namespace
@@ -75,14 +89,16 @@ std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
                                         const ModelChoices& choices) {
   const auto folder = ModelFolder::open(ckpt_dir);
   const PipelineFamily& family = family_of(folder);
-  auto pipeline = family.open(folder, choices);
+  const auto use = choices.for_plan ? CheckpointUse::plan : CheckpointUse::run;
+  auto pipeline = about_missing(folder, use, [&] { return family.open(folder, choices); });
   check_components(*pipeline, family.components(folder));
   return pipeline;
 }
 
 std::vector<memory::ComponentRole> components_of(const std::filesystem::path& ckpt_dir) {
   const auto folder = ModelFolder::open(ckpt_dir);
-  return family_of(folder).components(folder);
+  return about_missing(folder, CheckpointUse::plan,
+                       [&] { return family_of(folder).components(folder); });
 }
 
 Request complete(const Pipeline& pipeline, const PartialRequest& partial) {

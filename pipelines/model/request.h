@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace chitu::pipelines {
 
@@ -48,11 +49,13 @@ struct PartialRequest {
   std::int64_t max_sequence_length = 512;
 };
 
-/// Where the frames of a run are saved, and in which format.
+/// Where the frames of a run are saved, in which formats and under which name; see
+/// pipelines/media_names.h.
 struct Output {
-  OutputFormat format = OutputFormat::mp4;
-  std::filesystem::path dir{};  ///< exists; see Engine::generate
-  bool contact_sheet = false;   ///< also write contact_sheet.png, all frames side by side
+  std::vector<OutputFormat> formats{OutputFormat::mp4};  ///< each once
+  std::filesystem::path dir{};                           ///< exists; see Engine::generate
+  bool contact_sheet = false;  ///< also write a picture of all frames side by side
+  std::string name{};          ///< of every file, without extension; empty = video.mp4 and so on
 };
 
 /// Defaults of a request: from the checkpoint's generation_config.json, else from what its family

@@ -5,6 +5,7 @@
 #include "chitu_core/device/device.h"
 #include "chitu_core/models/schedulers/scheduler.h"
 #include "chitu_core/nn/attention.h"
+#include "pipelines/media_names.h"
 
 namespace chitu::pipelines {
 
@@ -67,8 +68,22 @@ void RequestSettings::bind(config::Binder& b) {
 }
 
 void OutputSettings::bind(config::Binder& b) {
-  b.field("format", format, "file format of the media");
+  b.field("format", format, "file format of the media, or several as [mp4, frames]");
+  b.field("name", name,
+          "template of the names of the media, such as {index:04d}-{prompt:.40}-{seed}; null: "
+          "video.mp4 and so on");
   b.field("contact_sheet", contact_sheet, "also write all frames side by side as one PNG");
+}
+
+Output OutputSettings::output_in(const std::filesystem::path& folder,
+                                 const NameValues& values) const {
+  Output output;
+  output.formats = format.items;
+  output.dir = folder;
+  output.contact_sheet = contact_sheet;
+  if (name) output.name = NameTemplate(*name).name_for(values);
+  check_media_names(output);
+  return output;
 }
 
 void DebugSettings::bind(config::Binder& b) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "chitu_core/config/bind/binder.h"
 #include "pipelines/model/engine_options.h"
 #include "pipelines/model/request.h"
+#include "pipelines/output_name.h"
 #include "pipelines/settings/batch_settings.h"
 #include "pipelines/settings/profile_settings.h"
 
@@ -53,9 +55,15 @@ struct RequestSettings : PartialRequest {
 
 /// The group `output`.
 struct OutputSettings {
-  OutputFormat format = OutputFormat::mp4;
+  config::OneOrMore<OutputFormat> format{{OutputFormat::mp4}};
+  std::optional<std::string> name;
   bool contact_sheet = false;
   void bind(config::Binder& binder);
+
+  /// Where the media of one request go. Their names are checked as far as that needs no folder.
+  ///
+  /// throws  InputError naming output.name
+  Output output_in(const std::filesystem::path& folder, const NameValues& values) const;
 };
 
 /// The group `debug`.

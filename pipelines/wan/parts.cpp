@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/io/json.h"
 #include "chitu_core/models/schedulers/schedule.h"
@@ -76,8 +76,8 @@ std::shared_ptr<const models::SchedulerFactory> read_scheduler(const ModelFolder
   auto accepted = registered;
   if (!chosen.empty()) {
     if (std::ranges::find(registered, chosen) == registered.end())
-      throw InputError(fmt::format("model.scheduler={}: unknown scheduler, expected one of {}{}",
-                                   chosen, join(registered), did_you_mean(chosen, registered)));
+      throw InputError(fmt::format("model.scheduler={}: unknown scheduler, {}", chosen,
+                                   expected_one_of(chosen, registered)));
     // The checkpoint's own class only gives its config.
     if (folder.has("scheduler")) accepted.push_back(folder.components.at("scheduler").name);
   }

@@ -48,7 +48,7 @@ TEST_CASE("a video is saved into a folder as the command does", "[api]") {
   CHECK_THROWS_WITH(video.save(Output()), ContainsSubstring("output.dir"));
   fs::remove(folder / "contact_sheet.png");
   fs::create_directories(folder / "video.mp4.d");
-  output.format = OutputFormat::png;
+  output.formats = {OutputFormat::png};
   CHECK_THROWS_AS(video.save(output), InputError);
 }
 

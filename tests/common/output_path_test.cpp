@@ -94,6 +94,19 @@ TEST_CASE("a path is found to lie in a folder despite links and dots", "[common]
   CHECK_FALSE(lies_in(places.folder / "sub/../x", places.folder / "sub"));
 }
 
+TEST_CASE("a file takes the place of a file, a folder that of a folder alone", "[common]") {
+  const Places places;
+  fs::create_directory(places.folder / "sub");
+  CHECK_NOTHROW(check_kind(places.folder / "file", false));
+  CHECK_NOTHROW(check_kind(places.folder / "loop_a", false));  // a link is replaced
+  CHECK_NOTHROW(check_kind(places.folder / "sub", true));
+  CHECK_NOTHROW(check_kind(places.folder / "gone", GENERATE(true, false)));
+  CHECK_THROWS_WITH(check_kind(places.folder / "sub", false),
+                    ContainsSubstring("sub: is a folder, and the run writes a file there"));
+  CHECK_THROWS_WITH(check_kind(places.folder / "file", true),
+                    ContainsSubstring("file: is not a folder, and the run makes one there"));
+}
+
 TEST_CASE("an error names what stands in place of a folder", "[common]") {
   const Places places;
   CHECK_FALSE(folder_problem(places.folder.path()));

@@ -132,6 +132,33 @@ TEST_CASE("a seed is any 64-bit integer that torch.Generator.manual_seed accepts
 
 }  // namespace
 
+struct Saving {
+  OneOrMore<Residency> format{{Residency::resident}};
+  void bind(Binder& binder) { binder.field("format", format); }
+};
+
+TEST_CASE("a field of one value or more takes a value or a list of different ones", "[config]") {
+  const auto formats = [](const char* text) {
+    const Node root = parse_yaml(text, "x.yaml");
+    return read<Saving>(View(root)).format.items;
+  };
+  using Items = std::vector<Residency>;
+  CHECK(formats("{}") == Items{Residency::resident});
+  CHECK(formats("format: streamed") == Items{Residency::streamed});
+  CHECK(formats("format: [streamed, resident]") == Items{Residency::streamed, Residency::resident});
+  CHECK_THROWS_WITH(formats("format: []"), "x.yaml:1: format: expected one value or more, got []");
+  CHECK_THROWS_WITH(formats("format: [streamed, streamed]"),
+                    "x.yaml:1: format[1]: is in the list already, expected each value once");
+  CHECK_THROWS_WITH(
+      formats("format: [streamed, stream]"),
+      Catch::ContainsSubstring("format[1]: expected one of resident, offloaded, streamed, "
+                               "got \"stream\", did you mean streamed?"));
+  const FieldInfo field = describe_fields<Saving>().front();
+  CHECK(field.type == "string or list of string");
+  CHECK(field.default_value == "resident");
+  CHECK(field.rule.choices.size() == 3);
+}
+
 TEST_CASE("a text that is not UTF-8 is refused with its key", "[config]") {
   Map request;
   request.set("prompt", Node::literal("a\xFF"));

@@ -77,7 +77,7 @@ class BatchWorld {
     const std::string name = "job" + std::to_string(items.size());
     std::filesystem::create_directories(folder / name);
     Output output;
-    output.format = OutputFormat::frames;
+    output.formats = {OutputFormat::frames};
     output.dir = folder / name;
     items.push_back({engine.complete(partial), output, name});
   }

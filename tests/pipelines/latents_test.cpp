@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 struct FailedRun {
   explicit FailedRun(Engine& engine, const PartialRequest& partial = small_request())
       : request(engine.complete(partial)) {
-    output.format = OutputFormat::frames;
+    output.formats = {OutputFormat::frames};
     output.dir = folder / "media";
     fs::create_directories(output.dir);
     Engine::RunOptions options;
@@ -48,7 +48,7 @@ struct FailedRun {
 std::map<std::string, std::string> media_of(Engine& engine, const Request& request) {
   const testing::TemporaryFolder folder;
   Output output;
-  output.format = OutputFormat::frames;
+  output.formats = {OutputFormat::frames};
   output.dir = folder / "media";
   fs::create_directories(output.dir);
   engine.generate(request, output);
@@ -87,7 +87,7 @@ TEST_CASE("a disk too full for the latents costs a warning, not the run", "[late
   Engine engine(tiny_on("cpu", 0));
   const testing::TemporaryFolder folder;
   Output output;
-  output.format = OutputFormat::frames;
+  output.formats = {OutputFormat::frames};
   output.dir = folder / "media";
   fs::create_directories(output.dir);
   struct Full final : graph::Observer {

@@ -130,7 +130,8 @@ Taken run(const EngineOptions& options) {
   try {
     const Request request = engine.complete(small_request());
     engine.choose_plan(request);
-    if (options.device != "cpu") engine.generate(request, {OutputFormat::frames, folder.path()});
+    if (options.device != "cpu")
+      engine.generate(request, {.formats = {OutputFormat::frames}, .dir = folder.path()});
     return {engine.plan(), ""};
   } catch (const std::exception& error) {
     REQUIRE(exit_code(error) == exit_codes::kOutOfMemory);

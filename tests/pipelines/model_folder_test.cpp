@@ -136,6 +136,97 @@ TEST_CASE("an unusable checkpoint is refused before anything runs", "[pipelines]
   CHECK_THROWS_WITH(model.open(), ContainsSubstring(expected));
 }
 
+std::string error_of(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_CASE("an incomplete checkpoint is told with the files that it lacks and how to get them",
+          "[pipelines]") {
+  const EditedModel model;
+  const std::string path = model.path().string();
+  std::string missing, target = path, repository = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers";
+  const std::string all =
+      "model_index.json, scheduler/scheduler_config.json, text_encoder/config.json, "
+      "text_encoder/model*.safetensors, tokenizer/tokenizer.json, transformer/config.json, "
+      "transformer/diffusion_pytorch_model*.safetensors, vae/config.json, "
+      "vae/diffusion_pytorch_model*.safetensors";
+  SECTION("no folder") {
+    fs::remove_all(path);
+    missing = all;
+  }
+  SECTION("an empty folder") {
+    fs::remove_all(path);
+    fs::create_directories(path);
+    missing = all;
+  }
+  SECTION("a file in its place") {
+    fs::remove_all(path);
+    write_file(path, "x");
+    missing = all;
+    target = "Wan2.1-T2V-1.3B-Diffusers";
+  }
+  SECTION("no model_index.json") {
+    fs::remove(model.path() / "model_index.json");
+    missing = "model_index.json";
+  }
+  SECTION("several files") {
+    fs::remove_all(model.path() / "vae");
+    fs::remove(model.path() / "transformer/diffusion_pytorch_model.safetensors");
+    fs::remove_all(model.path() / "tokenizer");
+    missing =
+        "tokenizer/tokenizer.json, transformer/diffusion_pytorch_model*.safetensors, "
+        "vae/config.json, vae/diffusion_pytorch_model*.safetensors";
+  }
+  SECTION("of a 14B model") {
+    model.edit("transformer/config.json", [](auto& json) { json["num_attention_heads"] = 40; });
+    fs::remove(model.path() / "scheduler/scheduler_config.json");
+    missing = "scheduler/scheduler_config.json";
+    repository = "Wan-AI/Wan2.1-T2V-14B-Diffusers";
+  }
+  SECTION("a link without its target") {
+    fs::remove(model.path() / "vae/config.json");
+    fs::create_symlink("../../blobs/ab12", model.path() / "vae/config.json");
+    missing = "vae/config.json";
+  }
+  CHECK_THAT(
+      error_of([&] { model.open(); }),
+      Catch::EndsWith("; missing: " + missing + "; to download the checkpoint: hf download " +
+                      repository + " --local-dir " + target));
+}
+
+TEST_CASE("shards that an index lists and the folder lacks are named", "[pipelines]") {
+  const EditedModel model("wan-euler");
+  for (const char* shard : {"1", "3"})
+    fs::remove(model.path() / "transformer" /
+               ("diffusion_pytorch_model-0000" + std::string(shard) + "-of-00003.safetensors"));
+  CHECK_THAT(error_of([&] { model.open(); }),
+             ContainsSubstring("; missing: "
+                               "transformer/diffusion_pytorch_model-00001-of-00003.safetensors, "
+                               "transformer/diffusion_pytorch_model-00003-of-00003.safetensors; "));
+}
+
+TEST_CASE("a plan needs neither weights nor tokenizer, and says what else is missing",
+          "[pipelines]") {
+  const EditedModel model;
+  for (const char* file : {"vae/config.json", "vae/diffusion_pytorch_model.safetensors"})
+    fs::remove(model.path() / file);
+  fs::remove_all(model.path() / "tokenizer");
+  CHECK_THAT(error_of([&] { open_pipeline(model.path(), {.for_plan = true}); }),
+             ContainsSubstring("; missing: vae/config.json; to download"));
+}
+
+TEST_CASE("a damaged checkpoint that is complete is not to be downloaded for nothing missing",
+          "[pipelines]") {
+  const EditedModel model;
+  model.edit("transformer/config.json", [](auto& json) { json["ffn_dim"] = 60; });
+  CHECK_THAT(error_of([&] { model.open(); }), !ContainsSubstring("missing"));
+}
+
 TEST_CASE("the class of a scheduler is the one in model_index.json, as in diffusers",
           "[pipelines]") {
   const EditedModel model("wan-unipc"), other("wan-euler");

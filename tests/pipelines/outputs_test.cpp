@@ -56,13 +56,28 @@ TEST_CASE("a folder that cannot hold the media is refused before the work", "[pi
   }
   SECTION("a file in the place of the frames") {
     output.dir = folder / "taken";
-    output.format = OutputFormat::frames;
+    output.formats = {OutputFormat::frames};
     expected = (output.dir / "frames").string() + ": is not a folder";
   }
   SECTION("a clip in one picture") {
     output.dir = folder.path();
-    output.format = OutputFormat::png;
+    output.formats = {OutputFormat::png};
     expected = "output.format=png: holds one picture, but request.num_frames is 5";
+  }
+  SECTION("a clip in one picture, among other formats") {
+    output.dir = folder.path();
+    output.formats = {OutputFormat::mp4, OutputFormat::png};
+    expected = "output.format=png: holds one picture, but request.num_frames is 5";
+  }
+  SECTION("no format") {
+    output.dir = folder.path();
+    output.formats = {};
+    expected = "output.format: expected one format or more, got none";
+  }
+  SECTION("a name that is a path") {
+    output.dir = folder.path();
+    output.name = "../video";
+    expected = "output.name: ../video: expected a name without slashes";
   }
   CHECK_THROWS_AS(engine.generate(request, output), InputError);
   CHECK_THROWS_WITH(engine.generate(request, output), ContainsSubstring(expected));

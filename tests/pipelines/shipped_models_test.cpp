@@ -85,9 +85,16 @@ TEST_CASE("at level 3 the two experts of Wan 2.2 take no more than 1 % above one
 }
 
 TEST_CASE("an architecture without weights cannot be run", "[pipelines]") {
-  CHECK_THROWS_AS(open_pipeline(asset("wan2.1-t2v-1.3b"), {}), InputError);
-  CHECK_THROWS_WITH(open_pipeline(asset("wan2.1-t2v-1.3b"), {}),
-                    Catch::ContainsSubstring("has no weights"));
+  const auto [name, published] =
+      GENERATE(table<std::string, std::string>({{"wan2.1-t2v-1.3b", "Wan2.1-T2V-1.3B-Diffusers"},
+                                                {"wan2.1-t2v-14b", "Wan2.1-T2V-14B-Diffusers"},
+                                                {"wan2.2-t2v-a14b", "Wan2.2-T2V-A14B-Diffusers"},
+                                                {"wan2.2-ti2v-5b", "Wan2.2-TI2V-5B-Diffusers"}}));
+  CHECK_THROWS_AS(open_pipeline(asset(name), {}), InputError);
+  CHECK_THROWS_WITH(
+      open_pipeline(asset(name), {}),
+      Catch::ContainsSubstring("has no weights") &&
+          Catch::EndsWith("hf download Wan-AI/" + published + " --local-dir " + published));
 }
 
 }  // namespace

@@ -106,6 +106,47 @@ TEST_CASE("one mistake is one line", "[e2e]") {
               "--set-file request.prompt: nofile: No such file");
 }
 
+TEST_CASE("a key that was misspelt in any form of override is told with the nearest", "[e2e]") {
+  const BadInput bad;
+  const std::string hint = "Did you mean seed=... (short for request.seed)?";
+  bad.refused({"seeed=1"}, hint);
+  bad.refused({"+seeed=1"}, hint);
+  bad.refused({"++seeed=1"}, hint);
+  bad.refused({"+request.seeed=1"}, "unknown key, did you mean request.seed?");
+}
+
+TEST_CASE("a number that is no number to compute with is refused", "[e2e]") {
+  const BadInput bad;
+  bad.refused({"seed=99999999999999999999"},
+              "the number 99999999999999999999 does not fit 64 bits, expected -2^63 to 2^64 - 1 or "
+              "a quoted text");
+  bad.refused({"request.flow_shift=inf"},
+              "request.flow_shift=inf: expected a finite number, more than 0, got inf");
+  bad.refused({"request.guidance_scale=nan"}, "expected a finite number, 0 to 1000, got nan");
+  for (const char* rate : {"inf", "-inf", "nan", "0", "-1e12"})
+    bad.refused({"device/profile=rtx4090", "device.profile.flops.bfloat16=" + std::string(rate)},
+                "device.profile.flops.bfloat16=" + std::string(rate) + ": expected ");
+  for (const char* rate : {"inf", "nan", "0", "-1GB"})
+    bad.refused({"device/profile=rtx4090", "device.profile.disk_bandwidth=" + std::string(rate)},
+                "expected a bandwidth above 0");
+}
+
+TEST_CASE("a file that is no text is refused with its name", "[e2e]") {
+  const BadInput bad;
+  write_file(bad.folder / "bad.txt", "ab\xff");
+  const std::string file = (bad.folder / "bad.txt").string();
+  bad.refused({"--set-file", "request.prompt", file},
+              "--set-file request.prompt: " + file + ": not valid UTF-8 at byte 3");
+}
+
+TEST_CASE("the error of a job names each override once", "[e2e]") {
+  const BadInput bad;
+  bad.refused({"-m", "request.width=x,y", "hydra.sweep.dir=all"},
+              "error: job #0: request.width=x: expected at least 16");
+  bad.refused({"-m", "seed=5,6", "request.width=x,y", "hydra.sweep.dir=all"},
+              "error: job #0: request.seed=5: request.width=x: expected at least 16");
+}
+
 TEST_CASE("two mistakes are two lines", "[e2e]") {
   const BadInput bad;
   const auto run = Process(bad.arguments({"infer.threads=0", "request.fps=0"}), bad.work).finish();

@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/error.h"
@@ -5,6 +7,7 @@
 #include "pipelines/composition/shipped_configs.h"
 #include "pipelines/settings/settings.h"
 #include "tests/support/catch.h"
+#include "tests/support/lower_limit.h"
 #include "tests/support/temporary_folder.h"
 #include "tools/chitu/batch/batch_list.h"
 #include "tools/chitu/batch/batch_progress.h"
@@ -16,7 +19,6 @@
 #include "tools/chitu/batch/merge_summaries.h"
 #include "tools/chitu/batch/shard.h"
 #include "tools/chitu/command_line.h"
-#include "tools/chitu/command_text.h"
 
 namespace chitu::tools {
 namespace {
@@ -261,6 +263,22 @@ TEST_CASE("a journal that is damaged in the middle is refused with its line", "[
   CHECK_THAT(said(outside), ContainsSubstring(":2: ../a4 is no name below the folder"));
 }
 
+TEST_CASE("a journal that cannot grow stays as it was", "[batch]") {
+  const Folder at;
+  Journal journal(at.folder.path(), kHeader);
+  journal.add_done(1, at.done_record());
+  const std::string before = read_file(at.journal());
+  ::signal(SIGXFSZ, SIG_IGN);
+  {
+    const testing::LowerLimit limit(RLIMIT_FSIZE, before.size() + 10);
+    CHECK(refusal([&] { journal.add_done(2, at.done_record()); }) ==
+          at.journal().string() + ": cannot write: No space left on device");
+  }
+  CHECK(read_file(at.journal()) == before);
+  journal.add_done(2, at.done_record());
+  CHECK(read_journal(at.folder.path()).record(2).state == JobRecord::State::done);
+}
+
 // --- what is left to do
 // ---------------------------------------------------------------------------
 
@@ -424,11 +442,6 @@ TEST_CASE("the time left is that of the work so far", "[batch]") {
   CHECK(BatchProgress::time_left(10, 0.5) == "10 s left");
   CHECK(BatchProgress::time_left(600, 0.25) == "30 min left");
   CHECK(BatchProgress::time_left(3600, 0.25) == "3 h 00 min left");
-}
-
-TEST_CASE("a command is repeated as a shell takes it", "[batch]") {
-  CHECK(shell_text({"chitu", "batch", "jobs.yaml", "output.name={index:04d}", "it's"}) ==
-        "chitu batch jobs.yaml 'output.name={index:04d}' 'it'\\''s'");
 }
 
 TEST_CASE("a full disk is told from the failure of one job", "[batch]") {

@@ -77,6 +77,20 @@ TEST_CASE("a process without address space says so in one line", "[e2e]") {
   }
 }
 
+TEST_CASE("wherever addresses run out, the limit is named", "[e2e]") {
+  if (!limits_addresses()) return;
+  for (const char* kibibytes : {"500000", "550000", "600000", "650000", "700000"}) {
+    const TemporaryFolder folder;
+    const std::string limit = std::string("ulimit -v ") + kibibytes;
+    const auto result = limited(limit, run({"device=cpu"}), folder);
+    INFO(result.err);
+    if (result.exit_code == 0) continue;
+    CHECK(result.exit_code == 3);
+    CHECK(is_one_line(result.err));
+    CHECK_THAT(result.err, ContainsSubstring(limit));
+  }
+}
+
 TEST_CASE("few open files are enough for a run, and the error about too few says so", "[e2e]") {
   const TemporaryFolder folder;
   CHECK(limited("ulimit -n 16", run({"device=cpu"}), folder).exit_code == 0);

@@ -48,7 +48,7 @@ testing::Finished shell(std::string line, const TemporaryFolder& folder) {
 
 TEST_CASE("subcommands register themselves", "[tools]") {
   for (const char* name :
-       {"batch", "calibrate", "config", "graph", "info", "plan", "run", "tokenize"})
+       {"batch", "calibrate", "config", "decode", "graph", "info", "plan", "run", "tokenize"})
     CHECK(table().find(name));
 }
 

@@ -6,6 +6,7 @@
 #include "chitu_core/common/utf8.h"
 #include "pipelines/composition/shipped_configs.h"
 #include "pipelines/composition/short_forms.h"
+#include "tools/chitu/console.h"
 
 namespace chitu::tools {
 
@@ -20,9 +21,9 @@ std::string request_hint(const std::string& message, const std::vector<std::stri
   for (const std::string& override : overrides) {
     const std::string key(pipelines::key_of_override(override));
     const bool bare = !key.empty() && key.find_first_of("./@") == std::string::npos;
-    if (!bare || pipelines::is_short_form(key) ||
-        message.find("'" + key + "'") == std::string::npos)
-      continue;
+    const bool is_about = message.find("'" + key + "'") != std::string::npos ||
+                          message.find(override + ": unknown key") != std::string::npos;
+    if (!bare || pipelines::is_short_form(key) || !is_about) continue;
     if (const auto near = nearest(key, pipelines::short_forms(), 1); !near.empty())
       return ". Did you mean " + near.front() + "=... (short for request." + near.front() + ")?";
   }
@@ -44,7 +45,7 @@ config::ComposeRequest compose_request(const ComposeFlags& flags, ConfigTrees tr
 
 std::string error_lines(const std::vector<std::string>& errors) {
   std::string lines;
-  for (const std::string& error : errors) lines += "error: " + one_line(error) + "\n";
+  for (const std::string& error : errors) lines += console::label("error") + one_line(error) + "\n";
   return lines;
 }
 

@@ -1,8 +1,9 @@
 #include "tools/chitu/kept_latents.h"
 
 #include <algorithm>
-#include <cctype>
 #include <string_view>
+
+#include "chitu_core/common/shell_text.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;
@@ -15,29 +16,16 @@ bool is_of_request(const std::string& override) {
   return key.starts_with("request.") || key.starts_with("request=") || key.starts_with("request@");
 }
 
-/// The word as a shell reads it back.
-std::string quoted(const std::string& word) {
-  const auto plain = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-           std::string_view("-_./=:,+@%~").find(c) != std::string_view::npos;
-  };
-  if (!word.empty() && std::ranges::all_of(word, plain) && word.front() != '~') return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
-  return text + "'";
-}
-
 }  // namespace
 
 std::string decode_command(const fs::path& latents, const std::vector<std::string>& flags,
                            const std::vector<std::string>& overrides) {
-  std::string command = "chitu decode " + quoted(latents.string());
-  const auto add = [&](const std::string& word) { command += " " + quoted(word); };
-  for (const std::string& flag : flags) add(flag);
+  std::vector<std::string> words{"chitu", "decode", latents.string()};
+  words.insert(words.end(), flags.begin(), flags.end());
   for (const std::string& override : overrides)
-    if (!is_of_request(override)) add(override);
-  add("hydra.run.dir=" + latents.parent_path().string());
-  return command;
+    if (!is_of_request(override)) words.push_back(override);
+  words.push_back("hydra.run.dir=" + latents.parent_path().string());
+  return shell_line(words);
 }
 
 }  // namespace chitu::tools

@@ -9,7 +9,7 @@
 namespace chitu::tools {
 
 /// The log of this process. Warnings of every logger go to standard error, since standard output is
-/// for results. Construct it before the first logger.
+/// for results; --log-level asks for more or less. Construct it before the first logger.
 class Logging {
  public:
   Logging();
@@ -37,6 +37,9 @@ class Logging {
   bool console_shows_info() const;
 
  private:
+  /// That of --log-level, above SPDLOG_LEVEL and hydra.verbose.
+  void apply_chosen_level();
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

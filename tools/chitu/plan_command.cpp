@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +8,7 @@
 #include "chitu_core/memory/levels.h"
 #include "pipelines/forecast/forecast_report.h"
 #include "pipelines/settings/settings.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/placement.h"
 #include "tools/chitu/plan_call.h"
@@ -98,7 +97,7 @@ int print_plans(const PlanCall& call) {
   pipelines::LevelForecaster forecaster(settings.engine_options());
   const auto request = pipelines::complete(forecaster.pipeline(), settings.request);
   std::optional<PlanProgress> progress;  // large sizes take seconds
-  if (::isatty(STDERR_FILENO)) {
+  if (console::shows_progress()) {
     forecaster.watch(&progress.emplace(std::cerr));
     questions.progress = [&](const std::string& what) { progress->look_at(what); };
   }

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
-#include <unistd.h>
 
 #include <functional>
 #include <iostream>
@@ -21,12 +20,15 @@
 #include "pipelines/forecast/forecast_words.h"
 #include "pipelines/forecast/plan_json.h"
 #include "pipelines/machine/profile_rates.h"
+#include "pipelines/media_names.h"
 #include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
+#include "pipelines/output_name.h"
 #include "pipelines/outputs.h"
 #include "pipelines/settings/settings.h"
 #include "pipelines/side_output_error.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
 #include "tools/chitu/kept_configuration.h"
@@ -56,11 +58,25 @@ bool logs_to_file(const config::Composition& composition) {
 /// Completes and checks a request by `complete`. The output format is checked first: the numbers of
 /// frames that the model then suggests must suit the format.
 pipelines::Request complete_request(const pipelines::Settings& settings, const auto& complete) {
-  const pipelines::OutputFormat format = settings.output.format;
-  pipelines::check_format(settings.request.num_frames.value_or(1), format);
+  const auto& formats = settings.output.format.items;
+  pipelines::check_formats(settings.request.num_frames.value_or(1), formats);
   pipelines::Request request = complete(settings.request);
-  pipelines::check_format(request.num_frames, format);
+  pipelines::check_formats(request.num_frames, formats);
   return request;
+}
+
+/// hydra.job.num of a job of a sweep; 0 for a single run, which has none.
+std::int64_t job_number(const config::Composition& composition) {
+  const auto number = composition.hydra().find("job.num");
+  const bool known = number && number->written().kind() == config::Kind::integer;
+  return known ? number->written().as_integer() : 0;
+}
+
+pipelines::NameValues name_values(const pipelines::Settings& settings,
+                                  const config::Composition& composition,
+                                  pipelines::Request request) {
+  return {std::move(request), job_number(composition),
+          pipelines::model_name(settings.model.ckpt_dir), std::time(nullptr)};
 }
 
 bool wants_chdir(const config::Composition& composition) {
@@ -112,6 +128,11 @@ pipelines::Settings read_settings(const config::Composition& composition) {
   }
 }
 
+/// Records of what earlier runs left in the folder.
+struct EarlierFiles {
+  nlohmann::json media, side_files;
+};
+
 /// One run from its folder to its last file.
 class Run {
  public:
@@ -124,7 +145,10 @@ class Run {
         interrupt_(interrupt),
         engine_(take_engine(settings_, state)),
         request_(the_request()),
+        output_(settings_.output.output_in(call.folder,
+                                           name_values(settings_, composition_, request_))),
         metrics_(engine_.plan().device, clock) {
+    check_own_names();
     choose_plan();  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
   }
@@ -139,7 +163,8 @@ class Run {
       }
       std::optional<WorkingDirectory> inside;
       if (wants_chdir(composition_)) inside.emplace(folder.path());
-      earlier_ = earlier_record(folder.path());
+      earlier_ = {earlier_record(folder.path(), "media"),
+                  earlier_record(folder.path(), "side_files")};
       about_key(key, [&] { begin(folder); });
       log_choice();
       files_ = generate(folder);
@@ -172,7 +197,7 @@ class Run {
       return complete_request(settings_,
                               [&](const auto& partial) { return engine_.complete(partial); });
     pipelines::Request request = engine_.latents_request(call_.latents);
-    pipelines::check_format(request.num_frames, settings_.output.format);
+    pipelines::check_formats(request.num_frames, settings_.output.format.items);
     return request;
   }
 
@@ -202,17 +227,14 @@ class Run {
   /// Writes configuration, metrics and log before the work begins: a full disk is found here. Until
   /// the run ends, its metrics say "running" and list the media of earlier runs.
   void begin(RunFolder& folder) {
-    for (const fs::path& name : written_names()) folder.check_file(name);
-    pipelines::check_media_places(output_in(folder));
+    for (const fs::path& name : written_names()) check_kind(folder.path() / name, false);
+    output_.dir = folder.path();
+    pipelines::check_media_places(output_);
     write_configuration(folder, composition_);
     folder.write(kMetricsName, report(folder, "running").dump(1) + "\n");
     if (!logs_to_file(composition_)) return;
     folder.write(kLogName, "");
     state_.logging.start_file(folder.path() / kLogName);
-  }
-
-  pipelines::Output output_in(const RunFolder& folder) const {
-    return {settings_.output.format, folder.path(), settings_.output.contact_sheet};
   }
 
   /// The files that this run writes, without media and configuration.
@@ -224,12 +246,26 @@ class Run {
     return names;
   }
 
-  void check_dump_inside(const RunFolder& folder) const {
-    const auto& dump = settings_.debug.dump_tensors;
+  /// The same, and the folder of the configuration.
+  std::vector<fs::path> own_names() const {
     auto names = written_names();
     if (const auto subdir = output_subdir(composition_); !subdir.empty())
       names.emplace_back(subdir);
-    for (const fs::path& name : names)
+    return names;
+  }
+
+  /// Refuses media with the name of something that the run writes itself.
+  void check_own_names() const {
+    for (const auto& media : pipelines::media_names(output_))
+      for (const fs::path& name : own_names())
+        if (*name.begin() == media.name)
+          throw InputError("output.name: " + media.name +
+                           ": is where the run writes its own files, expected another name");
+  }
+
+  void check_dump_inside(const RunFolder& folder) const {
+    const auto& dump = settings_.debug.dump_tensors;
+    for (const fs::path& name : own_names())
       if (dump && !dump->empty() && lies_in(*dump, folder.path() / name))
         throw InputError("debug.dump_tensors=" + *dump + ": is where the run writes its " +
                          name.string() + ", expected another file");
@@ -238,10 +274,23 @@ class Run {
   /// Prints the paths of the media. Throws when something beside them could not be written.
   int end(const RunFolder& folder) {
     state_.engine = SessionState::OpenEngine{settings_.engine_options(), std::move(engine_)};
-    for (const fs::path& file : files_) std::cout << file.string() << "\n";
-    std::cout.flush();
+    print_result(folder);
     if (problems_.empty()) return 0;
     throw InputError(join(problems_, "; ") + "; the media are saved in " + folder.path().string());
+  }
+
+  void print_result(const RunFolder& folder) const {
+    nlohmann::json files = nlohmann::json::array();
+    for (const fs::path& file : files_) files.push_back(file.string());
+    const nlohmann::ordered_json result{{"folder", folder.path().string()},
+                                        {"status", problems_.empty() ? "done" : "incomplete"},
+                                        {"files", files},
+                                        {"metrics", (folder.path() / kMetricsName).string()}};
+    if (call_.json)
+      std::cout << result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    else
+      for (const fs::path& file : files_) std::cout << file.string() << "\n";
+    std::cout.flush();
   }
 
   std::vector<fs::path> generate(const RunFolder& folder) {
@@ -252,13 +301,13 @@ class Run {
     options.observers = {&metrics_, &log};
     if (settings_.debug.profile)
       options.observers.push_back(&profile_.emplace(engine_.plan().device));
-    if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar.emplace(std::cerr));
+    if (console::shows_progress()) options.observers.push_back(&bar.emplace(std::cerr));
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
     options.latents_kept = [&](const fs::path& latents) { latents_ = latents; };
     try {
-      return decodes() ? engine_.decode(call_.latents, output_in(folder), options)
-                       : engine_.generate(request_, output_in(folder), options);
+      return decodes() ? engine_.decode(call_.latents, output_, options)
+                       : engine_.generate(request_, output_, options);
     } catch (const pipelines::SideOutputError& error) {
       problems_.emplace_back(error.what());
       return error.saved();
@@ -305,7 +354,17 @@ class Run {
     if (status == "done" && !problems_.empty()) status = "incomplete";
     const auto metrics = report(folder, status);
     write_aside(folder_key(), [&] { folder.write(kMetricsName, metrics.dump(1) + "\n"); });
-    if (!files_.empty()) remove_earlier(folder.path(), earlier_, metrics["media"]);
+    if (files_.empty()) return;
+    remove_earlier(folder.path(), default_media(earlier_.media), metrics["media"]);
+    remove_earlier(folder.path(), earlier_.side_files, metrics["side_files"]);
+  }
+
+  /// The part of a record of media that a later run replaces. What output.name has named stays.
+  static nlohmann::json default_media(const nlohmann::json& record) {
+    nlohmann::json part = nlohmann::json::object();
+    for (const auto& [name, about] : record.items())
+      if (pipelines::is_default_media(name)) part[name] = about;
+    return part;
   }
 
   void write_aside(const std::string& key, const std::function<void()>& write) {
@@ -329,11 +388,25 @@ class Run {
                                                {"bytes", component->traffic().bytes}};
     report["files"] = nlohmann::json::array();
     for (const fs::path& file : files_) report["files"].push_back(file.filename().string());
-    report["media"] = media_record(folder.path(), files_);
-    if (files_.empty() && !earlier_.empty()) report["earlier_media"] = earlier_;
+    report["media"] = file_record(folder.path(), files_);
+    report["side_files"] = file_record(folder.path(), side_files(folder));
+    if (files_.empty()) report_earlier(report);
     for (const std::string& problem : problems_) report["problems"].push_back(problem);
     warn_of_overruns(report);
     return report;
+  }
+
+  /// What this run has written beside its media and metrics.
+  static std::vector<fs::path> side_files(const RunFolder& folder) {
+    std::vector<fs::path> files = folder.written();
+    std::erase(files, folder.path() / kMetricsName);
+    return files;
+  }
+
+  /// Earlier files stay until a run has media in their place.
+  void report_earlier(nlohmann::json& report) const {
+    if (!earlier_.media.empty()) report["earlier_media"] = earlier_.media;
+    if (!earlier_.side_files.empty()) report["earlier_side_files"] = earlier_.side_files;
   }
 
   /// Warns when a run used more memory than its limit: on the CPU, what libraries hold is
@@ -358,7 +431,7 @@ class Run {
   /// Writes the table of stages to the log, and to standard error when it is a terminal.
   void show_stages() const {
     if (metrics_.stages().empty()) return;
-    const bool on_terminal = ::isatty(STDERR_FILENO) && !state_.logging.console_shows_info();
+    const bool on_terminal = console::shows_progress() && !state_.logging.console_shows_info();
     for (const std::string& line : pipelines::stage_table(metrics_.stages())) {
       logger("run")->info("{}", line);
       if (on_terminal) std::cerr << line << "\n";
@@ -389,12 +462,13 @@ class Run {
   const Interrupt& interrupt_;
   pipelines::Engine engine_;
   pipelines::Request request_;
+  pipelines::Output output_;
   pipelines::Metrics metrics_;
   std::optional<pipelines::Profile> profile_;  ///< with debug.profile
-  nlohmann::json earlier_;                     ///< media of earlier runs in the folder
-  fs::path latents_;                           ///< kept while they are decoded; empty = none yet
-  std::vector<fs::path> files_;                ///< the saved media
-  std::vector<std::string> problems_;          ///< files beside the media that could not be written
+  EarlierFiles earlier_;
+  fs::path latents_;                   ///< kept while they are decoded; empty = none yet
+  std::vector<fs::path> files_;        ///< the saved media
+  std::vector<std::string> problems_;  ///< files beside the media that could not be written
 };
 
 class RunCommand final : public EngineCommandFor<RunCall> {
@@ -414,9 +488,11 @@ class CheckCommand final : public EngineCommandFor<CheckCall> {
     if (!state.checks) state.checks.emplace();
     SessionState::JobChecks& checks = *state.checks;
     check_shared_dump(check_dump_outside(settings, call.composition, call.folder), call, checks);
-    complete_request(settings, [&](const pipelines::PartialRequest& partial) {
+    auto request = complete_request(settings, [&](const pipelines::PartialRequest& partial) {
       return checks.runs.check(settings.engine_options(), partial);
     });
+    settings.output.output_in(call.folder,
+                              name_values(settings, call.composition, std::move(request)));
     return 0;
   }
 

@@ -30,8 +30,15 @@ class Subcommand {
     std::string operands{};  ///< words that are neither flags nor overrides: "LIST"
   };
 
+  struct FlagText {
+    std::string usage;  ///< "--config-name, -cn NAME"
+    std::string help;
+  };
+
   virtual ~Subcommand() = default;
   virtual Description describe() const = 0;
+  /// Its flags, and arguments that have no flag.
+  virtual std::vector<FlagText> flags() const = 0;
 
   /// Carries it out, --help included.
   ///

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <tuple>
 
@@ -12,6 +13,10 @@ template <class T>
 inline constexpr bool is_vector = false;
 template <class T>
 inline constexpr bool is_vector<std::vector<T>> = true;
+template <class T>
+inline constexpr bool is_one_or_more = false;
+template <class T>
+inline constexpr bool is_one_or_more<OneOrMore<T>> = true;
 template <class T>
 inline constexpr bool is_array = false;
 template <class T, std::size_t N>
@@ -86,6 +91,8 @@ void Binder::read_value(const View& view, T& value, const Rule& rule) {
     read_struct(view, value, rule);
   } else if constexpr (is_vector<T>) {
     read_list(view, value, rule);
+  } else if constexpr (is_one_or_more<T>) {
+    read_one_or_more(view, value, rule);
   } else if constexpr (is_array<T>) {
     read_array(view, value, rule);
   } else if constexpr (is_map<T>) {
@@ -185,6 +192,25 @@ void Binder::read_list(const View& view, std::vector<T>& value, const Rule& rule
 }
 
 template <class T>
+void Binder::read_one_or_more(const View& view, OneOrMore<T>& value, const Rule& rule) {
+  const Node* node = value_of(view, rule, info_of(value, rule).type);
+  if (!node) return;
+  const std::size_t before = errors_.size();
+  std::vector<T> items;
+  if (node->is_list())
+    read_list(view, items, rule);
+  else
+    read_value(view, items.emplace_back(), rule);
+  if (errors_.size() > before) return;
+  for (auto item = items.begin(); item != items.end(); ++item)
+    if (std::find(items.begin(), item, *item) != item)
+      return add_error(view.children()[static_cast<std::size_t>(item - items.begin())],
+                       "is in the list already, expected each value once");
+  if (items.empty()) return add_error(view, "expected one value or more, got []");
+  value.items = std::move(items);
+}
+
+template <class T>
 void Binder::read_map(const View& view, std::map<std::string, T>& value, const Rule& rule) {
   const Node* node = value_of(view, rule, "a map");
   if (!node) return;
@@ -228,6 +254,11 @@ FieldInfo Binder::info_of(const T& value, const Rule& rule) {
     copy.bind(nested);
     info.type = "map";
     info.children = nested.take_fields();
+  } else if constexpr (is_one_or_more<T>) {
+    using Item = typename decltype(value.items)::value_type;
+    info = info_of(value.items.empty() ? Item() : value.items.front(), rule);
+    info.type += " or list of " + info.type;
+    if (value.items.size() != 1) info.default_value = info_of(value.items, rule).default_value;
   } else if constexpr (is_vector<T> || is_array<T>) {
     const FieldInfo item = info_of(typename T::value_type(), rule);
     info.type = "list of " + item.type;

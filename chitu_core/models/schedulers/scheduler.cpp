@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/models/schedulers/foreign_keys.h"
 
@@ -74,8 +74,8 @@ namespace {
 const SchedulerClass& class_named(const std::string& name, const io::JsonObject& config) {
   const auto& classes = Registry<SchedulerClass>::instance();
   if (const SchedulerClass* found = classes.find(name)) return *found;
-  config.fail("_class_name",
-              fmt::format("unknown scheduler {}, expected one of {}", name, join(classes.names())));
+  config.fail("_class_name", fmt::format("unknown scheduler {}, {}", name,
+                                         expected_one_of(name, classes.names())));
 }
 
 }  // namespace

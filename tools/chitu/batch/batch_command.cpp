@@ -1,6 +1,5 @@
 #include <c10/core/DeviceType.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <ctime>
 #include <iostream>
@@ -17,11 +16,12 @@
 #include "tools/chitu/batch/deciding_settings.h"
 #include "tools/chitu/batch/kept_list.h"
 #include "tools/chitu/batch/window_meter.h"
-#include "tools/chitu/command_text.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/counted_progress.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
 #include "tools/chitu/kept_configuration.h"
+#include "tools/chitu/own_command.h"
 #include "tools/chitu/progress.h"
 #include "tools/chitu/run_folder.h"
 
@@ -35,6 +35,11 @@ struct OpenJob {
   const PreparedJob* job;
   JobWork work;
 };
+
+BatchProgress::Form progress_form() {
+  if (console::shows_progress()) return BatchProgress::Form::bar;
+  return console::is_quiet() ? BatchProgress::Form::none : BatchProgress::Form::lines;
+}
 
 /// One batch from its list to its summary.
 class Batch {
@@ -136,7 +141,7 @@ class Batch {
     for (const OpenJob& left : open)
       record_work(journal, left.job->index, left.work, places_.spill);
     clean_spill(places_.spill, journal.content());
-    BatchProgress progress(std::cerr, ::isatty(STDERR_FILENO), open.size());
+    BatchProgress progress(std::cerr, progress_form(), open.size());
     WindowMeter meter(engine_.plan().device);
     const auto width = static_cast<std::size_t>(settings_.batch.window);
     for (std::size_t i = 0; i < open.size(); i += width) {
@@ -183,7 +188,7 @@ class Batch {
   int end(const JournalContent& journal, bool finished, const Interrupt& interrupt) {
     const Summary summary = summary_of(jobs_, list_.size(), journal);
     write_summary(places_.folder, summary);
-    if (!finished) throw InterruptedBy(interrupt.signal(), "paused: " + how_to_go_on(summary));
+    if (!finished) throw InterruptedBy(interrupt.signal(), "paused: " + how_far(summary));
     std::error_code ignored;
     fs::remove(places_.spill, ignored);  // only when empty
     finish_log();
@@ -201,7 +206,8 @@ class Batch {
     }
     if (incomplete > 0 && code == 0) code = exit_codes::kInputError;
     if (code != 0)
-      std::cerr << fmt::format("error: {} of {} jobs failed{}; to try them again: {}\n",
+      std::cerr << console::label("error")
+                << fmt::format("{} of {} jobs failed{}; to try them again: {}\n",
                                summary.count(kFailed), jobs_.size(),
                                incomplete > 0 ? fmt::format(", {} lack a file", incomplete) : "",
                                retry_command());
@@ -212,14 +218,15 @@ class Batch {
     return own_command() + (call_.retry_failed ? "" : " --retry-failed");
   }
 
-  std::string how_to_go_on(const Summary& summary) const {
-    return fmt::format("{} of {} jobs are done in {}; to go on, repeat: {}", summary.count(kDone),
-                       jobs_.size(), places_.folder.string(), own_command());
+  std::string how_far(const Summary& summary) const {
+    return fmt::format("{} of {} jobs are done in {}", summary.count(kDone), jobs_.size(),
+                       places_.folder.string());
   }
 
   void finish_log() {
     if (!state_.logging.stop_file())
-      std::cerr << "warning: " << (places_.folder / kBatchLog).string() << " is cut short\n";
+      std::cerr << console::label("warning") << (places_.folder / kBatchLog).string()
+                << " is cut short\n";
   }
 
   /// Keeps what can be kept, and throws the error with how to go on.
@@ -235,8 +242,9 @@ class Batch {
     }
     const auto* interrupted = dynamic_cast<const Interrupted*>(&error);
     if (interrupted && dynamic_cast<const InterruptedBy*>(interrupted)) throw;
-    if (interrupted) throw InterruptedBy(interrupt.signal(), "stopped: " + how_to_go_on(summary));
-    const std::string text = explain(error) + "; " + how_to_go_on(summary);
+    if (interrupted) throw InterruptedBy(interrupt.signal(), "stopped: " + how_far(summary));
+    const std::string text =
+        explain(error) + "; " + how_far(summary) + "; to go on, repeat: " + own_command();
     if (exit_code(error) == exit_codes::kInputError) throw InputError(text);
     if (exit_code(error) == exit_codes::kOutOfMemory) throw OutOfMemoryError(text);
     throw Error(text);

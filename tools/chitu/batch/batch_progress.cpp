@@ -19,8 +19,8 @@ std::string bar(double done) {
 
 }  // namespace
 
-BatchProgress::BatchProgress(std::ostream& out, bool on_terminal, std::size_t jobs)
-    : out_(out), on_terminal_(on_terminal), jobs_(jobs) {}
+BatchProgress::BatchProgress(std::ostream& out, Form form, std::size_t jobs)
+    : out_(out), form_(form), jobs_(jobs) {}
 
 BatchProgress::~BatchProgress() { clear(); }
 
@@ -50,9 +50,8 @@ void BatchProgress::stage_begin(std::string_view stage, std::size_t jobs) {
 
 void BatchProgress::job_ended(std::string_view title, std::string_view what) {
   ++ended_;
-  if (on_terminal_)
-    show();
-  else
+  show();
+  if (form_ == Form::lines)
     out_ << fmt::format("{} of {}: {}: {}\n", ended_, jobs_, title, what) << std::flush;
 }
 
@@ -77,7 +76,7 @@ std::string BatchProgress::time_left(double elapsed_s, double done) {
 }
 
 void BatchProgress::show() {
-  if (!on_terminal_) return;
+  if (form_ != Form::bar) return;
   const double elapsed = std::chrono::duration<double>(Clock::now() - began_).count();
   const std::string left = time_left(elapsed, done());
   out_ << kToLineStartAndClear
@@ -87,7 +86,7 @@ void BatchProgress::show() {
 }
 
 void BatchProgress::clear() {
-  if (on_terminal_) out_ << kToLineStartAndClear << std::flush;
+  if (form_ == Form::bar) out_ << kToLineStartAndClear << std::flush;
 }
 
 }  // namespace chitu::tools

@@ -8,12 +8,16 @@
 
 namespace chitu::tools {
 
-/// How far a batch is: on a terminal a line with the stage and the time left, else a line for each
-/// job that ends.
+/// How far a batch is.
 class BatchProgress {
  public:
+  enum class Form {
+    bar,    ///< a line on a terminal with the stage and the time left
+    lines,  ///< a line for each job that ends
+    none
+  };
   /// jobs  that this process has to do
-  BatchProgress(std::ostream& out, bool on_terminal, std::size_t jobs);
+  BatchProgress(std::ostream& out, Form form, std::size_t jobs);
   ~BatchProgress();
   BatchProgress(const BatchProgress&) = delete;
   BatchProgress& operator=(const BatchProgress&) = delete;
@@ -39,7 +43,7 @@ class BatchProgress {
 
   using Clock = std::chrono::steady_clock;
   std::ostream& out_;
-  bool on_terminal_;
+  Form form_;
   std::size_t jobs_, ended_ = 0;
   double before_window_ = 0, window_jobs_ = 0, window_share_ = 0;  ///< in jobs; the share 0 to 1
   std::string stage_;

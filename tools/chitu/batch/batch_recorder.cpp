@@ -10,7 +10,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
-#include "chitu_core/common/nearest.h"
+#include "tools/chitu/console.h"
 
 namespace chitu::tools {
 namespace {
@@ -54,7 +54,7 @@ void BatchRecorder::item_saved(std::size_t item, const pipelines::SavedItem& sav
   const std::string title = title_of(*jobs_[item]);
   logger("batch")->info("{} took {:.3f} s: {}", title, record.seconds, record.media.front().name);
   for (const std::string& problem : record.problems)
-    progress_.note(fmt::format("warning: {}: {}", title, problem));
+    progress_.note(console::label("warning") + title + ": " + problem);
   progress_.job_ended(title,
                       fmt::format("{}, {:.1f} s", record.media.front().name, record.seconds));
 }
@@ -75,7 +75,7 @@ void BatchRecorder::item_failed(std::size_t item, const pipelines::FailedItem& f
   take_cost(record, failed.cost);
   journal_.add_failed(index(item), record);
   logger("batch")->info("{} failed: {}", title, record.error);
-  progress_.note(fmt::format("error: {}: {}", title, record.error));
+  progress_.note(console::label("error") + title + ": " + record.error);
   progress_.job_ended(title, "failed");
 }
 

@@ -7,6 +7,7 @@
 #include "tools/chitu/batch/batch_list.h"
 #include "tools/chitu/batch/merge_summaries.h"
 #include "tools/chitu/composing_subcommand.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/job.h"
 
 namespace chitu::tools {
@@ -29,6 +30,7 @@ struct BatchFlags : ComposeFlags {
     flags.add("--merge",
               "join the summaries of the folders that are named, such as those of shards", merge);
     flags.add("--format", "table|json|csv", "how to print the summary", format);
+    flags.add("--json", "", "short for --format json", [this](const Words&) { format = "json"; });
   }
 };
 
@@ -58,7 +60,7 @@ int report_merged(const Summary& summary) {
   const std::size_t missing = summary.list_jobs - std::min(summary.list_jobs, summary.rows.size());
   const std::size_t left = summary.rows.size() - summary.count(kDone);
   if (missing + left == 0) return 0;
-  std::cerr << "error: of " << summary.list_jobs << " jobs, " << left
+  std::cerr << console::label("error") << "of " << summary.list_jobs << " jobs, " << left
             << " are not done or have failed, and " << missing << " are in none of the folders\n";
   return exit_codes::kFailed;
 }

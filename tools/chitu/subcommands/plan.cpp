@@ -15,6 +15,8 @@ struct PlanFlags : ComposeFlags {
   void declare(Flags& flags) {
     ComposeFlags::declare(flags);
     flags.add("--format", "table|json|csv|markdown", "how to print the plan", call.format);
+    flags.add("--json", "", "short for --format json",
+              [this](const Words&) { call.format = "json"; });
     flags.add("--fit", "SIZE", "find the largest picture and the most frames that fit, as 16GiB",
               call.fit);
     flags.add("--explain", "show what makes up each peak, and what would lower it", call.explain);
