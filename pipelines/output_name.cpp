@@ -32,11 +32,13 @@ json values_of(const NameValues& values) {
   return all;
 }
 
-/// Values of the type of each field, to try formats with.
+/// Values of the type of each field, to try formats with. What a request may leave open is a
+/// number.
 json sample_values() {
-  NameValues sample;
-  sample.request.flow_shift = 1.0;
-  return values_of(sample);
+  json sample = values_of({});
+  for (json& value : sample)
+    if (value.is_null()) value = 1.0;
+  return sample;
 }
 
 bool is_clock(const std::string& field) { return field == "date" || field == "time"; }

@@ -79,7 +79,8 @@ TEST_CASE("a template that cannot be right is refused with the override and what
   const auto [text, expected] = GENERATE(table<std::string, std::string>({
       {"{promt}",
        "output.name='{promt}': unknown field {promt}, expected one of date, flow_shift, fps, "
-       "guidance_scale, height, index, max_sequence_length, model, negative_prompt, num_frames, "
+       "guidance_scale, guidance_scale_2, height, index, max_sequence_length, model, "
+       "negative_prompt, num_frames, "
        "num_inference_steps, prompt, seed, time, width, did you mean prompt?"},
       {"{}", "unknown field {}, expected one of date,"},
       {"{0}", "unknown field {0}"},
@@ -92,6 +93,7 @@ TEST_CASE("a template that cannot be right is refused with the override and what
       {"{prompt:04d}", "cannot format {prompt} as '04d', expected such as {prompt:.40}"},
       {"{prompt:.999999999}", "cannot format {prompt} as '.999999999'"},
       {"{guidance_scale:d}", "expected such as {guidance_scale:.1f}"},
+      {"{guidance_scale_2:q}", "expected such as {guidance_scale_2:.1f}"},
       {"{flow_shift:s}", "expected such as {flow_shift:.1f}"},
       {"{date:d}", "expected such as {date:%Y%m%d}"},
       {"{index:{seed}}", "a { has no }"},

@@ -16,7 +16,8 @@ class Tensor;
 
 namespace chitu {
 
-/// A folder that exists, and the form in which Video::save() writes the frames there.
+/// A folder that exists, and the formats and the name in which Video::save() writes the frames
+/// there.
 using pipelines::Output;
 using pipelines::OutputFormat;
 
@@ -60,8 +61,8 @@ class Video {
   /// Writes into a folder that exists what the command would: video.mp4 and so on.
   ///
   /// returns  the files, the media first
-  /// throws   InputError likewise; SideOutputError when the media are saved and the contact sheet
-  ///          is not
+  /// throws   InputError likewise; SideOutputError when the first format is saved, and another one
+  ///          or the contact sheet is not
   std::vector<std::filesystem::path> save(const Output& output) const;
 
  private:
