@@ -48,19 +48,18 @@ class WanPipeline final : public Pipeline {
   RequestDefaults request_defaults() const override { return parts_.defaults; }
   void check(const Request& request) const override;
   SizeSteps size_steps() const override;
+  std::vector<std::int64_t> latents_shape(const Request& request) const override {
+    return prepare_latents().shape(request);
+  }
   double recomputed_share(const Request& request, const memory::MemoryPlan& plan) const override;
-  graph::SavedFiles run(Job job, graph::Context& context) const override {
-    return graph_.run(std::move(job), *result_, context);
-  }
-  graph::Frames make_frames(Job job, graph::Context& context) const override {
-    if (!parts_.tokenizer) job.longest_prompts = true;
-    return graph_.run(std::move(job), *frames_, context);
-  }
+  std::size_t result_slot() const override { return result_->slot; }
+  std::size_t frames_slot() const override { return frames_->slot; }
   std::int64_t transformer_layers() const override;
   std::unique_ptr<Pipeline> for_plan() const override;
 
  private:
   void build_graph();
+  PrepareLatents prepare_latents() const;
   std::shared_ptr<const TextPredictor> make_predictor(Transformer& transformer) const;
   graph::Port<graph::Latents> add_denoising(GraphBuilder& stages,
                                             graph::Port<graph::Latents> latents,
@@ -107,19 +106,22 @@ std::shared_ptr<const TextPredictor> WanPipeline::make_predictor(Transformer& tr
 
 void WanPipeline::build_graph() {
   const nn::Attention attention(choices_.attn_type, choices_.device.type());
-  const auto& vae = parts_.vae.config;
   const auto job = graph_.input<Job>();
   GraphBuilder stages(graph_, job, choices_.stages);
   const auto tokens = stages.add(Tokenize{parts_.tokenizer}, job);
   const auto embeddings =
       stages.add(EncodeText{text_encoder_.get(), attention, open_cache()}, tokens, job);
-  const auto noise =
-      stages.add(PrepareLatents{vae.z_dim, vae.temporal_factor(), vae.spatial_factor()}, job);
+  const auto noise = stages.add(prepare_latents(), job);
   const auto latents = add_denoising(stages, noise, embeddings, job);
   const auto decoded = stages.add(DecodeLatents{vae_.get()}, latents);
   frames_ = stages.input_of(std::string(SaveFrames::name), decoded);
   result_ = stages.add(SaveFrames{}, *frames_, job);
   stages.finish();
+}
+
+PrepareLatents WanPipeline::prepare_latents() const {
+  const auto& vae = parts_.vae.config;
+  return {vae.z_dim, vae.temporal_factor(), vae.spatial_factor()};
 }
 
 /// A stage for each expert. The first expert's weights are freed before the second's are loaded,
