@@ -52,7 +52,7 @@ class Engine {
     std::stop_token stop;
     std::filesystem::path dump_tensors;  ///< safetensors file for comparison; empty = none
     /// Told that the latents are on disk and decoding begins; may be empty. See generate().
-    std::function<void(const std::filesystem::path& latents)> latents_kept;
+    std::function<void(const std::filesystem::path& latents)> latents_kept{};
   };
   /// Runs the pipeline and writes the media into `output.dir`. Returns the files, the media first.
   /// Without a folder nothing is saved; that is useful with a dump or an observer.
