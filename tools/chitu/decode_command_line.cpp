@@ -1,7 +1,7 @@
 #include "tools/chitu/decode_command_line.h"
 
 #include "chitu_core/common/error.h"
-#include "tools/chitu/command_line.h"
+#include "pipelines/composition/short_forms.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;
@@ -14,7 +14,7 @@ bool is_override(const std::string& word) {
 
 /// The key of an override, in full: "request.seed" of "+seed=1".
 std::string full_key(const std::string& override) {
-  const std::string full = expand_short_form(override);
+  const std::string full = pipelines::expand_short_form(override);
   const std::size_t begin = full.find_first_not_of("+~");
   return begin == std::string::npos ? "" : full.substr(begin, full.find('=') - begin);
 }
