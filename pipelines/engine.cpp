@@ -19,7 +19,7 @@
 #include "pipelines/batch/window_forecast.h"
 #include "pipelines/forecast/process_size.h"
 #include "pipelines/model/device_choices.h"
-#include "pipelines/outputs.h"
+#include "pipelines/model/outputs.h"
 #include "pipelines/side_output_error.h"
 
 namespace chitu::pipelines {
@@ -299,8 +299,8 @@ void Engine::take_plan(const Request& request) {
   impl_->chosen_for.reset();
 }
 
-/// Writes the media by `work` and, after it, what goes beside them. `take` chooses the plan once the
-/// outputs are checked.
+/// Writes the media by `work` and, after it, what goes beside them. `take` chooses the plan once
+/// the outputs are checked.
 std::vector<std::filesystem::path> Engine::save(const Request& request, const Output& output,
                                                 const RunOptions& options,
                                                 const std::function<void()>& take,

@@ -6,7 +6,7 @@
 
 #include "chitu_core/graph/stage.h"
 #include "chitu_core/graph/values.h"
-#include "pipelines/media_names.h"
+#include "pipelines/model/media_names.h"
 #include "pipelines/model/pipeline.h"
 
 namespace chitu::pipelines {

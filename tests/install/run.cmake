@@ -78,7 +78,7 @@ endif()
 # The installed command finds its configurations, its engine and the demo model.
 run("seed: 0" ${prefix}/bin/chitu config)
 run("encode_text" ${prefix}/bin/chitu graph)
-run("weights at rest" ${prefix}/bin/chitu plan)
+run("weights between stages" ${prefix}/bin/chitu plan)
 file(STRINGS ${prefix}/share/man/man1/chitu.1 title LIMIT_COUNT 1)
 if(NOT title MATCHES "^.TH CHITU 1")
   message(FATAL_ERROR "share/man/man1/chitu.1 begins with ${title}")

@@ -35,7 +35,7 @@ TEST_CASE("an unknown attention backend is refused with the names of the known o
   CHECK_THROWS_AS(Attention("flash"), InputError);
   CHECK_THROWS_WITH(Attention("flash"),
                     "infer.attn_type: unknown attention backend flash, expected one of " +
-                        join(attention_names()));
+                        join(attention_names()) + ", did you mean cpu_flash?");
 }
 
 TEST_CASE("every backend computes softmax(q k^T * scale + bias) v", "[nn]") {

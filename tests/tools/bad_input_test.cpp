@@ -128,7 +128,7 @@ TEST_CASE("a number that is no number to compute with is refused", "[e2e]") {
                 "device.profile.flops.bfloat16=" + std::string(rate) + ": expected ");
   for (const char* rate : {"inf", "nan", "0", "-1GB"})
     bad.refused({"device/profile=rtx4090", "device.profile.disk_bandwidth=" + std::string(rate)},
-                "expected a bandwidth above 0");
+                "device.profile.disk_bandwidth=" + std::string(rate) + ": expected ");
 }
 
 TEST_CASE("a file that is no text is refused with its name", "[e2e]") {
@@ -165,7 +165,7 @@ TEST_CASE("a prompt that is not UTF-8 is refused before the run starts", "[e2e]"
   bad.refused({"--negative-prompt", text}, "request.negative_prompt: not valid UTF-8 at byte 2");
   bad.refused({"--set-str", "request.prompt", text}, "request.prompt: not valid UTF-8 at byte 2");
   bad.refused({"--set-file", "request.prompt", (bad.folder / "text").string()},
-              "request.prompt: not valid UTF-8 at byte 2");
+              "text: not valid UTF-8 at byte 2");
   bad.refused({"prompt=" + text}, "request.prompt=a\\xff: not valid UTF-8 at byte 17");
   bad.refused({"-m", "prompt=b," + text}, "not valid UTF-8 at byte 19");
   bad.refused({"--config-dir", bad.folder.path().string(), "--config-name", "request"}, "UTF-8");

@@ -38,7 +38,8 @@ TEST_CASE("flags of subcommands that compose nothing are completed", "[tools]") 
   CHECK(complete_line("chitu calibrate --device ") == Words{"auto", "cpu", "cuda"});
   CHECK(complete_line("chitu calibrate --device c") == Words{"cpu", "cuda"});
   CHECK(complete_line("chitu calibrate --disk ").empty());
-  CHECK(complete_line("chitu tokenize --") == Words{"--ckpt-dir", "--help"});
+  CHECK(complete_line("chitu tokenize --") ==
+        Words{"--ckpt-dir", "--help", "--log-level", "--quiet"});
   CHECK(complete_line("chitu info -") == Words{"--help", "--json", "--log-level", "--quiet"});
 }
 

@@ -137,7 +137,7 @@ TEST_CASE("a name that cannot be is refused before the work", "[e2e]") {
       {{"output.name=conf", "output.format=frames", "hydra.output_subdir=conf"},
        "output.name: conf: is where the run writes its own files"},
       {{"output.format=[mp4,mp4]"}, "output.format[1]: is in the list already"},
-      {{"output.format=[]"}, "output.format: expected one value or more"},
+      {{"output.format=[]"}, "output.format=[]: expected one value or more"},
       {{"output.format=[mp4,png]"}, "output.format=png: holds one picture"},
       {{"-m", "seed=1,2", "hydra.sweep.dir=all", "output.name={x}"}, "unknown field {x}"},
   }));

@@ -255,7 +255,7 @@ TEST_CASE("all of a sweep's thousands of jobs are checked before the first start
   const TemporaryFolder folder;
   const auto run = chitu(sweep({"seed=range(1,1000)", "num_frames=5,6"}), folder.path());
   CHECK(run.exit_code == 2);
-  CHECK_THAT(run.err, ContainsSubstring("job #999: request.num_frames=6 request.seed=1: "));
+  CHECK_THAT(run.err, ContainsSubstring("job #999: request.seed=1: request.num_frames=6: "));
   CHECK(fs::is_empty(folder.path()));
   const auto shared = chitu(sweep({"seed=range(0,5000)", "fps=8,9,10,8",
                                    "hydra.sweep.subdir=${request.seed}_${request.fps}"}),

@@ -1,4 +1,4 @@
-#include "pipelines/media_names.h"
+#include "pipelines/model/media_names.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "pipelines/output_name.h"
+#include "pipelines/model/output_name.h"
 
 #include <fmt/format.h>
 
