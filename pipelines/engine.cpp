@@ -19,7 +19,7 @@
 #include "pipelines/batch/window_forecast.h"
 #include "pipelines/forecast/process_size.h"
 #include "pipelines/model/device_choices.h"
-#include "pipelines/outputs.h"
+#include "pipelines/model/outputs.h"
 #include "pipelines/side_output_error.h"
 
 namespace chitu::pipelines {

@@ -13,7 +13,7 @@
 #include "chitu_core/io/video.h"
 #include "pipelines/api/plain_errors.h"
 #include "pipelines/api/video_access.h"
-#include "pipelines/outputs.h"
+#include "pipelines/model/outputs.h"
 #include "pipelines/stages/save_frames.h"
 
 namespace chitu {

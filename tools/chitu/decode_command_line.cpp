@@ -2,7 +2,6 @@
 
 #include "chitu_core/common/error.h"
 #include "pipelines/composition/short_forms.h"
-#include "tools/chitu/command_line.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;

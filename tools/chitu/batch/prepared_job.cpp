@@ -7,7 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "pipelines/model/media_names.h"
-#include "pipelines/outputs.h"
+#include "pipelines/model/outputs.h"
 #include "pipelines/settings/settings.h"
 #include "tools/chitu/batch/batch_folder.h"
 
