@@ -46,7 +46,8 @@ testing::Finished shell(std::string line, const TemporaryFolder& folder) {
 }
 
 TEST_CASE("subcommands register themselves", "[tools]") {
-  for (const char* name : {"calibrate", "config", "decode", "graph", "info", "plan", "run", "tokenize"})
+  for (const char* name :
+       {"calibrate", "config", "decode", "graph", "info", "plan", "run", "tokenize"})
     CHECK(table().find(name));
 }
 
