@@ -148,7 +148,9 @@ BatchModel Engine::Impl::model() {
       names.push_back(component->name());
     identity = identify_model(ckpt_dir, names);
   }
-  return {*pipeline, *identity, ckpt_dir};
+  return {*pipeline, *identity, ckpt_dir, [this](const Request& request, const Output& output) {
+            check_outputs(request, output, {}, ckpt_dir);
+          }};
 }
 
 LatentsFile Engine::Impl::open_latents(const std::filesystem::path& path) {
@@ -299,7 +301,11 @@ void Engine::take_plan(const Request& request) {
   impl_->chosen_for.reset();
 }
 
+<<<<<<< HEAD
 /// Writes the media by `work` and, after it, what goes beside them. `take` chooses the plan once
+=======
+/// Writes the media by `work` and, after it, what goes beside them. `take` chooses the plan, once
+>>>>>>> h/batch
 /// the outputs are checked.
 std::vector<std::filesystem::path> Engine::save(const Request& request, const Output& output,
                                                 const RunOptions& options,

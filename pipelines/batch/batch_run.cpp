@@ -12,7 +12,10 @@
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/device/device.h"
 #include "pipelines/batch/latents_file.h"
+<<<<<<< HEAD
 #include "pipelines/model/outputs.h"
+=======
+>>>>>>> h/batch
 
 namespace chitu::pipelines {
 namespace {
@@ -191,7 +194,7 @@ void BatchRun::check_item(const BatchItem& item) const {
   model_.pipeline.check(item.request);
   if (item.output.dir.empty())
     throw InputError("output.dir: expected a folder that exists, for the media; got none");
-  check_outputs(item.request, item.output, {}, model_.ckpt_dir);
+  model_.check_output(item.request, item.output);
   if (item.latents.empty()) return;
   const LatentsFile latents(item.latents);
   std::vector<std::string> components;

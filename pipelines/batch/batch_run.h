@@ -22,6 +22,8 @@ struct BatchModel {
   const Pipeline& pipeline;
   ModelIdentity identity;
   std::filesystem::path ckpt_dir;
+  /// Throws InputError for an output that cannot be written.
+  std::function<void(const Request& request, const Output& output)> check_output{};
 };
 
 /// One window from its checks to its last item.

@@ -1,6 +1,7 @@
 #include "pipelines/batch/spill.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/accumulate.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -134,7 +135,7 @@ CountedSpill::CountedSpill(std::vector<SpilledItem> items, std::size_t last_leg)
 
 CountedSpill::Record CountedSpill::read_record(const SpilledItem& item) {
   const io::SafetensorsFile file(item.latents);
-  Record record{{}, LatentsFile(item.latents).texts()};
+  Record record{{}, LatentsFile(item.latents).texts(), 0};
   for (const io::TensorInfo& tensor : file.tensors())
     record.shapes.push_back({tensor.name, tensor.dtype, tensor.shape});
   return record;
@@ -151,12 +152,16 @@ std::int64_t CountedSpill::file_bytes(std::size_t item, std::size_t leg,
 
 void CountedSpill::put(std::size_t item, std::size_t leg, Record record) {
   ledger_.add(item, leg, file_bytes(item, leg, record));
+  d2h_bytes_ += record.device_bytes;
   records_[{item, leg}] = std::move(record);
 }
 
 void CountedSpill::put(std::size_t item, std::size_t leg, const graph::StoredValue& values) {
   const graph::StoredValue host = values_on_host(values);
-  Record record{{}, host.texts};
+  Record record{{}, host.texts, 0};
+  for (const auto& [name, tensor] : values.tensors)
+    if (!device::is_host(tensor.device()))
+      record.device_bytes += static_cast<std::int64_t>(tensor.nbytes());
   for (const auto& [name, tensor] : host.tensors)
     record.shapes.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
   put(item, leg, std::move(record));
@@ -169,9 +174,15 @@ graph::StoredValue CountedSpill::get(std::size_t item, std::size_t leg) {
     values.add(
         shape.name,
         at::empty(shape.sizes, at::TensorOptions().dtype(shape.dtype).device(device::host())));
-    device::count_disk_read(static_cast<std::int64_t>(values.tensors.back().second.nbytes()));
   }
+  count_get(item, leg);
   return values;
+}
+
+void CountedSpill::count_get(std::size_t item, std::size_t leg) {
+  for (const auto& [name, dtype, sizes] : records_.at({item, leg}).shapes)
+    disk_bytes_ +=
+        c10::multiply_integers(sizes) * static_cast<std::int64_t>(c10::elementSize(dtype));
 }
 
 void CountedSpill::remove(std::size_t item, std::size_t leg) { ledger_.remove(item, leg); }

@@ -114,10 +114,15 @@ class CountedSpill final : public Spill {
     };
     std::vector<Shape> shapes;
     std::map<std::string, std::string> texts;
+    std::int64_t device_bytes = 0;  ///< that were on a device when they were put
   };
   const Record& record(std::size_t item, std::size_t leg) const { return records_.at({item, leg}); }
-  /// As if such values had been put.
+  /// As if such values had been put, or got.
   void put(std::size_t item, std::size_t leg, Record record);
+  void count_get(std::size_t item, std::size_t leg);
+  /// Copied to the host by put(), and read from the disk by get(). Both happen between the stages.
+  std::int64_t d2h_bytes() const { return d2h_bytes_; }
+  std::int64_t disk_bytes() const { return disk_bytes_; }
   std::int64_t most_bytes() const { return ledger_.most_bytes(); }
   std::int64_t largest_bytes(std::size_t leg) const { return ledger_.largest_bytes(leg); }
 
@@ -129,6 +134,7 @@ class CountedSpill final : public Spill {
   std::size_t last_leg_;
   std::map<std::pair<std::size_t, std::size_t>, Record> records_;
   SpillLedger ledger_;
+  std::int64_t d2h_bytes_ = 0, disk_bytes_ = 0;
 };
 
 /// Equal texts for values of the same shapes.

@@ -64,6 +64,7 @@ class PlanningObserver final : public WindowObserver {
       add({leg, group, place.stage}, stage);
     }
     for (std::size_t i = 0; i < items.size(); ++i) {
+      if (leg > 0) spill_.count_get(items[i], leg);
       if (leg < window_.last_leg()) spill_.put(items[i], leg + 1, done.left[i]);
       if (leg > 0) spill_.remove(items[i], leg);
     }
@@ -150,6 +151,7 @@ WindowForecast forecast_windows(const Forecaster& forecaster, const memory::Memo
                                 const std::vector<std::string>& held) {
   WindowForecast planned;
   KnownGroups known;
+  std::int64_t d2h_bytes = 0, disk_bytes = 0;  // between the stages
   planned.forecast = forecaster.forecast(plan, [&](const DryRunScene& scene) {
     bring_in(held, scene);
     for (const auto& [items, spilled] : windows) {
@@ -158,11 +160,15 @@ WindowForecast forecast_windows(const Forecaster& forecaster, const memory::Memo
       PlanningObserver observer(window, spill, scene, known, planned.work.emplace_back());
       window.run(spill, observer, scene.context);
       planned.spill_bytes = std::max(planned.spill_bytes, spill.most_bytes());
+      d2h_bytes += spill.d2h_bytes();
+      disk_bytes += spill.disk_bytes();
       planned.leg_bytes.resize(window.last_leg() + 1);
       for (std::size_t leg = 1; leg <= window.last_leg(); ++leg)
         planned.leg_bytes[leg] = std::max(planned.leg_bytes[leg], spill.largest_bytes(leg));
     }
   });
+  planned.forecast.d2h_bytes += d2h_bytes;
+  planned.forecast.disk_bytes += disk_bytes;
   planned.forecast.stages = added_up(planned.forecast.stages);
   return planned;
 }

@@ -31,6 +31,7 @@ class WindowWork {
 /// What windows take that follow each other, as an engine runs them.
 struct WindowForecast {
   /// Stages of one name added up over all items: their peaks are the highest ones, the rest sums.
+  /// What is copied and read between the stages counts in the totals alone.
   Forecast forecast;
   std::int64_t spill_bytes = 0;  ///< most that waits on disk at a time
   /// Most bytes of one item that wait for a leg, by leg; 0 for the first one.

@@ -206,7 +206,7 @@ TEST_CASE("a journal gives back what was written", "[batch]") {
   }
   const auto read = read_journal(at.folder.path());
   CHECK(read.header->began == 1000);
-  CHECK(read.record(3).media == at.done_record().media);
+  CHECK((read.record(3).media == at.done_record().media));
   CHECK(read.record(3).seconds == 1.5);
   CHECK(read.record(4).error == "stage denoise: \"x\"\nbroken");
   CHECK(read.record(4).code == 3);
