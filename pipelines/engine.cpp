@@ -301,11 +301,7 @@ void Engine::take_plan(const Request& request) {
   impl_->chosen_for.reset();
 }
 
-<<<<<<< HEAD
 /// Writes the media by `work` and, after it, what goes beside them. `take` chooses the plan once
-=======
-/// Writes the media by `work` and, after it, what goes beside them. `take` chooses the plan, once
->>>>>>> h/batch
 /// the outputs are checked.
 std::vector<std::filesystem::path> Engine::save(const Request& request, const Output& output,
                                                 const RunOptions& options,

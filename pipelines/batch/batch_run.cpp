@@ -12,10 +12,7 @@
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/device/device.h"
 #include "pipelines/batch/latents_file.h"
-<<<<<<< HEAD
 #include "pipelines/model/outputs.h"
-=======
->>>>>>> h/batch
 
 namespace chitu::pipelines {
 namespace {

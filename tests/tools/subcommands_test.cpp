@@ -48,11 +48,7 @@ testing::Finished shell(std::string line, const TemporaryFolder& folder) {
 
 TEST_CASE("subcommands register themselves", "[tools]") {
   for (const char* name :
-<<<<<<< HEAD
        {"batch", "calibrate", "config", "decode", "graph", "info", "plan", "run", "tokenize"})
-=======
-       {"calibrate", "config", "decode", "graph", "info", "plan", "run", "tokenize"})
->>>>>>> h/batch
     CHECK(table().find(name));
 }
 
