@@ -113,6 +113,7 @@ void Settings::bind(config::Binder& b) {
   b.field("memory", memory, "device and dtype of weights in each state");
   b.field("request", request, "what to generate");
   b.field("output", output, "what to write");
+  b.field("batch", batch, "how a list of jobs is run");
   b.field("debug", debug, "files for inspecting a run");
 }
 

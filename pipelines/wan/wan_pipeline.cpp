@@ -55,14 +55,12 @@ class WanPipeline final : public Pipeline {
   RequestDefaults request_defaults() const override { return parts_.defaults; }
   void check(const Request& request) const override;
   SizeSteps size_steps() const override;
+  std::vector<std::int64_t> latents_shape(const Request& request) const override {
+    return prepare_latents().shape(request);
+  }
   double recomputed_share(const Request& request, const memory::MemoryPlan& plan) const override;
-  graph::SavedFiles run(Job job, graph::Context& context) const override {
-    return graph_.run(std::move(job), *result_, context);
-  }
-  graph::Frames make_frames(Job job, graph::Context& context) const override {
-    if (!parts_.tokenizer) job.longest_prompts = true;
-    return graph_.run(std::move(job), *frames_, context);
-  }
+  std::size_t result_slot() const override { return result_->slot; }
+  std::size_t frames_slot() const override { return frames_->slot; }
   std::int64_t transformer_layers() const override;
   std::unique_ptr<Pipeline> for_plan() const override;
 
@@ -83,6 +81,7 @@ class WanPipeline final : public Pipeline {
   void check_transformer(const std::string& name,
                          const models::WanTransformer3DConfig& transformer) const;
   void build_graph();
+  PrepareLatents prepare_latents() const;
   std::shared_ptr<const TextPredictor> make_predictor(Transformer& transformer) const;
   graph::Port<graph::Latents> add_denoising(GraphBuilder& stages,
                                             graph::Port<graph::Latents> latents,
@@ -145,19 +144,22 @@ std::shared_ptr<const TextPredictor> WanPipeline::make_predictor(Transformer& tr
 
 void WanPipeline::build_graph() {
   const nn::Attention attention(choices_.attn_type, choices_.device.type());
-  const auto& latent = vae().model().config();
   const auto job = graph_.input<Job>();
   GraphBuilder stages(graph_, job, choices_.stages);
   const auto tokens = stages.add(Tokenize{parts_.tokenizer}, job);
   const auto embeddings =
       stages.add(EncodeText{&text_encoder(), attention, open_cache()}, tokens, job);
-  const auto noise = stages.add(
-      PrepareLatents{latent.z_dim, latent.temporal_factor(), latent.spatial_factor()}, job);
+  const auto noise = stages.add(prepare_latents(), job);
   const auto latents = add_denoising(stages, noise, embeddings, job);
   const auto decoded = stages.add(DecodeLatents{&vae()}, latents);
   frames_ = stages.input_of(std::string(SaveFrames::name), decoded);
   result_ = stages.add(SaveFrames{}, *frames_, job);
   stages.finish();
+}
+
+PrepareLatents WanPipeline::prepare_latents() const {
+  const auto& latent = vae().model().config();
+  return {latent.z_dim, latent.temporal_factor(), latent.spatial_factor()};
 }
 
 /// A stage for each expert. The first expert's weights are freed before the second's are loaded,

@@ -1,4 +1,4 @@
-#include "pipelines/outputs.h"
+#include "pipelines/model/outputs.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
