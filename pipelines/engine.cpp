@@ -20,7 +20,7 @@
 #include "pipelines/batch/window_forecast.h"
 #include "pipelines/forecast/process_size.h"
 #include "pipelines/model/device_choices.h"
-#include "pipelines/model/outputs.h"
+#include "pipelines/output/outputs.h"
 #include "pipelines/side_output_error.h"
 
 namespace chitu::pipelines {
