@@ -14,9 +14,13 @@
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
+#include "pipelines/batch/batch_run.h"
+#include "pipelines/batch/latents_file.h"
+#include "pipelines/batch/latents_run.h"
+#include "pipelines/batch/window_forecast.h"
 #include "pipelines/forecast/process_size.h"
 #include "pipelines/model/device_choices.h"
-#include "pipelines/outputs.h"
+#include "pipelines/output/outputs.h"
 #include "pipelines/side_output_error.h"
 
 namespace chitu::pipelines {
@@ -28,11 +32,14 @@ struct Engine::Impl {
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<Forecaster> forecaster{};  ///< made when first needed
   std::optional<PlanChoice> choice{};
-  std::optional<Request> chosen_for{};  ///< the plan was chosen for it, and it has not run yet
+  /// The plan was chosen for it and has not run yet: a request, and its latents if they are
+  /// decoded.
+  std::optional<std::pair<Request, std::filesystem::path>> chosen_for{};
   std::optional<DeviceProfile> profile{};
   std::filesystem::path ckpt_dir{};
-  std::optional<MemoryBound> declared{};  ///< memory of the device
-  std::int64_t process_bytes = 0;         ///< before any weights; set when requests are planned
+  std::optional<MemoryBound> declared{};    ///< memory of the device
+  std::int64_t process_bytes = 0;           ///< before any weights; set when requests are planned
+  std::optional<ModelIdentity> identity{};  ///< read when first needed
 
   bool chooses() const { return chooses_plan(config); }
   /// Whether a plan that is not chosen is checked before it runs. sim enforces its own capacity.
@@ -40,9 +47,16 @@ struct Engine::Impl {
   bool plans() const { return chooses() || checks(); }
   const Forecaster& the_forecaster();
   std::int64_t weights_held() const;
+  std::vector<std::string> held_components() const;
   device::MemoryRoom room() const;
   MemoryBudget budget(const device::MemoryRoom& room) const;
-  PlanChoice choose(const Request& request);
+  BatchModel model();
+  LatentsFile open_latents(const std::filesystem::path& path);
+  PlanChoice choose(const Forecasts& forecasts);
+  void choose_and_take(const Forecasts& forecasts);
+  const memory::MemoryPlan& choose_plan(const Request& request);
+  const memory::MemoryPlan& choose_decode_plan(const LatentsFile& latents);
+  std::string advice(const Request& request, const std::exception& error);
   void take(const memory::MemoryPlan& plan);
   auto with_advice(const Request& request, const auto& work);
   std::string what_would_fit(const Request& request);
@@ -68,6 +82,14 @@ std::int64_t Engine::Impl::weights_held() const {
   return bytes;
 }
 
+/// Resident components that an earlier run has left loaded.
+std::vector<std::string> Engine::Impl::held_components() const {
+  std::vector<std::string> names;
+  for (const memory::Component* component : pipeline->components())
+    if (component->onloaded()) names.push_back(component->name());
+  return names;
+}
+
 /// On a CPU, the memory of the process counts as free, since it is reused; process_bytes represents
 /// it.
 device::MemoryRoom Engine::Impl::room() const {
@@ -90,10 +112,58 @@ MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
   return memory_budget(config, facts);
 }
 
-PlanChoice Engine::Impl::choose(const Request& request) {
-  const Forecasts forecasts(the_forecaster(), request);
+PlanChoice Engine::Impl::choose(const Forecasts& forecasts) {
   if (!chooses()) return keep_plan(forecasts, plan, budget(room()));
   return pipelines::choose_plan(forecasts, config, devices, budget(room()), profile);
+}
+
+void Engine::Impl::choose_and_take(const Forecasts& forecasts) {
+  choice = choose(forecasts);
+  take(choice->forecast.plan);
+}
+
+const memory::MemoryPlan& Engine::Impl::choose_plan(const Request& request) {
+  pipeline->check(request);
+  if (!plans()) return plan;
+  choose_and_take(Forecasts(the_forecaster(), request));
+  chosen_for = {request, {}};
+  return plan;
+}
+
+const memory::MemoryPlan& Engine::Impl::choose_decode_plan(const LatentsFile& latents) {
+  if (!plans()) return plan;
+  const Request& request = latents.origin().request;
+  const PlannedWindow window{{{{request}, true}}, {{"", latents.origin(), latents.path()}}};
+  choose_and_take(Forecasts(the_forecaster(), request, false,
+                            {"the decoding",
+                             [&](const memory::MemoryPlan& tried) {
+                               return forecast_windows(*forecaster, tried, {window}, 1).forecast;
+                             },
+                             {}}));
+  chosen_for = {request, latents.path()};
+  return plan;
+}
+
+/// The checkpoint by its content, for what is kept on disk.
+BatchModel Engine::Impl::model() {
+  if (!identity) {
+    std::vector<std::string> names;
+    for (const memory::Component* component : pipeline->components())
+      names.push_back(component->name());
+    identity = identify_model(ckpt_dir, names);
+  }
+  return {*pipeline, *identity, ckpt_dir, [this](const Request& request, const Output& output) {
+            check_outputs(request, output, {}, ckpt_dir);
+          }};
+}
+
+LatentsFile Engine::Impl::open_latents(const std::filesystem::path& path) {
+  LatentsFile latents(path);
+  const LatentsRun run(*pipeline);
+  check_origin(latents, model().identity, run.components(), ckpt_dir);
+  check_shape(latents, *pipeline);
+  run.check(latents);
+  return latents;
 }
 
 /// Uses this plan from now on; components that it places differently are freed.
@@ -186,18 +256,20 @@ Request Engine::complete(const PartialRequest& partial) const {
   return pipelines::complete(*impl_->pipeline, partial);
 }
 
-/// Calls `work`. Where it ran out of memory under a plan that nobody checked, the error says what
-/// would fit.
+/// After running out of memory under a plan that nobody checked: what would fit.
+std::string Engine::Impl::advice(const Request& request, const std::exception& error) {
+  const bool device_full = exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
+  return device_full && !plans() ? what_would_fit(request) : "";
+}
+
+/// Calls `work`. Where it ran out of memory, the error says what would fit.
 auto Engine::Impl::with_advice(const Request& request, const auto& work) {
   try {
     return work();
   } catch (const std::exception& error) {
-    const bool device_full =
-        exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
-    if (!device_full || plans()) throw;
-    const std::string advice = what_would_fit(request);
-    if (advice.empty()) throw;
-    throw OutOfMemoryError(explain(error) + "; " + advice);
+    const std::string more = advice(request, error);
+    if (more.empty()) throw;
+    throw OutOfMemoryError(explain(error) + "; " + more);
   }
 }
 
@@ -229,23 +301,55 @@ class RunContext {
 
 /// The plan that this request runs under: the one chosen for it, or a new choice.
 void Engine::take_plan(const Request& request) {
-  if (impl_->chosen_for != request) choose_plan(request);
+  if (impl_->chosen_for != std::pair(request, std::filesystem::path())) choose_plan(request);
   impl_->chosen_for.reset();
+}
+
+/// Writes the media by `work` and, after it, what goes beside them. `take` chooses the plan once
+/// the outputs are checked.
+std::vector<std::filesystem::path> Engine::save(const Request& request, const Output& output,
+                                                const RunOptions& options,
+                                                const std::function<void()>& take,
+                                                const SaveWork& work) {
+  if (output.dir.empty() && options.dump_tensors.empty() && options.observers.empty())
+    throw InputError("output.dir: expected a folder that exists, for the media; got none");
+  const auto dump_file = check_outputs(request, output, options.dump_tensors, impl_->ckpt_dir);
+  take();
+  RunContext run(impl_->plan, options);
+  auto saved = impl_->with_advice(request, [&] { return work({request, output}, run.context()); });
+  if (const auto problems = run.finish(dump_file); !problems.empty())
+    throw SideOutputError(join(problems, "; "), saved.paths);
+  return saved.paths;
 }
 
 std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
                                                     const RunOptions& options) {
   const c10::InferenceMode inference;
-  if (output.dir.empty() && options.dump_tensors.empty() && options.observers.empty())
-    throw InputError("output.dir: expected a folder that exists, for the media; got none");
-  const auto dump_file = check_outputs(request, output, options.dump_tensors, impl_->ckpt_dir);
-  take_plan(request);
-  RunContext run(impl_->plan, options);
-  auto saved = impl_->with_advice(
-      request, [&] { return impl_->pipeline->run({request, output}, run.context()); });
-  if (const auto problems = run.finish(dump_file); !problems.empty())
-    throw SideOutputError(join(problems, "; "), saved.paths);
-  return saved.paths;
+  return save(
+      request, output, options, [&] { take_plan(request); },
+      [&](Job job, graph::Context& context) {
+        return LatentsRun(*impl_->pipeline)
+            .generate(
+                std::move(job), context, [&] { return impl_->model(); }, options.latents_kept);
+      });
+}
+
+std::vector<std::filesystem::path> Engine::decode(const std::filesystem::path& path,
+                                                  const Output& output, const RunOptions& options) {
+  const c10::InferenceMode inference;
+  const LatentsFile latents = impl_->open_latents(path);
+  const Request& request = latents.origin().request;
+  const auto take = [&] {
+    if (impl_->chosen_for != std::pair(request, path)) impl_->choose_decode_plan(latents);
+    impl_->chosen_for.reset();
+  };
+  return save(request, output, options, take, [&](Job job, graph::Context& context) {
+    return LatentsRun(*impl_->pipeline).decode(std::move(job), latents, context);
+  });
+}
+
+Request Engine::latents_request(const std::filesystem::path& latents) const {
+  return impl_->open_latents(latents).origin().request;
 }
 
 Engine::MadeFrames Engine::make_frames(const Request& request, const RunOptions& options) {
@@ -258,13 +362,28 @@ Engine::MadeFrames Engine::make_frames(const Request& request, const RunOptions&
   return {std::move(frames), run.finish(dump_file)};
 }
 
+BatchEnd Engine::generate_batch(std::span<const BatchItem> items, const BatchOptions& options,
+                                BatchObserver& observer) {
+  const c10::InferenceMode inference;
+  if (items.empty()) return BatchEnd::finished;
+  const BatchModel model = impl_->model();
+  BatchRun run(model, items, options, observer);
+  const WindowForecasts forecasts(impl_->the_forecaster(), {run.planned()}, options.size,
+                                  {impl_->plan, impl_->held_components()});
+  if (impl_->plans()) impl_->choose_and_take(forecasts.for_choice());
+  impl_->chosen_for.reset();
+  return run.run(impl_->plan, forecasts.of(impl_->plan),
+                 [&](const Request& request, const std::exception& error) {
+                   return impl_->advice(request, error);
+                 });
+}
+
 const memory::MemoryPlan& Engine::choose_plan(const Request& request) {
-  impl_->pipeline->check(request);
-  if (!impl_->plans()) return impl_->plan;
-  impl_->choice = impl_->choose(request);
-  impl_->take(impl_->choice->forecast.plan);
-  impl_->chosen_for = request;
-  return impl_->plan;
+  return impl_->choose_plan(request);
+}
+
+const memory::MemoryPlan& Engine::choose_decode_plan(const std::filesystem::path& latents) {
+  return impl_->choose_decode_plan(impl_->open_latents(latents));
 }
 
 const std::optional<PlanChoice>& Engine::choice() const { return impl_->choice; }

@@ -2,13 +2,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "chitu_core/graph/events.h"
+#include "pipelines/batch/batch.h"
 #include "pipelines/forecast/plan_choice.h"
 #include "pipelines/model/engine_options.h"
 #include "pipelines/model/pipeline.h"
@@ -48,9 +51,14 @@ class Engine {
     std::vector<graph::Observer*> observers;
     std::stop_token stop;
     std::filesystem::path dump_tensors;  ///< safetensors file for comparison; empty = none
+    /// Told that the latents are on disk and decoding begins; may be empty. See generate().
+    std::function<void(const std::filesystem::path& latents)> latents_kept{};
   };
   /// Runs the pipeline and writes the media into `output.dir`. Returns the files, the media first.
   /// Without a folder nothing is saved; that is useful with a dump or an observer.
+  ///
+  /// While frames are decoded and saved, the latents are in `output.dir`/latents.safetensors. They
+  /// stay there when that fails; decode() finishes the run.
   ///
   /// throws  InputError (exit code 2) for an output that cannot be written, before the work begins;
   ///         SideOutputError (2) if the media are saved and a file beside them is not;
@@ -60,6 +68,33 @@ class Engine {
   std::vector<std::filesystem::path> generate(const Request& request, const Output& output) {
     return generate(request, output, RunOptions{});
   }
+
+  /// Runs one window of a batch stage by stage: all prompts through the text encoder, then all
+  /// latents through the transformer, then the decoder, each component loaded once. Values wait for
+  /// the next stage in options.spill_dir. Every result has the bits that generate() gives it.
+  ///
+  /// A request that fails is reported to the observer and does not stop the others. So is one whose
+  /// output cannot be written, which is checked before each of these parts.
+  ///
+  /// throws  InputError before the work begins, for latents that are not of this model and request,
+  ///         or values that do not fit options.spill_limit_bytes; InputError when spill_dir can no
+  ///         longer be written; OutOfMemoryError if no plan fits; Interrupted; what an observer
+  ///         throws
+  BatchEnd generate_batch(std::span<const BatchItem> items, const BatchOptions& options,
+                          BatchObserver& observer);
+
+  /// Decodes latents that a run or a batch has kept, and saves the media as generate() does.
+  ///
+  /// throws   InputError "<file>: <problem>" for a file that is not of this model or is damaged; as
+  ///          generate()
+  std::vector<std::filesystem::path> decode(const std::filesystem::path& latents,
+                                            const Output& output, const RunOptions& options);
+  /// The request that latents were kept for, checked against this model.
+  ///
+  /// throws  InputError as decode()
+  Request latents_request(const std::filesystem::path& latents) const;
+  /// As choose_plan(), for decode() alone.
+  const memory::MemoryPlan& choose_decode_plan(const std::filesystem::path& latents);
 
   struct MadeFrames {
     graph::Frames frames;
@@ -86,7 +121,11 @@ class Engine {
 
  private:
   struct Impl;
+  using SaveWork = std::function<graph::SavedFiles(Job job, graph::Context& context)>;
   void take_plan(const Request& request);
+  std::vector<std::filesystem::path> save(const Request& request, const Output& output,
+                                          const RunOptions& options,
+                                          const std::function<void()>& take, const SaveWork& work);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -24,12 +24,14 @@ set(below_config_bind ${below_config_interpolate} bind)
 set(below_pipelines_composition composition)
 set(below_pipelines_machine machine)
 set(below_pipelines_model ${below_pipelines_machine} model)
-set(below_pipelines_stages ${below_pipelines_model} stages)
+set(below_pipelines_output ${below_pipelines_model} output)
+set(below_pipelines_stages ${below_pipelines_output} stages)
 set(below_pipelines_forecast ${below_pipelines_stages} forecast)
-set(below_pipelines_settings ${below_pipelines_model} settings)
+set(below_pipelines_settings ${below_pipelines_output} settings)
 set(below_pipelines_observe ${below_pipelines_forecast} observe)
 set(below_pipelines_wan ${below_pipelines_stages} wan)
-set(below_pipelines_ ${below_pipelines_observe} composition settings "")  # the engine
+set(below_pipelines_batch ${below_pipelines_observe} batch)
+set(below_pipelines_ ${below_pipelines_batch} composition settings "")  # the engine
 set(below_pipelines_include ${below_pipelines_} "" include)
 set(below_pipelines_api ${below_pipelines_include} "" api)
 

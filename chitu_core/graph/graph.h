@@ -11,10 +11,13 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/graph/stage.h"
+#include "chitu_core/graph/stored_value.h"
 
 namespace chitu::graph {
 
+class Execution;
 class Graph;
+class StageRun;
 
 /// A typed handle to a value that the graph will compute. Only a Port of the right type compiles
 /// where a stage expects it.
@@ -39,6 +42,7 @@ class Graph {
     std::vector<std::size_t> inputs;  ///< slots
     std::size_t output;               ///< slot
     std::vector<const memory::Component*> components;
+    bool runs_several = false;  ///< a StageForSeveral
   };
   /// A value's type name, and the indices of the stage that makes it and the last one that reads
   /// it; npos = given by the caller or read by the caller.
@@ -91,16 +95,27 @@ class Graph {
     StageInfo info{std::move(name),
                    {from.slot...},
                    slots_.size(),
-                   {calls.components.begin(), calls.components.end()}};
+                   {calls.components.begin(), calls.components.end()},
+                   StageForSeveral<S>};
     auto shared = std::make_shared<S>(std::move(stage));
-    calls.run = [shared, from...](const std::vector<std::any>& values, Context& context) {
+    calls.run = [shared, from...](const Values& values, Context& context) {
       return std::any(shared->run(std::any_cast<const In&>(values[from.slot])..., context));
     };
     if constexpr (StageWithKnownOutput<S>)
-      calls.known = [shared, from...](const std::vector<std::any>& values, Context& context) {
+      calls.known = [shared, from...](const Values& values, Context& context) {
         auto known = shared->known(std::any_cast<const In&>(values[from.slot])..., context);
         return known ? std::any(*std::move(known)) : std::any();
       };
+    if constexpr (StageForSeveral<S>)
+      calls.run_several = [shared, from...](const std::vector<const Values*>& runs,
+                                            Context& context) {
+        std::vector<RunInputs<typename S::Inputs>> inputs;
+        for (const Values* values : runs)
+          inputs.emplace_back(std::any_cast<const In&>((*values)[from.slot])...);
+        return untyped(shared->run_several(inputs, context));
+      };
+    if constexpr (StorableValue<typename S::Output>)
+      calls.storage = storage_of<typename S::Output>();
     append(std::move(info), std::string(S::Output::value_name), std::move(calls));
     return {this, slots_.size() - 1};
   }
@@ -111,9 +126,7 @@ class Graph {
   ///         request. In every case, components that the plan does not keep are freed.
   template <Value Out, Value In>
   Out run(In input, Port<Out> wanted, Context& context) const {
-    std::vector<std::any> values;
-    values.emplace_back(std::move(input));
-    return std::any_cast<Out>(execute(std::move(values), wanted.slot, context));
+    return std::any_cast<Out>(run_all(std::any(std::move(input)), wanted.slot, context));
   }
 
   const std::vector<StageInfo>& stages() const { return stages_; }
@@ -121,21 +134,43 @@ class Graph {
   std::vector<Lifetime> lifetimes() const;
 
  private:
-  using Call = std::function<std::any(const std::vector<std::any>&, Context&)>;
+  friend class Execution;
+  friend class StageRun;
+  using Values = std::vector<std::any>;
+  /// How a value waits on disk.
+  struct Storage {
+    std::function<StoredValue(const std::any&)> store;
+    std::function<std::any(const StoredValue&)> restore;
+  };
   struct Calls {
-    Call run;
-    Call known;  ///< of a StageWithKnownOutput; returns an empty any if the output is not known
+    std::function<std::any(const Values&, Context&)> run;
+    /// Of a StageWithKnownOutput; returns an empty any if the output is not known.
+    std::function<std::any(const Values&, Context&)> known;
+    /// Of a StageForSeveral.
+    std::function<std::vector<Outcome<std::any>>(const std::vector<const Values*>&, Context&)>
+        run_several;
     std::vector<memory::Component*> components;  ///< what the executor moves for the stage
+    Storage storage;  ///< of its output; empty functions when that is no StorableValue
   };
 
+  template <class T>
+  static std::vector<Outcome<std::any>> untyped(std::vector<Outcome<T>> outcomes) {
+    std::vector<Outcome<std::any>> untyped;
+    for (Outcome<T>& outcome : outcomes)
+      if (auto* output = std::get_if<T>(&outcome))
+        untyped.emplace_back(std::any(std::move(*output)));
+      else
+        untyped.emplace_back(std::get<std::exception_ptr>(outcome));
+    return untyped;
+  }
+  template <StorableValue T>
+  static Storage storage_of() {
+    return {[](const std::any& value) { return std::any_cast<const T&>(value).to_stored(); },
+            [](const StoredValue& stored) { return std::any(T::from_stored(stored)); }};
+  }
+
   void append(StageInfo info, std::string value_name, Calls calls);
-  std::any execute(std::vector<std::any> values, std::size_t wanted, Context& context) const;
-  std::any run_stage(std::size_t stage, const std::vector<std::any>& values,
-                     Context& context) const;
-  std::any output_of(std::size_t stage, const std::vector<std::any>& values,
-                     Context& context) const;
-  std::vector<std::size_t> stages_for(std::size_t wanted) const;
-  void drop_after(std::size_t stage, std::size_t wanted, std::vector<std::any>& values) const;
+  std::any run_all(std::any input, std::size_t wanted, Context& context) const;
 
   std::size_t inputs_ = 0;
   std::vector<StageInfo> stages_;

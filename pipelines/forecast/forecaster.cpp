@@ -7,6 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/graph/context.h"
+#include "chitu_core/graph/execution.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -117,9 +118,19 @@ void sum_up(Forecast& forecast) {
   }
 }
 
-Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run, Request request,
-                    const memory::MemoryPlan& plan, bool longest_prompts,
-                    graph::Observer* observer) {
+using Work = std::function<void(const DryRunScene&)>;
+
+Work one_request(const Request& request, bool longest_prompts) {
+  return [&request, longest_prompts](const DryRunScene& scene) {
+    const Pipeline& pipeline = scene.pipeline;
+    graph::Execution run(pipeline.graph(), std::any(Job{request, {}, longest_prompts}),
+                         pipeline.frames_slot());
+    graph::run_to_end(run, scene.context);
+  };
+}
+
+Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run,
+                    const memory::MemoryPlan& plan, graph::Observer* observer, const Work& work) {
   const c10::InferenceMode inference;
   Forecast forecast;
   forecast.plan = plan;
@@ -135,7 +146,7 @@ Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run, Request r
         for (memory::Component* component : pipeline.components()) component->forget();
       }
     } forget{pipeline};
-    pipeline.make_frames({std::move(request), {}, longest_prompts}, context);
+    work({pipeline, context, dry_run, forecast.stages});
   }
   describe_weights(pipeline, forecast);
   sum_up(forecast);
@@ -161,15 +172,19 @@ Forecaster::Forecaster(std::unique_ptr<Pipeline> pipeline, const device::Imitate
 
 Forecast Forecaster::forecast(const Request& request, const memory::MemoryPlan& plan,
                               bool longest_prompts) const {
+  return forecast(plan, one_request(request, longest_prompts));
+}
+
+Forecast Forecaster::forecast(const memory::MemoryPlan& plan, const Work& work) const {
   device::DryRun dry_run(device_, repetition_);
-  return dry_run_of(*pipeline_, dry_run, request, plan, longest_prompts, observer_);
+  return dry_run_of(*pipeline_, dry_run, plan, observer_, work);
 }
 
 device::DryRunPeak Forecaster::held_at(std::int64_t bytes, const Request& request,
                                        const memory::MemoryPlan& plan, bool longest_prompts) const {
   device::DryRun dry_run(device_, repetition_);
   dry_run.watch(bytes, plan.device.is_cpu());
-  dry_run_of(*pipeline_, dry_run, request, plan, longest_prompts, observer_);
+  dry_run_of(*pipeline_, dry_run, plan, observer_, one_request(request, longest_prompts));
   return dry_run.peak();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,6 +48,15 @@ struct Forecast {
 /// What a dry run has to know of its device.
 device::ImitatedDevice imitated_device(c10::Device device);
 
+/// What the work of a dry run is done with.
+struct DryRunScene {
+  const Pipeline& pipeline;
+  graph::Context& context;
+  const device::DryRun& dry_run;
+  /// Those that have ended, in order. Work that knows a stage without doing it adds it here.
+  std::vector<StageForecast>& stages;
+};
+
 /// Dry-runs a pipeline, without weights and without arithmetic, and returns what it would hold and
 /// move. The shapes are exact: they pass through the very code of a run.
 class Forecaster {
@@ -63,6 +73,10 @@ class Forecaster {
   /// longest_prompts  assumes prompts that fill the sequence, whatever the prompts are
   Forecast forecast(const Request& request, const memory::MemoryPlan& plan,
                     bool longest_prompts = false) const;
+
+  /// Of any work with the stages of the pipeline.
+  Forecast forecast(const memory::MemoryPlan& plan,
+                    const std::function<void(const DryRunScene&)>& work) const;
 
   /// What is held, and what runs, when memory use first reaches `bytes`: use of the device, or of
   /// the host if that computes.

@@ -52,6 +52,7 @@ class LevelForecaster {
 
   const Forecaster& forecaster() const { return forecaster_; }
   const Pipeline& pipeline() const { return forecaster_.pipeline(); }
+  const std::filesystem::path& ckpt_dir() const { return options_.ckpt_dir; }
   const device::ImitatedDevice& device() const { return device_.planned; }
   const std::string& device_name() const { return device_.name; }
   bool host_computes() const { return device_.computes_on.is_cpu(); }

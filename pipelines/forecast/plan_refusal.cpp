@@ -16,8 +16,9 @@ namespace {
 
 class Refusal {
  public:
-  Refusal(const MemoryBudget& budget, const std::vector<Forecast>& rejected)
-      : budget_(budget), rejected_(rejected) {
+  Refusal(const std::string& subject, const MemoryBudget& budget,
+          const std::vector<Forecast>& rejected)
+      : subject_(subject), budget_(budget), rejected_(rejected) {
     const auto has_room = [&](const Forecast& level) { return fits_device(level); };
     for_host_ = std::any_of(rejected.begin(), rejected.end(), has_room);
   }
@@ -36,10 +37,10 @@ class Refusal {
     const Forecast& level = least();
     const std::int64_t bytes = limit_for(level);
     return fmt::format(
-        "{}: {} do not hold this request; the least that does is {}B ({}) at "
+        "{}: {} do not hold {}; the least that does is {}B ({}) at "
         "infer.diffusion.low_mem_level={}; {}{}",
         for_host_ ? "infer.host_limit" : budget_.source,
-        format_bytes(for_host_ ? *budget_.host_bytes : *budget_.bytes), bytes,
+        format_bytes(for_host_ ? *budget_.host_bytes : *budget_.bytes), subject_, bytes,
         format_bytes_up(bytes), level.plan.low_mem_level, join(levels()), beyond_room(bytes));
   }
 
@@ -72,6 +73,7 @@ class Refusal {
     return fmt::format("; {} is {}", room->source, format_bytes(room->bytes));
   }
 
+  const std::string& subject_;
   const MemoryBudget& budget_;
   const std::vector<Forecast>& rejected_;
   bool for_host_ = false;
@@ -124,7 +126,16 @@ class SmallerRequests {
 
 void refuse_plans(const Forecasts& forecasts, const MemoryBudget& budget,
                   const std::vector<Forecast>& rejected) {
-  const Refusal refusal(budget, rejected);
+  const ForecastSubject& subject = forecasts.subject();
+  const Refusal refusal(subject.name, budget, rejected);
+  if (subject.smaller) {
+    const auto fits_budget = [&](const Forecast& forecast) {
+      return fits(forecast, budget).value_or(true);
+    };
+    const std::string smaller = subject.smaller(refusal.least().plan, fits_budget);
+    if (!smaller.empty())
+      throw OutOfMemoryError(refusal.text() + "; what would fit there: " + smaller);
+  }
   throw OutOfMemoryError(
       refusal.text() +
       SmallerRequests(forecasts, budget, refusal.least().plan, refusal.for_host()).text());

@@ -8,6 +8,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/graph/execution.h"
 #include "pipelines/model/checkpoint_files.h"
 
 namespace chitu::pipelines {
@@ -48,6 +49,16 @@ auto about_missing(const ModelFolder& folder, CheckpointUse use, const Work& wor
 }
 
 }  // namespace
+
+graph::SavedFiles Pipeline::run(Job job, graph::Context& context) const {
+  graph::Execution run(graph(), std::any(std::move(job)), result_slot());
+  return std::any_cast<graph::SavedFiles>(graph::run_to_end(run, context));
+}
+
+graph::Frames Pipeline::make_frames(Job job, graph::Context& context) const {
+  graph::Execution run(graph(), std::any(std::move(job)), frames_slot());
+  return std::any_cast<graph::Frames>(graph::run_to_end(run, context));
+}
 
 void check_components(const Pipeline& pipeline,
                       const std::vector<memory::ComponentRole>& described) {

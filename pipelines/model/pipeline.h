@@ -42,10 +42,16 @@ class Pipeline {
   ///         nearest values that it does
   virtual void check(const Request& request) const = 0;
   virtual SizeSteps size_steps() const = 0;
+  /// Of the latents of a request: [B, C, F, H, W].
+  virtual std::vector<std::int64_t> latents_shape(const Request& request) const = 0;
 
-  virtual graph::SavedFiles run(Job job, graph::Context& context) const = 0;
-  /// Runs the stages up to the frames. A dry run needs a pipeline that was made for one.
-  virtual graph::Frames make_frames(Job job, graph::Context& context) const = 0;
+  /// Of the graph: the SavedFiles that a run makes, and the Frames, where a dry run ends.
+  virtual std::size_t result_slot() const = 0;
+  virtual std::size_t frames_slot() const = 0;
+
+  graph::SavedFiles run(Job job, graph::Context& context) const;
+  /// Runs the stages up to the frames.
+  graph::Frames make_frames(Job job, graph::Context& context) const;
 
   /// Layers of the transformer that streaming can load one by one.
   virtual std::int64_t transformer_layers() const = 0;

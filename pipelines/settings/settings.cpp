@@ -5,7 +5,7 @@
 #include "chitu_core/device/device.h"
 #include "chitu_core/models/schedulers/scheduler.h"
 #include "chitu_core/nn/attention.h"
-#include "pipelines/model/media_names.h"
+#include "pipelines/output/media_names.h"
 
 namespace chitu::pipelines {
 
@@ -113,6 +113,7 @@ void Settings::bind(config::Binder& b) {
   b.field("memory", memory, "device and dtype of weights in each state");
   b.field("request", request, "what to generate");
   b.field("output", output, "what to write");
+  b.field("batch", batch, "how a list of jobs is run");
   b.field("debug", debug, "files for inspecting a run");
 }
 

@@ -10,8 +10,9 @@
 
 #include "chitu_core/config/bind/binder.h"
 #include "pipelines/model/engine_options.h"
-#include "pipelines/model/output_name.h"
 #include "pipelines/model/request.h"
+#include "pipelines/output/output_name.h"
+#include "pipelines/settings/batch_settings.h"
 #include "pipelines/settings/profile_settings.h"
 
 namespace chitu::pipelines {
@@ -89,6 +90,7 @@ struct Settings {
   memory::RoleStates memory;
   RequestSettings request;
   OutputSettings output;
+  BatchSettings batch;
   DebugSettings debug;
   DeviceSettings device;
   void bind(config::Binder& binder);

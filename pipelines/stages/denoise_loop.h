@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "chitu_core/graph/context.h"
+#include "chitu_core/graph/stage.h"
 #include "chitu_core/graph/values.h"
 #include "chitu_core/memory/component.h"
 #include "chitu_core/memory/layer_observer.h"
@@ -17,19 +18,24 @@
 
 namespace chitu::pipelines {
 
-/// Prompts that pass the layers of a transformer together, prepared for one video.
+/// Prompts that pass the layers of a transformer together, prepared for one video or for several of
+/// the same shape.
 class GuidanceBranch {
  public:
   virtual ~GuidanceBranch() = default;
-  /// latents   [B, C, F, H, W], the same shape at every step
+  /// latents   of each video, [B, C, F, H, W], the same shape at every step
   /// timestep  0 to num_train_timesteps, as the scheduler gives it
   /// layers    gets the events of every layer
-  /// returns   one velocity per prompt of the branch, each in the shape of the latents
-  virtual std::vector<at::Tensor> predict(const at::Tensor& latents, double timestep,
-                                          memory::LayerObserver& layers) = 0;
+  /// returns   for each video one velocity per prompt of the branch, each in the shape of the
+  ///           latents
+  virtual std::vector<std::vector<at::Tensor>> predict(const std::vector<at::Tensor>& latents,
+                                                       double timestep,
+                                                       memory::LayerObserver& layers) = 0;
+  /// Leaves a video out from now on; those behind it move up.
+  virtual void drop(std::size_t video) = 0;
 };
-/// All branches of a step in order: the first velocity is that of the prompt, the second, with
-/// guidance, that of the negative prompt.
+/// All branches of a step in order: the first velocity of a video is that of the prompt, the
+/// second, with guidance, that of the negative prompt.
 using GuidanceBranches = std::vector<std::unique_ptr<GuidanceBranch>>;
 
 /// Combines the two velocities.
@@ -55,19 +61,30 @@ struct DenoiseLoop {
   std::optional<graph::Latents> known(const graph::Latents& start, const Job& job,
                                       graph::Context& context) const;
 
+  /// One of several videos that take their steps together.
+  struct Video {
+    const graph::Latents& start;
+    const Job& job;
+  };
   /// Reports every step to the observers, counted over the whole schedule. Latents without a
   /// scheduler start at its first step.
   ///
   /// component  the branches pass its layers
-  /// throws     Interrupted; Error if latents are not finite
-  graph::Latents run(const graph::Latents& start, memory::Component& component,
-                     const GuidanceBranches& branches, const Job& job,
-                     graph::Context& context) const;
+  /// branches   prepared for these videos, which all have the same schedule
+  /// returns    if latents are not finite, the Error as the outcome of that video
+  /// throws     Interrupted; Error if the schedules differ
+  std::vector<graph::Outcome<graph::Latents>> run(const std::vector<Video>& videos,
+                                                  memory::Component& component,
+                                                  const GuidanceBranches& branches,
+                                                  graph::Context& context) const;
 
  private:
   std::unique_ptr<models::Scheduler> schedule_of(const graph::Latents& start, const Job& job,
                                                  graph::Context& context) const;
   std::int64_t steps_of(const models::Scheduler& schedule) const;
 };
+
+/// The same latents on a device: those that waited on disk come back on the host.
+graph::Latents with_latents_on(c10::Device device, const graph::Latents& latents);
 
 }  // namespace chitu::pipelines

@@ -168,6 +168,38 @@ TEST_CASE("a clone continues with the same bits, and the original is unchanged",
   }
 }
 
+TEST_CASE("a scheduler with the memory of another one goes on with the same bits", "[models]") {
+  for (const Json& config : {unipc({{"solver_order", 3}}), unipc(), euler()}) {
+    const auto first = make(config);
+    first->set_timesteps(6);
+    const auto velocity = [](std::int64_t index) {
+      return at::sin(at::arange(4, at::kFloat) + static_cast<double>(index));
+    };
+    at::Tensor sample = at::ones({4});
+    for (std::int64_t i = 0; i < 3; ++i) sample = first->step(velocity(i), i, sample);
+    const auto second = make(config);
+    second->set_timesteps(6);
+    second->resume(first->memory());
+    CHECK(second->next_index() == 3);
+    at::Tensor other = sample;
+    for (std::int64_t i = 3; i < 6; ++i) {
+      sample = first->step(velocity(i), i, sample);
+      other = second->step(velocity(i), i, other);
+      CHECK(at::equal(sample, other));
+    }
+    CHECK(first->memory().tensors.empty());
+  }
+}
+
+TEST_CASE("the memory of another schedule is refused", "[models]") {
+  const auto scheduler = make(unipc());
+  scheduler->set_timesteps(4);
+  CHECK_THROWS_WITH(scheduler->resume({.next_index = 5}),
+                    "a walk after 5 steps cannot go on in a schedule of 4");
+  CHECK_THROWS_WITH(scheduler->resume({.next_index = 2}),
+                    "the predictions of the steps taken are missing");
+}
+
 TEST_CASE("skipped steps count, and no more can be skipped than are left", "[models]") {
   const auto scheduler = make(unipc());
   scheduler->set_timesteps(4);

@@ -184,6 +184,64 @@ TEST_CASE("offloading hidden states changes no bit", "[models]") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(at::equal(here[i], there[i]));
 }
 
+/// What two videos of two prompts each become, alone and together, on the simulated device.
+void check_videos_together(const WanForwardOptions& options, at::ScalarType dtype) {
+  const Inputs in;
+  const c10::Device sim = device::configure_sim({});
+  auto model = transformer(dtype);
+  model->visit_parameters([&](const std::string&, memory::Parameter& parameter) {
+    parameter.tensor = parameter.tensor.to(sim);
+  });
+  const std::vector<at::Tensor> latents{in.latents.to(sim), in.latents.flip(-1).to(sim)};
+  const std::vector<std::vector<WanPrompt>> prompts{{in.prompt.to(sim), in.negative.to(sim)},
+                                                    {in.negative.to(sim), in.prompt.to(sim)}};
+  std::vector<WanDenoiseContext> contexts;
+  for (std::size_t i = 0; i < 2; ++i)
+    contexts.push_back(
+        model->prepare(latents[i], prompts[i], true, i == 0 ? at::Tensor() : contexts[0].rotary));
+  const auto together = model->forward({{latents[0], contexts[0]}, {latents[1], contexts[1]}}, 500,
+                                       nn::Attention(), options);
+  REQUIRE(together.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto context = model->prepare(latents[i], prompts[i]);
+    const auto alone = model->forward(latents[i], 500, context, nn::Attention());
+    for (std::size_t k = 0; k < 2; ++k) CHECK(at::equal(alone[k], together[i][k]));
+  }
+}
+
+TEST_CASE("a video has the same bits alone and beside another one, wherever states wait",
+          "[models]") {
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
+  check_videos_together({}, dtype);
+  check_videos_together({.offload_activations = true}, dtype);
+}
+
+TEST_CASE("every layer is told once for all videos", "[models]") {
+  const Inputs in;
+  const auto model = transformer();
+  struct Layers final : memory::LayerObserver {
+    void before_layer(std::int64_t index) override { indices.push_back(index); }
+    void after_layer(std::int64_t) override {}
+    std::vector<std::int64_t> indices;
+  } layers;
+  auto a = model->prepare(in.latents, {in.prompt}), b = model->prepare(in.latents, {in.negative});
+  model->forward({{in.latents, a}, {in.latents, b}}, 500, nn::Attention(), {.observer = &layers});
+  CHECK(layers.indices == std::vector<std::int64_t>{0, 1});
+}
+
+TEST_CASE("videos that differ in shape or prompts do not go together", "[models]") {
+  const Inputs in;
+  const auto model = transformer();
+  auto one = model->prepare(in.latents, {in.prompt});
+  auto two = model->prepare(in.latents, {in.prompt, in.negative});
+  const at::Tensor half = in.latents.narrow(3, 0, 2);
+  auto small = model->prepare(half, {in.prompt});
+  const nn::Attention attention;
+  CHECK_THROWS_WITH(model->forward({{in.latents, one}, {in.latents, two}}, 500, attention),
+                    "videos of 1 and of 2 prompts do not go together");
+  CHECK_THROWS_AS(model->forward({{in.latents, one}, {half, small}}, 500, attention), ShapeError);
+}
+
 TEST_CASE("caching the prompt's keys and values changes no bit", "[models]") {
   const Inputs in;
   const auto model = transformer();

@@ -35,8 +35,9 @@ class ToyPipeline final : public Pipeline {
   RequestDefaults request_defaults() const override { return {}; }
   void check(const Request&) const override {}
   SizeSteps size_steps() const override { return {}; }
-  graph::SavedFiles run(Job, graph::Context&) const override { return {}; }
-  graph::Frames make_frames(Job, graph::Context&) const override { return {}; }
+  std::vector<std::int64_t> latents_shape(const Request&) const override { return {}; }
+  std::size_t result_slot() const override { return 0; }
+  std::size_t frames_slot() const override { return 0; }
   std::int64_t transformer_layers() const override { return 0; }
   double recomputed_share(const Request&, const memory::MemoryPlan&) const override { return 0; }
   std::unique_ptr<Pipeline> for_plan() const override { return nullptr; }

@@ -2,6 +2,7 @@
 #include <memory>
 #include <sstream>
 
+#include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "tests/support/catch.h"
@@ -46,7 +47,8 @@ testing::Finished shell(std::string line, const TemporaryFolder& folder) {
 }
 
 TEST_CASE("subcommands register themselves", "[tools]") {
-  for (const char* name : {"calibrate", "config", "graph", "info", "plan", "run", "tokenize"})
+  for (const char* name :
+       {"batch", "calibrate", "config", "decode", "graph", "info", "plan", "run", "tokenize"})
     CHECK(table().find(name));
 }
 
@@ -73,7 +75,7 @@ TEST_CASE("a command that the engine library does not have is an error", "[tools
   CHECK_THROWS_WITH(session->run({"nonsense", {}}),
                     "the engine library has no command nonsense; it has " +
                         join(Registry<EngineCommand>::instance().names()));
-  CHECK_THROWS_WITH(session->run({"nonsense", {}}), ContainsSubstring(" plan, run"));
+  CHECK_THROWS_WITH(session->run({"nonsense", {}}), ContainsSubstring(" plan, plan_batch, run"));
 }
 
 TEST_CASE("the help of every subcommand has its flags and its examples", "[e2e]") {
@@ -115,6 +117,7 @@ TEST_CASE("the help lists options that the user's own folder adds", "[e2e]") {
 
 TEST_CASE("the examples of subcommands that need no weights and no video run", "[e2e]") {
   const TemporaryFolder folder;
+  write_file(folder / "jobs.yaml", "[a red circle, a blue cross]");
   for (const char* name : {"config", "graph", "info", "plan"})
     for (const auto& example : table().at(name, "subcommand").describe().examples) {
       const auto run = shell(example.command, folder);

@@ -55,4 +55,15 @@ void ComposeFlags::declare(Flags& flags) {
   declare_console_flags(flags);
 }
 
+Words ComposeFlags::words() const {
+  Words words;
+  const auto add = [&](const char* flag, const std::optional<std::string>& value) {
+    if (value) words.insert(words.end(), {flag, *value});
+  };
+  add("--config-dir", config_dir);
+  add("--config-path", config_path);
+  add("--config-name", config_name);
+  return words;
+}
+
 }  // namespace chitu::tools

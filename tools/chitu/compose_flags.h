@@ -17,6 +17,8 @@ struct ComposeFlags {
   std::vector<std::string> overrides;
 
   void declare(Flags& flags);
+  /// The flags as words to type again, without the texts.
+  std::vector<std::string> words() const;
 };
 
 }  // namespace chitu::tools

@@ -81,9 +81,7 @@ fs::path prepare_single(config::Composition& composition) {
   return folder;
 }
 
-int run_once(config::Composition composition, bool json, EngineLibrary& engine) {
-  RunCall call{.composition = std::move(composition)};
-  call.json = json;
+int run_once(RunCall call, EngineLibrary& engine) {
   refuse_python(call.composition);
   call.folder = prepare_single(call.composition);
   call.own_folder = !names_folder(call.composition, "hydra.run.dir");

@@ -125,9 +125,10 @@ void Logging::Impl::move_early_messages() {
   early.reset();
 }
 
-void Logging::start_file(const std::filesystem::path& file) {
+void Logging::start_file(const std::filesystem::path& file, File mode) {
   try {
-    impl_->file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);
+    impl_->file =
+        std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), mode == File::anew);
   } catch (const spdlog::spdlog_ex&) {
     fail_system_call(file.string() + ": cannot write", errno);
   }

@@ -22,10 +22,11 @@ class Logging {
   /// for the file of this run.
   void begin_run(const config::Composition& composition);
 
+  enum class File { anew, append };
   /// Also writes everything from level info upwards to this file, until stop_file().
   ///
   /// throws  InputError or SystemLimitError when it cannot be written
-  void start_file(const std::filesystem::path& file);
+  void start_file(const std::filesystem::path& file, File mode = File::anew);
   /// Returns whether the file has everything that was logged.
   bool stop_file();
 

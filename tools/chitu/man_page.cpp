@@ -29,7 +29,8 @@ const Entries kEnvironment{
 
 const Entries kFiles{
     {"outputs/DATE/TIME/", "the media of a run, metrics.json, run.log and .hydra/"},
-    {"multirun/DATE/TIME/", "the jobs of a sweep, one folder each"}};
+    {"multirun/DATE/TIME/", "the jobs of a sweep, one folder each"},
+    {"batch/LIST/", "the media of a batch, its journal and its summary"}};
 
 /// Text with nothing in it that roff would take for a request or an escape.
 std::string escaped(std::string_view text) {

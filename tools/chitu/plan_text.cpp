@@ -13,6 +13,7 @@
 #include "chitu_core/common/bytes.h"
 #include "pipelines/forecast/forecast_words.h"
 #include "pipelines/model/device_choices.h"
+#include "tools/chitu/flops_text.h"
 #include "tools/chitu/plan_cells.h"
 
 namespace chitu::tools {
@@ -33,12 +34,6 @@ struct Row {
   std::string label;
   std::vector<std::string> cells;
 };
-
-std::string flops_text(double flops) {
-  if (flops >= 1e15) return fmt::format("{:.2f} PFLOP", flops / 1e15);
-  if (flops >= 1e12) return fmt::format("{:.2f} TFLOP", flops / 1e12);
-  return fmt::format("{:.2f} GFLOP", flops / 1e9);
-}
 
 /// The limits of device and host: "24.00 GiB (device.capacity)".
 std::string budget_text(const pipelines::MemoryBudget& budget) {

@@ -13,7 +13,6 @@
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/output_path.h"
-#include "chitu_core/common/temporary.h"
 #include "chitu_core/config/yaml/yaml_writer.h"
 #include "chitu_core/device/host_allocator.h"
 #include "chitu_core/io/hash.h"
@@ -21,17 +20,19 @@
 #include "pipelines/forecast/forecast_words.h"
 #include "pipelines/forecast/plan_json.h"
 #include "pipelines/machine/profile_rates.h"
-#include "pipelines/model/media_names.h"
-#include "pipelines/model/output_name.h"
 #include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
-#include "pipelines/outputs.h"
+#include "pipelines/output/media_names.h"
+#include "pipelines/output/output_name.h"
+#include "pipelines/output/outputs.h"
 #include "pipelines/settings/settings.h"
 #include "pipelines/side_output_error.h"
 #include "tools/chitu/console.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
+#include "tools/chitu/kept_configuration.h"
+#include "tools/chitu/kept_latents.h"
 #include "tools/chitu/media_record.h"
 #include "tools/chitu/progress.h"
 #include "tools/chitu/run_call.h"
@@ -45,27 +46,6 @@ namespace {
 
 constexpr const char* kLogName = "run.log";
 constexpr const char* kMetricsName = "metrics.json";
-
-/// The name of the folder for the composed configuration, `.hydra`; empty when switched off.
-std::string output_subdir(const config::Composition& composition) {
-  const auto view = composition.hydra().find("output_subdir");
-  return view && view->node().is_string() ? view->node().as_string() : "";
-}
-
-void write_configuration(RunFolder& folder, const config::Composition& composition) {
-  const std::string name = output_subdir(composition);
-  if (name.empty()) return;
-  const fs::path below = name;
-  remove_abandoned(folder.path() / below);
-  config::Map hydra;
-  hydra.set("hydra", composition.root.at("hydra"));
-  config::List overrides;
-  for (const std::string& override : composition.task_overrides)
-    overrides.push_back(config::Node::literal(override));
-  folder.write(below / "config.yaml", config::to_yaml(composition.config));
-  folder.write(below / "hydra.yaml", config::to_yaml(config::Node(std::move(hydra))));
-  folder.write(below / "overrides.yaml", config::to_yaml(config::Node(std::move(overrides))));
-}
 
 /// False with hydra/job_logging=disabled or none.
 bool logs_to_file(const config::Composition& composition) {
@@ -136,6 +116,18 @@ pipelines::Settings read_settings(const config::Composition& composition) {
   return settings;
 }
 
+/// Throws an error with this text that has the exit code of another one.
+[[noreturn]] void fail_like(const std::exception& error, const std::string& text) {
+  switch (exit_code(error)) {
+    case exit_codes::kInputError:
+      throw InputError(text);
+    case exit_codes::kOutOfMemory:
+      throw OutOfMemoryError(text);
+    default:
+      throw Error(text);
+  }
+}
+
 /// Records of what earlier runs left in the folder.
 struct EarlierFiles {
   nlohmann::json media, side_files;
@@ -152,13 +144,12 @@ class Run {
         settings_(read_settings(composition_)),
         interrupt_(interrupt),
         engine_(take_engine(settings_, state)),
-        request_(complete_request(settings_,
-                                  [&](const auto& partial) { return engine_.complete(partial); })),
+        request_(the_request()),
         output_(settings_.output.output_in(call.folder,
                                            name_values(settings_, composition_, request_))),
         metrics_(engine_.plan().device, clock) {
     check_own_names();
-    engine_.choose_plan(request_);  // throws when nothing fits, before anything is written
+    choose_plan();  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
   }
 
@@ -183,19 +174,48 @@ class Run {
       finish(folder, "interrupted");
       throw InterruptedBy(
           interrupt_.signal(),
-          fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media",
-                      where_stopped(), folder.path().string(), kLogName, kMetricsName));
+          fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media{}",
+                      where_stopped(), folder.path().string(), kLogName, kMetricsName,
+                      to_finish()));
     } catch (const std::exception& error) {
-      state_.logging.log_failure(explain(error));  // the command prints it
-      const bool keeps = !files_.empty() || exit_code(error) != exit_codes::kInputError;
+      state_.logging.log_failure(explain(error) + to_finish());  // the command prints it
+      const bool keeps =
+          !files_.empty() || !to_finish().empty() || exit_code(error) != exit_codes::kInputError;
       if (keeps && files_.empty()) keep_failure(folder);
       state_.logging.stop_file();
       if (!keeps) folder.discard();
+      if (!to_finish().empty()) fail_like(error, explain(error) + to_finish());
       throw;
     }
   }
 
  private:
+  bool decodes() const { return !call_.latents.empty(); }
+
+  pipelines::Request the_request() const {
+    if (!decodes())
+      return complete_request(settings_,
+                              [&](const auto& partial) { return engine_.complete(partial); });
+    pipelines::Request request = engine_.latents_request(call_.latents);
+    pipelines::check_formats(request.num_frames, settings_.output.format.items);
+    return request;
+  }
+
+  void choose_plan() {
+    if (decodes())
+      engine_.choose_decode_plan(call_.latents);
+    else
+      engine_.choose_plan(request_);
+  }
+
+  /// After latents were kept and the media were not saved: how to go on from there.
+  std::string to_finish() const {
+    std::error_code ignored;
+    if (!files_.empty() || latents_.empty() || !fs::exists(latents_, ignored)) return "";
+    return "; the latents are kept, to finish: " +
+           decode_command(latents_, call_.compose_flags, composition_.task_overrides);
+  }
+
   /// The key that sets the folder of the run.
   std::string folder_key() const {
     const auto mode = composition_.hydra().find("mode");
@@ -284,8 +304,10 @@ class Run {
     if (console::shows_progress()) options.observers.push_back(&bar.emplace(std::cerr));
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
+    options.latents_kept = [&](const fs::path& latents) { latents_ = latents; };
     try {
-      return engine_.generate(request_, output_, options);
+      return decodes() ? engine_.decode(call_.latents, output_, options)
+                       : engine_.generate(request_, output_, options);
     } catch (const pipelines::SideOutputError& error) {
       problems_.emplace_back(error.what());
       return error.saved();
@@ -444,6 +466,7 @@ class Run {
   pipelines::Metrics metrics_;
   std::optional<pipelines::Profile> profile_;  ///< with debug.profile
   EarlierFiles earlier_;
+  fs::path latents_;                   ///< kept while they are decoded; empty = none yet
   std::vector<fs::path> files_;        ///< the saved media
   std::vector<std::string> problems_;  ///< files beside the media that could not be written
 };

@@ -27,6 +27,7 @@ class Subcommand {
     std::string summary;  ///< a line of `chitu --help`
     std::string purpose;  ///< the sentence that opens its own --help
     std::vector<Example> examples;
+    std::string operands{};  ///< words that are neither flags nor overrides: "LIST"
   };
 
   struct FlagText {

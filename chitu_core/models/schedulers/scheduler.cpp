@@ -32,6 +32,20 @@ void Scheduler::skip(std::int64_t steps) {
   move_to(next_index_ + steps);
 }
 
+ScheduleMemory Scheduler::memory() const {
+  ScheduleMemory memory{.next_index = next_index_};
+  remember_steps(memory);
+  return memory;
+}
+
+void Scheduler::resume(const ScheduleMemory& memory) {
+  if (memory.next_index < 0 || memory.next_index > step_count())
+    throw InputError(fmt::format("a walk after {} steps cannot go on in a schedule of {}",
+                                 memory.next_index, step_count()));
+  next_index_ = memory.next_index;
+  recall_steps(memory);
+}
+
 void Scheduler::move_to(std::int64_t index) {
   next_index_ = index;
   if (next_index_ == step_count()) forget_steps();

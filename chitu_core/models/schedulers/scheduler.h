@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,14 @@ struct ScheduleOptions {
   std::vector<double> sigmas;
   /// The exponent of a schedule that depends on the picture's size.
   std::optional<double> mu;
+};
+
+/// What a walk remembers of its steps: all that a scheduler with the same timesteps needs to take
+/// the next one.
+struct ScheduleMemory {
+  std::int64_t next_index = 0;
+  std::map<std::string, std::int64_t> numbers{};
+  std::map<std::string, at::Tensor> tensors{};
 };
 
 /// Integrates from noise (sigma 1) to clean latents (sigma 0) along the velocities of a model.
@@ -67,6 +76,13 @@ class Scheduler {
   /// throws  Error when there are fewer steps left
   void skip(std::int64_t steps);
 
+  /// Tensors are shared, not copied.
+  ScheduleMemory memory() const;
+  /// Goes on where another scheduler with the same timesteps was when it gave its memory.
+  ///
+  /// throws  InputError when the memory is not of such a scheduler
+  void resume(const ScheduleMemory& memory);
+
  protected:
   void start(std::vector<double> timesteps, std::vector<float> sigmas);
 
@@ -76,6 +92,10 @@ class Scheduler {
                                const at::Tensor& sample) = 0;
   /// Frees the tensors of earlier steps.
   virtual void forget_steps() {}
+  /// Adds what earlier steps left, and takes it back: before the first step and after the last one
+  /// there is nothing.
+  virtual void remember_steps(ScheduleMemory&) const {}
+  virtual void recall_steps(const ScheduleMemory&) {}
   void move_to(std::int64_t index);
 
   std::vector<double> timesteps_;

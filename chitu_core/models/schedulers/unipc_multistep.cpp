@@ -94,6 +94,11 @@ std::vector<double> solve(std::vector<std::vector<double>> r, std::vector<double
   return b;
 }
 
+constexpr const char* kLastSample = "last_sample";
+
+/// 0 is the newest.
+std::string prediction_name(std::size_t index) { return "prediction_" + std::to_string(index); }
+
 /// Half the logarithm of the signal-to-noise ratio.
 float lambda(float sigma) { return std::log(1.0F - sigma) - std::log(sigma); }
 
@@ -213,6 +218,25 @@ at::Tensor UniPCMultistepScheduler::take_step(const at::Tensor& model_output, st
     predictions_.pop_back();
   last_order_ = order_at(index);
   return advance(last_sample_, index, last_order_, {}).to(sample.scalar_type());
+}
+
+void UniPCMultistepScheduler::remember_steps(ScheduleMemory& memory) const {
+  if (predictions_.empty()) return;
+  for (std::size_t i = 0; i < predictions_.size(); ++i)
+    memory.tensors[prediction_name(i)] = predictions_[i];
+  memory.tensors[kLastSample] = last_sample_;
+}
+
+void UniPCMultistepScheduler::recall_steps(const ScheduleMemory& memory) {
+  forget_steps();
+  if (next_index() == 0 || next_index() == step_count()) return;
+  for (std::size_t i = 0; memory.tensors.contains(prediction_name(i)); ++i)
+    predictions_.push_back(memory.tensors.at(prediction_name(i)));
+  const auto last_sample = memory.tensors.find(kLastSample);
+  if (predictions_.empty() || last_sample == memory.tensors.end())
+    throw InputError("the predictions of the steps taken are missing");
+  last_sample_ = last_sample->second;
+  last_order_ = order_at(next_index() - 1);
 }
 
 namespace {

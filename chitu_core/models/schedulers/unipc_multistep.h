@@ -54,6 +54,8 @@ class UniPCMultistepScheduler final : public Scheduler {
     predictions_.clear();
     last_sample_.reset();
   }
+  void remember_steps(ScheduleMemory& memory) const override;
+  void recall_steps(const ScheduleMemory& memory) override;
   std::int64_t order_at(std::int64_t index) const;
   /// From sigma `source` to sigma `target` = source + 1. With `arrived`, the prediction at the
   /// target, the result is corrected.

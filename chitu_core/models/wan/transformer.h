@@ -56,9 +56,15 @@ struct WanForwardOptions {
   /// Most tokens in the feed-forward's hidden layer at once; 0 = default_ffn_chunk().
   std::int64_t ffn_chunk_tokens = 0;
   /// Offloads the hidden states of prompts that do not compute: the device holds those of one
-  /// prompt at a time. No bit differs. Without effect for one prompt, or on the host.
+  /// prompt at a time. No bit differs. Without effect for one prompt of one video, or on the host.
   bool offload_activations = false;
   memory::LayerObserver* observer = nullptr;  ///< gets the events of every block
+};
+
+/// One of several videos that pass the layers together.
+struct WanVideo {
+  const at::Tensor& latents;  ///< [B, C, F, H, W], any floating dtype; cast to the model's
+  WanDenoiseContext& context;
 };
 
 /// Tokens that pass a feed-forward of this width together: all of them while its hidden layer stays
@@ -80,10 +86,11 @@ class WanTransformer3DModel : public memory::Module {
   /// Computes what forward() needs besides the latents and the timestep.
   ///
   /// latents  [B, C, F, H, W]; only its shape and device are read
+  /// rotary   of a video of the same shape, to share its table; undefined = compute one
   /// throws   ShapeError if a shape does not fit the config; InputError if the video has more
   ///          tokens along an axis than rope_max_seq_len
   WanDenoiseContext prepare(const at::Tensor& latents, const std::vector<WanPrompt>& prompts,
-                            bool keep_text_kv = true) const;
+                            bool keep_text_kv = true, const at::Tensor& rotary = {}) const;
 
   /// One prediction per prompt of the context. Work that does not depend on the prompt is done
   /// once; every prediction has the bits it would have alone.
@@ -96,7 +103,17 @@ class WanTransformer3DModel : public memory::Module {
                                   WanDenoiseContext& context, const nn::Attention& attention,
                                   const WanForwardOptions& options = {}) const;
 
+  /// The same for several videos, all of one shape and with equally many prompts: each layer
+  /// computes for all of them before the next one, so that its weights are needed once. Every
+  /// prediction has the bits it would have alone.
+  ///
+  /// returns  the predictions of each video
+  std::vector<std::vector<at::Tensor>> forward(const std::vector<WanVideo>& videos, double timestep,
+                                               const nn::Attention& attention,
+                                               const WanForwardOptions& options = {}) const;
+
  private:
+  void check_videos(const std::vector<WanVideo>& videos) const;
   at::Tensor head(const at::Tensor& hidden, const at::Tensor& temb) const;
   at::Tensor unpatchify(const at::Tensor& tokens, const std::array<std::int64_t, 3>& grid) const;
   std::array<std::int64_t, 3> grid(const at::Tensor& latents) const;

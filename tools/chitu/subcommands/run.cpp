@@ -65,8 +65,12 @@ class Run final : public ComposingSubcommand<RunFlags> {
     }
     cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is reported once, not by every job
     if (!options.multirun)
-      if (auto single = compose_single(request))
-        return run_once(std::move(*single), options.json, engine);
+      if (auto single = compose_single(request)) {
+        RunCall call{.composition = std::move(*single)};
+        call.json = options.json;
+        call.compose_flags = options.words();
+        return run_once(std::move(call), engine);
+      }
     return run_sweep(request, options.json, engine);
   }
 };
