@@ -29,11 +29,21 @@ struct StageSettings {
   void bind(config::Binder& binder);
 };
 
+/// An entry of `model.loras`.
+struct LoraSettings {
+  std::string path;
+  double scale = 1;
+  std::optional<std::string> component;
+  bool strict = true;
+  void bind(config::Binder& binder);
+};
+
 /// The group `model`.
 struct ModelSettings {
   std::string ckpt_dir;
   std::optional<std::string> scheduler;
   std::vector<StageSettings> stages;
+  std::vector<LoraSettings> loras;
   void bind(config::Binder& binder);
 };
 
