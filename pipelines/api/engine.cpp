@@ -67,7 +67,7 @@ struct Engine::Impl {
   explicit Impl(const pipelines::EngineOptions& options) : engine(options) {}
 
   pipelines::Engine engine;
-  Request defaults{};  ///< what the configuration says of requests
+  Request defaults{};  ///< the values of requests in the configuration
   std::optional<int> threads{};
   std::mutex mutex{};
   std::atomic<std::thread::id> user{};
@@ -87,7 +87,7 @@ Request defaults_of(const Config& config, const pipelines::Settings& settings) {
   return defaults;
 }
 
-/// Keys that only the command obeys are not passed over in silence.
+/// Reports keys that only the command uses, instead of ignoring them.
 void refuse_files_of_a_run(const pipelines::DebugSettings& debug) {
   if (debug.dump_tensors)
     throw InputError("debug.dump_tensors=" + *debug.dump_tensors +

@@ -70,7 +70,7 @@ struct OutputSettings {
   bool contact_sheet = false;
   void bind(config::Binder& binder);
 
-  /// Where the media of one request go. Their names are checked as far as that needs no folder.
+  /// Where the media of one request go. Checks of their names that need a folder are left out.
   ///
   /// throws  InputError naming output.name
   Output output_in(const std::filesystem::path& folder, const NameValues& values) const;
@@ -108,8 +108,8 @@ struct Settings {
   EngineOptions engine_options() const;
 };
 
-/// Sets an empty prompt where the configuration has none, for what needs none. Returns whether it
-/// was missing.
+/// Sets an empty prompt where the configuration has none, for work that needs none. Returns whether
+/// it was missing.
 bool fill_in_prompt(config::Node& config);
 
 }  // namespace chitu::pipelines

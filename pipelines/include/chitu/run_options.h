@@ -11,22 +11,22 @@ class Tensor;
 
 namespace chitu {
 
-/// A denoising step that is done.
+/// A finished denoising step.
 struct Step {
   int index;  ///< from 0
   int count;  ///< of all steps
   /// A preview of the result: [1, C, F, H, W] float32 on the device that computes, C the channels
   /// of the VAE, F and H, W a fraction of the video's (Wan: F = 1 + (frames - 1) / 4, H, W / 8). It
-  /// is the tensor that the next step reads: do not write to it, and clone what you keep. It is no
-  /// picture: latents are not colours, and only the VAE of the checkpoint turns them into some.
+  /// is the tensor that the next step reads: do not write to it, and clone what you keep. It is not
+  /// a picture: latents are not colours, and only the VAE of the checkpoint makes pictures of them.
   const at::Tensor& latents;
 };
 
-/// What Engine::generate() is told besides the request.
+/// Options of Engine::generate(), in addition to the request.
 ///
 /// Callbacks are called in order from the thread that called generate(), and the run waits for
-/// them. They must not use the same engine. What they throw ends the run and comes out of
-/// generate() as it is. Fields are added at the end alone.
+/// them. They must not use the same engine. An exception that one throws ends the run and
+/// leaves generate() unchanged. New fields are added at the end only.
 struct RunOptions {
   /// Ends the run at the next layer, step or stage, with Interrupted. Take it from a
   /// std::stop_source, whose request_stop() may be called from any thread.

@@ -61,7 +61,7 @@ class Video {
   /// Writes into a folder that exists what the command would: video.mp4 and so on.
   ///
   /// returns  the files, the media first
-  /// throws   InputError likewise; SideOutputError when the first format is saved, and another one
+  /// throws   InputError as above; SideOutputError when the first format is saved, and another one
   ///          or the contact sheet is not
   std::vector<std::filesystem::path> save(const Output& output) const;
 
