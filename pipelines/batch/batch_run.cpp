@@ -13,7 +13,7 @@
 #include "chitu_core/device/device.h"
 #include "pipelines/batch/latents_file.h"
 #include "pipelines/batch/window_progress.h"
-#include "pipelines/model/outputs.h"
+#include "pipelines/output/outputs.h"
 
 namespace chitu::pipelines {
 namespace {
