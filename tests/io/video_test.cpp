@@ -6,7 +6,7 @@
 #include "chitu_core/common/files.h"
 #include "chitu_core/io/video/palette.h"
 #include "tests/io/full_disk.h"
-#include "tests/io/read_video.h"
+#include "chitu_core/io/read_video.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/support/catch.h"
 

@@ -1,4 +1,4 @@
-#include "tests/io/read_video.h"
+#include "chitu_core/io/read_video.h"
 
 #include <ATen/ATen.h>
 
