@@ -37,7 +37,8 @@ std::string count_change(std::int64_t before, std::int64_t after) {
 }
 
 std::string time_change(double before, double after) {
-  return fmt::format("{:.3f} s -> {:.3f} s", before, after);
+  return before == after ? fmt::format("{:.3f} s", after)
+                         : fmt::format("{:.3f} s -> {:.3f} s", before, after);
 }
 
 std::string source_text(const char* name, const CompareSource& source,

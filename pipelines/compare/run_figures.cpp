@@ -52,7 +52,8 @@ std::optional<io::FramesDigest> frames_of(const io::JsonObject& metrics) {
 
 RunFigures figures_of(const io::JsonObject& metrics) {
   check_version(metrics);
-  return {.device = metrics.object("memory").required<std::string>("device"),
+  const auto device = metrics.object("memory").required<std::string>("device");
+  return {.device = device.substr(0, device.find(':')),
           .stages = stages_of(metrics),
           .frames = frames_of(metrics),
           .files = metrics.value_or<std::vector<std::string>>("files", {})};

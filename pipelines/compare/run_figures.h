@@ -23,7 +23,7 @@ struct StageFigures {
 
 /// What metrics.json says of one run.
 struct RunFigures {
-  std::string device;
+  std::string device;  ///< without an index: cpu, sim, cuda
   std::vector<StageFigures> stages;
   std::optional<io::FramesDigest> frames{};  ///< empty when the run made none
   std::vector<std::string> files{};          ///< names of the media

@@ -85,7 +85,7 @@ TEST_CASE("what is wrong in a cases file has one line with file and line", "[reg
       {"cases:\n  - name: a\n    overrides:\n      - model=demo\n      - reqest.seed=1\n",
        ":5: case a: "},
       {"defaults:\n  overrides:\n    - infer.dtyp=x\ncases:\n  - name: a\n", ":3: case a: "},
-      {"cases:\n  - name: a\n    prompt: [\n", ":3:"},
+      {"cases:\n  - name: a\n    prompt: [\n", ":4:1: expected"},
   }));
   INFO(text);
   const File file(text);

@@ -134,8 +134,8 @@ TEST_CASE("a damaged record names the line and what is expected", "[regress]") {
     write_file(stored.file, changed);
     CHECK_THROWS_WITH(stored.store.load("one"), ContainsSubstring(expected));
   };
-  fails("  loads: 1", "  load: 1", "one.yaml:26: stages[0].load: unknown key, did you mean loads?");
-  fails("  loads: 1", "  loads: -1", "one.yaml:26: stages[0].loads: expected at least 0");
+  fails("  loads: 1", "  load: 1", "one.yaml:27: stages[0].load: unknown key, did you mean loads?");
+  fails("  loads: 1", "  loads: -1", "one.yaml:27: stages[0].loads: expected at least 0");
   fails("record_version: 1", "record_version: 2", "one.yaml:2: record_version: expected 1");
   fails("case: one", "case: two", "case: expected one, got two");
   fails("  - ", "  - x", "sha256[0]: expected 64 hexadecimal digits, got \"x");

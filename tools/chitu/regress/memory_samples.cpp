@@ -75,7 +75,8 @@ double MemorySamples::place_of(Clock::time_point at) const {
   const Stage& found = stages_[stage];
   const std::chrono::duration<double> length = found.end - found.begin, past = at - found.begin;
   const double share = length.count() > 0 ? past.count() / length.count() : 1;
-  return static_cast<double>(stage) + std::clamp(share, 0.0, 1.0);
+  // The end of a stage does not share a place with the beginning of the next.
+  return static_cast<double>(stage) + std::clamp(share, 0.0, 1.0) * (1 - 1 / kPointsPerStage);
 }
 
 pipelines::MemoryCurve MemorySamples::finish(std::string name) {

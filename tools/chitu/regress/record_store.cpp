@@ -81,6 +81,8 @@ void RecordStore::save(const std::string& name, const GoldenRecord& record) cons
 void RecordStore::save(const std::string& name, const StoredRecord& stored) const {
   fs::create_directories(folder_);
   remove_abandoned(folder_);
+  TemporaryFile file(file_of(name));  // a full disk shows before anything is replaced
+  file.write(to_yaml(stored.record));
   TemporaryName folder(folder_ / name, TemporaryName::Kind::folder);
   const auto indices = stored_indices(stored.record.frames);
   for (std::size_t i = 0; i < indices.size(); ++i)
@@ -88,7 +90,7 @@ void RecordStore::save(const std::string& name, const StoredRecord& stored) cons
                   stored.frames[static_cast<std::int64_t>(i)]);
   write_file(folder.temporary() / kMemoryFile, to_csv(stored.memory));
   replace_folder(folder);
-  save(name, stored.record);
+  file.commit();
 }
 
 at::Tensor stored_frames_of(const at::Tensor& clip, const RecordedFrames& frames) {

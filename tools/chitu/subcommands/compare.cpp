@@ -23,8 +23,9 @@ class Compare final : public PlainSubcommand<CompareCall> {
         ->required();
     app.add_option("b", call.b, "what to compare it with")->required();
     app.add_option("--tolerance", call.tolerance,
-                   "what may differ: psnr=DB, ssim=S, frames=any, peak=SIZE|P%, bytes=SIZE|P%, "
-                   "loads=N, time=P%; any of them any. Without it, all but times are identical")
+                   "what may differ: psnr=DB, ssim=S, frames=any, peak=SIZE|P%|any, "
+                   "bytes=SIZE|P%|any, loads=N|any, time=P%. Without it, all but times are "
+                   "identical")
         ->delimiter(',')
         ->type_name("NAME=VALUE,...")
         ->allow_extra_args(false);

@@ -83,7 +83,7 @@ class Regress final : public Subcommand {
   }
 
   Words complete(const Words& before, const std::string& typed) const override {
-    if (before.empty()) return starting_with(kActions, typed);
+    if (before.empty() && !typed.starts_with('-')) return starting_with(kActions, typed);
     CLI::App app;
     RegressFlags flags;
     flags.declare(app);
