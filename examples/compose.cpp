@@ -1,9 +1,7 @@
-#include "chitu_core/config/compose/compose.h"
-
 #include <cstdio>
 #include <exception>
 
-#include "chitu_core/config/bind/binder.h"
+#include "chitu/bind.h"
 
 struct Training {
   int steps = 0;

@@ -1,26 +1,17 @@
-#include <filesystem>
-#include <iostream>
-
-#include "chitu_core/common/registry.h"
-#include "chitu_core/memory/plan.h"
-#include "chitu_core/memory/strategy.h"
-#include "pipelines/engine.h"
+#include "chitu/chitu.h"
+#include "chitu/strategy.h"
 
 /// Decodes in tiles of 64 pixels: less memory, for more recomputation at the borders of tiles.
-class SmallTiles final : public chitu::memory::Strategy {
+class SmallTiles final : public chitu::Strategy {
  public:
-  void edit(chitu::memory::MemoryPlan& plan, const chitu::memory::MemoryConfig&) const override {
-    plan.vae_tiling = chitu::memory::VaeTiling::exact;
+  void edit(chitu::MemoryPlan& plan, const chitu::MemoryConfig&) const override {
+    plan.vae_tiling = chitu::VaeTiling::exact;
     plan.vae_tile_latents = 8;
   }
 };
-CHITU_REGISTER(chitu::memory::Strategy, SmallTiles, "small_tiles");
+CHITU_REGISTER(chitu::Strategy, SmallTiles, "small_tiles");
 
 int main() {
-  chitu::pipelines::EngineOptions options{.ckpt_dir = "assets/demo-t2v"};
-  options.memory.strategies = {"small_tiles"};
-  chitu::pipelines::Engine engine(options);
-  const auto request = engine.complete({.prompt = "a blue cross moving down"});
-  std::filesystem::create_directories("out");
-  for (const auto& file : engine.generate(request, {.dir = "out"})) std::cout << file << "\n";
+  chitu::Engine engine(chitu::compose({.overrides = {"infer.strategies=[small_tiles]"}}));
+  engine.generate({.prompt = "a blue cross moving down"}).save("small_tiles.mp4");
 }

@@ -13,6 +13,10 @@
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
+#include "pipelines/batch/batch_run.h"
+#include "pipelines/batch/latents_file.h"
+#include "pipelines/batch/latents_run.h"
+#include "pipelines/batch/window_forecast.h"
 #include "pipelines/forecast/process_size.h"
 #include "pipelines/model/device_choices.h"
 #include "pipelines/outputs.h"
@@ -25,24 +29,35 @@ struct Engine::Impl {
   memory::PlanRequest devices;
   memory::MemoryPlan plan;
   std::unique_ptr<Pipeline> pipeline;
-  std::unique_ptr<Forecaster> forecaster{};  ///< made when first asked
+  std::unique_ptr<Forecaster> forecaster{};  ///< made when first needed
   std::optional<PlanChoice> choice{};
-  std::optional<Request> chosen_for{};  ///< whose plan was chosen and has not been run yet
+  /// The plan was chosen for it and has not run yet: a request, and its latents if they are
+  /// decoded.
+  std::optional<std::pair<Request, std::filesystem::path>> chosen_for{};
   std::optional<DeviceProfile> profile{};
   std::filesystem::path ckpt_dir{};
-  std::optional<MemoryBound> declared{};  ///< memory of the device
-  std::int64_t process_bytes = 0;         ///< before any weights; known when requests are planned
+  std::optional<MemoryBound> declared{};    ///< memory of the device
+  std::int64_t process_bytes = 0;           ///< before any weights; set when requests are planned
+  std::optional<ModelIdentity> identity{};  ///< read when first needed
 
   bool chooses() const { return chooses_plan(config); }
-  /// Whether a plan that is not chosen is checked before it runs. sim keeps its capacity by itself.
+  /// Whether a plan that is not chosen is checked before it runs. sim enforces its own capacity.
   bool checks() const { return declared && devices.device.type() != c10::kPrivateUse1; }
   bool plans() const { return chooses() || checks(); }
   const Forecaster& the_forecaster();
   std::int64_t weights_held() const;
+  std::vector<std::string> held_components() const;
   device::MemoryRoom room() const;
   MemoryBudget budget(const device::MemoryRoom& room) const;
-  PlanChoice choose(const Request& request);
+  BatchModel model();
+  LatentsFile open_latents(const std::filesystem::path& path);
+  PlanChoice choose(const Forecasts& forecasts);
+  void choose_and_take(const Forecasts& forecasts);
+  const memory::MemoryPlan& choose_plan(const Request& request);
+  const memory::MemoryPlan& choose_decode_plan(const LatentsFile& latents);
+  std::string advice(const Request& request, const std::exception& error);
   void take(const memory::MemoryPlan& plan);
+  auto with_advice(const Request& request, const auto& work);
   std::string what_would_fit(const Request& request);
   std::string what_the_device_holds(const Request& request);
   std::string what_needs_less(const Request& request);
@@ -57,7 +72,7 @@ const Forecaster& Engine::Impl::the_forecaster() {
   return *forecaster;
 }
 
-/// Bytes that are free again once the components are let go.
+/// Bytes that freeing the components makes available again.
 std::int64_t Engine::Impl::weights_held() const {
   std::int64_t bytes = 0;
   for (const memory::Component* component : pipeline->components())
@@ -66,7 +81,16 @@ std::int64_t Engine::Impl::weights_held() const {
   return bytes;
 }
 
-/// On a CPU what the process owns counts as free, since it is reused: process_bytes stands for it.
+/// Resident components that an earlier run has left loaded.
+std::vector<std::string> Engine::Impl::held_components() const {
+  std::vector<std::string> names;
+  for (const memory::Component* component : pipeline->components())
+    if (component->onloaded()) names.push_back(component->name());
+  return names;
+}
+
+/// On a CPU, the memory of the process counts as free, since it is reused; process_bytes represents
+/// it.
 device::MemoryRoom Engine::Impl::room() const {
   device::MemoryRoom room = device::memory_room(devices.device);
   room.free_bytes += devices.device.is_cpu() ? device::owned_bytes() : weights_held();
@@ -84,29 +108,75 @@ MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
   return memory_budget(config, facts);
 }
 
-PlanChoice Engine::Impl::choose(const Request& request) {
-  const Forecasts forecasts(the_forecaster(), request);
+PlanChoice Engine::Impl::choose(const Forecasts& forecasts) {
   if (!chooses()) return keep_plan(forecasts, plan, budget(room()));
   return pipelines::choose_plan(forecasts, config, devices, budget(room()), profile);
 }
 
-/// Obeys a plan from now on; components that it treats otherwise are let go.
+void Engine::Impl::choose_and_take(const Forecasts& forecasts) {
+  choice = choose(forecasts);
+  take(choice->forecast.plan);
+}
+
+const memory::MemoryPlan& Engine::Impl::choose_plan(const Request& request) {
+  pipeline->check(request);
+  if (!plans()) return plan;
+  choose_and_take(Forecasts(the_forecaster(), request));
+  chosen_for = {request, {}};
+  return plan;
+}
+
+const memory::MemoryPlan& Engine::Impl::choose_decode_plan(const LatentsFile& latents) {
+  if (!plans()) return plan;
+  const Request& request = latents.origin().request;
+  const PlannedWindow window{{{{request}, true}}, {{"", latents.origin(), latents.path()}}};
+  choose_and_take(Forecasts(the_forecaster(), request, false,
+                            {"the decoding",
+                             [&](const memory::MemoryPlan& tried) {
+                               return forecast_windows(*forecaster, tried, {window}, 1).forecast;
+                             },
+                             {}}));
+  chosen_for = {request, latents.path()};
+  return plan;
+}
+
+/// The checkpoint by its content, for what is kept on disk.
+BatchModel Engine::Impl::model() {
+  if (!identity) {
+    std::vector<std::string> names;
+    for (const memory::Component* component : pipeline->components())
+      names.push_back(component->name());
+    identity = identify_model(ckpt_dir, names);
+  }
+  return {*pipeline, *identity, ckpt_dir};
+}
+
+LatentsFile Engine::Impl::open_latents(const std::filesystem::path& path) {
+  LatentsFile latents(path);
+  const LatentsRun run(*pipeline);
+  check_origin(latents, model().identity, run.components(), ckpt_dir);
+  check_shape(latents, *pipeline);
+  run.check(latents);
+  return latents;
+}
+
+/// Uses this plan from now on; components that it places differently are freed.
 void Engine::Impl::take(const memory::MemoryPlan& next) {
   if (next == plan) return;
   plan = next;
   for (memory::Component* component : pipeline->components()) component->offload();
 }
 
-/// After running out of memory: what was needed, and the levels that need less.
+/// After running out of memory: the need of this plan, and the levels that need less.
 std::string Engine::Impl::what_would_fit(const Request& request) {
   try {
     return devices.device.is_cpu() ? what_needs_less(request) : what_the_device_holds(request);
   } catch (const std::exception&) {
-    return "";  // there may be no memory to plan with, either
+    return "";  // there may be no memory for a dry run either
   }
 }
 
-/// The levels below that of the plan, with their peaks, as far as these are at most so large.
+/// The levels below the plan's with their peaks, if these are at most this large.
 std::vector<std::string> Engine::Impl::lower_levels(const Forecasts& forecasts,
                                                     std::int64_t most_bytes) const {
   std::vector<std::string> levels;
@@ -131,7 +201,7 @@ std::string Engine::Impl::what_the_device_holds(const Request& request) {
       levels.empty() ? what_auto_takes(request, total) : "what would fit: " + join(levels));
 }
 
-/// On the host a process may have less memory than there is: what needs less may go.
+/// A process may have less memory than the host; what needs less may still work.
 std::string Engine::Impl::what_needs_less(const Request& request) {
   const Forecasts forecasts(the_forecaster(), request);
   const std::int64_t needed = forecasts.of(plan).peak_bytes();
@@ -141,8 +211,8 @@ std::string Engine::Impl::what_needs_less(const Request& request) {
                      levels.empty() ? "" : "; what needs less: " + join(levels));
 }
 
-/// Where no level holds the request as it comes: auto also makes tiles smaller and holds less of
-/// guidance at a time.
+/// If no level fits as it is: auto also makes tiles smaller and holds fewer guidance branches at a
+/// time.
 std::string Engine::Impl::what_auto_takes(const Request& request, std::int64_t total_bytes) {
   memory::MemoryConfig any_level = config;
   any_level.low_mem_level.reset();
@@ -159,13 +229,10 @@ std::string Engine::Impl::what_auto_takes(const Request& request, std::int64_t t
 
 Engine::Engine(const EngineOptions& options) {
   const c10::InferenceMode inference;
-  cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
+  cpu_capability();  // reports a wrong CHITU_CPU_CAPABILITY before any work
   const auto devices = devices_of(options);
   auto plan = memory::make_plan(options.memory, devices);
-  auto pipeline = open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
-                                                   .device = devices.device,
-                                                   .context_parallel = options.context_parallel,
-                                                   .prompt_cache = options.prompt_cache});
+  auto pipeline = open_pipeline(options.ckpt_dir, model_choices(options, devices.device));
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
   impl_->profile = options.profile;
@@ -183,44 +250,134 @@ Request Engine::complete(const PartialRequest& partial) const {
   return pipelines::complete(*impl_->pipeline, partial);
 }
 
-std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
-                                                    const RunOptions& options) {
-  const c10::InferenceMode inference;
+/// After running out of memory under a plan that nobody checked: what would fit.
+std::string Engine::Impl::advice(const Request& request, const std::exception& error) {
+  const bool device_full = exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
+  return device_full && !plans() ? what_would_fit(request) : "";
+}
+
+/// Calls `work`. Where it ran out of memory, the error says what would fit.
+auto Engine::Impl::with_advice(const Request& request, const auto& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    const std::string more = advice(request, error);
+    if (more.empty()) throw;
+    throw OutOfMemoryError(explain(error) + "; " + more);
+  }
+}
+
+namespace {
+
+/// A context, and the tensors that the run keeps for a dump.
+class RunContext {
+ public:
+  RunContext(const memory::MemoryPlan& plan, const Engine::RunOptions& options)
+      : context_{plan, options.observers, options.stop,
+                 options.dump_tensors.empty() ? nullptr : &dump_} {}
+  RunContext(const RunContext&) = delete;
+  graph::Context& context() { return context_; }
+
+  /// Writes the dump. Returns what could not be written beside the media.
+  std::vector<std::string> finish(const std::filesystem::path& dump_file) {
+    if (context_.dump)
+      context_.write_aside("debug.dump_tensors",
+                           [&] { io::write_safetensors(dump_file, dump_.tensors()); });
+    return std::move(context_.failed_outputs);
+  }
+
+ private:
+  graph::TensorDump dump_;
+  graph::Context context_;
+};
+
+}  // namespace
+
+/// The plan that this request runs under: the one chosen for it, or a new choice.
+void Engine::take_plan(const Request& request) {
+  if (impl_->chosen_for != std::pair(request, std::filesystem::path())) choose_plan(request);
+  impl_->chosen_for.reset();
+}
+
+/// Writes the media by `work` and, after it, what goes beside them. `take` chooses the plan once the
+/// outputs are checked.
+std::vector<std::filesystem::path> Engine::save(const Request& request, const Output& output,
+                                                const RunOptions& options,
+                                                const std::function<void()>& take,
+                                                const SaveWork& work) {
   if (output.dir.empty() && options.dump_tensors.empty() && options.observers.empty())
     throw InputError("output.dir: expected a folder that exists, for the media; got none");
   const auto dump_file = check_outputs(request, output, options.dump_tensors, impl_->ckpt_dir);
-  if (impl_->chosen_for != request) choose_plan(request);
-  impl_->chosen_for.reset();
-  graph::TensorDump dump;
-  graph::Context context{impl_->plan, options.observers, options.stop,
-                         options.dump_tensors.empty() ? nullptr : &dump};
-  const auto saved = [&] {
-    try {
-      return impl_->pipeline->run({request, output}, context);
-    } catch (const std::exception& error) {
-      const bool device_full =
-          exit_code(error) == exit_codes::kOutOfMemory && !is_system_limit(error);
-      if (!device_full || impl_->plans()) throw;
-      const std::string advice = impl_->what_would_fit(request);
-      if (advice.empty()) throw;
-      throw OutOfMemoryError(explain(error) + "; " + advice);
-    }
-  }();
-  if (context.dump)
-    context.write_aside("debug.dump_tensors",
-                        [&] { io::write_safetensors(dump_file, dump.tensors()); });
-  if (!context.failed_outputs.empty())
-    throw SideOutputError(join(context.failed_outputs, "; "), saved.paths);
+  take();
+  RunContext run(impl_->plan, options);
+  auto saved = impl_->with_advice(request, [&] { return work({request, output}, run.context()); });
+  if (const auto problems = run.finish(dump_file); !problems.empty())
+    throw SideOutputError(join(problems, "; "), saved.paths);
   return saved.paths;
 }
 
+std::vector<std::filesystem::path> Engine::generate(const Request& request, const Output& output,
+                                                    const RunOptions& options) {
+  const c10::InferenceMode inference;
+  return save(
+      request, output, options, [&] { take_plan(request); },
+      [&](Job job, graph::Context& context) {
+        return LatentsRun(*impl_->pipeline)
+            .generate(
+                std::move(job), context, [&] { return impl_->model(); }, options.latents_kept);
+      });
+}
+
+std::vector<std::filesystem::path> Engine::decode(const std::filesystem::path& path,
+                                                  const Output& output, const RunOptions& options) {
+  const c10::InferenceMode inference;
+  const LatentsFile latents = impl_->open_latents(path);
+  const Request& request = latents.origin().request;
+  const auto take = [&] {
+    if (impl_->chosen_for != std::pair(request, path)) impl_->choose_decode_plan(latents);
+    impl_->chosen_for.reset();
+  };
+  return save(request, output, options, take, [&](Job job, graph::Context& context) {
+    return LatentsRun(*impl_->pipeline).decode(std::move(job), latents, context);
+  });
+}
+
+Request Engine::latents_request(const std::filesystem::path& latents) const {
+  return impl_->open_latents(latents).origin().request;
+}
+
+Engine::MadeFrames Engine::make_frames(const Request& request, const RunOptions& options) {
+  const c10::InferenceMode inference;
+  const auto dump_file = check_outputs(request, {}, options.dump_tensors, impl_->ckpt_dir);
+  take_plan(request);
+  RunContext run(impl_->plan, options);
+  auto frames = impl_->with_advice(
+      request, [&] { return impl_->pipeline->make_frames({request}, run.context()); });
+  return {std::move(frames), run.finish(dump_file)};
+}
+
+BatchEnd Engine::generate_batch(std::span<const BatchItem> items, const BatchOptions& options,
+                                BatchObserver& observer) {
+  const c10::InferenceMode inference;
+  if (items.empty()) return BatchEnd::finished;
+  const BatchModel model = impl_->model();
+  BatchRun run(model, items, options, observer);
+  const WindowForecasts forecasts(impl_->the_forecaster(), {run.planned()}, options.size,
+                                  {impl_->plan, impl_->held_components()});
+  if (impl_->plans()) impl_->choose_and_take(forecasts.for_choice());
+  impl_->chosen_for.reset();
+  return run.run(impl_->plan, forecasts.of(impl_->plan),
+                 [&](const Request& request, const std::exception& error) {
+                   return impl_->advice(request, error);
+                 });
+}
+
 const memory::MemoryPlan& Engine::choose_plan(const Request& request) {
-  impl_->pipeline->check(request);
-  if (!impl_->plans()) return impl_->plan;
-  impl_->choice = impl_->choose(request);
-  impl_->take(impl_->choice->forecast.plan);
-  impl_->chosen_for = request;
-  return impl_->plan;
+  return impl_->choose_plan(request);
+}
+
+const memory::MemoryPlan& Engine::choose_decode_plan(const std::filesystem::path& latents) {
+  return impl_->choose_decode_plan(impl_->open_latents(latents));
 }
 
 const std::optional<PlanChoice>& Engine::choice() const { return impl_->choice; }

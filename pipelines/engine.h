@@ -2,13 +2,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "chitu_core/graph/events.h"
+#include "pipelines/batch/batch.h"
 #include "pipelines/forecast/plan_choice.h"
 #include "pipelines/model/engine_options.h"
 #include "pipelines/model/pipeline.h"
@@ -31,15 +34,15 @@ namespace chitu::pipelines {
 /// would end the process.
 class Engine {
  public:
-  /// Reads configs and headers only; weights come with the first request that needs them.
+  /// Reads configs and headers only; weights are loaded by the first request that needs them.
   ///
-  /// throws  InputError for options or a checkpoint that cannot work here
+  /// throws  InputError for options or a checkpoint that cannot work on this machine
   explicit Engine(const EngineOptions& options);
   ~Engine();
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
 
-  /// Fills in what is empty and checks the whole.
+  /// Fills in empty fields and checks the request.
   ///
   /// throws  InputError naming the field, what was expected, and the nearest values that work
   Request complete(const PartialRequest& partial) const;
@@ -48,12 +51,17 @@ class Engine {
     std::vector<graph::Observer*> observers;
     std::stop_token stop;
     std::filesystem::path dump_tensors;  ///< safetensors file for comparison; empty = none
+    /// Told that the latents are on disk and decoding begins; may be empty. See generate().
+    std::function<void(const std::filesystem::path& latents)> latents_kept;
   };
   /// Runs the pipeline and writes the media into `output.dir`. Returns the files, the media first.
-  /// Without a folder nothing is saved, which needs a dump or an observer to be of use.
+  /// Without a folder nothing is saved; that is useful with a dump or an observer.
+  ///
+  /// While frames are decoded and saved, the latents are in `output.dir`/latents.safetensors. They
+  /// stay there when that fails; decode() finishes the run.
   ///
   /// throws  InputError (exit code 2) for an output that cannot be written, before the work begins;
-  ///         SideOutputError (2) when the media are saved and something beside them is not;
+  ///         SideOutputError (2) if the media are saved and a file beside them is not;
   ///         OutOfMemoryError (3), Interrupted (130), Error
   std::vector<std::filesystem::path> generate(const Request& request, const Output& output,
                                               const RunOptions& options);
@@ -61,14 +69,49 @@ class Engine {
     return generate(request, output, RunOptions{});
   }
 
-  /// With low_mem_level auto, a vram_limit or a host_limit: the plan for this request, from what is
-  /// free now; a generate() of the same request that follows obeys it, any other chooses anew. Else
-  /// the plan of the options, which has to fit where the memory of the device is declared. With a
-  /// profile, the plan of the least predicted time.
+  /// Runs one window of a batch stage by stage: all prompts through the text encoder, then all
+  /// latents through the transformer, then the decoder, each component loaded once. Values wait for
+  /// the next stage in options.spill_dir. Every result has the bits that generate() gives it.
   ///
-  /// throws  OutOfMemoryError naming the least that would do
+  /// A request that fails is reported to the observer and does not stop the others.
+  ///
+  /// throws  InputError before the work begins, for an output that cannot be written, latents that
+  ///         are not of this model and request, or values that do not fit
+  ///         options.spill_limit_bytes; InputError when spill_dir can no longer be written;
+  ///         OutOfMemoryError if no plan fits; Interrupted; what an observer throws
+  BatchEnd generate_batch(std::span<const BatchItem> items, const BatchOptions& options,
+                          BatchObserver& observer);
+
+  /// Decodes latents that a run or a batch has kept, and saves the media as generate() does.
+  ///
+  /// throws   InputError "<file>: <problem>" for a file that is not of this model or is damaged; as
+  ///          generate()
+  std::vector<std::filesystem::path> decode(const std::filesystem::path& latents,
+                                            const Output& output, const RunOptions& options);
+  /// The request that latents were kept for, checked against this model.
+  ///
+  /// throws  InputError as decode()
+  Request latents_request(const std::filesystem::path& latents) const;
+  /// As choose_plan(), for decode() alone.
+  const memory::MemoryPlan& choose_decode_plan(const std::filesystem::path& latents);
+
+  struct MadeFrames {
+    graph::Frames frames;
+    std::vector<std::string> problems;  ///< what could not be written beside them, and why
+  };
+  /// Runs the pipeline up to the frames and saves no media.
+  ///
+  /// throws  as generate(), but not SideOutputError
+  MadeFrames make_frames(const Request& request, const RunOptions& options);
+
+  /// With low_mem_level auto, a vram_limit or a host_limit: chooses a plan for this request from
+  /// the memory that is free now. A generate() of the same request that follows uses this plan; any
+  /// other chooses again. Otherwise: the plan of the options, which must fit if the memory of the
+  /// device is declared. With a profile, the plan with the shortest predicted time.
+  ///
+  /// throws  OutOfMemoryError naming the lowest limit that would do
   const memory::MemoryPlan& choose_plan(const Request& request);
-  /// How the plan was chosen; empty when it was not.
+  /// How the plan was chosen; empty if the options name it.
   const std::optional<PlanChoice>& choice() const;
 
   const graph::Graph& graph() const;
@@ -77,6 +120,11 @@ class Engine {
 
  private:
   struct Impl;
+  using SaveWork = std::function<graph::SavedFiles(Job job, graph::Context& context)>;
+  void take_plan(const Request& request);
+  std::vector<std::filesystem::path> save(const Request& request, const Output& output,
+                                          const RunOptions& options,
+                                          const std::function<void()>& take, const SaveWork& work);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,25 +1,19 @@
 #include "pipelines/outputs.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/output_path.h"
-#include "pipelines/stages/save_frames.h"
+#include "pipelines/media_names.h"
 
 namespace chitu::pipelines {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A file replaces a file or a link, the folder of frames nothing but a folder.
-void check_place(const fs::path& path, bool is_folder) {
-  std::error_code error;
-  const auto there = fs::symlink_status(path, error);
-  if (!fs::exists(there) || fs::is_directory(there) == is_folder) return;
-  throw InputError(path.string() + (is_folder ? ": is no folder, and the run makes one there"
-                                              : ": is a folder, and the run writes a file there"));
-}
 
 void check_media(const Output& output) {
   const std::string given = "output.dir=" + output.dir.string();
@@ -32,8 +26,11 @@ std::string given_dump(const fs::path& dump) { return "debug.dump_tensors=" + du
 
 }  // namespace
 
-void check_format(std::int64_t num_frames, OutputFormat format) {
-  if (format == OutputFormat::png && num_frames > 1)
+void check_formats(std::int64_t num_frames, const std::vector<OutputFormat>& formats) {
+  if (formats.empty()) throw InputError("output.format: expected one format or more, got none");
+  const bool pictures =
+      std::find(formats.begin(), formats.end(), OutputFormat::png) != formats.end();
+  if (pictures && num_frames > 1)
     throw InputError(
         fmt::format("output.format=png: holds one picture, but request.num_frames is {}; expected "
                     "mp4, gif or frames",
@@ -41,8 +38,10 @@ void check_format(std::int64_t num_frames, OutputFormat format) {
 }
 
 void check_media_places(const Output& output) {
-  for (const std::string& name : media_names(output))
-    check_place(output.dir / name, name == kFramesFolder);
+  const long longest = ::pathconf(output.dir.c_str(), _PC_NAME_MAX);
+  check_media_names(output, longest > 0 ? static_cast<std::size_t>(longest) : kLongestName);
+  for (const MediaName& media : media_names(output))
+    check_kind(output.dir / media.name, media.is_folder);
 }
 
 fs::path check_dump(const fs::path& dump, const fs::path& ckpt_dir, const fs::path& output_dir) {
@@ -57,11 +56,11 @@ fs::path check_dump(const fs::path& dump, const fs::path& ckpt_dir, const fs::pa
 fs::path check_outputs(const Request& request, const Output& output, const fs::path& dump,
                        const fs::path& ckpt_dir) {
   const bool saves = !output.dir.empty();
-  if (saves) check_format(request.num_frames, output.format);
+  if (saves) check_formats(request.num_frames, output.formats);
   if (saves) check_media(output);
   if (dump.empty()) return {};
-  for (const std::string& name : media_names(output))
-    if (saves && lies_in(dump, output.dir / name))
+  for (const MediaName& media : media_names(output))
+    if (saves && lies_in(dump, output.dir / media.name))
       throw InputError(given_dump(dump) + ": is where the media go, expected another file");
   return check_dump(dump, ckpt_dir, output.dir);
 }

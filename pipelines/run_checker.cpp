@@ -14,15 +14,15 @@ constexpr std::size_t kMostModels = 16;  // bounds the memory of a sweep over ma
 }  // namespace
 
 const Pipeline& RunChecker::model(const EngineOptions& options, c10::Device device) {
-  const std::string key = join({options.ckpt_dir.string(), options.attn_type, device.str(),
-                                options.context_parallel, options.prompt_cache.string()},
-                               "\n");
+  std::vector<std::string> parts{
+      options.ckpt_dir.string(), options.attn_type, device.str(),
+      options.context_parallel,  options.scheduler, options.prompt_cache.string()};
+  for (const StageInsertion& stage : options.stages)
+    parts.insert(parts.end(), {stage.name, stage.after, stage.before});
+  const std::string key = join(parts, "\n");
   const auto known = models_.find(key);
   if (known != models_.end()) return *known->second;
-  auto opened = open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
-                                                 .device = device,
-                                                 .context_parallel = options.context_parallel,
-                                                 .prompt_cache = options.prompt_cache});
+  auto opened = open_pipeline(options.ckpt_dir, model_choices(options, device));
   if (models_.size() >= kMostModels) models_.clear();
   return *(models_[key] = std::move(opened));
 }

@@ -10,13 +10,13 @@
 
 namespace chitu::pipelines {
 
-/// Checks many runs before the first begins, such as the jobs of a sweep: each model is opened
-/// once, whatever else the runs differ in.
+/// Checks many runs before the first begins, such as the jobs of a sweep. Each model is opened
+/// once, even if the runs differ in other settings.
 class RunChecker {
  public:
-  /// The request with what is empty filled in.
+  /// The request with its empty fields filled in.
   ///
-  /// throws  what the constructor of an Engine with these options and its complete() throw
+  /// throws  what the constructor of an Engine with these options, or its complete(), throws
   Request check(const EngineOptions& options, const PartialRequest& partial);
 
  private:

@@ -9,8 +9,8 @@
 
 namespace chitu::pipelines {
 
-/// The media are saved, and something that was to be written beside them is not. what() names the
-/// key that asked for it.
+/// The media are saved, but a file beside them could not be written. what() names the key that
+/// asked for it.
 class SideOutputError : public InputError {
  public:
   SideOutputError(const std::string& text, std::vector<std::filesystem::path> saved)

@@ -1,4 +1,4 @@
-"""The world of the demo model: coloured shapes that move over plain backgrounds.
+"""Training data of the demo model: coloured shapes that move over plain backgrounds.
 
 One clip is 9 frames of 64x64 pixels: one antialiased shape, one motion, one background colour. This module holds what
 the trainer (train_demo.py) and the checker (check_demo) must agree on: the palette, the shapes, the motions, how a clip

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train the demo model: a tiny Wan text-to-video pipeline, from nothing, on clips drawn on the fly.
+"""Train the demo model: a tiny Wan text-to-video pipeline, from scratch, on clips drawn on the fly.
 
     python3 tools/train_demo.py --seed 0 --work build/train_demo --out assets/demo-t2v
 
@@ -59,7 +59,7 @@ TEXT_LEARNING_RATE = 2e-3
 PROMPT_DROPOUT = 0.1
 TRAINING_SHIFT = 3.0
 FLOW_SHIFT = 3.0  # what the scheduler's config says
-# What chitu takes where a request leaves it open; diffusers has no use for the file.
+# Defaults of requests for chitu; diffusers ignores the file.
 GENERATION_CONFIG = dict(width=clips.SIZE, height=clips.SIZE, num_frames=clips.FRAMES, num_inference_steps=20,
                          guidance_scale=4.0, fps=8)
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -164,7 +164,7 @@ CpuCapability parse_capability(const std::string& name, CpuCapability most) {
   };
   std::vector<std::string> known;
   for (const Names& names : kNames) known.emplace_back(names.ours);
-  if (!capability) refuse("expected one of " + join(known) + did_you_mean(name, known));
+  if (!capability) refuse(expected_one_of(name, known));
   if (*capability > most) refuse("this processor has no more than " + to_string(most));
   return *capability;
 }

@@ -136,4 +136,12 @@ void check_output_folder(const std::string& text, const fs::path& path) {
   probe(there, given);
 }
 
+void check_kind(const fs::path& path, bool is_folder) {
+  std::error_code error;
+  const auto there = fs::symlink_status(path, error);
+  if (!fs::exists(there) || fs::is_directory(there) == is_folder) return;
+  throw InputError(path.string() + (is_folder ? ": is not a folder, and the run makes one there"
+                                              : ": is a folder, and the run writes a file there"));
+}
+
 }  // namespace chitu

@@ -28,4 +28,10 @@ std::filesystem::path check_output_file(const std::string& given,
 /// throws   InputError "<given>: <problem>"
 void check_output_folder(const std::string& given, const std::filesystem::path& path);
 
+/// Checks that what a run is going to write can take this name: a file replaces a file or a link, a
+/// folder takes the place of a folder alone.
+///
+/// throws   InputError "<path>: is a folder, and the run writes a file there"
+void check_kind(const std::filesystem::path& path, bool is_folder);
+
 }  // namespace chitu

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/nearest.h"
 
 namespace chitu {
@@ -33,8 +34,8 @@ class Registry {
   /// `what` is the kind of object, for the error: "attention backend", "scheduler".
   const Base& at(std::string_view name, std::string_view what) const {
     if (const Base* found = find(name)) return *found;
-    throw InputError("unknown " + std::string(what) + " " + std::string(name) +
-                     ", expected one of " + join(names()));
+    throw InputError("unknown " + std::string(what) + " " + std::string(name) + ", " +
+                     expected_one_of(name, names()));
   }
 
   std::vector<std::string> names() const {

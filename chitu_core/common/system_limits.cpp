@@ -72,11 +72,21 @@ bool is_limit(const std::error_code& code) {
   ::_exit(code);
 }
 
+/// What system_reason(ENOMEM) says, made without allocating.
+[[noreturn]] void end_out_of_memory() {
+  char text[96] = "out of memory: Cannot allocate memory";
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    std::snprintf(text, sizeof text, "out of memory: Cannot allocate memory (ulimit -v %llu)",
+                  static_cast<unsigned long long>(limit.rlim_cur / 1024));
+  end_with(text, exit_codes::kOutOfMemory);
+}
+
 [[noreturn]] void on_terminate() {
   try {
     if (const auto error = std::current_exception()) std::rethrow_exception(error);
   } catch (const std::bad_alloc&) {
-    end_with("out of memory", exit_codes::kOutOfMemory);
+    end_out_of_memory();
   } catch (const std::exception& error) {
     const int code = exit_code(error);
     if (code == exit_codes::kOutOfMemory) end_with(explain(error).c_str(), code);
@@ -92,7 +102,7 @@ bool is_limit(const std::error_code& code) {
 void on_fault(int) {
   constexpr std::size_t kLittle = 16 << 20;  // malloc() reserves about that much at once
   void* memory = ::mmap(nullptr, kLittle, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) end_with("out of memory (ulimit -v)", exit_codes::kOutOfMemory);
+  if (memory == MAP_FAILED) end_out_of_memory();
   ::munmap(memory, kLittle);
 }
 

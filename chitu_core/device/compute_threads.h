@@ -12,7 +12,7 @@ void start_compute_threads();
 /// Sets how many threads libtorch computes with in the whole process, and starts them.
 ///
 /// count   1 or more
-/// throws  SystemLimitError where the system has too few; the number is then what it was
+/// throws  SystemLimitError if the system has too few; the number is then unchanged
 void use_compute_threads(int count);
 
 /// Starts them as start_compute_threads() does, but at the system's limit the calling thread's

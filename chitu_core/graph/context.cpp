@@ -20,7 +20,7 @@ void Context::write_aside(const std::string& key, const std::function<void()>& w
     throw;
   } catch (const std::exception& error) {
     const std::string text = explain(error);
-    // What fails for one prompt fails for the next.
+    // An error for one prompt would repeat for the next.
     for (const std::string& known : failed_outputs)
       if (known.starts_with(key)) return;
     failed_outputs.push_back(text.starts_with(key) ? text : key + ": " + text);

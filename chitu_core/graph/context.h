@@ -23,10 +23,9 @@ class TensorDump;
 struct Context {
   memory::MemoryPlan plan;
   std::vector<Observer*> observers;
-  std::stop_token stop;        ///< asks the run to end within a step
-  TensorDump* dump = nullptr;  ///< null when nobody compares tensors
-  /// In a dry run, the steps that a denoising stage takes at most; the others are left out. Empty =
-  /// all.
+  std::stop_token stop;        ///< requests the run to end within a step
+  TensorDump* dump = nullptr;  ///< null if no dump was requested
+  /// In a dry run, the most steps that a denoising stage takes; it skips the others. Empty = all.
   std::optional<std::int64_t> most_steps{};
   std::vector<std::string> failed_outputs{};  ///< what write_aside() could not write, and why
 
@@ -34,12 +33,12 @@ struct Context {
   void tell(auto&& event) const {
     for (Observer* observer : observers) event(*observer);
   }
-  /// throws  Interrupted when the user asked to stop
+  /// throws  Interrupted if a stop was requested
   void check_stop() const;
-  /// Keeps the tensor under this name when a dump was asked for.
+  /// Keeps the tensor under this name if a dump was requested.
   void keep(std::string_view name, const at::Tensor& tensor) const;
-  /// Writes something that is not the result itself. Where that fails, the run goes on; the failure
-  /// stands in failed_outputs, with the key that asked for it.
+  /// Writes a file beside the result. If that fails, the run continues, and failed_outputs gets the
+  /// failure with the key that asked for the file.
   ///
   /// throws  Interrupted
   void write_aside(const std::string& key, const std::function<void()>& write);

@@ -11,10 +11,13 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/graph/stage.h"
+#include "chitu_core/graph/stored_value.h"
 
 namespace chitu::graph {
 
+class Execution;
 class Graph;
+class StageRun;
 
 /// A typed handle to a value that the graph will compute. Only a Port of the right type compiles
 /// where a stage expects it.
@@ -24,33 +27,34 @@ struct Port {
   std::size_t slot;
 };
 
-/// The stages of a pipeline in the order they run, and which value feeds which.
+/// The stages of a pipeline in the order they run, and the values that connect them.
 ///
-/// A stage type may stand in it more than once, each time under a name of its own: two denoising
-/// stages with two transformers, say. The graph knows which component each use needs and for how
-/// long each value is needed. It alone brings components to their device before a stage and lets
-/// them go after it, as the plan says (unless the stage knows its output without them), and it
-/// drops a value once its last reader has run.
+/// A stage type may occur more than once, each use under its own name: for example two denoising
+/// stages with two transformers. The graph knows which components each use needs and how long each
+/// value is needed. Before a stage it loads the components onto their devices, unless the stage
+/// knows its output without them; after the stage it frees them as the plan says. It frees a value
+/// after its last reader.
 class Graph {
  public:
-  /// What a stage is, for printing and planning.
+  /// Description of a stage, for printing and for dry runs.
   struct StageInfo {
     std::string name;
     std::vector<std::size_t> inputs;  ///< slots
     std::size_t output;               ///< slot
-    std::vector<memory::Component*> components;
+    std::vector<const memory::Component*> components;
+    bool runs_several = false;  ///< a StageForSeveral
   };
-  /// A value's type name and who makes and last reads it; stage indices, npos = given from outside
-  /// or read by the caller.
+  /// A value's type name, and the indices of the stage that makes it and the last one that reads
+  /// it; npos = given by the caller or read by the caller.
   struct SlotInfo {
     std::string value_name;
     std::size_t maker;
     std::size_t last_reader;
   };
-  /// Stages in a row that use a component, first and last included. One that is used again later
-  /// has a further lifetime.
+  /// Consecutive stages that use a component, first and last included. A later use after a gap is a
+  /// lifetime of its own.
   struct Lifetime {
-    memory::Component* component;
+    const memory::Component* component;
     std::size_t first_stage;
     std::size_t last_stage;
   };
@@ -77,39 +81,52 @@ class Graph {
     return add(std::string(S::name), std::move(stage), from...);
   }
 
-  /// Adds a use of a stage type under a name of its own: "denoise_low_noise".
+  /// Adds a use of a stage type under its own name: "denoise_low_noise".
   ///
-  /// throws  Error when a port is of another graph or the name is taken
+  /// throws  Error if a port is of another graph or the name is taken
   template <Stage S, Value... In>
   Port<typename S::Output> add(std::string name, S stage, Port<In>... from) {
     static_assert(std::is_same_v<typename S::Inputs, std::tuple<In...>>,
                   "the ports must be the stage's inputs, in order");
     for (const Graph* owner : {from.graph...})
       if (owner != this) throw Error("stage " + name + ": a port of another graph");
-    StageInfo info{std::move(name), {from.slot...}, slots_.size(), stage.components()};
-    auto shared = std::make_shared<S>(std::move(stage));
     Calls calls;
-    calls.run = [shared, from...](const std::vector<std::any>& values, Context& context) {
+    calls.components = stage.components();
+    StageInfo info{std::move(name),
+                   {from.slot...},
+                   slots_.size(),
+                   {calls.components.begin(), calls.components.end()},
+                   StageForSeveral<S>};
+    auto shared = std::make_shared<S>(std::move(stage));
+    calls.run = [shared, from...](const Values& values, Context& context) {
       return std::any(shared->run(std::any_cast<const In&>(values[from.slot])..., context));
     };
     if constexpr (StageWithKnownOutput<S>)
-      calls.known = [shared, from...](const std::vector<std::any>& values, Context& context) {
+      calls.known = [shared, from...](const Values& values, Context& context) {
         auto known = shared->known(std::any_cast<const In&>(values[from.slot])..., context);
         return known ? std::any(*std::move(known)) : std::any();
       };
+    if constexpr (StageForSeveral<S>)
+      calls.run_several = [shared, from...](const std::vector<const Values*>& runs,
+                                            Context& context) {
+        std::vector<RunInputs<typename S::Inputs>> inputs;
+        for (const Values* values : runs)
+          inputs.emplace_back(std::any_cast<const In&>((*values)[from.slot])...);
+        return untyped(shared->run_several(inputs, context));
+      };
+    if constexpr (StorableValue<typename S::Output>)
+      calls.storage = storage_of<typename S::Output>();
     append(std::move(info), std::string(S::Output::value_name), std::move(calls));
     return {this, slots_.size() - 1};
   }
 
   /// Runs the stages that the wanted value needs, in order, and returns it.
   ///
-  /// throws  what a stage threw, nested in an Error "stage <name>"; Interrupted when asked to stop.
-  ///         Whatever the reason, components that the plan does not keep are let go.
+  /// throws  an Error "stage <name>" that nests the exception of a stage; Interrupted after a stop
+  ///         request. In every case, components that the plan does not keep are freed.
   template <Value Out, Value In>
   Out run(In input, Port<Out> wanted, Context& context) const {
-    std::vector<std::any> values;
-    values.emplace_back(std::move(input));
-    return std::any_cast<Out>(execute(std::move(values), wanted.slot, context));
+    return std::any_cast<Out>(run_all(std::any(std::move(input)), wanted.slot, context));
   }
 
   const std::vector<StageInfo>& stages() const { return stages_; }
@@ -117,20 +134,43 @@ class Graph {
   std::vector<Lifetime> lifetimes() const;
 
  private:
-  using Call = std::function<std::any(const std::vector<std::any>&, Context&)>;
+  friend class Execution;
+  friend class StageRun;
+  using Values = std::vector<std::any>;
+  /// How a value waits on disk.
+  struct Storage {
+    std::function<StoredValue(const std::any&)> store;
+    std::function<std::any(const StoredValue&)> restore;
+  };
   struct Calls {
-    Call run;
-    Call known;  ///< of a StageWithKnownOutput; gives an empty any where it does not know
+    std::function<std::any(const Values&, Context&)> run;
+    /// Of a StageWithKnownOutput; returns an empty any if the output is not known.
+    std::function<std::any(const Values&, Context&)> known;
+    /// Of a StageForSeveral.
+    std::function<std::vector<Outcome<std::any>>(const std::vector<const Values*>&, Context&)>
+        run_several;
+    std::vector<memory::Component*> components;  ///< what the executor moves for the stage
+    Storage storage;  ///< of its output; empty functions when that is no StorableValue
   };
 
+  template <class T>
+  static std::vector<Outcome<std::any>> untyped(std::vector<Outcome<T>> outcomes) {
+    std::vector<Outcome<std::any>> untyped;
+    for (Outcome<T>& outcome : outcomes)
+      if (auto* output = std::get_if<T>(&outcome))
+        untyped.emplace_back(std::any(std::move(*output)));
+      else
+        untyped.emplace_back(std::get<std::exception_ptr>(outcome));
+    return untyped;
+  }
+  template <StorableValue T>
+  static Storage storage_of() {
+    return {[](const std::any& value) { return std::any_cast<const T&>(value).to_stored(); },
+            [](const StoredValue& stored) { return std::any(T::from_stored(stored)); }};
+  }
+
   void append(StageInfo info, std::string value_name, Calls calls);
-  std::any execute(std::vector<std::any> values, std::size_t wanted, Context& context) const;
-  std::any run_stage(std::size_t stage, const std::vector<std::any>& values,
-                     Context& context) const;
-  std::any output_of(std::size_t stage, const std::vector<std::any>& values,
-                     Context& context) const;
-  std::vector<std::size_t> stages_for(std::size_t wanted) const;
-  void drop_after(std::size_t stage, std::size_t wanted, std::vector<std::any>& values) const;
+  std::any run_all(std::any input, std::size_t wanted, Context& context) const;
 
   std::size_t inputs_ = 0;
   std::vector<StageInfo> stages_;

@@ -11,12 +11,13 @@
 
 namespace chitu::graph {
 
-/// Looks before every layer whether the user asked to stop, then has the component bring the layer;
-/// a pass of a large model takes long, and Ctrl-C should not. Tells the observers of the run about
-/// layers and what was streamed for them.
+/// Called before every layer of a component. Checks for a stop request, since a pass of a large
+/// model takes long; then has the component load the layer. Passes the events of layers and of
+/// streaming to the observers of the run.
 class LayerWatch final : public memory::LayerObserver, private memory::StreamObserver {
  public:
-  /// Announces so many passes over the component's layers; both others outlive the watch.
+  /// Announces this many passes over the component's layers; both references must outlive the
+  /// watch.
   LayerWatch(const Context& context, memory::Component& component, std::int64_t passes)
       : context_(context), component_(component), next_(component.begin_passes(passes, this)) {}
   ~LayerWatch() override { component_.end_passes(); }

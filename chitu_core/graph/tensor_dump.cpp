@@ -9,7 +9,7 @@ namespace chitu::graph {
 void TensorDump::put(std::string_view name, const at::Tensor& tensor) {
   at::Tensor kept = tensor.detach().to(at::kCPU);
   if (at::isFloatingType(kept.scalar_type())) kept = kept.to(at::kFloat);
-  // The caller goes on to use, and may write, its own storage.
+  // A copy, because the caller keeps using its tensor and may overwrite it.
   kept = kept.contiguous();
   if (kept.is_alias_of(tensor)) kept = kept.clone();
   const auto same = std::find_if(tensors_.begin(), tensors_.end(),

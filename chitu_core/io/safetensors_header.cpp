@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/utf8.h"
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/lfs_pointer.h"
@@ -118,7 +118,7 @@ class HeaderReader {
       if (text == word) return type;
       known.emplace_back(text);
     }
-    fail(name, fmt::format("unknown dtype {}, expected one of {}", quoted(word), join(known)));
+    fail(name, fmt::format("unknown dtype {}, {}", quoted(word), expected_one_of(word, known)));
   }
 
   std::vector<std::int64_t> shape(const std::string& name, const Json& entry) const {

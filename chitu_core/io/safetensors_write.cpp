@@ -8,6 +8,7 @@
 #include "chitu_core/common/temporary.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/io/safetensors_dtype.h"
+#include "chitu_core/io/safetensors_size.h"
 
 namespace chitu::io {
 namespace {
@@ -49,15 +50,28 @@ std::string length_prefix(std::uint64_t length) {
   return bytes;
 }
 
-}  // namespace
-
-void write_safetensors(const std::filesystem::path& path, const std::vector<Named>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+std::vector<const Named*> in_file_order(const std::vector<Named>& tensors) {
   std::vector<const Named*> order;
   for (const Named& tensor : tensors) order.push_back(&tensor);
   std::stable_sort(order.begin(), order.end(), [](const Named* a, const Named* b) {
     return a->second.element_size() > b->second.element_size();
   });
+  return order;
+}
+
+}  // namespace
+
+std::int64_t safetensors_bytes(const std::vector<Named>& tensors,
+                               const std::map<std::string, std::string>& metadata) {
+  const std::string header = header_text({}, in_file_order(tensors), metadata);
+  std::int64_t bytes = std::ssize(length_prefix(header.size())) + std::ssize(header);
+  for (const auto& [name, tensor] : tensors) bytes += tensor.numel() * tensor.element_size();
+  return bytes;
+}
+
+void write_safetensors(const std::filesystem::path& path, const std::vector<Named>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  const auto order = in_file_order(tensors);
   const std::string header = header_text(path, order, metadata);
   TemporaryFile file(path);
   file.write(length_prefix(header.size()));

@@ -37,8 +37,8 @@ class LayerStream final : public LayerObserver {
   LayerStream(const LayerStream&) = delete;
   LayerStream& operator=(const LayerStream&) = delete;
 
-  /// So many passes over all layers follow; nothing is fetched beyond them. What an unfinished
-  /// pass has fetched is dropped. The observer, if any, is told about them until end_passes().
+  /// Announces passes over all layers; nothing is fetched beyond them. Layers that an unfinished
+  /// pass has fetched are dropped. The observer, if any, gets their events until end_passes().
   void begin_passes(std::int64_t passes, StreamObserver* observer = nullptr);
   void end_passes() noexcept;
 

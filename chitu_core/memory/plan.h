@@ -19,8 +19,8 @@ namespace chitu::memory {
 /// Where a component's weights are while no stage uses it.
 enum class Residency {
   resident,   ///< on the device from its first stage on
-  offloaded,  ///< brought in for its stages alone, dropped after each
-  streamed,   ///< layer by layer while its stages run, dropped after each
+  offloaded,  ///< loaded for its stages only, freed after each
+  streamed,   ///< layer by layer while its stages run, freed after each
 };
 std::string_view to_string(Residency residency);
 std::string_view to_string(VaeTiling tiling);
@@ -30,14 +30,14 @@ struct ComponentPlan {
   c10::Device device = c10::kCPU;     ///< where it computes
   at::ScalarType dtype = at::kFloat;  ///< what its weights compute in
   std::int64_t resident_layers = 0;   ///< of a streamed component: layers that stay on the device
-  std::optional<at::ScalarType> stored{};  ///< what matrices of the layers wait in; empty = dtype
-  bool rests_on_host = false;              ///< rests in host memory instead of on disk
+  std::optional<at::ScalarType> stored{};  ///< storage dtype of the layers' matrices; empty = dtype
+  bool rests_on_host = false;              ///< stored in host memory instead of on disk
   bool operator==(const ComponentPlan&) const = default;
   WeightFormat format() const { return {device, dtype, stored, rests_on_host}; }
 };
 
-/// What the device and each component do about memory. Strategies write it, the executor and the
-/// models obey it.
+/// Memory decisions for the device and each component. Strategies write it, the executor and the
+/// models follow it.
 struct MemoryPlan : PlanEntries<std::type_identity_t> {
   struct Component {
     std::string name;

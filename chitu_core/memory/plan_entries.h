@@ -42,11 +42,11 @@ struct PlanEntries {
   Of<std::int64_t> vae_tile_latents = initially<Of>(std::int64_t{32});
   /// Keep the cross-attention keys and values of a prompt, the same at every step, between steps.
   Of<bool> keep_text_kv = initially<Of>(true);
-  /// Both guidance branches pass through a layer before it goes; else one after the other, each
-  /// with layers of its own passing by: half the hidden states for twice the copies.
+  /// Both guidance branches pass a layer while it is loaded; else one branch after the other, which
+  /// loads every layer again: half the hidden states for twice the copies.
   Of<bool> guidance_interleave = initially<Of>(true);
-  /// Of branches that pass together, the hidden states of those that do not compute rest in host
-  /// memory: one branch's hidden states on the device for two copies of them per layer.
+  /// Offloads the hidden states of the branch that waits while the other one computes: one branch's
+  /// hidden states on the device, for two copies of them per layer.
   Of<bool> offload_activations = initially<Of>(false);
   /// Tokens at once in a feed-forward; 0 = by their shape.
   Of<std::int64_t> activation_chunk = initially<Of>(std::int64_t{0});
@@ -79,8 +79,7 @@ void visit_entries(const Visit& visit, Entries&... of) {
   visit(Info{"keep_text_kv", ""}, of.keep_text_kv...);
   visit(Info{"guidance_interleave", "guidance_interleave",
              "both guidance branches pass a streamed layer while it is loaded; false: one branch "
-             "after "
-             "the other; null: true, unless only false fits"},
+             "after the other; null: true, unless only false fits"},
         of.guidance_interleave...);
   visit(
       Info{"offload_activations", "offload_activations",

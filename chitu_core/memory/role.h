@@ -9,12 +9,12 @@
 
 namespace chitu::memory {
 
-/// What a component does in its pipeline. Strategies and keys speak of roles, so that they hold for
-/// every component that has the role, whatever it is called.
+/// The function of a component in its pipeline. Strategies and keys refer to roles, so that they
+/// apply to every component of a role, whatever its name.
 enum class Role {
-  text_encoder,  ///< makes what conditions the denoising, once per request
+  text_encoder,  ///< encodes the conditioning, once per request
   transformer,   ///< denoises, step by step
-  vae,           ///< goes from pixels to latents, or back
+  vae,           ///< converts latents to pixels, or back
 };
 
 /// Their names, which are also the keys of the group memory.
@@ -33,7 +33,7 @@ struct ComponentRole {
   bool operator==(const ComponentRole&) const = default;
 };
 
-/// One component of each role, called like it.
+/// One component per role, with the role's name.
 std::vector<ComponentRole> one_of_each_role();
 
 }  // namespace chitu::memory

@@ -10,7 +10,7 @@ namespace chitu::memory {
 /// allocated in powers of two.
 inline constexpr std::int64_t kStagingBytes = 64 << 20;
 
-/// How many rows fit into so many bytes: at least one, as rows are never split.
+/// How many rows fit into this many bytes; at least one, because rows are never split.
 inline std::int64_t rows_that_fit(std::int64_t bytes, std::int64_t row_bytes) {
   return std::max<std::int64_t>(1, bytes / row_bytes);
 }

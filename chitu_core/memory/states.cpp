@@ -59,9 +59,9 @@ std::optional<at::ScalarType> stored_dtype(Role role, const ComponentStates& sta
   for (const auto& [key, state] : stored) {
     if (!state->dtype) continue;
     if (found && *found != *state->dtype)
-      refuse(
-          role, key, name_of(*state->dtype),
-          fmt::format("{}: weights wait in one dtype from offload to preparing", name_of(*found)));
+      refuse(role, key, name_of(*state->dtype),
+             fmt::format("{}: weights are stored in one dtype from offload to preparing",
+                         name_of(*found)));
     found = state->dtype;
   }
   return found ? std::optional(scalar_type(*found)) : std::nullopt;
@@ -100,7 +100,7 @@ void WeightState::bind(config::Binder& b) {
 }
 
 void ComponentStates::bind(config::Binder& b) {
-  b.field("offload", offload, "at rest");
+  b.field("offload", offload, "while no stage uses the component");
   b.field("onload", onload, "while its stage runs; disk or cpu: streamed layer by layer");
   b.field("preparing", preparing, "layers that are fetched ahead");
   b.field("computation", computation, "in the operators");

@@ -13,13 +13,13 @@
 
 namespace chitu::memory {
 
-/// Where weights go and in which dtype they compute there.
+/// Where weights go, and their dtype there.
 struct WeightFormat {
   c10::Device device = c10::kCPU;
   at::ScalarType dtype = at::kFloat;  ///< parameters with Precision::float32 ignore it
-  /// In which the matrices of layers are stored until they are used; empty = dtype.
+  /// Storage dtype of the layers' matrices until they are used; empty = dtype.
   std::optional<at::ScalarType> stored{};
-  bool rests_on_host = false;  ///< a copy stays in host memory, and the device's come from it
+  bool rests_on_host = false;  ///< a copy stays in host memory, and device copies are made from it
 
   bool operator==(const WeightFormat&) const = default;
 };

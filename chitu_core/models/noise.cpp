@@ -6,7 +6,7 @@
 namespace chitu::models {
 
 at::Tensor initial_noise(at::IntArrayRef shape, std::uint64_t seed) {
-  // The draw's bits depend on its element count: never draw it in parts.
+  // The generator's bits depend on how many elements one call draws: never draw in parts.
   return at::randn(shape, at::make_generator<at::CPUGeneratorImpl>(seed),
                    at::TensorOptions().dtype(at::kFloat).device(at::kCPU));
 }

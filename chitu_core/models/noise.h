@@ -6,8 +6,8 @@
 
 namespace chitu::models {
 
-/// The noise that a seed stands for: one draw of the whole shape in float32 from a CPU generator,
-/// so that a seed means the same on every device and in diffusers.
+/// The initial noise of a seed: one draw of the whole shape in float32 from a CPU generator, so
+/// that a seed means the same on every device and in diffusers.
 ///
 /// shape    Wan [1, C, F, H, W] of the latents
 /// returns  float32 on the CPU

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
 
 namespace chitu::nn {
@@ -37,9 +38,8 @@ Attention::Attention(std::string_view name, c10::DeviceType device,
       backend_(Backends::instance().find(name_)),
       hook_(std::move(hook)) {
   if (!backend_)
-    throw InputError(
-        fmt::format("infer.attn_type: unknown attention backend {}, expected one of {}", name,
-                    join(attention_names())));
+    throw InputError(fmt::format("infer.attn_type: unknown attention backend {}, {}", name,
+                                 expected_one_of(name, attention_names())));
   if (!backend_->runs_on(device))
     throw InputError(
         fmt::format("infer.attn_type: {} does not run on {}", name, device_name(device)));

@@ -18,19 +18,19 @@ using parallel::AttentionOptions;
 /// gives (Registry<AttentionBackend>).
 class AttentionBackend : public parallel::LocalAttention {
  public:
-  /// Whether it computes attention itself and not an approximation (quantised, sparse).
+  /// Whether it computes exact attention, not an approximation (quantised, sparse).
   virtual bool exact() const { return true; }
   /// `auto` takes the exact backend of the highest rank that runs on the device.
   virtual int rank() const = 0;
   virtual bool runs_on(c10::DeviceType device) const = 0;
 };
 
-/// The one function through which models attend. Copies are cheap and share backend and hook.
+/// The one function that models call for attention. Copies are cheap and share backend and hook.
 class Attention {
  public:
   /// The backend registered under `name`, or with `auto` the best exact one for the device.
   ///
-  /// hook    stands around every call; null = none
+  /// hook    wraps every call; null = none
   /// throws  InputError when no backend has this name, or it does not run on the device
   explicit Attention(std::string_view name = "auto", c10::DeviceType device = c10::kCPU,
                      std::shared_ptr<const parallel::AttentionHook> hook = nullptr);

@@ -29,7 +29,7 @@ bool flash_pays(const at::Tensor& q) {
   return q.scalar_type() == at::kFloat || !has_bfloat16_tiles();
 }
 
-/// chitu's own CPU kernel, and libtorch's choice for what it does not support.
+/// chitu's own CPU kernel; libtorch's choice for inputs that the kernel does not support.
 class CpuFlash final : public AttentionBackend {
  public:
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

@@ -138,7 +138,7 @@ CausalConv3d::Window CausalConv3d::window(at::IntArrayRef sizes, const at::Tenso
     past = std::move(found->second);
   const std::int64_t known = past.defined() ? past.size(1) : 0;
   Window window;
-  // A single frame needs no zeros before it: the taps for them are left out.
+  // A single frame needs no zeros before it: its taps are left out.
   window.zeros = frames == 1 ? 0 : most_past - known;
   const std::int64_t before = window.zeros + known;
   window.all =

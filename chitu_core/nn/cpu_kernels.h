@@ -2,9 +2,9 @@
 
 #include "chitu_core/common/cpu_capability.h"
 
-/// Before a loop: its pointers do not overlap. `restrict` does not survive inlining, and without
-/// this a loop that narrows to 16 bits is not vectorised. A macro, because a function cannot
-/// contain a pragma for its caller.
+/// Put before a loop whose pointers do not overlap. `restrict` does not survive inlining, and
+/// without this a loop that narrows to 16 bits is not vectorised. A macro, because a function
+/// cannot pass a pragma to its caller.
 #if defined(__clang__)
 #define CHITU_NO_OVERLAP _Pragma("clang loop vectorize(assume_safety)")
 #else

@@ -90,7 +90,7 @@ struct Flash {
 
     std::int64_t floats = 0;  ///< of all buffers
 
-    /// With null as memory it only counts.
+    /// Null as memory only counts.
     Buffers(float* memory, std::int64_t queries_at_once, std::int64_t d, std::int64_t dv)
         : value_width(padded(dv)) {
       const std::int64_t columns = whole_panels(queries_at_once);

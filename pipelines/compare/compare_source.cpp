@@ -29,7 +29,7 @@ std::optional<Kind> kind_of(const fs::path& file) {
   std::string extension = file.extension().string();
   std::ranges::transform(extension, extension.begin(),
                          [](unsigned char c) { return std::tolower(c); });
-  if (file.filename() == kContactSheet) return std::nullopt;
+  if (file.filename().string().ends_with(kContactSheet)) return std::nullopt;
   if (extension == ".png") return Kind::picture;
   if (extension == ".gif") return Kind::gif;
   for (const char* video : {".mp4", ".mkv", ".webm", ".mov", ".avi"})

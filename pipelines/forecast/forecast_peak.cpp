@@ -16,10 +16,10 @@ namespace chitu::pipelines {
 namespace {
 
 constexpr std::string_view kWeights = "weights of ";
-/// A remedy leaves at most this share of the peak: less of a gain helps nobody.
+/// A remedy leaves at most this share of the peak; smaller gains are not reported.
 constexpr double kGain = 0.99;
 
-/// "step 3 / layer 12" without the numbers: the tensors of all steps and layers are one kind.
+/// "step 3 / layer 12" without the numbers: tensors of all steps and layers are grouped.
 std::string without_numbers(const std::string& where) {
   std::string text;
   for (const char c : where) {
@@ -32,7 +32,7 @@ std::string without_numbers(const std::string& where) {
   return text;
 }
 
-/// The operator's name as people say it.
+/// The operator's name in plain words.
 std::string plain_name(const std::string& made_by) {
   if (made_by == "aten::empty_strided") return "cast or copy";
   if (made_by == "aten::empty") return "new tensor";
@@ -47,7 +47,7 @@ std::string weights_in(const std::string& where) {
 }
 
 std::vector<HeldGroup> group(const std::vector<device::DryRunBlock>& held) {
-  // Weights of a component are one group; other tensors are alike when their sizes are, too.
+  // The weights of a component are one group; other tensors are grouped by equal size.
   std::map<std::tuple<std::string, std::string, std::int64_t>, HeldGroup> groups;
   for (const device::DryRunBlock& block : held) {
     const std::string weights = weights_in(block.where);
@@ -88,8 +88,8 @@ class Remedies {
         fmt::format("{}", fmt::join(added, ", ")), next.forecast.peak_bytes());
   }
 
-  /// The first step of each strategy that lowers the peak, whatever the configuration says: a
-  /// remedy may change keys.
+  /// The first step of each strategy that lowers the peak, whether or not the configuration allows
+  /// it: a remedy may change keys.
   void cheaper_plans() {
     for (const auto& [name, strategy] : Registry<memory::Strategy>::instance().entries()) {
       auto step = strategy->cheaper(plan_, {});
@@ -114,7 +114,7 @@ class Remedies {
   std::int64_t peak_of(const memory::MemoryPlan& plan, const Request& request) const {
     return forecaster_.forecaster().forecast(request, plan, longest_prompts_).peak_bytes();
   }
-  /// Returns whether it helps, and so is kept.
+  /// Returns whether it lowers the peak and is kept.
   bool add(std::string change, std::string note, std::int64_t peak) {
     const bool lowers = static_cast<double>(peak) <= kGain * static_cast<double>(peak_);
     if (!lowers || format_bytes(peak) == format_bytes(peak_)) return false;

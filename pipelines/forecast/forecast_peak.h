@@ -8,25 +8,25 @@
 
 namespace chitu::pipelines {
 
-/// Tensors alike that are held at a peak.
+/// Similar tensors that are held at a peak.
 struct HeldGroup {
   std::string what;   ///< "weights of transformer", or what made them: "linear"
-  std::string where;  ///< the part of the work that did, numbers left out where several did
+  std::string where;  ///< the part of the work that made them; without numbers if several did
   std::int64_t count = 0;
   std::int64_t bytes = 0;  ///< of all together
 };
 
-/// Something to change, and the peak that it would leave.
+/// A change, and the peak with it.
 struct Remedy {
   std::string change;  ///< as an override: "infer.vae_tile_size=16"
-  std::string note;    ///< what it does
+  std::string note;    ///< what the change does
   std::int64_t peak_bytes = 0;
 };
 
-/// What makes up a level's peak where it computes.
+/// What makes up the peak of a level on the computing device.
 struct PeakExplanation {
   std::string where;              ///< "denoise / step 0 / layer 3"
-  std::string made_by;            ///< the operator that asked for the last bytes
+  std::string made_by;            ///< the operator that allocated last
   std::vector<HeldGroup> groups;  ///< largest first
   std::vector<Remedy> remedies;   ///< those that lower the peak by 1 % or more
 };

@@ -146,7 +146,7 @@ json level_json(const ForecastReport& report, const LevelReport& level) {
   return text;
 }
 
-/// What the numbers hold, and what they leave out.
+/// What the numbers include, and what they leave out.
 json modelled(const ForecastReport& report) {
   return {
       {"tensors", "every one, weights and activations, with the shapes of a run"},
@@ -163,7 +163,7 @@ json modelled(const ForecastReport& report) {
        "profile"}};
 }
 
-/// What every part of the report is about.
+/// The inputs of every part of the report.
 ForecastReport head_of(const LevelForecaster& forecaster, const Request& request,
                        bool longest_prompts) {
   ForecastReport report;

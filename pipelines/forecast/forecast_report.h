@@ -12,32 +12,32 @@
 
 namespace chitu::pipelines {
 
-/// One level, and what was asked about it besides.
+/// One level, with the optional parts of its report.
 struct LevelReport {
   LevelForecast plan;
   std::optional<LargestSizes> largest;  ///< for --fit
   std::optional<PeakExplanation> peak;  ///< for --explain
 };
 
-/// What `chitu plan` says, whatever the format.
+/// The report of `chitu plan`, in any format.
 struct ForecastReport {
   std::string model;   ///< the checkpoint's folder
-  std::string device;  ///< what it is planned for
+  std::string device;  ///< the device of the plans
   bool host_computes = false;
-  std::optional<std::int64_t> capacity_bytes;  ///< of the device in all
-  MemoryBudget budget;                         ///< what plans are compared with
+  std::optional<std::int64_t> capacity_bytes;  ///< the whole capacity of the device
+  MemoryBudget budget;                         ///< the limits of the plans
   std::optional<std::int64_t> fit_bytes;       ///< the limit of --fit
   std::int64_t process_bytes = 0;
   device::ImitatedDevice planned;
-  std::optional<DeviceProfile> profile;  ///< whose rates the least times are for
+  std::optional<DeviceProfile> profile;  ///< source of the rates of the least times
   Request request;
   bool longest_prompts = false;
   std::int64_t transformer_layers = 0;
   std::vector<LevelReport> levels;
-  std::optional<LevelReport> chosen;  ///< what a run would take
-  std::string refusal;                ///< why it would take none
+  std::optional<LevelReport> chosen;  ///< the plan that a run would use
+  std::string refusal;                ///< why no plan fits
 
-  /// The levels, then what was chosen.
+  /// The levels, followed by the chosen plan.
   std::vector<const LevelReport*> columns() const;
   /// Tensors of the forecast and the process itself.
   std::int64_t peak_host_bytes(const Forecast& forecast) const {
@@ -51,7 +51,7 @@ struct PlanQuestions {
   std::function<void(const std::string&)> progress{};  ///< called with what is looked at next
 };
 
-/// Plans a request at every level.
+/// Forecasts a request at every level.
 ForecastReport report_plans(const LevelForecaster& forecaster, const std::string& model,
                             const Request& request, bool longest_prompts,
                             const PlanQuestions& questions);

@@ -68,7 +68,7 @@ std::string layers_text(const MemoryPlan& plan, std::int64_t layers) {
 
 std::string guidance_text(const MemoryPlan& plan) {
   if (!plan.guidance_interleave) return "one after the other";
-  return plan.offload_activations ? "the waiting one on the host" : "together";
+  return plan.offload_activations ? "together, the waiting one offloaded" : "together";
 }
 
 }  // namespace chitu::pipelines

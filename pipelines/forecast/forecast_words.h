@@ -10,8 +10,9 @@ namespace chitu::pipelines {
 /// A dtype as the group memory writes it, float8 included: "float8_e4m3fn".
 std::string state_name(at::ScalarType dtype);
 
-/// What the components of a plan do, whatever strategy or key had it so: "everything resident",
-/// "text_encoder resident, transformer streamed from disk in float8_e4m3fn, vae resident".
+/// Placement of a plan's components, no matter which strategy or key decided it: "everything
+/// resident", "text_encoder resident, transformer streamed from disk in float8_e4m3fn, vae
+/// resident".
 std::string components_text(const memory::MemoryPlan& plan);
 
 /// "whole frames", "tiles of 32 latents", "blended tiles".
@@ -20,7 +21,7 @@ std::string tiles_text(const memory::MemoryPlan& plan);
 /// Layers of the transformer that are on the device while it computes: "40", "12 of 40".
 std::string layers_text(const memory::MemoryPlan& plan, std::int64_t layers);
 
-/// "together", "one after the other", "the waiting one on the host".
+/// "together", "one after the other", "together, the waiting one offloaded".
 std::string guidance_text(const memory::MemoryPlan& plan);
 
 }  // namespace chitu::pipelines

@@ -7,12 +7,13 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/graph/context.h"
+#include "chitu_core/graph/execution.h"
 
 namespace chitu::pipelines {
 namespace {
 
-/// Steps of a stage after which every further one holds and moves what the one before it did: a
-/// scheduler's history is full, kept keys and values are there.
+/// After this many steps of a stage, each further step holds and moves what the one before it did:
+/// the scheduler's history is full, keys and values are cached.
 constexpr std::int64_t kDryRunSteps = 4;
 
 device::DryRunUse moved_between(const device::DryRunUse& before, device::DryRunUse after) {
@@ -30,7 +31,7 @@ void add_steps(device::DryRunUse& use, const device::DryRunUse& step, std::int64
   use.flops += static_cast<double>(count) * step.flops;
 }
 
-/// Reads the books at the borders of stages and steps.
+/// Reads the counters at the borders of stages and steps.
 class BookReader final : public graph::Observer {
  public:
   BookReader(device::DryRun& dry_run, Forecast& forecast)
@@ -69,13 +70,13 @@ class BookReader final : public graph::Observer {
  private:
   device::DryRun& dry_run_;
   Forecast& forecast_;
-  StageForecast stage_;        ///< that runs now
-  bool layer_came_ = false;    ///< a streamed one, in this stage
-  std::int64_t left_out_ = 0;  ///< steps of this stage
+  StageForecast stage_;        ///< the one that runs now
+  bool layer_came_ = false;    ///< a streamed layer has arrived in this stage
+  std::int64_t left_out_ = 0;  ///< steps of this stage that were skipped
   device::DryRunUse before_stage_, before_step_;
 };
 
-/// The plan with what stands for its devices.
+/// The plan with its devices replaced by those of dry runs.
 memory::MemoryPlan on_imitated_devices(memory::MemoryPlan plan) {
   const auto stand_in = [](c10::Device device) {
     return device.is_cpu() ? device::DryRun::host() : device::DryRun::device();
@@ -94,7 +95,7 @@ std::int64_t read_by_a_pass(const memory::Component& component,
   return bytes;
 }
 
-/// Which weights the stages use. Only while none is bound.
+/// Which weights the stages use. Valid only while none is bound.
 void describe_weights(const Pipeline& pipeline, Forecast& forecast) {
   for (StageForecast& stage : forecast.stages)
     for (const auto& info : pipeline.graph().stages()) {
@@ -117,9 +118,19 @@ void sum_up(Forecast& forecast) {
   }
 }
 
-Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run, Request request,
-                    const memory::MemoryPlan& plan, bool longest_prompts,
-                    graph::Observer* observer) {
+using Work = std::function<void(const DryRunScene&)>;
+
+Work one_request(const Request& request, bool longest_prompts) {
+  return [&request, longest_prompts](const DryRunScene& scene) {
+    const Pipeline& pipeline = scene.pipeline;
+    graph::Execution run(pipeline.graph(), std::any(Job{request, {}, longest_prompts}),
+                         pipeline.frames_slot());
+    graph::run_to_end(run, scene.context);
+  };
+}
+
+Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run,
+                    const memory::MemoryPlan& plan, graph::Observer* observer, const Work& work) {
   const c10::InferenceMode inference;
   Forecast forecast;
   forecast.plan = plan;
@@ -128,14 +139,14 @@ Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run, Request r
   if (observer) context.observers.push_back(observer);
   context.most_steps = kDryRunSteps;
   {
-    // Weights of a dry run never meet real ones, also if it fails.
+    // Weights of a dry run never mix with real ones, even after a failure.
     const struct Forget {
       const Pipeline& pipeline;
       ~Forget() {
         for (memory::Component* component : pipeline.components()) component->forget();
       }
     } forget{pipeline};
-    pipeline.make_frames({std::move(request), {}, longest_prompts}, context);
+    work({pipeline, context, dry_run, forecast.stages});
   }
   describe_weights(pipeline, forecast);
   sum_up(forecast);
@@ -161,15 +172,19 @@ Forecaster::Forecaster(std::unique_ptr<Pipeline> pipeline, const device::Imitate
 
 Forecast Forecaster::forecast(const Request& request, const memory::MemoryPlan& plan,
                               bool longest_prompts) const {
+  return forecast(plan, one_request(request, longest_prompts));
+}
+
+Forecast Forecaster::forecast(const memory::MemoryPlan& plan, const Work& work) const {
   device::DryRun dry_run(device_, repetition_);
-  return dry_run_of(*pipeline_, dry_run, request, plan, longest_prompts, observer_);
+  return dry_run_of(*pipeline_, dry_run, plan, observer_, work);
 }
 
 device::DryRunPeak Forecaster::held_at(std::int64_t bytes, const Request& request,
                                        const memory::MemoryPlan& plan, bool longest_prompts) const {
   device::DryRun dry_run(device_, repetition_);
   dry_run.watch(bytes, plan.device.is_cpu());
-  dry_run_of(*pipeline_, dry_run, request, plan, longest_prompts, observer_);
+  dry_run_of(*pipeline_, dry_run, plan, observer_, one_request(request, longest_prompts));
   return dry_run.peak();
 }
 

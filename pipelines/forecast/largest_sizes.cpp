@@ -9,21 +9,21 @@
 namespace chitu::pipelines {
 namespace {
 
-/// A size that is counted in steps, as a plan sees it.
+/// A size in steps, as dry runs use it.
 struct Sizes {
-  std::int64_t start, most;                        ///< where to look first; the largest there is
-  std::function<double(std::int64_t)> extent;      ///< what activations are nearly proportional to
-  std::function<std::int64_t(std::int64_t)> peak;  ///< planned, in bytes: grows with the size
+  std::int64_t start, most;                        ///< first guess; upper bound
+  std::function<double(std::int64_t)> extent;      ///< activations are nearly proportional to this
+  std::function<std::int64_t(std::int64_t)> peak;  ///< forecast, in bytes; grows with the size
 };
 
-/// Looks for the largest size whose peak keeps a limit, with as few plans as may be: each guess is
-/// where the line through two known peaks comes to the limit, and moves further from the last one
-/// while guesses keep falling on one side.
+/// Finds the largest size whose peak is within a limit, with as few dry runs as possible. Each
+/// guess is where the line through two known peaks meets the limit. While guesses keep falling on
+/// one side, they move further from the last one.
 class Search {
  public:
   Search(Sizes sizes, std::int64_t limit) : sizes_(std::move(sizes)), limit_(limit) {}
 
-  /// 0 where none does.
+  /// 0 if no size fits.
   std::int64_t largest() {
     if (sizes_.most == 0) return 0;
     std::int64_t next = std::clamp<std::int64_t>(sizes_.start, 1, sizes_.most);
@@ -54,8 +54,8 @@ class Search {
     return std::min(on_line, too_large_ - stride_);
   }
 
-  /// The largest size that fits if peaks lie on the line through the last two known, or, of one, on
-  /// that through nothing at all.
+  /// The largest size that fits if peaks are linear: through the last two known peaks or, with one,
+  /// through that and zero.
   std::int64_t largest_on_line() const {
     const Point b = points_.back(), a = points_.size() > 1 ? points_.end()[-2] : Point{0, 0};
     const double slope = (b.peak - a.peak) / (b.extent - a.extent);
@@ -74,10 +74,11 @@ class Search {
   std::int64_t fits_ = 0, too_large_ = sizes_.most + 1;  ///< the nearest known
   std::vector<Point> points_;
   bool last_fits_ = false;
-  std::int64_t stride_ = 0;  ///< least way from the last point; grows while they fall on one side
+  /// Least distance from the last guess; grows while guesses fall on one side.
+  std::int64_t stride_ = 0;
 };
 
-/// The picture whose width is so many steps, in the request's aspect ratio as near as steps allow.
+/// The picture whose width is this many steps, with nearly the request's aspect ratio.
 LargestSizes::Picture picture_of(std::int64_t width_steps, const Request& request,
                                  const SizeSteps& steps) {
   const std::int64_t width = width_steps * steps.width;

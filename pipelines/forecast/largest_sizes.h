@@ -9,7 +9,7 @@
 
 namespace chitu::pipelines {
 
-/// The largest requests that a limit allows, each in one direction; empty where nothing does.
+/// The largest requests within a limit, each in one direction; empty if nothing fits.
 struct LargestSizes {
   struct Picture {
     std::int64_t width, height;
@@ -18,10 +18,10 @@ struct LargestSizes {
   std::optional<std::int64_t> frames;  ///< with the request's width and height
 };
 
-/// What a request would take, in bytes: more the larger it is.
+/// Memory that a request takes, in bytes; grows with the request.
 using ForecastNeed = std::function<std::int64_t(const Request&)>;
 
-/// Each plans some sizes, four or five where needs grow evenly.
+/// Each makes a few dry runs: four or five if memory grows evenly.
 std::optional<LargestSizes::Picture> largest_picture(const SizeSteps& steps, const Request& request,
                                                      const ForecastNeed& need,
                                                      std::int64_t limit_bytes);

@@ -7,6 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/device/sim.h"
 #include "chitu_core/memory/weights.h"
 #include "pipelines/forecast/plan_choice.h"
 #include "pipelines/forecast/process_size.h"
@@ -22,10 +23,9 @@ bool is_at_hand(const std::string& device) {
 
 std::unique_ptr<Pipeline> open(const EngineOptions& options, c10::Device device) {
   const c10::InferenceMode inference;
-  return open_pipeline(options.ckpt_dir, {.attn_type = options.attn_type,
-                                          .device = device,
-                                          .context_parallel = options.context_parallel,
-                                          .for_plan = true});
+  ModelChoices choices = model_choices(options, device);
+  choices.for_plan = true;
+  return open_pipeline(options.ckpt_dir, choices);
 }
 
 memory::MemoryConfig at_level(memory::MemoryConfig config, int level) {
@@ -33,7 +33,7 @@ memory::MemoryConfig at_level(memory::MemoryConfig config, int level) {
   return config;
 }
 
-/// Of a streamed component nothing stays between its stages; of an offloaded one neither.
+/// Streamed and offloaded components leave nothing on the device between their stages.
 std::int64_t resting_bytes(const memory::ComponentPlan& plan, std::int64_t onload_bytes) {
   return plan.residency == memory::Residency::resident ? onload_bytes : 0;
 }
@@ -71,7 +71,7 @@ LevelForecaster::Device LevelForecaster::resolve(const EngineOptions& options) {
   return device;
 }
 
-/// Of a device that is here; without a capacity the simulated one bounds choices alone.
+/// For a device of this machine; without a capacity, the simulated device limits choices only.
 std::optional<device::MemoryRoom> LevelForecaster::room_at_hand(const Device& device,
                                                                 bool chooses) {
   const bool is_sim = device.computes_on.type() == c10::kPrivateUse1;
@@ -140,7 +140,7 @@ ChosenPlan LevelForecaster::chosen(const Forecasts& forecasts) const {
   const memory::MemoryConfig& config = options_.memory;
   if (!config.low_mem_level && !budget_.bytes)
     return {{},
-            "infer.diffusion.low_mem_level=auto: what it takes depends on the memory of " +
+            "infer.diffusion.low_mem_level=auto: the choice depends on the memory of " +
                 device_name() + ", which is not known here; give it as device.capacity=24GiB"};
   try {
     return {level_plan(choose(forecasts), forecasts.request()), ""};
@@ -154,7 +154,7 @@ Forecast LevelForecaster::choose(const Forecasts& forecasts) const {
   if (chooses_plan(config))
     return choose_plan(forecasts, config, choices_, budget_, profile()).forecast;
   const memory::MemoryPlan named = plan_of(*config.low_mem_level);
-  // What is free at the moment is an estimate, for which a run does not refuse its level.
+  // Free memory at this moment is an estimate; a run does not refuse its level because of it.
   return device_.memory.declared ? keep_plan(forecasts, named, budget_).forecast
                                  : forecasts.of(named);
 }

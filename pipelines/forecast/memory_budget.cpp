@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "chitu_core/common/bytes.h"
+#include "pipelines/machine/profile_rates.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -14,21 +15,21 @@ constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t kLeastMargin = 4 * kMiB;
 constexpr std::int64_t kMarginShare = 64;
 
-/// Of two, the first where they are equal; an empty one bounds nothing.
+/// The lower of two limits, the first if they are equal; an empty one is no limit.
 std::optional<MemoryBound> least(const std::optional<MemoryBound>& first,
                                  const std::optional<MemoryBound>& second) {
   if (!first || !second) return first ? first : second;
   return second->bytes < first->bytes ? second : first;
 }
 
-/// What no limit can add to.
+/// Memory that no limit can increase.
 std::optional<MemoryBound> room_of(const MemoryFacts& facts) {
   std::optional<MemoryBound> free;
   if (facts.room) free = MemoryBound{facts.room->free_bytes, "free memory of " + facts.device};
   return least(facts.declared, free);
 }
 
-/// A share of a device of unknown size bounds nothing.
+/// A share of a device of unknown size is no limit.
 std::optional<MemoryBound> limit_of(const memory::MemoryConfig& config, const MemoryFacts& facts) {
   const auto& limit = config.vram_limit;
   const auto total = facts.total_bytes();
@@ -42,7 +43,7 @@ std::optional<MemoryBound> declared_memory(const std::optional<std::int64_t>& ca
                                            const std::optional<DeviceProfile>& profile,
                                            c10::Device computes_on) {
   if (capacity_bytes) return MemoryBound{*capacity_bytes, "device.capacity"};
-  if (!profile || !profile->memory_bytes || !profile->describes(computes_on)) return std::nullopt;
+  if (!profile || !profile->memory_bytes || !describes(*profile, computes_on)) return std::nullopt;
   return MemoryBound{*profile->memory_bytes, "device.profile.memory"};
 }
 
@@ -102,8 +103,8 @@ std::vector<Overrun> overruns(const MemoryBudget& budget, std::int64_t peak_byte
 
 std::string to_string(const Overrun& overrun) {
   return fmt::format(
-      "{}: the run held {}, {} more than the limit of {}; what libraries hold "
-      "beside tensors is an estimate",
+      "{}: the run held {}, {} more than the limit of {}; memory of libraries "
+      "is an estimate",
       overrun.source, format_bytes(overrun.peak_bytes),
       format_bytes(overrun.peak_bytes - overrun.limit_bytes), format_bytes(overrun.limit_bytes));
 }

@@ -13,10 +13,10 @@
 namespace chitu::pipelines {
 namespace {
 
-/// Least times are bounds: less of a gain than this says nothing about the run.
+/// Least times are lower bounds: a smaller gain says nothing about the run.
 constexpr double kGain = 0.99;
 
-/// A plan that a level offers, and the changes that made it cheaper than the level's own.
+/// A plan of a level, and the changes that made it cheaper than the level's own.
 struct Candidate {
   Forecast forecast;
   std::vector<std::string> savings;
@@ -32,8 +32,8 @@ class Chooser {
     return pipelines::fits(forecast, budget_).value_or(true);
   }
 
-  /// What the level needs at least or, where it fits, the best that the budget allows. Below the
-  /// last level, strategies that are not in effect wait for their level.
+  /// The least memory of the level or, if it fits, its best plan within the budget. Below the last
+  /// level, strategies that are not in effect wait for their level.
   Candidate at_level(int level) const {
     memory::MemoryConfig config = config_;
     config.low_mem_level = level;
@@ -53,7 +53,7 @@ class Chooser {
 
   using Strategies = std::vector<const memory::Strategy*>;
 
-  /// Those that are in effect in a plan, and the others.
+  /// The strategies that are in effect in a plan, and the others.
   std::pair<Strategies, Strategies> strategies_for(const memory::MemoryPlan& plan) const {
     std::pair<Strategies, Strategies> found;
     for (const auto& [name, strategy] : Registry<memory::Strategy>::instance().entries())
@@ -66,8 +66,9 @@ class Chooser {
     return budget_.bytes && needed(forecast) > *budget_.bytes;
   }
 
-  /// Takes a strategy's steps for as long as the plan does not fit. A step that does not lower the
-  /// need is not kept, but the next one may: the first smaller tile may be larger than the picture.
+  /// Takes steps of a strategy while the plan does not fit. A step that does not lower the peak is
+  /// undone, but the next one may lower it: the first smaller tile may still be larger than the
+  /// picture.
   void lower(Candidate& best, const memory::Strategy& strategy) const {
     std::string change;
     memory::MemoryPlan plan = best.forecast.plan;
@@ -78,12 +79,12 @@ class Chooser {
       Forecast lower = forecast(plan);
       if (needed(lower) >= needed(best.forecast)) continue;
       best.forecast = std::move(lower);
-      change = std::move(step->change);  // the last step's says it all
+      change = std::move(step->change);  // the last step's text covers the earlier ones
     }
     if (!change.empty()) best.savings.push_back(std::move(change));
   }
 
-  /// A streamed transformer with as many layers on the device as the budget takes.
+  /// A streamed transformer with as many layers on the device as the budget allows.
   Forecast with_resident_layers(Forecast streamed) const {
     constexpr auto role = memory::Role::transformer;
     if (streamed.plan.first(role).residency != memory::Residency::streamed) return streamed;
@@ -91,7 +92,7 @@ class Chooser {
     whole.set_residency(role, memory::Residency::offloaded);
     if (Forecast all = forecast(whole); fits(all)) return all;
     const std::int64_t layers = forecasts_.forecaster().pipeline().transformer_layers();
-    // Binary search: what a layer adds depends on where it lies in the order of allocations.
+    // Binary search: the cost of a layer depends on its place in the order of allocations.
     std::int64_t low = 0, high = layers;  // low fits, high does not
     while (high - low > 1) {
       memory::MemoryPlan plan = streamed.plan;
@@ -121,8 +122,8 @@ void take(PlanChoice& choice, Forecast forecast, std::vector<std::string> saving
   choice.savings = std::move(savings);
 }
 
-/// With a profile, takes a plan that is predicted to be faster than those before. Returns whether
-/// no later one needs to be looked at.
+/// With a profile, takes a plan with a shorter predicted time than earlier ones. Returns whether
+/// later plans need not be tried.
 class FastestOf {
  public:
   FastestOf(PlanChoice& choice, const std::optional<DeviceProfile>& profile)

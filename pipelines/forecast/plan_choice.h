@@ -14,8 +14,8 @@
 
 namespace chitu::pipelines {
 
-/// The plan that was taken, and those that did not fit; with a profile, also the ones that did and
-/// what time was predicted for each.
+/// The chosen plan, and the plans that did not fit; with a profile, also the ones that fit and
+/// their predicted times.
 struct PlanChoice {
   struct Rejected {
     int low_mem_level;
@@ -24,26 +24,27 @@ struct PlanChoice {
   };
   struct Predicted {
     int low_mem_level;
-    double least_s;  ///< of the whole request, as time_model.h says
+    double least_s;  ///< of the whole request, as in time_model.h
   };
   Forecast forecast;
   std::int64_t needed_bytes = 0;
   std::int64_t needed_host_bytes = 0;
   MemoryBudget budget;
-  /// Overrides that would ask for what the plan saves beyond its level: "infer.vae_tile_size=16".
+  /// Overrides with the same effect as the plan's savings beyond its level:
+  /// "infer.vae_tile_size=16".
   std::vector<std::string> savings;
   std::vector<Rejected> rejected;
   std::vector<Predicted> predicted;  ///< levels that fit; empty without a profile
 };
 
-/// The first level that fits, of the one that the configuration names or of all from the fastest
-/// on. A plan that does not fit takes the steps of its strategies (Strategy::cheaper), at the last
-/// level those of all strategies; what is left of the budget keeps layers of a streamed transformer
-/// on the device.
+/// The first plan that fits: at the level that the configuration names, or at the fastest level
+/// that fits. If the plan of a level does not fit, it takes the steps of its strategies
+/// (Strategy::cheaper), at the last level those of all strategies. Memory left in the budget keeps
+/// layers of a streamed transformer on the device.
 ///
-/// profile  of the device: of all levels that fit, takes the one of the least predicted time, the
-///          first of those that come within 1 %
-/// throws  OutOfMemoryError naming the least limit that would do, and what each level needs
+/// profile  of the device: takes, of all levels that fit, the one with the shortest predicted time,
+///          or the first within 1 % of it
+/// throws  OutOfMemoryError naming the lowest limit that would do and what each level needs
 PlanChoice choose_plan(const Forecasts& forecasts, const memory::MemoryConfig& config,
                        const memory::PlanRequest& devices, const MemoryBudget& budget,
                        const std::optional<DeviceProfile>& profile = {});
@@ -52,9 +53,9 @@ PlanChoice choose_plan(const Forecaster& forecaster, const memory::MemoryConfig&
                        const MemoryBudget& budget,
                        const std::optional<DeviceProfile>& profile = {});
 
-/// The plan that the configuration names, as it is.
+/// The plan that the configuration names, unchanged.
 ///
-/// throws  OutOfMemoryError as choose_plan where it does not fit
+/// throws  OutOfMemoryError as choose_plan(), if it does not fit
 PlanChoice keep_plan(const Forecasts& forecasts, const memory::MemoryPlan& plan,
                      const MemoryBudget& budget);
 

@@ -8,13 +8,12 @@
 
 namespace chitu::pipelines {
 
-/// A memory plan as every report has it: "plan" in metrics.json and of each level in `chitu plan
-/// --format json`, and all that `chitu plan --placement` prints. In the order in which it is read;
-/// keys are only ever added. Where weights rest and in which dtype is told in the words of the
-/// group memory.
+/// A memory plan as in every report: "plan" in metrics.json, the plans of levels in `chitu plan
+/// --format json`, and the whole of `chitu plan --placement`. Keys are in reading order, and only
+/// ever added. The placement and dtype of weights use the words of the group memory.
 nlohmann::ordered_json to_json(const memory::MemoryPlan& plan);
 
-/// How a plan was chosen and a limit that a run exceeded, as they stand in metrics.json.
+/// The choice of a plan, and a limit that a run exceeded, as in metrics.json.
 nlohmann::json to_json(const PlanChoice& choice);
 nlohmann::json to_json(const Overrun& overrun);
 

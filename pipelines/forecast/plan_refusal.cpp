@@ -16,13 +16,14 @@ namespace {
 
 class Refusal {
  public:
-  Refusal(const MemoryBudget& budget, const std::vector<Forecast>& rejected)
-      : budget_(budget), rejected_(rejected) {
+  Refusal(const std::string& subject, const MemoryBudget& budget,
+          const std::vector<Forecast>& rejected)
+      : subject_(subject), budget_(budget), rejected_(rejected) {
     const auto has_room = [&](const Forecast& level) { return fits_device(level); };
     for_host_ = std::any_of(rejected.begin(), rejected.end(), has_room);
   }
 
-  /// The level that needs least.
+  /// The level that needs the least memory.
   const Forecast& least() const {
     const Forecast* found = nullptr;
     for (const Forecast& level : rejected_)
@@ -36,10 +37,10 @@ class Refusal {
     const Forecast& level = least();
     const std::int64_t bytes = limit_for(level);
     return fmt::format(
-        "{}: {} do not hold this request; the least that does is {}B ({}) at "
+        "{}: {} do not hold {}; the least that does is {}B ({}) at "
         "infer.diffusion.low_mem_level={}; {}{}",
         for_host_ ? "infer.host_limit" : budget_.source,
-        format_bytes(for_host_ ? *budget_.host_bytes : *budget_.bytes), bytes,
+        format_bytes(for_host_ ? *budget_.host_bytes : *budget_.bytes), subject_, bytes,
         format_bytes_up(bytes), level.plan.low_mem_level, join(levels()), beyond_room(bytes));
   }
 
@@ -49,7 +50,7 @@ class Refusal {
   }
   bool counts(const Forecast& level) const { return !for_host_ || fits_device(level); }
 
-  /// What the limit that is short would have to be.
+  /// The value that the exceeded limit would need.
   std::int64_t limit_for(const Forecast& level) const {
     return for_host_ ? least_limit(needed_host_bytes(level, budget_), budget_.host_base_bytes)
                      : least_limit(needed_bytes(level, budget_), budget_.base_bytes);
@@ -65,19 +66,20 @@ class Refusal {
     return texts;
   }
 
-  /// Where a higher limit alone would not help.
+  /// Cases where a higher limit alone would not help.
   std::string beyond_room(std::int64_t bytes) const {
     const auto& room = budget_.room;
     if (for_host_ || !room || room->source == budget_.source || bytes <= room->bytes) return "";
     return fmt::format("; {} is {}", room->source, format_bytes(room->bytes));
   }
 
+  const std::string& subject_;
   const MemoryBudget& budget_;
   const std::vector<Forecast>& rejected_;
   bool for_host_ = false;
 };
 
-/// What of the same request would fit with the plan that needs least.
+/// The sizes of this request that would fit with the plan that needs least.
 class SmallerRequests {
  public:
   SmallerRequests(const Forecasts& forecasts, const MemoryBudget& budget,
@@ -108,7 +110,7 @@ class SmallerRequests {
   Forecast forecast(const Request& tried) const {
     return forecasts_.forecaster().forecast(tried, plan_, forecasts_.longest_prompts());
   }
-  /// Of a request whose other kind of memory suffices, too.
+  /// For a request whose other kind of memory suffices, too.
   std::string said(const Request& smaller, const std::string& overrides) const {
     if (!fits(forecast(smaller), budget_).value_or(true)) return "";
     return fmt::format("; what would fit there: {}", overrides);
@@ -124,7 +126,16 @@ class SmallerRequests {
 
 void refuse_plans(const Forecasts& forecasts, const MemoryBudget& budget,
                   const std::vector<Forecast>& rejected) {
-  const Refusal refusal(budget, rejected);
+  const ForecastSubject& subject = forecasts.subject();
+  const Refusal refusal(subject.name, budget, rejected);
+  if (subject.smaller) {
+    const auto fits_budget = [&](const Forecast& forecast) {
+      return fits(forecast, budget).value_or(true);
+    };
+    const std::string smaller = subject.smaller(refusal.least().plan, fits_budget);
+    if (!smaller.empty())
+      throw OutOfMemoryError(refusal.text() + "; what would fit there: " + smaller);
+  }
   throw OutOfMemoryError(
       refusal.text() +
       SmallerRequests(forecasts, budget, refusal.least().plan, refusal.for_host()).text());

@@ -7,11 +7,12 @@
 
 namespace chitu::pipelines {
 
-/// No plan fits: for want of host memory where the device has room for some, else of the device's.
+/// Reports that no plan fits: host memory is short if the device has room for some plan, else
+/// device memory.
 ///
-/// rejected  what each level that was tried needs, at least one
-/// throws    OutOfMemoryError naming what there is, the least limit that would do, what each level
-///           needs, and the most frames or the largest picture that would fit
+/// rejected  what each tried level needs; at least one
+/// throws    OutOfMemoryError naming the available memory, the lowest limit that would do, what
+///           each level needs, and the most frames or the largest picture that would fit
 [[noreturn]] void refuse_plans(const Forecasts& forecasts, const MemoryBudget& budget,
                                const std::vector<Forecast>& rejected);
 

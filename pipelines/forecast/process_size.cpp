@@ -18,7 +18,7 @@
 namespace chitu::pipelines {
 namespace {
 
-/// What text encoders and transformers are made of: products, norms, activations, attention.
+/// Operators of text encoders and transformers: products, norms, activations, attention.
 void call_transformer_kernels(at::ScalarType dtype) {
   const at::Tensor x = at::ones({512, 512}, at::TensorOptions(dtype));
   const at::Tensor mixed = nn::linear_map(x, x, x[0]);
@@ -32,7 +32,7 @@ void call_transformer_kernels(at::ScalarType dtype) {
   at::cat({x.sin(), x.cos()}, 1);
 }
 
-/// What a VAE is made of: convolutions over time and space, and upsampling.
+/// Operators of a VAE: convolutions over time and space, and upsampling.
 void call_vae_kernels(at::ScalarType dtype) {
   const at::ScalarType computed_in = nn::product_dtype(at::empty({0}, dtype));
   const at::Tensor x = at::ones({1, 64, 3, 32, 32}, at::TensorOptions(computed_in));
@@ -43,7 +43,7 @@ void call_vae_kernels(at::ScalarType dtype) {
   at::upsample_nearest2d(picture, {64, 64});
 }
 
-/// The libraries that write videos are mapped, and make their buffers, with the first one.
+/// The libraries that write videos are mapped, and allocate their buffers, with the first video.
 void write_video() {
   try {
     const auto file =
@@ -54,7 +54,7 @@ void write_video() {
     writer.add(at::zeros({9, 64, 64, 3}, at::kByte));
     writer.finish();
     std::filesystem::remove(file);
-  } catch (const std::exception& error) {  // no room there: a run writes elsewhere
+  } catch (const std::exception& error) {  // not writable: a run writes elsewhere
     logger("memory")->debug("the size of the process without a video writer: {}", error.what());
   }
 }
@@ -63,7 +63,7 @@ void write_video() {
 
 std::int64_t process_size(const memory::PlanRequest& choices, bool host_kernels) {
   const c10::InferenceMode inference;
-  ::malloc_trim(0);  // what was let go before would hold some of what the kernels take
+  ::malloc_trim(0);  // else memory freed before would serve the kernels and hide their size
   write_video();
   if (host_kernels) {
     call_transformer_kernels(choices.dtype);

@@ -6,11 +6,11 @@
 
 namespace chitu::pipelines {
 
-/// The resident set of this process, to which a run adds its tensors. Where the host computes, the
-/// libraries' kernels for these dtypes are called once before: their code is mapped on first use
-/// and takes some 35 MiB. A video is written likewise: its libraries take some 7 MiB.
+/// The resident set of this process, to which a run adds its tensors. If the host computes, this
+/// first calls the libraries' kernels for these dtypes: their code is mapped on first use and takes
+/// about 35 MiB. It also writes a small video: those libraries take about 7 MiB.
 ///
-/// host_kernels  whether the arithmetic is the host's (ImitatedDevice::host_kernels)
+/// host_kernels  whether the host computes (ImitatedDevice::host_kernels)
 std::int64_t process_size(const memory::PlanRequest& choices, bool host_kernels);
 
 }  // namespace chitu::pipelines

@@ -5,10 +5,13 @@
 #include <tuple>
 #include <utility>
 
+#include "pipelines/machine/profile_rates.h"
+
 namespace chitu::pipelines {
 namespace {
 
-/// More than the caches of any device: so much of the weights may be there since the last pass.
+/// More than the caches of any device: this much of the weights may remain cached from the last
+/// pass.
 constexpr std::int64_t kMostCached = std::int64_t{1} << 30;
 
 double seconds(double amount, const std::optional<double>& rate) {
@@ -29,13 +32,13 @@ double memory_seconds(const Work& work, const DeviceProfile& profile) {
   return seconds(static_cast<double>(work.passes * bytes), profile.memory_bandwidth);
 }
 
-/// A text encoder may compute on the CPU beside another device.
+/// A text encoder may compute on the CPU while the device is another one.
 bool computes_there(const memory::ComponentPlan& component, const memory::MemoryPlan& plan,
                     const DeviceProfile& profile) {
   return component.device == plan.device || (component.device.is_cpu() && profile.device == "cpu");
 }
 
-/// The work of a stage or of a step, which differ in what is moved and how often weights are read.
+/// The work of a stage or of a step, which differ in traffic and in how often weights are read.
 Work work_of(const Forecast& forecast, const StageForecast& stage, const DeviceProfile& profile) {
   Work work{.use = stage.use, .lead = stage.lead};
   if (stage.component.empty()) return work;
@@ -51,7 +54,7 @@ Work work_of(const Forecast& forecast, const StageForecast& stage, const DeviceP
 
 LeastTime least_time(const Work& work, const DeviceProfile& profile) {
   LeastTime time;
-  const auto rate = work.computes_there ? profile.rate_of(work.dtype) : std::optional<double>();
+  const auto rate = work.computes_there ? rate_of(profile, work.dtype) : std::optional<double>();
   time.compute_s = seconds(work.use.flops, rate);
   time.link_s = link_seconds(work.use, profile);
   time.disk_s = disk_seconds(work.use, profile);

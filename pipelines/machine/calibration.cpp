@@ -21,9 +21,9 @@ namespace chitu::pipelines {
 namespace {
 
 constexpr std::int64_t kSmallestSide = 256, kLargestSide = 8192;
-constexpr double kLongEnough = 0.04;  // seconds: beyond, larger matrices gain nothing
+constexpr double kLongEnough = 0.04;  // seconds: larger matrices gain nothing beyond this
 
-/// The least seconds of some runs, and how many these were.
+/// The shortest time of several runs, and their number.
 struct Best {
   double seconds = std::numeric_limits<double>::infinity();
   int runs = 0;
@@ -31,7 +31,7 @@ struct Best {
 
 Best best_of(c10::Device device, double most_seconds, const std::function<void()>& work) {
   using Clock = std::chrono::steady_clock;
-  work();  // loads kernels, touches pages
+  work();  // warms up: loads kernels, touches pages
   device::synchronize(device);
   Best best;
   const auto end = Clock::now() + std::chrono::duration<double>(most_seconds);
@@ -46,7 +46,7 @@ Best best_of(c10::Device device, double most_seconds, const std::function<void()
   return best;
 }
 
-/// Square matrices, doubled while the fastest product takes no time worth mentioning.
+/// Square matrices, doubled in size until the fastest product takes long enough.
 Measured measure_products(c10::Device device, at::ScalarType dtype, double seconds) {
   for (std::int64_t side = kSmallestSide;; side *= 2) {
     const auto options = at::TensorOptions().dtype(dtype).device(device);
@@ -69,11 +69,11 @@ std::optional<Measured> try_products(c10::Device device, at::ScalarType dtype, d
   } catch (const c10::OutOfMemoryError&) {
     throw;
   } catch (const c10::Error&) {
-    return std::nullopt;  // no kernels for it
+    return std::nullopt;  // the device has no kernels for it
   }
 }
 
-/// float32 as convolutions have it, with TF32 where libtorch takes that for them.
+/// float32 in convolutions, with TF32 if libtorch uses it for them.
 Measured measure_convolutions(c10::Device device, double seconds) {
   constexpr std::int64_t kChannels = 512, kSide = 128;
   const auto options = at::TensorOptions().device(device);
@@ -122,7 +122,7 @@ std::string processor() {
   return "CPU";
 }
 
-/// A text as YAML: in quotes, which double inside.
+/// A text as quoted YAML, with quotes inside doubled.
 std::string quoted(const std::string& text) {
   std::string doubled;
   for (const char c : text) doubled += c == '\'' ? std::string("''") : std::string(1, c);
@@ -135,7 +135,7 @@ std::string figure(const std::string& key, const std::optional<Measured>& measur
 }
 
 std::string bandwidth(const std::string& key, const Measured& measured) {
-  // Three digits at least, also of a slow drive.
+  // At least three digits, also for a slow drive.
   const bool slow = measured.rate < 1e9;
   return fmt::format("{}: {:.3f}{}  # {}\n", key, measured.rate / (slow ? 1e6 : 1e9),
                      slow ? "MB" : "GB", measured.how);
@@ -147,7 +147,7 @@ Calibration calibrate(const CalibrationOptions& options) {
   const c10::InferenceMode inference;
   const c10::Device device = options.device;
   Calibration found;
-  // The disk first: the one part that a mistake of the user's makes fail.
+  // The disk first: only this part can fail because of the user's input.
   found.disk = measure_disk(options.disk_folder, options.most_bytes);
   device::start_compute_threads();
   const int threads = at::get_num_threads();

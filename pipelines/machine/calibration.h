@@ -12,11 +12,11 @@
 
 namespace chitu::pipelines {
 
-/// What a device was measured to do; empty = it cannot.
+/// Measured rates of a device; empty = not supported.
 struct Calibration {
   std::string name;
   std::string device;  ///< without an index: "cuda"
-  std::string where;   ///< the device as libtorch writes it, threads, versions
+  std::string where;   ///< the device's name in libtorch, threads, versions
   std::int64_t memory_bytes = 0;
   std::optional<Measured> bfloat16, float16, tfloat32, float32;
   Measured link, disk, memory;
@@ -29,12 +29,12 @@ struct CalibrationOptions {
   std::int64_t most_bytes = std::int64_t{512} << 20;  ///< of what is copied and read
 };
 
-/// Measures the machine at hand; takes less than a minute as the options stand.
+/// Measures this machine; takes less than a minute with the default options.
 ///
-/// throws  InputError for a folder that cannot be written to; OutOfMemoryError
+/// throws  InputError for a folder that is not writable; OutOfMemoryError
 Calibration calibrate(const CalibrationOptions& options);
 
-/// A file of the group device/profile: each figure with the way it was measured.
+/// A file of the group device/profile: each figure with its method.
 std::string to_yaml(const Calibration& calibration);
 
 }  // namespace chitu::pipelines

@@ -24,7 +24,7 @@ namespace chitu::pipelines {
 namespace {
 
 constexpr std::int64_t kBlock = std::int64_t{4} << 20;
-constexpr std::size_t kAlignment = 4096;  // as O_DIRECT asks for
+constexpr std::size_t kAlignment = 4096;  // as O_DIRECT requires
 constexpr int kThreads = 4;               // keep more than one request at the drive
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* what) {
@@ -53,7 +53,7 @@ class File {
 
   bool is_open() const { return descriptor_ >= 0; }
   int descriptor() const { return descriptor_; }
-  /// Whether a block could be read at this place.
+  /// Whether a block at this offset could be read.
   bool read(char* to, std::int64_t at) const {
     for (std::int64_t got = 0; got < kBlock;) {
       const ssize_t count =
@@ -79,7 +79,7 @@ class File {
   int descriptor_;
 };
 
-/// A file for the measurement, gone at its end.
+/// A file for the measurement, removed at the end.
 class Sample {
  public:
   Sample(const std::filesystem::path& folder, std::int64_t blocks)
@@ -101,7 +101,7 @@ class Sample {
     const File file(path_, O_WRONLY | O_CREAT | O_EXCL);
     if (!file.is_open()) fail(path_, "write");
     const Buffer buffer = make_buffer();
-    // Noise, which no file system or drive can make smaller.
+    // Random bytes, which no file system or drive can compress.
     std::minstd_rand random(1);
     for (std::int64_t i = 0; i < kBlock; i += 4) {
       const auto number = static_cast<std::uint32_t>(random());
@@ -118,8 +118,8 @@ class Sample {
   std::filesystem::path path_;
 };
 
-/// Seconds to read all blocks with threads side by side; negative when the file does not open or
-/// read with these flags.
+/// Seconds to read all blocks with several threads; negative if the file cannot be opened or read
+/// with these flags.
 double read_all(const std::filesystem::path& path, std::int64_t blocks, int flags) {
   const File file(path, O_RDONLY | flags);
   if (!file.is_open()) return -1;

@@ -6,16 +6,16 @@
 
 namespace chitu::pipelines {
 
-/// A rate, and how it was come by.
+/// A measured rate and its method.
 struct Measured {
   double rate = 0;  ///< per second
   std::string how;
 };
 
-/// Bytes a second that several threads read from files in the folder, past the page cache where the
-/// file system allows that. Writes a file of so many bytes and removes it.
+/// Bytes per second that several threads read from files in the folder, bypassing the page cache if
+/// the file system allows it. Writes a file of this many bytes and removes it.
 ///
-/// throws  InputError when the folder cannot be written to
+/// throws  InputError if the folder is not writable
 Measured measure_disk(const std::filesystem::path& folder, std::int64_t bytes);
 
 }  // namespace chitu::pipelines

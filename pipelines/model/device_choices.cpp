@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
-#include "pipelines/model/pipeline.h"
+#include "chitu_core/device/sim.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -22,6 +24,24 @@ at::ScalarType parse_dtype(std::string_view key, std::string_view name, at::Scal
   throw InputError(fmt::format("{}={}: expected auto, float32, bfloat16 or float16", key, name));
 }
 
+/// A configuration cannot give others; a program can.
+void check_profile(const DeviceProfile& profile) {
+  const auto check = [](const char* key, std::optional<double> number) {
+    if (number && !(std::isfinite(*number) && *number > 0))
+      throw InputError(
+          fmt::format("device.profile.{}={}: expected a finite number above 0", key, *number));
+  };
+  check("memory", profile.memory_bytes);
+  check("flops.bfloat16", profile.flops.bfloat16);
+  check("flops.float16", profile.flops.float16);
+  check("flops.float8", profile.flops.float8);
+  check("flops.tfloat32", profile.flops.tfloat32);
+  check("flops.float32", profile.flops.float32);
+  check("link_bandwidth", profile.link_bandwidth);
+  check("disk_bandwidth", profile.disk_bandwidth);
+  check("memory_bandwidth", profile.memory_bandwidth);
+}
+
 }  // namespace
 
 std::string_view dtype_name(at::ScalarType dtype) {
@@ -31,13 +51,23 @@ std::string_view dtype_name(at::ScalarType dtype) {
 }
 
 memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options) {
-  // On a CPU, simulated devices included, float32 is both the reference's arithmetic and, at small
-  // sizes, the faster one.
+  if (options.profile) check_profile(*options.profile);
+  // On a CPU, simulated devices included, the reference computes in float32, which is also the
+  // faster dtype at small sizes.
   const bool on_cpu = device.is_cpu() || options.device == "sim";
   return {.device = device,
           .dtype = parse_dtype("infer.dtype", options.dtype, on_cpu ? at::kFloat : at::kBFloat16),
           .vae_dtype = parse_dtype("infer.vae_dtype", options.vae_dtype, at::kFloat),
           .components = components_of(options.ckpt_dir)};
+}
+
+ModelChoices model_choices(const EngineOptions& options, c10::Device device) {
+  return {.attn_type = options.attn_type,
+          .device = device,
+          .context_parallel = options.context_parallel,
+          .prompt_cache = options.prompt_cache,
+          .scheduler = options.scheduler,
+          .stages = options.stages};
 }
 
 device::SimOptions sim_options(const EngineOptions& options) {

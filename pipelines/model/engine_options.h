@@ -3,26 +3,30 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "chitu_core/device/sim.h"
+#include "chitu_core/device/sim_options.h"
 #include "chitu_core/memory/memory_config.h"
 #include "pipelines/machine/device_profile.h"
+#include "pipelines/model/stage_insertion.h"
 
 namespace chitu::pipelines {
 
-/// Everything an Engine is made from.
+/// All settings of an Engine.
 struct EngineOptions {
-  std::filesystem::path ckpt_dir;  ///< a checkpoint in the diffusers layout
-  std::string device = "auto";     ///< auto, cpu, sim, or an accelerator as libtorch names it
-  device::SimOptions sim;          ///< what device "sim" allows; of others the capacity counts
+  std::filesystem::path ckpt_dir{};  ///< a checkpoint in the diffusers layout
+  std::string device = "auto";       ///< auto, cpu, sim, or an accelerator as libtorch names it
+  device::SimOptions sim{};        ///< limits of device "sim"; other devices use only the capacity
   std::string dtype = "auto";      ///< auto, float32, bfloat16, float16
   std::string vae_dtype = "auto";  ///< auto = float32, as the reference decodes
   std::string attn_type = "auto";  ///< an attention backend
-  /// How the transformer's attention is split between ranks: a parallel::AttentionScheme.
+  /// The split of the transformer's attention between ranks: a parallel::AttentionScheme.
   std::string context_parallel = "none";
-  memory::MemoryConfig memory;
-  std::optional<DeviceProfile> profile;  ///< of the device; low_mem_level auto minds its times
-  std::filesystem::path prompt_cache;    ///< folder where prompt embeddings are kept; empty = none
+  memory::MemoryConfig memory{};
+  std::optional<DeviceProfile> profile{};  ///< of the device; level auto uses its rates
+  std::filesystem::path prompt_cache{};    ///< folder that keeps prompt embeddings; empty = none
+  std::string scheduler{};                 ///< a scheduler class; empty = the checkpoint's
+  std::vector<StageInsertion> stages{};    ///< that the program adds to the pipeline
   bool operator==(const EngineOptions&) const = default;
 };
 

@@ -11,11 +11,14 @@
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/io/json.h"
+#include "pipelines/model/checkpoint_files.h"
 
 namespace chitu::pipelines {
 namespace {
 
-/// A component is written ["library", "Class"], or [null, null] where there is none.
+const std::string kExpected = ", expected a checkpoint in the diffusers layout";
+
+/// A component is written as ["library", "Class"], or as [null, null] if it was saved without one.
 ComponentClass class_of(const io::JsonObject& index, const std::string& key) {
   const auto& value = index.json().at(key);
   if (value.size() == 2 && value[0].is_null()) return {};
@@ -24,13 +27,13 @@ ComponentClass class_of(const io::JsonObject& index, const std::string& key) {
   return {value[0].get<std::string>(), value[1].get<std::string>()};
 }
 
-/// For a folder of the hub's cache above its snapshots: where a checkpoint in it lies.
+/// For a folder of the hub's cache above its snapshots: the path of a checkpoint in it.
 std::string snapshot_hint(const std::filesystem::path& path) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path / "snapshots", error))
     if (name_exists(entry.path() / "model_index.json"))
       return ", did you mean " + entry.path().string() + "?";
-  return ", expected a checkpoint in the diffusers layout";
+  return kExpected + download_advice(path, missing_files(path));
 }
 
 }  // namespace
@@ -38,12 +41,12 @@ std::string snapshot_hint(const std::filesystem::path& path) {
 ModelFolder ModelFolder::open(const std::filesystem::path& path) {
   const std::string given = "model.ckpt_dir=" + path.string() + ": ";
   if (const auto problem = folder_problem(path))
-    throw InputError(given + *problem + ", expected a checkpoint in the diffusers layout");
+    throw InputError(given + *problem + kExpected + download_advice(path, missing_files(path)));
   const auto file = path / "model_index.json";
   if (!name_exists(file)) throw InputError(given + "has no model_index.json" + snapshot_hint(path));
   const auto index = io::JsonObject::read(file);
   ModelFolder folder{path, index.required<std::string>("_class_name"), {}};
-  // Plain values are settings of the pipeline; the family decides what it makes of them.
+  // Plain values are settings of the pipeline; the family interprets them.
   for (const std::string& key : index.keys())
     if (key.front() != '_' && index.json().at(key).is_array())
       folder.components[key] = class_of(index, key);
@@ -68,7 +71,7 @@ std::filesystem::path ModelFolder::component(const std::string& name, const std:
   if (std::ranges::find(classes, named.name) == classes.end())
     fail(fmt::format("{}: expected {}, got {}", name, expected, named.name));
   if (named.library != library)
-    fail(fmt::format("{}: expected {} of {}, got that of {}", name, named.name, library,
+    fail(fmt::format("{}: expected {} from {}, got the one from {}", name, named.name, library,
                      named.library));
   const auto folder = path / name;
   if (const auto problem = folder_problem(folder))
@@ -82,7 +85,7 @@ io::JsonObject ModelFolder::config(const std::string& name, const std::string& f
   const auto said = json.value_or<std::string>("_class_name", named);
   if (said != named)
     logger("pipelines")
-        ->info("{}: _class_name is {}; {} counts, which model_index.json names", json.name(), said,
+        ->info("{}: _class_name is {}; {} from model_index.json is used instead", json.name(), said,
                named);
   nlohmann::json kept = json.json();
   for (const auto& key : json.value_or<std::vector<std::string>>("_use_default_values", {}))
@@ -95,7 +98,8 @@ RequestDefaults ModelFolder::request_defaults(RequestDefaults defaults) const {
   if (!name_exists(file)) return defaults;
   const auto json = io::JsonObject::read(file);
   const std::vector<std::string> known{
-      "width", "height", "num_frames", "num_inference_steps", "guidance_scale", "fps"};
+      "width",          "height",           "num_frames", "num_inference_steps",
+      "guidance_scale", "guidance_scale_2", "fps"};
   for (const std::string& key : json.unknown_keys(known))
     json.fail(key, "unknown key" + did_you_mean(key, known));
   defaults.width = json.value_or("width", defaults.width);
@@ -103,6 +107,7 @@ RequestDefaults ModelFolder::request_defaults(RequestDefaults defaults) const {
   defaults.num_frames = json.value_or("num_frames", defaults.num_frames);
   defaults.num_inference_steps = json.value_or("num_inference_steps", defaults.num_inference_steps);
   defaults.guidance_scale = json.value_or("guidance_scale", defaults.guidance_scale);
+  defaults.guidance_scale_2 = json.value_or("guidance_scale_2", defaults.guidance_scale_2);
   defaults.fps = json.value_or("fps", defaults.fps);
   return defaults;
 }

@@ -10,15 +10,15 @@
 
 namespace chitu::pipelines {
 
-/// The Python class that model_index.json gives a component, and the library that it is of.
+/// The Python class of a component in model_index.json, and its library.
 struct ComponentClass {
   std::string library;  ///< "diffusers"
   std::string name;     ///< "WanTransformer3DModel"; empty = saved without this component
 };
 
-/// A checkpoint in the diffusers layout: model_index.json and a folder for each component. As in
-/// diffusers, model_index.json decides which class a component has; what a class name in the
-/// component's own config says is noted in the log and counts for nothing.
+/// A checkpoint in the diffusers layout: model_index.json and one folder per component. As in
+/// diffusers, model_index.json decides the class of a component; a class name in the component's
+/// own config that differs is logged and ignored.
 struct ModelFolder {
   std::filesystem::path path;
   std::string class_name;                            ///< "WanPipeline"
@@ -26,16 +26,16 @@ struct ModelFolder {
 
   /// Reads model_index.json.
   ///
-  /// throws  InputError when the folder or the file is not there, or is not of this layout
+  /// throws  InputError if the folder or the file is missing, or the layout is another one
   static ModelFolder open(const std::filesystem::path& path);
 
-  /// Whether model_index.json has the component, and not as null.
+  /// Whether model_index.json has the component with a class.
   bool has(const std::string& name) const;
   /// The folder of a component.
   ///
-  /// classes  of `library`, any of which will do
-  /// throws   InputError when model_index.json has no such component, gives it a class that is none
-  ///          of these, or the folder is missing
+  /// classes  of `library`; each of them is accepted
+  /// throws   InputError if model_index.json has no such component or gives it another class, or if
+  ///          the folder is missing
   std::filesystem::path component(const std::string& name, const std::string& library,
                                   const std::vector<std::string>& classes) const;
   /// A component's config without the keys that diffusers replaces by defaults
@@ -44,9 +44,9 @@ struct ModelFolder {
   /// throws  InputError when it cannot be read
   io::JsonObject config(const std::string& name, const std::string& file) const;
 
-  /// `family` changed by what the optional generation_config.json of the checkpoint says.
+  /// `family` with the values of the checkpoint's optional generation_config.json.
   ///
-  /// throws  InputError for a key or a value it cannot have
+  /// throws  InputError for an unknown key or a wrong value
   RequestDefaults request_defaults(RequestDefaults family) const;
 };
 

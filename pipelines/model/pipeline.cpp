@@ -6,7 +6,10 @@
 #include <set>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/graph/execution.h"
+#include "pipelines/model/checkpoint_files.h"
 
 namespace chitu::pipelines {
 
@@ -18,7 +21,7 @@ std::map<std::string, const memory::Component*> listed_components(
   const auto plan = memory::make_plan({}, {.components = described});
   std::map<std::string, const memory::Component*> listed;
   for (const memory::Component* component : pipeline.components()) {
-    plan.component(component->name());  // throws for one that it does not know
+    plan.component(component->name());  // throws if the plan has no such component
     if (!listed.emplace(component->name(), component).second)
       throw Error("two components are named " + component->name());
   }
@@ -28,12 +31,34 @@ std::map<std::string, const memory::Component*> listed_components(
 const PipelineFamily& family_of(const ModelFolder& folder) {
   const auto& families = Registry<PipelineFamily>::instance();
   if (const PipelineFamily* family = families.find(folder.class_name)) return *family;
-  throw InputError(fmt::format("{}: _class_name: {} is not supported, expected one of {}",
+  throw InputError(fmt::format("{}: _class_name: {} is not supported, {}",
                                (folder.path / "model_index.json").string(), folder.class_name,
-                               join(families.names())));
+                               expected_one_of(folder.class_name, families.names())));
+}
+
+/// Does the work; an error about a folder that is incomplete says what it lacks.
+template <class Work>
+auto about_missing(const ModelFolder& folder, CheckpointUse use, const Work& work) {
+  try {
+    return work();
+  } catch (const InputError& error) {
+    const auto missing = missing_files(folder, use);
+    if (missing.empty()) throw;
+    throw InputError(explain(error) + download_advice(folder.path, missing));
+  }
 }
 
 }  // namespace
+
+graph::SavedFiles Pipeline::run(Job job, graph::Context& context) const {
+  graph::Execution run(graph(), std::any(std::move(job)), result_slot());
+  return std::any_cast<graph::SavedFiles>(graph::run_to_end(run, context));
+}
+
+graph::Frames Pipeline::make_frames(Job job, graph::Context& context) const {
+  graph::Execution run(graph(), std::any(std::move(job)), frames_slot());
+  return std::any_cast<graph::Frames>(graph::run_to_end(run, context));
+}
 
 void check_components(const Pipeline& pipeline,
                       const std::vector<memory::ComponentRole>& described) {
@@ -54,7 +79,7 @@ void check_components(const Pipeline& pipeline,
         [&](const std::string& parameter_name, const memory::Parameter& parameter) {
           const auto [owner, is_new] = owners.emplace(&parameter, name);
           if (!is_new)
-            throw Error(fmt::format("the parameter {} is of the components {} and {}",
+            throw Error(fmt::format("the parameter {} belongs to the components {} and {}",
                                     parameter_name, owner->second, name));
         });
   }
@@ -64,14 +89,16 @@ std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
                                         const ModelChoices& choices) {
   const auto folder = ModelFolder::open(ckpt_dir);
   const PipelineFamily& family = family_of(folder);
-  auto pipeline = family.open(folder, choices);
+  const auto use = choices.for_plan ? CheckpointUse::plan : CheckpointUse::run;
+  auto pipeline = about_missing(folder, use, [&] { return family.open(folder, choices); });
   check_components(*pipeline, family.components(folder));
   return pipeline;
 }
 
 std::vector<memory::ComponentRole> components_of(const std::filesystem::path& ckpt_dir) {
   const auto folder = ModelFolder::open(ckpt_dir);
-  return family_of(folder).components(folder);
+  return about_missing(folder, CheckpointUse::plan,
+                       [&] { return family_of(folder).components(folder); });
 }
 
 Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
@@ -84,6 +111,8 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   request.num_frames = partial.num_frames.value_or(defaults.num_frames);
   request.num_inference_steps = partial.num_inference_steps.value_or(defaults.num_inference_steps);
   request.guidance_scale = partial.guidance_scale.value_or(defaults.guidance_scale);
+  request.guidance_scale_2 =
+      partial.guidance_scale_2 ? partial.guidance_scale_2 : defaults.guidance_scale_2;
   request.fps = partial.fps.value_or(defaults.fps);
   request.seed = partial.seed;
   request.max_sequence_length = partial.max_sequence_length;

@@ -11,18 +11,19 @@
 #include "chitu_core/memory/plan.h"
 #include "pipelines/model/model_folder.h"
 #include "pipelines/model/request.h"
+#include "pipelines/model/stage_insertion.h"
 
 namespace chitu::pipelines {
 
-/// A request on its way through a graph: what to make, and where to put it.
+/// A request as input of a graph: what to generate, and where to save it.
 struct Job {
   static constexpr std::string_view value_name = "Job";
   Request request;
   Output output{};
-  bool longest_prompts = false;  ///< whatever they say, as if they filled the sequence: for plans
+  bool longest_prompts = false;  ///< assume prompts that fill the sequence: for dry runs
 };
 
-/// The sizes that a pipeline makes: multiples of a step up to the most; frames count from the
+/// The sizes that a pipeline supports: multiples of a step up to a maximum. Frames count from the
 /// first.
 struct SizeSteps {
   std::int64_t width = 16, height = 16, most_width = 0, most_height = 0;
@@ -37,72 +38,80 @@ class Pipeline {
   virtual std::vector<memory::Component*> components() const = 0;
   virtual RequestDefaults request_defaults() const = 0;
 
-  /// throws  InputError naming the field of the request that this model cannot do, and the nearest
-  ///         values that it can
+  /// throws  InputError naming the field of the request that this model does not support, and the
+  ///         nearest values that it does
   virtual void check(const Request& request) const = 0;
   virtual SizeSteps size_steps() const = 0;
+  /// Of the latents of a request: [B, C, F, H, W].
+  virtual std::vector<std::int64_t> latents_shape(const Request& request) const = 0;
 
-  virtual graph::SavedFiles run(Job job, graph::Context& context) const = 0;
-  /// Runs the stages up to the frames. In a plan, needs a pipeline made for one.
-  virtual void make_frames(Job job, graph::Context& context) const = 0;
+  /// Of the graph: the SavedFiles that a run makes, and the Frames, where a dry run ends.
+  virtual std::size_t result_slot() const = 0;
+  virtual std::size_t frames_slot() const = 0;
 
-  /// Layers of the transformer, which streaming brings in one by one.
+  graph::SavedFiles run(Job job, graph::Context& context) const;
+  /// Runs the stages up to the frames.
+  graph::Frames make_frames(Job job, graph::Context& context) const;
+
+  /// Layers of the transformer that streaming can load one by one.
   virtual std::int64_t transformer_layers() const = 0;
 
-  /// The share of the decoder's positions that exact tiles compute more than once; 0 without them.
+  /// The share of the decoder's positions that exact tiles compute more than once; 0 without tiles.
   virtual double recomputed_share(const Request& request, const memory::MemoryPlan& plan) const = 0;
 
-  /// The same pipeline with weights of which the sizes alone are known.
+  /// The same pipeline with weights that have sizes only.
   virtual std::unique_ptr<Pipeline> for_plan() const = 0;
 };
 
-/// Checks that every weight of a pipeline is managed, and by one component.
+/// Checks that every weight of a pipeline belongs to exactly one component that the graph manages.
 ///
-/// described  as the family describes them, which memory plans are made from
-/// throws     Error naming the component that is not described, that no stage uses, that shares its
-///            name or a parameter with another, or that a stage uses though the pipeline does not
-///            list it: nobody would free its weights
+/// described  the family's description, from which memory plans are made
+/// throws     Error naming a component that is not described, that no stage uses, that shares its
+///            name or a parameter with another, or that a stage uses without the pipeline listing
+///            it: its weights would never be freed
 void check_components(const Pipeline& pipeline,
                       const std::vector<memory::ComponentRole>& described);
 
-/// Fills in what is empty and checks the whole.
+/// Fills in empty fields and checks the request.
 ///
-/// throws  InputError as Pipeline::check
+/// throws  InputError as Pipeline::check()
 Request complete(const Pipeline& pipeline, const PartialRequest& partial);
 
-/// What the user chose for the models, whatever the checkpoint.
+/// The user's settings of the models, for any checkpoint.
 struct ModelChoices {
   std::string attn_type = "auto";  ///< an attention backend, or auto
   c10::Device device = c10::kCPU;  ///< where the transformer computes
-  /// How the transformer's attention is split between ranks: a parallel::AttentionScheme.
+  /// The split of the transformer's attention between ranks: a parallel::AttentionScheme.
   std::string context_parallel = "none";
-  /// Sizes of weights alone, for a plan: where there are no weights or no tokenizer yet, the
+  /// For dry runs: weights have sizes only. If the checkpoint has no weights or no tokenizer, its
   /// configs are enough.
   bool for_plan = false;
-  std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none; not for plans
+  std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none
+  std::string scheduler{};               ///< a SchedulerClass; empty = the checkpoint's
+  std::vector<StageInsertion> stages{};  ///< that the program adds to the graph
 };
 
 /// Opens a checkpoint with the family that its model_index.json names.
 ///
-/// throws  InputError for a folder that is no checkpoint, or one of another family; Error as
-///         check_components does
+/// throws  InputError for a folder that is no checkpoint, or of an unknown family; Error as
+///         check_components()
 std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
                                         const ModelChoices& choices);
 
-/// The components of a checkpoint, as its family describes them, without opening them.
+/// The components of a checkpoint, as its family describes them; opens none.
 ///
-/// throws  InputError for a folder that is no checkpoint, or one of another family
+/// throws  InputError for a folder that is no checkpoint, or of an unknown family
 std::vector<memory::ComponentRole> components_of(const std::filesystem::path& ckpt_dir);
 
-/// Opens checkpoints whose model_index.json names one pipeline class; registered under that name.
+/// Opens checkpoints whose model_index.json names one pipeline class. Registered under that name.
 class PipelineFamily {
  public:
   virtual ~PipelineFamily() = default;
   /// The components of a checkpoint and their roles, in the order of reports.
   virtual std::vector<memory::ComponentRole> components(const ModelFolder& folder) const = 0;
-  /// Reads configs and headers, checks them all, and reads no weights.
+  /// Reads and checks all configs and headers; reads no weights.
   ///
-  /// throws  InputError for anything in the folder that is missing, damaged or not supported
+  /// throws  InputError for any file of the folder that is missing, damaged or not supported
   virtual std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                          const ModelChoices& choices) const = 0;
 };

@@ -5,18 +5,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace chitu::pipelines {
 
-/// In which form the frames are written.
+/// File format of the frames.
 enum class OutputFormat {
-  mp4,     ///< H.264 where the FFmpeg at hand has it, else MPEG-4
+  mp4,     ///< H.264 if the installed FFmpeg has it, else MPEG-4
   gif,     ///< animated
-  png,     ///< one picture: for one frame only
+  png,     ///< one picture, for one frame only
   frames,  ///< frames/frame_0000.png and so on
 };
 
-/// One generation, complete: every number that decides the result.
+/// One complete generation: every value that decides the result.
 struct Request {
   static constexpr std::string_view value_name = "Request";
 
@@ -26,35 +27,39 @@ struct Request {
   std::int64_t height = 0;                 ///< pixels
   std::int64_t num_frames = 1;             ///< pictures
   std::int64_t num_inference_steps = 50;   ///< denoising steps
-  double guidance_scale = 5.0;             ///< no unit; 1 or less leaves guidance out
+  double guidance_scale = 5.0;             ///< no unit; 1 or less turns guidance off
   std::uint64_t seed = 0;                  ///< of the CPU generator that draws the noise
-  std::int64_t fps = 16;                   ///< pictures a second in the file
-  std::int64_t max_sequence_length = 512;  ///< tokens the transformer sees of a prompt
-  std::optional<double> flow_shift;        ///< of the scheduler; empty = as the checkpoint says
+  std::int64_t fps = 16;                   ///< pictures per second in the file
+  std::int64_t max_sequence_length = 512;  ///< tokens of a prompt that the transformer gets
+  std::optional<double> flow_shift;        ///< of the scheduler; empty = the checkpoint's
+  /// Of the second transformer, where a checkpoint has two; empty = guidance_scale.
+  std::optional<double> guidance_scale_2{};
 
   bool guided() const { return guidance_scale > 1.0; }
   bool operator==(const Request&) const = default;
 };
 
-/// A request as people write it: what is empty follows the checkpoint.
+/// A request as the user writes it: empty fields get the checkpoint's values.
 struct PartialRequest {
   std::string prompt;
   std::string negative_prompt;
   std::optional<std::int64_t> width, height, num_frames, num_inference_steps, fps;
-  std::optional<double> guidance_scale, flow_shift;
+  std::optional<double> guidance_scale, guidance_scale_2, flow_shift;
   std::uint64_t seed = 0;
   std::int64_t max_sequence_length = 512;
 };
 
-/// Where and in which form a run's frames go.
+/// Where the frames of a run are saved, in which formats and under which name; see
+/// pipelines/media_names.h.
 struct Output {
-  OutputFormat format = OutputFormat::mp4;
-  std::filesystem::path dir;   ///< exists; see Engine::generate
-  bool contact_sheet = false;  ///< also contact_sheet.png, all frames side by side
+  std::vector<OutputFormat> formats{OutputFormat::mp4};  ///< each once
+  std::filesystem::path dir{};                           ///< exists; see Engine::generate
+  bool contact_sheet = false;  ///< also write a picture of all frames side by side
+  std::string name{};          ///< of every file, without extension; empty = video.mp4 and so on
 };
 
-/// What a request leaves open is filled from here: a checkpoint's generation_config.json, else what
-/// its family of models was trained for.
+/// Defaults of a request: from the checkpoint's generation_config.json, else from what its family
+/// of models was trained for.
 struct RequestDefaults {
   std::int64_t width = 0;
   std::int64_t height = 0;
@@ -62,6 +67,7 @@ struct RequestDefaults {
   std::int64_t num_inference_steps = 50;
   double guidance_scale = 5.0;
   std::int64_t fps = 16;
+  std::optional<double> guidance_scale_2{};
 };
 
 }  // namespace chitu::pipelines

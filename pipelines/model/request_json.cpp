@@ -1,22 +1,65 @@
 #include "pipelines/model/request_json.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
+
+#include "chitu_core/common/error.h"
 
 namespace chitu::pipelines {
+namespace {
+
+template <class T>
+void read(const nlohmann::json& json, const char* name, T& field) {
+  try {
+    json.at(name).get_to(field);
+  } catch (const nlohmann::json::exception&) {
+    throw InputError(std::string("the request has no ") + name + " of the expected type");
+  }
+}
+
+void read(const nlohmann::json& json, const char* name, std::optional<double>& field) {
+  if (json.contains(name) && !json.at(name).is_null()) read(json, name, field.emplace());
+}
+
+nlohmann::json number_or_null(const std::optional<double>& number) {
+  return number ? nlohmann::json(*number) : nlohmann::json();
+}
+
+}  // namespace
 
 nlohmann::json to_json(const Request& request) {
-  return {
-      {"prompt", request.prompt},
-      {"negative_prompt", request.negative_prompt},
-      {"width", request.width},
-      {"height", request.height},
-      {"num_frames", request.num_frames},
-      {"num_inference_steps", request.num_inference_steps},
-      {"guidance_scale", request.guidance_scale},
-      {"seed", request.seed},
-      {"fps", request.fps},
-      {"max_sequence_length", request.max_sequence_length},
-      {"flow_shift", request.flow_shift ? nlohmann::json(*request.flow_shift) : nlohmann::json()}};
+  return {{"prompt", request.prompt},
+          {"negative_prompt", request.negative_prompt},
+          {"width", request.width},
+          {"height", request.height},
+          {"num_frames", request.num_frames},
+          {"num_inference_steps", request.num_inference_steps},
+          {"guidance_scale", request.guidance_scale},
+          {"guidance_scale_2", number_or_null(request.guidance_scale_2)},
+          {"seed", request.seed},
+          {"fps", request.fps},
+          {"max_sequence_length", request.max_sequence_length},
+          {"flow_shift", number_or_null(request.flow_shift)}};
+}
+
+Request request_from_json(const nlohmann::json& json) {
+  Request request;
+  read(json, "prompt", request.prompt);
+  read(json, "negative_prompt", request.negative_prompt);
+  read(json, "width", request.width);
+  read(json, "height", request.height);
+  read(json, "num_frames", request.num_frames);
+  read(json, "num_inference_steps", request.num_inference_steps);
+  read(json, "guidance_scale", request.guidance_scale);
+  read(json, "seed", request.seed);
+  read(json, "fps", request.fps);
+  read(json, "max_sequence_length", request.max_sequence_length);
+  read(json, "guidance_scale_2", request.guidance_scale_2);
+  read(json, "flow_shift", request.flow_shift);
+  const nlohmann::json known = to_json(request);
+  for (const auto& [name, value] : json.items())
+    if (!known.contains(name)) throw InputError("the request has an unknown field " + name);
+  return request;
 }
 
 }  // namespace chitu::pipelines

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kProcess = 1;
 
-/// A line of its own for each event: such a file can be searched and compared.
+/// One line per event: such a file can be searched and compared.
 std::string lines_of(const std::vector<nlohmann::json>& events) {
   std::string text = "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [";
   for (std::size_t i = 0; i < events.size(); ++i) text += (i ? ",\n" : "\n") + events[i].dump();
@@ -45,7 +45,7 @@ void ChromeTrace::instant(const Track& track, std::string name, Clock::time_poin
 }
 
 void ChromeTrace::counter(const std::string& name, Clock::time_point at, std::int64_t value) {
-  // A counter is drawn as a track of its own above the others.
+  // A counter is drawn as its own track above the others.
   add('C', {-1, name}, name, at, at, {{"bytes", value}});
 }
 
@@ -59,7 +59,7 @@ std::string ChromeTrace::text() const {
   }
   std::vector<const Event*> sorted;
   for (const Event& event : events_) sorted.push_back(&event);
-  // An enclosing span is recorded when it ends, and stands before what it encloses.
+  // An enclosing span is recorded at its end, but must come before the spans inside it.
   std::stable_sort(sorted.begin(), sorted.end(), [](const Event* a, const Event* b) {
     return a->begin != b->begin ? a->begin < b->begin : a->end > b->end;
   });

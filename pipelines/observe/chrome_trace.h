@@ -18,7 +18,7 @@ class ChromeTrace {
  public:
   using Clock = std::chrono::steady_clock;
   using Args = std::vector<std::pair<std::string, std::int64_t>>;
-  /// A line of the picture. Tracks stand in the order of `rank`, then of their first span.
+  /// A row of the picture. Tracks are in the order of `rank`, then of their first span.
   struct Track {
     int rank;
     std::string name;
@@ -35,7 +35,7 @@ class ChromeTrace {
   void instant(const Track& track, std::string name, Clock::time_point at, Args args = {});
   void counter(const std::string& name, Clock::time_point at, std::int64_t value);
 
-  /// The whole as JSON, in order of time.
+  /// The whole trace as JSON, in order of time.
   std::string text() const;
 
  private:

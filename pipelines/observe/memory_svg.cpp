@@ -15,7 +15,7 @@ namespace {
 // Pixels.
 constexpr double kWidth = 1000, kLeft = 90, kRight = 20, kTop = 50, kPlotHeight = 300;
 constexpr double kBottom = kTop + kPlotHeight, kPlotWidth = kWidth - kLeft - kRight;
-constexpr double kCharacter = 6.5;  // of a line of text, about
+constexpr double kCharacter = 6.5;  // width in a line of text, about
 constexpr double kLineHeight = 18;
 constexpr int kLegendColumns = 3;
 constexpr std::array kShades{"#cfe3f5", "#fde3c2", "#d5ecd0", "#f3d3d8", "#e2d8ef", "#e9e6c8"};
@@ -35,7 +35,7 @@ std::string escaped(const std::string& text) {
   return result;
 }
 
-/// Where seconds and bytes lie in the picture.
+/// Coordinates of seconds and bytes in the picture.
 class Axes {
  public:
   explicit Axes(const MemoryChart& chart) {
@@ -92,7 +92,7 @@ class Axes {
 
 const char* shade(std::size_t stage) { return kShades[stage % kShades.size()]; }
 
-/// A stage's band, with its name where there is room; the legend names all.
+/// The band of a stage, with its name if there is room; the legend names all.
 std::string band(const MemoryChart::Stage& stage, std::size_t index, const Axes& axes) {
   const double left = axes.x(stage.begin_s), width = axes.x(stage.end_s) - left;
   const std::string name = escaped(stage.name);
@@ -110,7 +110,7 @@ std::string band(const MemoryChart::Stage& stage, std::size_t index, const Axes&
   return svg;
 }
 
-/// A curve of no more points than can be seen: of those in one column of pixels, the highest.
+/// A curve with only as many points as are visible: of those in one column of pixels, the highest.
 std::string curve(const MemoryChart& chart, const Axes& axes) {
   std::map<long, double> columns;
   for (const auto& sample : chart.samples) {

@@ -6,7 +6,7 @@
 
 namespace chitu::pipelines {
 
-/// Memory of a device over a run. Seconds count from any moment.
+/// Memory of a device over a run. Seconds count from an arbitrary moment.
 struct MemoryChart {
   struct Sample {
     double at_s;

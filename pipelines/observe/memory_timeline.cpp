@@ -34,8 +34,8 @@ void MemoryTimeline::run() {
     lock.unlock();
     try {
       sample();
-    } catch (const std::exception& error) {  // no memory or file left: the run itself will say so
-      logger("memory")->debug("no more samples of memory: {}", error.what());
+    } catch (const std::exception& error) {  // out of memory or files; the run itself reports that
+      logger("memory")->debug("memory is no longer sampled: {}", error.what());
       return;
     }
     lock.lock();
@@ -52,7 +52,7 @@ void MemoryTimeline::sample() {
 void MemoryTimeline::add(Sample sample) {
   samples_.insert(std::upper_bound(samples_.begin(), samples_.end(), sample, earlier), sample);
   if (samples_.size() < kMostSamples) return;
-  // Of two neighbours the larger stays: no height is lost.
+  // Keeps the larger of two neighbours, so that no peak is lost.
   std::vector<Sample> kept;
   for (std::size_t i = 0; i + 1 < samples_.size(); i += 2)
     kept.push_back(std::max(samples_[i], samples_[i + 1], smaller));

@@ -12,8 +12,8 @@
 
 namespace chitu::pipelines {
 
-/// Samples how much memory of a device is allocated, every few milliseconds and whenever it is
-/// asked to, in a thread of its own. Long runs are sampled less often, so that it stays small.
+/// Samples how much memory of a device is allocated, every few milliseconds and on request, in its
+/// own thread. Long runs are sampled less often, so that the list stays small.
 class MemoryTimeline {
  public:
   using Clock = std::chrono::steady_clock;
@@ -29,8 +29,8 @@ class MemoryTimeline {
 
   /// Takes a sample now.
   void sample();
-  /// Puts a peak that the allocator saw since `begin` in the place of the largest sample since
-  /// then: the moment is a guess, the height is not. Returns that moment.
+  /// Replaces the largest sample since `begin` by a peak that the allocator recorded in that time:
+  /// the moment is a guess, the height is exact. Returns that moment.
   Clock::time_point raise_to(std::int64_t peak_bytes, Clock::time_point begin);
   void stop();
   /// In order of time.

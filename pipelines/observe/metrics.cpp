@@ -1,43 +1,18 @@
 #include "pipelines/observe/metrics.h"
 
 #include <ATen/Parallel.h>
-#include <time.h>
 #include <torch/headeronly/version.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <chrono>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "chitu_core/common/cpu_capability.h"
-#include "chitu_core/common/files.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
 
 namespace chitu::pipelines {
 namespace {
-
-/// Field 22 of /proc/self/stat: when the process began, in clock ticks after boot.
-double process_start_after_boot() {
-  const std::string line = read_file("/proc/self/stat");
-  // The second field is the command's name in parentheses and may hold spaces.
-  std::istringstream fields(line.substr(line.rfind(')') + 1));
-  std::string field;
-  for (int index = 3; index <= 22; ++index) fields >> field;
-  return std::stod(field) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
-double seconds_after_boot() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
-
-std::atomic<double>& start_after_boot() {
-  static std::atomic<double> start = process_start_after_boot();
-  return start;
-}
 
 nlohmann::json to_json(const io::FramesDigest& digest) {
   return {{"count", digest.each.size()},
@@ -49,11 +24,7 @@ nlohmann::json to_json(const io::FramesDigest& digest) {
 
 }  // namespace
 
-double seconds_since_start() { return seconds_after_boot() - start_after_boot(); }
-
-void restart_seconds() { start_after_boot() = seconds_after_boot(); }
-
-Metrics::Metrics(c10::Device device) : device_(device) {}
+Metrics::Metrics(c10::Device device, RunClock clock) : device_(device), clock_(clock) {}
 
 void Metrics::stage_begin(std::string_view stage) {
   peak_host_bytes_ = std::max(peak_host_bytes_, device::peak_resident_bytes());
@@ -64,7 +35,7 @@ void Metrics::stage_begin(std::string_view stage) {
     const std::lock_guard lock(mutex_);
     streaming_ = {};
   }
-  stages_.push_back({.name = std::string(stage), .begin_s = seconds_since_start()});
+  stages_.push_back({.name = std::string(stage), .begin_s = clock_.seconds()});
   in_stage_ = true;
 }
 
@@ -75,7 +46,7 @@ void Metrics::stage_end(std::string_view) {
 }
 
 void Metrics::measure(StageCost& stage) const {
-  stage.end_s = seconds_since_start();
+  stage.end_s = clock_.seconds();
   const auto use = device::memory_use(device_);
   stage.allocated_device_bytes = use.allocated_bytes;
   stage.reserved_device_bytes = use.reserved_bytes;
@@ -103,11 +74,11 @@ std::vector<StageCost> Metrics::stages() const {
   return stages;
 }
 
-void Metrics::step_begin(int index, int) { steps_.push_back({index, seconds_since_start(), 0}); }
+void Metrics::step_begin(int index, int) { steps_.push_back({index, clock_.seconds(), 0}); }
 
 void Metrics::step_end(int, int) {
   device::synchronize(device_);
-  steps_.back().end_s = seconds_since_start();
+  steps_.back().end_s = clock_.seconds();
 }
 
 void Metrics::component_onloaded(std::string_view component, std::int64_t bytes) {
@@ -149,7 +120,7 @@ nlohmann::json Metrics::report() const {
             {"peak_device_bytes", peak_device_bytes},
             {"peak_host_bytes", std::max(peak_host_bytes, device::peak_resident_bytes())}}},
           {"seconds",
-           {{"since_process_start", seconds_since_start()},
+           {{"since_process_start", clock_.seconds()},
             {"to_first_step", steps_.empty() ? json() : json(steps_.front().begin_s)}}}};
 }
 

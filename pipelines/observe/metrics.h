@@ -12,26 +12,20 @@
 #include "chitu_core/graph/events.h"
 #include "chitu_core/graph/frames_observer.h"
 #include "chitu_core/io/frames_digest.h"
+#include "pipelines/observe/run_clock.h"
 #include "pipelines/observe/stage_cost.h"
 
 namespace chitu::pipelines {
-
-/// Seconds since this process was started, from the kernel's own record (10 ms steps at worst), or
-/// since restart_seconds().
-double seconds_since_start();
-/// Counts them from now on: for a job of a sweep that runs in the process of those before it.
-void restart_seconds();
 
 /// The version of what report() tells; docs/metrics.schema.json describes it. It grows when a field
 /// goes or changes its meaning. New fields may come without it.
 inline constexpr int kMetricsVersion = 1;
 
-/// Watches a run and tells what it cost: each stage in time, memory and traffic, seconds of each
-/// step, counted from the start of the process, and bytes of each component. Takes a digest of the
-/// frames.
+/// Measures the cost of a run: time, memory and traffic of each stage, seconds of each step,
+/// counted by the given clock, and bytes of each component. Takes a digest of the frames.
 class Metrics final : public graph::Observer, public graph::FramesObserver {
  public:
-  explicit Metrics(c10::Device device);
+  explicit Metrics(c10::Device device, RunClock clock = RunClock::since_process_start());
 
   void stage_begin(std::string_view stage) override;
   void stage_end(std::string_view stage) override;
@@ -42,9 +36,9 @@ class Metrics final : public graph::Observer, public graph::FramesObserver {
   void layer_streamed(std::string_view component,
                       const memory::StreamEvent& event) noexcept override;
 
-  /// The stages so far; one that did not end stands as it is now.
+  /// The stages so far; one that has not ended has its current values.
   std::vector<StageCost> stages() const;
-  /// What was seen so far, with the versions of chitu and libtorch.
+  /// All measurements so far, with the versions of chitu and libtorch.
   nlohmann::json report() const;
 
  private:
@@ -52,12 +46,12 @@ class Metrics final : public graph::Observer, public graph::FramesObserver {
     int index;
     double begin_s, end_s;
   };
-  /// Counters of the process when the stage began.
+  /// Counters of the process at the start of the stage.
   struct Before {
     device::Traffic traffic;
     std::int64_t disk_bytes = 0;
   };
-  /// Of the threads that bring layers in, and of the model waiting for them.
+  /// Of the threads that load layers, and of the model that waits for them.
   struct Streaming {
     double busy_s = 0, waited_s = 0;
   };
@@ -65,6 +59,7 @@ class Metrics final : public graph::Observer, public graph::FramesObserver {
   void measure(StageCost& stage) const;
 
   c10::Device device_;
+  RunClock clock_;
   std::vector<StageCost> stages_;
   bool in_stage_ = false;
   Before before_;

@@ -14,8 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// libtorch calls plain functions, perhaps once more after they were taken out, so what they write
-/// to lives as long as the process.
+/// libtorch calls plain functions, perhaps once more after they are removed, so the data that they
+/// write to lives as long as the process.
 struct Books {
   std::mutex mutex;
   std::unordered_map<std::string, OperatorTime> of;
@@ -26,7 +26,7 @@ struct Books {
   }
 };
 
-/// An operator that runs, within the one that called it.
+/// An operator that runs, inside the one that called it.
 struct Call final : at::ObserverContext {
   Call* caller = nullptr;
   Clock::time_point begin{};

@@ -6,17 +6,17 @@
 
 namespace chitu::pipelines {
 
-/// What one of libtorch's operators took in all its calls together.
+/// Cost of one libtorch operator in all its calls together.
 struct OperatorTime {
   std::string name;  ///< as libtorch writes it: aten::mm
   std::int64_t calls = 0;
   double self_s = 0;  ///< without the operators that it called
 };
 
-/// Times every operator that any thread of the process runs while this lives. One at a time: two
-/// would count twice. Nothing is called, and no operator is slower, when there is none.
+/// Times every operator of any thread of the process while this exists. Only one at a time: two
+/// would count twice. Without one, no callback is installed and no operator is slower.
 ///
-/// The times are the host's. A device that computes on its own is still busy when they end.
+/// The times are the host's. An asynchronous device may still be busy when they end.
 class OperatorTimes {
  public:
   OperatorTimes();
@@ -24,7 +24,7 @@ class OperatorTimes {
   OperatorTimes(const OperatorTimes&) = delete;
   OperatorTimes& operator=(const OperatorTimes&) = delete;
 
-  /// What was timed so far, the longest self time first.
+  /// All measurements so far, the longest self time first.
   std::vector<OperatorTime> hottest() const;
 
  private:

@@ -67,7 +67,7 @@ void Profile::step_begin(int index, int count) {
 }
 
 void Profile::step_end(int, int) {
-  // A step that throws ends; the layer that it threw in does not.
+  // A step that throws gets an end event; the layer that threw does not.
   while (open_.back().track != kSteps) end();
   end();
 }

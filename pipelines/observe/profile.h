@@ -17,11 +17,11 @@
 
 namespace chitu::pipelines {
 
-/// Watches a run closely: when each stage, step and layer computed and what was streamed meanwhile,
-/// how much memory stood on the device, and which operators took the time. One at a time.
+/// Profiles a run: when each stage, step and layer computed, what was streamed meanwhile, how much
+/// device memory was in use, and which operators took the time. One at a time.
 ///
-/// It waits for the device after each layer, so that a span covers its own work; a run that is
-/// watched on an asynchronous device is therefore a little slower. What it computes is the same.
+/// Waits for the device after each layer, so that a span covers its own work. A profiled run on an
+/// asynchronous device is therefore a little slower. Its results are the same.
 class Profile final : public graph::Observer {
  public:
   struct File {
@@ -42,8 +42,8 @@ class Profile final : public graph::Observer {
   void layer_streamed(std::string_view component,
                       const memory::StreamEvent& event) noexcept override;
 
-  /// Stops watching and returns the files of kFileNames, in that order. What did not end, because
-  /// the run failed or was interrupted, ends now.
+  /// Stops profiling and returns the files of kFileNames, in that order. Open spans, of a run that
+  /// failed or was interrupted, end now.
   std::vector<File> finish();
 
  private:
@@ -61,7 +61,7 @@ class Profile final : public graph::Observer {
   c10::Device device_;
   Clock::time_point start_ = Clock::now();
   ChromeTrace trace_;
-  std::optional<MemoryTimeline> memory_;  ///< from the first stage on
+  std::optional<MemoryTimeline> memory_;  ///< starts with the first stage
   std::optional<OperatorTimes> operators_;
   MemoryChart chart_;
   std::vector<Open> open_;  ///< outermost first

@@ -28,7 +28,7 @@ std::vector<std::string> cells_of(const StageCost& stage) {
           stage.overlap ? fmt::format("{:.1f} %", 100 * *stage.overlap) : "-"};
 }
 
-/// Sums of what adds up, the most of what does not.
+/// Sums for counters, maxima for the rest.
 StageCost total_of(const std::vector<StageCost>& stages) {
   StageCost total{.name = "all"};
   for (const StageCost& stage : stages) {
@@ -77,7 +77,7 @@ std::vector<std::string> stage_table(const std::vector<StageCost>& stages) {
                                      width)};
   for (const StageCost& stage : stages) lines.push_back(row(cells_of(stage), width));
   auto total = cells_of(total_of(stages));
-  for (const std::size_t i : {2, 3, 8}) total[i] = "";  // of one moment, or of one stage
+  for (const std::size_t i : {2, 3, 8}) total[i] = "";  // of one moment or one stage
   lines.push_back(row(total, width));
   for (std::string& line : lines) line.erase(line.find_last_not_of(' ') + 1);
   return lines;

@@ -23,7 +23,7 @@ std::string dtype_advice(const std::string& component, const memory::ComponentPl
         component, dtype_key);
   if (plan.stored)
     return fmt::format(
-        "weights of the {} wait in {}, whose range is small; memory=default, which "
+        "weights of the {} are stored in {}, whose range is small; memory=default, which "
         "does not round them, may help",
         component, c10::toString(*plan.stored));
   return fmt::format("are those of the checkpoint's {} all finite?", component);

@@ -15,24 +15,32 @@
 
 namespace chitu::pipelines {
 
+/// What a denoising stage starts from, for one video.
+template <graph::Value Condition>
+struct DenoiseStart {
+  const at::Tensor& latents;
+  const Condition& condition;
+  const Job& job;
+};
+
 /// The transformer of a family as the denoising stage sees it.
 ///
-/// Condition  what steers it: text embeddings, or a family's own value with an image beside them
+/// Condition  its conditioning: text embeddings, or a family's own value with an image beside them
 template <graph::Value Condition>
 class Predictor {
  public:
   virtual ~Predictor() = default;
   virtual memory::Component& component() const = 0;
-  /// Prepares what stays the same at every step. With plan.guidance_interleave all prompts are one
-  /// branch, else each is a branch of its own.
+  /// Prepares what stays the same at every step. With plan.guidance_interleave all prompts form one
+  /// branch, else each has a branch of its own; every branch is of all videos.
   ///
-  /// latents  only their shape and device are read
-  virtual GuidanceBranches branches(const at::Tensor& latents, const Condition& condition,
-                                    const Job& job, const memory::MemoryPlan& plan) const = 0;
+  /// videos  of latents only the shape, the same for all, and the device are read
+  virtual GuidanceBranches branches(const std::vector<DenoiseStart<Condition>>& videos,
+                                    const memory::MemoryPlan& plan) const = 0;
 };
 
-/// Steps from noise towards clean latents along the scheduler's sigmas. Where none of the steps is
-/// this stage's, its component is not brought in.
+/// Steps from noise towards clean latents along the scheduler's sigmas. If this stage takes none of
+/// the steps, its component is not loaded.
 template <graph::Value Condition>
 struct Denoise {
   using Inputs = std::tuple<graph::Latents, Condition, Job>;
@@ -48,10 +56,30 @@ struct Denoise {
   }
   graph::Latents run(const graph::Latents& start, const Condition& condition, const Job& job,
                      graph::Context& context) const {
-    return loop.run(start, predictor->component(),
-                    predictor->branches(start.latents, condition, job, context.plan), job, context);
+    return graph::sole_outcome(run_several({{start, condition, job}}, context));
+  }
+  std::vector<graph::Outcome<graph::Latents>> run_several(
+      const std::vector<graph::RunInputs<Inputs>>& runs, graph::Context& context) const {
+    std::vector<graph::Latents> starts;
+    for (const auto& [start, condition, job] : runs)
+      starts.push_back(with_latents_on(component_device(context), start));
+    std::vector<DenoiseLoop::Video> videos;
+    std::vector<DenoiseStart<Condition>> prepared;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const auto& [start, condition, job] = runs[i];
+      videos.push_back({starts[i], job});
+      prepared.push_back({starts[i].latents, condition, job});
+    }
+    return loop.run(videos, predictor->component(), predictor->branches(prepared, context.plan),
+                    context);
+  }
+
+ private:
+  c10::Device component_device(const graph::Context& context) const {
+    return context.plan.component(predictor->component().name()).device;
   }
 };
 static_assert(graph::StageWithKnownOutput<Denoise<graph::TextEmbeddings>>);
+static_assert(graph::StageForSeveral<Denoise<graph::TextEmbeddings>>);
 
 }  // namespace chitu::pipelines

@@ -7,14 +7,16 @@
 #include <string>
 #include <utility>
 
+#include "chitu_core/common/error.h"
 #include "chitu_core/device/dry_run.h"
+#include "chitu_core/device/traffic.h"
 #include "chitu_core/graph/layer_watch.h"
 #include "pipelines/stages/check_finite.h"
 
 namespace chitu::pipelines {
 namespace {
 
-/// Tells the observers about one step, also when it ends by throwing.
+/// Reports one step to the observers; also its end when it throws.
 class Step {
  public:
   Step(graph::Context& context, std::int64_t index, std::int64_t count)
@@ -46,82 +48,149 @@ void keep_schedule(const models::Scheduler& schedule, graph::Context& context) {
   context.keep("sigmas", at::tensor(schedule.sigmas(), at::kFloat));
 }
 
-std::vector<at::Tensor> predict(const GuidanceBranches& branches, const at::Tensor& latents,
-                                double timestep, memory::LayerObserver& layers) {
-  std::vector<at::Tensor> predictions;
-  for (const auto& branch : branches)
-    for (at::Tensor& prediction : branch->predict(latents, timestep, layers))
-      predictions.push_back(std::move(prediction));
-  return predictions;
-}
+/// One video on its way along its schedule.
+struct Sampling {
+  const DenoiseLoop::Video& video;
+  std::unique_ptr<models::Scheduler> schedule;
+  at::Tensor latents;
+  std::exception_ptr error{};  ///< why it went no further
+};
 
-/// One stage's way along a schedule, step by step.
+/// The steps of one stage along the schedule that several videos share.
 class Walk {
  public:
   /// passes  over the layers of the component, in all steps together
-  Walk(const Guidance& guidance, models::Scheduler& schedule, memory::Component& component,
-       const GuidanceBranches& branches, const Request& request, graph::Context& context,
-       std::int64_t passes)
+  Walk(const Guidance& guidance, std::vector<Sampling>& samplings, memory::Component& component,
+       const GuidanceBranches& branches, graph::Context& context, std::int64_t passes)
       : guidance_(guidance),
-        schedule_(schedule),
         component_(component),
         branches_(branches),
-        request_(request),
         context_(context),
-        layers_(context, component, passes) {}
+        layers_(context, component, passes),
+        sole_(samplings.size() == 1) {
+    for (Sampling& sampling : samplings) active_.push_back(&sampling);
+  }
 
-  /// Takes the schedule's next step.
-  at::Tensor step(const at::Tensor& from) {
-    const std::int64_t index = schedule_.next_index(), count = schedule_.step_count();
+  /// Takes the schedule's next step. False when no video is left.
+  bool step() {
+    if (active_.empty()) return false;
+    const models::Scheduler& schedule = *active_.front()->schedule;
+    const std::int64_t index = schedule.next_index();
     context_.check_stop();
-    const Step step(context_, index, count);
-    const double timestep = schedule_.timesteps()[static_cast<std::size_t>(index)];
-    const at::Tensor velocity = guide(predict(branches_, from, timestep, layers_), index);
-    at::Tensor latents = schedule_.step(velocity, index, from);
-    context_.keep(step_name(index, "latents"), latents);
-    check_finite(latents, fmt::format("step {} of {}: the latents", index + 1, count),
-                 [&] { return advice(); });
-    return latents;
+    const Step step(context_, index, schedule.step_count());
+    auto predictions = predict(schedule.timesteps()[static_cast<std::size_t>(index)]);
+    for (std::size_t i = 0; i < active_.size(); ++i)
+      take_step(*active_[i], std::move(predictions[i]), index);
+    drop_failed();
+    return true;
   }
 
  private:
-  at::Tensor guide(const std::vector<at::Tensor>& predictions, std::int64_t step) const {
+  /// For each video the velocities of its prompts.
+  std::vector<std::vector<at::Tensor>> predict(double timestep) {
+    std::vector<at::Tensor> latents;
+    for (const Sampling* sampling : active_) latents.push_back(sampling->latents);
+    std::vector<std::vector<at::Tensor>> predictions(active_.size());
+    for (const auto& branch : branches_) {
+      auto of_branch = branch->predict(latents, timestep, layers_);
+      for (std::size_t i = 0; i < of_branch.size(); ++i)
+        for (at::Tensor& velocity : of_branch[i]) predictions[i].push_back(std::move(velocity));
+    }
+    return predictions;
+  }
+
+  void take_step(Sampling& sampling, std::vector<at::Tensor> predictions, std::int64_t index) {
+    const Request& request = sampling.video.job.request;
+    const std::int64_t count = sampling.schedule->step_count();
+    try {
+      const at::Tensor velocity = guide(request, predictions, index);
+      predictions.clear();
+      sampling.latents = sampling.schedule->step(velocity, index, sampling.latents);
+      context_.keep(step_name(index, "latents"), sampling.latents);
+      check_finite(sampling.latents, fmt::format("step {} of {}: the latents", index + 1, count),
+                   [&] { return advice(request); });
+      if (sole_) tell_latents(sampling.latents, index, count);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception&) {
+      sampling.error = std::current_exception();
+    }
+  }
+
+  void tell_latents(const at::Tensor& latents, std::int64_t index, std::int64_t count) const {
+    context_.tell([&](auto& observer) {
+      observer.latents_changed(static_cast<int>(index), static_cast<int>(count), latents);
+    });
+  }
+
+  void drop_failed() {
+    for (std::size_t i = active_.size(); i-- > 0;) {
+      if (!active_[i]->error) continue;
+      for (const auto& branch : branches_) branch->drop(i);
+      active_[i]->latents.reset();
+      active_.erase(active_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+
+  at::Tensor guide(const Request& request, const std::vector<at::Tensor>& predictions,
+                   std::int64_t step) const {
     const bool guided = predictions.size() > 1;
     if (step == 0) context_.keep(step_name(0, "noise_pred_cond"), predictions[0]);
     if (step == 0 && guided) context_.keep(step_name(0, "noise_pred_uncond"), predictions[1]);
     at::Tensor velocity = predictions[0];
     if (guided)
-      velocity = guidance_.combine(predictions[0], predictions[1], guidance_.scale(request_));
+      velocity = guidance_.combine(predictions[0], predictions[1], guidance_.scale(request));
     context_.keep(step_name(step, "noise_pred"), velocity);
     return velocity;
   }
 
-  /// What may help where the latents are not finite.
-  std::string advice() const {
+  /// What may help if the latents are not finite.
+  std::string advice(const Request& request) const {
     std::string advice =
         dtype_advice(component_.name(), context_.plan.component(component_.name()), "infer.dtype");
-    if (request_.flow_shift)
+    if (request.flow_shift)
       advice += fmt::format("; or request.flow_shift nearer to the checkpoint's than {}",
-                            *request_.flow_shift);
-    if (request_.guided())
-      advice += fmt::format("; or request.guidance_scale below {}", guidance_.scale(request_));
+                            *request.flow_shift);
+    if (request.guided())
+      advice += fmt::format("; or request.{} below {}", guidance_.key, guidance_.scale(request));
     return advice;
   }
 
   const Guidance& guidance_;
-  models::Scheduler& schedule_;
   memory::Component& component_;
   const GuidanceBranches& branches_;
-  const Request& request_;
   graph::Context& context_;
   graph::LayerWatch layers_;
+  std::vector<Sampling*> active_;  ///< those that go on
+  bool sole_;                      ///< observers see the latents of a video that is alone
 };
 
-/// Of a dry run: the steps that are like the last one taken.
-void leave_out(std::int64_t steps, models::Scheduler& schedule, graph::Context& context) {
+/// In a dry run: skips the steps that are like the last one taken.
+void leave_out(std::int64_t steps, std::vector<Sampling>& samplings, graph::Context& context) {
   if (steps == 0) return;
-  schedule.skip(steps);
+  for (Sampling& sampling : samplings) sampling.schedule->skip(steps);
   context.tell([&](auto& observer) { observer.steps_left_out(steps); });
+}
+
+void check_alike(const std::vector<Sampling>& samplings) {
+  const models::Scheduler& first = *samplings.front().schedule;
+  for (const Sampling& sampling : samplings)
+    if (sampling.schedule->timesteps() != first.timesteps() ||
+        sampling.schedule->next_index() != first.next_index())
+      throw Error("videos with different schedules do not take their steps together");
+}
+
+graph::Outcome<graph::Latents> outcome_of(Sampling sampling, graph::Context& context) {
+  if (sampling.error) return sampling.error;
+  if (sampling.schedule->next_index() == sampling.schedule->step_count())
+    context.keep("final_latents", sampling.latents);
+  return graph::Latents{std::move(sampling.latents), std::move(sampling.schedule)};
+}
+
+/// The tensors, too, where the latents are.
+models::ScheduleMemory on_device_of(const at::Tensor& latents, models::ScheduleMemory memory) {
+  for (auto& [name, tensor] : memory.tensors) tensor = device::move_to(tensor, latents.device());
+  return memory;
 }
 
 }  // namespace
@@ -132,6 +201,10 @@ std::unique_ptr<models::Scheduler> DenoiseLoop::schedule_of(const graph::Latents
   if (start.scheduler) return start.scheduler->clone();
   auto schedule = scheduler->make(job.request.flow_shift);
   schedule->set_timesteps(job.request.num_inference_steps);
+  if (start.steps_taken) {
+    schedule->resume(on_device_of(start.latents, *start.steps_taken));
+    return schedule;
+  }
   keep_schedule(*schedule, context);
   return schedule;
 }
@@ -151,21 +224,31 @@ std::optional<graph::Latents> DenoiseLoop::known(const graph::Latents& start, co
   return graph::Latents{start.latents, std::move(schedule)};
 }
 
-graph::Latents DenoiseLoop::run(const graph::Latents& start, memory::Component& component,
-                                const GuidanceBranches& branches, const Job& job,
-                                graph::Context& context) const {
-  auto schedule = schedule_of(start, job, context);
-  const std::int64_t steps = steps_of(*schedule);
+std::vector<graph::Outcome<graph::Latents>> DenoiseLoop::run(const std::vector<Video>& videos,
+                                                             memory::Component& component,
+                                                             const GuidanceBranches& branches,
+                                                             graph::Context& context) const {
+  std::vector<Sampling> samplings;
+  for (const Video& video : videos)
+    samplings.push_back({video, schedule_of(video.start, video.job, context), video.start.latents});
+  check_alike(samplings);
+  const std::int64_t steps = steps_of(*samplings.front().schedule);
   const std::int64_t taken = std::min(steps, context.most_steps.value_or(steps));
   const std::int64_t passes = taken * static_cast<std::int64_t>(branches.size());
-  at::Tensor latents = start.latents;
   {
-    Walk walk(guidance, *schedule, component, branches, job.request, context, passes);
-    for (std::int64_t i = 0; i < taken; ++i) latents = walk.step(latents);
+    Walk walk(guidance, samplings, component, branches, context, passes);
+    for (std::int64_t i = 0; i < taken && walk.step(); ++i) continue;
   }
-  leave_out(steps - taken, *schedule, context);
-  if (schedule->next_index() == schedule->step_count()) context.keep("final_latents", latents);
-  return {std::move(latents), std::move(schedule)};
+  leave_out(steps - taken, samplings, context);
+  std::vector<graph::Outcome<graph::Latents>> outcomes;
+  for (Sampling& sampling : samplings) outcomes.push_back(outcome_of(std::move(sampling), context));
+  return outcomes;
+}
+
+graph::Latents with_latents_on(c10::Device device, const graph::Latents& latents) {
+  graph::Latents moved = latents;
+  moved.latents = device::move_to(latents.latents, device);
+  return moved;
 }
 
 }  // namespace chitu::pipelines

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "chitu_core/graph/context.h"
+#include "chitu_core/graph/stage.h"
 #include "chitu_core/graph/values.h"
 #include "chitu_core/memory/component.h"
 #include "chitu_core/memory/layer_observer.h"
@@ -17,22 +18,27 @@
 
 namespace chitu::pipelines {
 
-/// Prompts that pass through the layers of a transformer together, prepared for one video.
+/// Prompts that pass the layers of a transformer together, prepared for one video or for several of
+/// the same shape.
 class GuidanceBranch {
  public:
   virtual ~GuidanceBranch() = default;
-  /// latents   [B, C, F, H, W], the same shape at every step
+  /// latents   of each video, [B, C, F, H, W], the same shape at every step
   /// timestep  0 to num_train_timesteps, as the scheduler gives it
-  /// layers    is told about every layer
-  /// returns   one velocity per prompt of the branch, each in the shape of the latents
-  virtual std::vector<at::Tensor> predict(const at::Tensor& latents, double timestep,
-                                          memory::LayerObserver& layers) = 0;
+  /// layers    gets the events of every layer
+  /// returns   for each video one velocity per prompt of the branch, each in the shape of the
+  ///           latents
+  virtual std::vector<std::vector<at::Tensor>> predict(const std::vector<at::Tensor>& latents,
+                                                       double timestep,
+                                                       memory::LayerObserver& layers) = 0;
+  /// Leaves a video out from now on; those behind it move up.
+  virtual void drop(std::size_t video) = 0;
 };
-/// All branches of a step in order: the first velocity is the prompt's, the second, with guidance,
-/// the negative prompt's.
+/// All branches of a step in order: the first velocity of a video is that of the prompt, the
+/// second, with guidance, that of the negative prompt.
 using GuidanceBranches = std::vector<std::unique_ptr<GuidanceBranch>>;
 
-/// How two velocities become one.
+/// Combines the two velocities.
 struct Guidance {
   /// As models::classifier_free_guidance.
   at::Tensor (*combine)(const at::Tensor& cond, const at::Tensor& uncond,
@@ -40,33 +46,45 @@ struct Guidance {
   double (*scale)(const Request& request) = [](const Request& request) {
     return request.guidance_scale;
   };
+  const char* key = "guidance_scale";  ///< the field of the request that scale() reads
 };
 
-/// The steps of one denoising stage, whatever the model. Two stages with a transformer each share a
-/// schedule: the first takes the steps of large timesteps, the second those that are left.
+/// The steps of one denoising stage, for any model. Two stages with a transformer each can share a
+/// schedule: the first takes the steps with large timesteps, the second the rest.
 struct DenoiseLoop {
   std::shared_ptr<const models::SchedulerFactory> scheduler;
   Guidance guidance{};
-  /// Takes the steps that come next while their timestep is at least this; 0 = all that are left.
+  /// Takes the next steps while their timestep is at least this; 0 = all that are left.
   double least_timestep = 0;
 
-  /// The latents as they came where none of the steps is this stage's.
+  /// Returns the latents unchanged if this stage takes none of the steps.
   std::optional<graph::Latents> known(const graph::Latents& start, const Job& job,
                                       graph::Context& context) const;
 
-  /// Tells the observers about every step and counts them through the whole schedule. Latents
-  /// without a scheduler begin at its first step.
+  /// One of several videos that take their steps together.
+  struct Video {
+    const graph::Latents& start;
+    const Job& job;
+  };
+  /// Reports every step to the observers, counted over the whole schedule. Latents without a
+  /// scheduler start at its first step.
   ///
-  /// component  whose layers the branches pass
-  /// throws     Interrupted; Error when latents are not finite
-  graph::Latents run(const graph::Latents& start, memory::Component& component,
-                     const GuidanceBranches& branches, const Job& job,
-                     graph::Context& context) const;
+  /// component  the branches pass its layers
+  /// branches   prepared for these videos, which all have the same schedule
+  /// returns    if latents are not finite, the Error as the outcome of that video
+  /// throws     Interrupted; Error if the schedules differ
+  std::vector<graph::Outcome<graph::Latents>> run(const std::vector<Video>& videos,
+                                                  memory::Component& component,
+                                                  const GuidanceBranches& branches,
+                                                  graph::Context& context) const;
 
  private:
   std::unique_ptr<models::Scheduler> schedule_of(const graph::Latents& start, const Job& job,
                                                  graph::Context& context) const;
   std::int64_t steps_of(const models::Scheduler& schedule) const;
 };
+
+/// The same latents on a device: those that waited on disk come back on the host.
+graph::Latents with_latents_on(c10::Device device, const graph::Latents& latents);
 
 }  // namespace chitu::pipelines

@@ -36,8 +36,8 @@ constexpr const char* kTensor = "prompt_embeds";
                                std::generic_category().message(error)));
 }
 
-/// The kind of the device, and which of its kind: an accelerator is known by its memory, which
-/// libtorch can tell of any.
+/// The kind and the model of the device. Libtorch has no common name for the model of an
+/// accelerator, so its memory stands for it.
 std::string device_name(c10::Device device) {
   const std::string kind = c10::DeviceTypeName(device.type());
   if (device::has_host_kernels(device))
@@ -49,7 +49,7 @@ std::string sum_of(const at::Tensor& contiguous) {
   return io::sha256({static_cast<const char*>(contiguous.const_data_ptr()), contiguous.nbytes()});
 }
 
-/// The rows of the prompt, checked against all that is known of them.
+/// The embeddings in a file, checked against all that is known of the prompt.
 at::Tensor read_rows(const fs::path& path, const std::string& key,
                      const PromptCache::Prompt& prompt) {
   const auto fail = [&](const char* problem) { throw InputError(path.string() + ": " + problem); };
@@ -84,7 +84,7 @@ void PromptCache::prepare(const std::function<void()>& between) const {
 std::string PromptCache::key_of(const Prompt& prompt) const {
   prepare([] {});
   const std::int64_t* ids = prompt.ids.const_data_ptr<std::int64_t>();
-  // Another device, and another version of libtorch, may round otherwise.
+  // Another device, or another version of libtorch, may round differently.
   const nlohmann::json key{{"format", kFormat},
                            {"weights", fingerprint_},
                            {"config", config_},
@@ -112,7 +112,7 @@ std::optional<at::Tensor> PromptCache::find(const Prompt& prompt) const {
     const at::Tensor rows = read_rows(path, key, prompt);
     return at::constant_pad_nd(rows, {0, 0, 0, prompt.rows - rows.size(1)}).to(prompt.device);
   } catch (const InputError& error) {
-    logger("prompt_cache")->warn("{}; the prompt is encoded anew", error.what());
+    logger("prompt_cache")->warn("{}; encoding the prompt again", error.what());
   }
   fs::remove(path, ignored);
   return std::nullopt;

@@ -14,37 +14,37 @@
 
 namespace chitu::pipelines {
 
-/// Encoded prompts on disk, for later runs: one safetensors file a prompt, named by the SHA-256 of
-/// all that decides its bits: every byte of the text encoder's weights (weights_fingerprint) and
-/// its config, the dtypes, the attention backend, the device and the version of libtorch. Where the
-/// checkpoint lies is not among that. Of tokenizer and prompt the token ids are, which are all that
-/// the text encoder sees of them.
+/// Encoded prompts on disk, for later runs: one safetensors file per prompt. Its name is the
+/// SHA-256 of everything that decides its bits: the text encoder's weights (weights_fingerprint)
+/// and config, the dtypes, the attention backend, the device, the version of libtorch, and the
+/// token ids of the prompt, which are all that the text encoder gets from prompt and tokenizer. The
+/// location of the checkpoint is not part of it.
 ///
-/// A file appears whole or not at all, so runs may share a folder.
+/// A file appears complete or not at all, so runs may share a folder.
 class PromptCache {
  public:
-  /// One prompt, and how it is encoded.
+  /// One prompt, and the settings that encode it.
   struct Prompt {
     at::Tensor ids;     ///< [1, n] int64 on the CPU, without padding
     std::int64_t rows;  ///< n or more: max_sequence_length
     at::ScalarType dtype;
-    std::optional<at::ScalarType> stored;  ///< what the encoder's matrices wait in, if narrower
+    std::optional<at::ScalarType> stored;  ///< dtype of the encoder's matrices, if narrower
     c10::Device device;
     std::string attention;  ///< name of the backend
   };
 
-  /// Leaves nothing behind: the folder is made with the first prompt stored. In one that is there,
-  /// temporary files of killed processes are removed.
+  /// Creates nothing yet: the folder is made with the first prompt. If it exists, temporary files
+  /// of killed processes are removed.
   ///
   /// throws  InputError "infer.prompt_cache=<folder>: cannot write: <reason>"
   PromptCache(std::filesystem::path folder, std::shared_ptr<const io::Checkpoint> text_encoder);
 
-  /// Finds out which weights these are, which is done once and may take a while; see
-  /// weights_fingerprint. The others do it where it was not done.
+  /// Finds the fingerprint of the weights, once; this may take a while, see weights_fingerprint().
+  /// The other functions call it if necessary.
   void prepare(const std::function<void()>& between) const;
 
-  /// What was stored for the prompt, [1, rows, D], on the prompt's device. A file that is damaged
-  /// is told about in the log and removed.
+  /// The stored embeddings of the prompt, [1, rows, D], on the prompt's device; empty if there are
+  /// none. A damaged file is logged and removed.
   std::optional<at::Tensor> find(const Prompt& prompt) const;
 
   /// embeds  [1, rows, D], zero below the n rows of the prompt
@@ -57,8 +57,8 @@ class PromptCache {
 
   std::filesystem::path folder_;
   std::shared_ptr<const io::Checkpoint> weights_;
-  std::string config_;               ///< its sum
-  mutable std::string fingerprint_;  ///< of the weights; empty until it is known
+  std::string config_;               ///< its checksum
+  mutable std::string fingerprint_;  ///< of the weights; empty until computed
 };
 
 }  // namespace chitu::pipelines

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/temporary.h"
@@ -17,13 +18,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kVideo = "video.mp4";
-constexpr const char* kGif = "video.gif";
-constexpr const char* kImage = "image.png";
-constexpr const char* kContactSheet = "contact_sheet.png";
+/// Throws Interrupted when the user asked to stop; does nothing once something is saved.
+using CheckStop = std::function<void()>;
 
 fs::path save_video(const at::Tensor& frames, const Job& job, io::VideoFormat format,
-                    const fs::path& file, graph::Context& context) {
+                    const fs::path& file, const CheckStop& check_stop) {
   io::VideoOptions options;
   options.height_px = frames.size(1);
   options.width_px = frames.size(2);
@@ -31,7 +30,7 @@ fs::path save_video(const at::Tensor& frames, const Job& job, io::VideoFormat fo
   options.format = format;
   io::VideoWriter writer(file, options);
   for (std::int64_t i = 0; i < frames.size(0); ++i) {
-    context.check_stop();
+    check_stop();
     writer.add(frames[i]);
   }
   writer.finish();
@@ -43,7 +42,7 @@ bool holds_frames_alone(const fs::path& folder) {
                      [](const auto& at) { return is_frame_name(at.path().filename().string()); });
 }
 
-/// Replaces the frames in a folder that also holds files of the user's, which stay.
+/// Replaces the frames in a folder that also holds the user's own files, which stay.
 void replace_frames(const fs::path& made, const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder))
     if (is_frame_name(entry.path().filename().string())) fs::remove(entry.path());
@@ -51,7 +50,7 @@ void replace_frames(const fs::path& made, const fs::path& folder) {
     fs::rename(entry.path(), folder / entry.path().filename());
 }
 
-/// Gives the folder its name, in place of an earlier run's.
+/// Moves the folder to its name; replaces an earlier run's.
 void commit_folder(TemporaryName& made) {
   const fs::path& folder = made.target();
   if (!fs::exists(folder)) return made.commit();
@@ -61,11 +60,12 @@ void commit_folder(TemporaryName& made) {
   made.commit();
 }
 
-/// A folder that gets its name when every picture in it is whole.
-fs::path save_pictures(const at::Tensor& frames, const fs::path& folder, graph::Context& context) {
+/// A folder that gets its name once every picture in it is complete.
+fs::path save_pictures(const at::Tensor& frames, const fs::path& folder,
+                       const CheckStop& check_stop) {
   TemporaryName made(folder, TemporaryName::Kind::folder);
   for (std::int64_t i = 0; i < frames.size(0); ++i) {
-    context.check_stop();
+    check_stop();
     io::write_png(made.temporary() / fmt::format("frame_{:04}.png", i), frames[i]);
   }
   commit_folder(made);
@@ -79,31 +79,18 @@ fs::path save_image(const at::Tensor& frames, const fs::path& file) {
   return file;
 }
 
-const char* media_name(OutputFormat format) {
+fs::path save_media(const at::Tensor& frames, const Job& job, OutputFormat format,
+                    const CheckStop& check_stop) {
+  const fs::path path = job.output.dir / media_name(job.output, format).name;
   switch (format) {
     case OutputFormat::mp4:
-      return kVideo;
+      return save_video(frames, job, io::VideoFormat::mp4, path, check_stop);
     case OutputFormat::gif:
-      return kGif;
-    case OutputFormat::png:
-      return kImage;
-    case OutputFormat::frames:
-      return kFramesFolder;
-  }
-  return "";
-}
-
-fs::path save_media(const at::Tensor& frames, const Job& job, graph::Context& context) {
-  const fs::path path = job.output.dir / media_name(job.output.format);
-  switch (job.output.format) {
-    case OutputFormat::mp4:
-      return save_video(frames, job, io::VideoFormat::mp4, path, context);
-    case OutputFormat::gif:
-      return save_video(frames, job, io::VideoFormat::gif, path, context);
+      return save_video(frames, job, io::VideoFormat::gif, path, check_stop);
     case OutputFormat::png:
       return save_image(frames, path);
     case OutputFormat::frames:
-      return save_pictures(frames, path, context);
+      return save_pictures(frames, path, check_stop);
   }
   return path;
 }
@@ -120,27 +107,21 @@ graph::SavedFiles SaveFrames::run(const graph::Frames& input, const Job& job,
                                   graph::Context& context) const {
   const auto& output = job.output;
   show(input.frames, context);
-  if (output.dir.empty()) return {};  // what the run is for is a dump or an observer
-  graph::SavedFiles saved{{save_media(input.frames, job, context)}};
+  if (output.dir.empty()) return {};  // the run only writes a dump or feeds an observer
+  graph::SavedFiles saved;
+  const auto save = [&](OutputFormat format, const CheckStop& check_stop) {
+    saved.paths.push_back(save_media(input.frames, job, format, check_stop));
+  };
+  save(output.formats.front(), [&] { context.check_stop(); });
+  for (std::size_t i = 1; i < output.formats.size(); ++i)
+    context.write_aside("output.format", [&] { save(output.formats[i], [] {}); });
   if (output.contact_sheet)
     context.write_aside("output.contact_sheet", [&] {
-      io::write_png(output.dir / kContactSheet, io::contact_sheet(input.frames));
-      saved.paths.push_back(output.dir / kContactSheet);
+      const fs::path file = output.dir / contact_sheet_name(output);
+      io::write_png(file, io::contact_sheet(input.frames));
+      saved.paths.push_back(file);
     });
   return saved;
-}
-
-std::vector<std::string> media_names(const Output& output) {
-  std::vector<std::string> names{media_name(output.format)};
-  if (output.contact_sheet) names.emplace_back(kContactSheet);
-  return names;
-}
-
-bool is_frame_name(std::string_view name) {
-  constexpr std::string_view kBegin = "frame_", kEnd = ".png";
-  if (!name.starts_with(kBegin) || !name.ends_with(kEnd)) return false;
-  const auto number = name.substr(kBegin.size(), name.size() - kBegin.size() - kEnd.size());
-  return number.size() >= 4 && number.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 }  // namespace chitu::pipelines

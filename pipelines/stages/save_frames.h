@@ -1,19 +1,20 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 #include <tuple>
 #include <vector>
 
 #include "chitu_core/graph/stage.h"
 #include "chitu_core/graph/values.h"
+#include "pipelines/media_names.h"
 #include "pipelines/model/pipeline.h"
 
 namespace chitu::pipelines {
 
-/// Writes frames as the job's output asks: video.mp4, video.gif, image.png or frames/, and
-/// contact_sheet.png. Each file appears under its name only when it is whole; one of these names
-/// that is there is replaced. A contact sheet that cannot be written costs nothing else.
+/// Writes frames as the job's output asks, under the names of media_names(): each format in turn,
+/// then the contact sheet. Each file appears under its name once it is complete and replaces an
+/// existing one. Once the first is complete, the others are written even if the user stops the run;
+/// if one of them cannot be written, everything else still is.
 struct SaveFrames {
   using Inputs = std::tuple<graph::Frames, Job>;
   using Output = graph::SavedFiles;
@@ -21,17 +22,9 @@ struct SaveFrames {
 
   std::vector<memory::Component*> components() const { return {}; }
 
-  /// throws  InputError naming the file when it cannot be written (full disk, no permission)
+  /// throws  InputError naming the file that cannot be written (full disk, no permission)
   graph::SavedFiles run(const graph::Frames& frames, const Job& job, graph::Context& context) const;
 };
 static_assert(graph::Stage<SaveFrames>);
-
-inline constexpr const char* kFramesFolder = "frames";
-
-/// The names below Output::dir that SaveFrames writes for this output, the media first.
-std::vector<std::string> media_names(const Output& output);
-
-/// Whether a file of the folder `frames` is one that SaveFrames writes: frame_0000.png and so on.
-bool is_frame_name(std::string_view name);
 
 }  // namespace chitu::pipelines

@@ -11,7 +11,7 @@ namespace chitu::pipelines {
 namespace {
 
 constexpr std::int64_t kStepsTried = 16;
-/// What float32 holds, in powers of ten.
+/// Range of float32, in powers of ten.
 constexpr int kDecades = 83;
 constexpr double kLeastShift = 1e-45, kMostShift = 1e38;
 
@@ -27,7 +27,7 @@ std::optional<double> ScheduleCheck::nearest_shift(const Choice& choice) const {
   const double given = std::clamp(*choice.second, kLeastShift, kMostShift);
   const double towards_one = given < 1 ? 10 : 0.1;
   for (int decade = 0; decade <= kDecades; ++decade) {
-    // As it will be printed: what the message names must work.
+    // As printed, because the value in the message must work.
     const double tried = std::stod(fmt::format("{:.3g}", given * std::pow(towards_one, decade)));
     if (works({choice.first, tried})) return tried;
   }
@@ -55,7 +55,7 @@ std::string ScheduleCheck::problem_of(const Choice& choice) const {
   if (const auto nearest = nearest_steps(choice))
     return fmt::format("request.num_inference_steps={}: {} with {}; {} works", steps, what,
                        scheduler_->config_name(), *nearest);
-  return fmt::format("{}: {}, whatever the request asks for", scheduler_->config_name(), what);
+  return fmt::format("{}: {} for any request", scheduler_->config_name(), what);
 }
 
 void ScheduleCheck::check(const Request& request) const {
@@ -64,7 +64,7 @@ void ScheduleCheck::check(const Request& request) const {
   const bool finite = [&] {
     try {
       return works(choice);
-    } catch (const InputError& error) {  // about an argument, which is a field of the request
+    } catch (const InputError& error) {  // about an argument that comes from a field of the request
       throw InputError(std::string("request.") + error.what());
     }
   }();

@@ -12,8 +12,8 @@
 
 namespace chitu::pipelines {
 
-/// Refuses requests whose schedule would end in numbers that are not finite: that is known before
-/// any work begins. Not for use from two threads at once.
+/// Rejects requests whose schedule would reach numbers that are not finite, before any work begins.
+/// Not for use from two threads at once.
 class ScheduleCheck {
  public:
   explicit ScheduleCheck(std::shared_ptr<const models::SchedulerFactory> scheduler)

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::size_t kSumLength = 64;
 
-/// Whether the time of change is one that the system took down at the change.
+/// Whether the time of change was recorded by the system at the change.
 bool is_real(const io::FileIdentity& identity) { return identity.changed_ns % kSecond != 0; }
 
 bool is_settled(const io::FileIdentity& identity) {
@@ -31,7 +31,7 @@ bool is_settled(const io::FileIdentity& identity) {
          2 * kSecond;
 }
 
-/// Where the sum of a file is kept.
+/// File that keeps the checksum of a file.
 fs::path note_of(const io::SafetensorsFile& file, const fs::path& memory) {
   const auto identity = file.identity();
   const nlohmann::json known_by{identity.device,      identity.inode,      identity.size_bytes,
@@ -46,7 +46,7 @@ std::optional<std::string> recall(const fs::path& note) {
   return sum.size() == kSumLength ? std::optional(sum) : std::nullopt;
 }
 
-/// Without it the next run reads the file again, so failing is no reason to stop.
+/// If this fails, the next run reads the file again; no reason to stop.
 void keep(const fs::path& note, const std::string& sum) {
   std::error_code ignored;
   fs::create_directories(note.parent_path(), ignored);
@@ -65,7 +65,7 @@ std::string sum_of(const io::SafetensorsFile& file, const fs::path& memory,
   if (may_be_kept)
     if (const auto sum = recall(note)) return *sum;
   logger("prompt_cache")
-      ->info("reading {} ({}) to tell its weights from others", file.path().string(),
+      ->info("reading {} ({}) to identify its weights", file.path().string(),
              format_bytes(before.size_bytes));
   const std::string sum = io::content_sum(file, between);
   if (may_be_kept && is_settled(before) && file.identity() == before) keep(note, sum);

@@ -11,8 +11,8 @@ namespace chitu::pipelines::wan {
 
 namespace {
 
-/// Takes decoded parts to the host as they come. As pictures they need a quarter of what they need
-/// as float32, so only a dump keeps them as they are.
+/// Copies decoded parts to the host as they arrive. As uint8 pictures they take a quarter of their
+/// float32 size, so only a dump keeps them in float32.
 class Pictures final : public models::FrameSink {
  public:
   /// shape  [1, 3, F, H, W] of the clip

@@ -10,16 +10,16 @@ namespace chitu::pipelines::wan {
 
 using Transformer = memory::ModelComponent<models::WanTransformer3DModel>;
 
-/// Has a Wan transformer predict for the prompt and, with guidance, for the negative prompt. All
-/// branches share one table of positions.
+/// Lets a Wan transformer predict for the prompt and, with guidance, for the negative prompt. All
+/// videos and branches share one rotary table.
 class TextPredictor final : public Predictor<graph::TextEmbeddings> {
  public:
-  /// transformer  outlives this
+  /// transformer  must outlive this
   TextPredictor(Transformer& transformer, nn::Attention attention)
       : transformer_(transformer), attention_(std::move(attention)) {}
   memory::Component& component() const override { return transformer_; }
-  GuidanceBranches branches(const at::Tensor& latents, const graph::TextEmbeddings& embeddings,
-                            const Job& job, const memory::MemoryPlan& plan) const override;
+  GuidanceBranches branches(const std::vector<DenoiseStart<graph::TextEmbeddings>>& videos,
+                            const memory::MemoryPlan& plan) const override;
 
  private:
   Transformer& transformer_;

@@ -32,9 +32,10 @@ struct Tokenize {
   graph::Tokens run(const Job& job, graph::Context& context) const;
 };
 
-/// Encodes both prompts in one stay of the text encoder. Rows after the last token are zero, up to
-/// max_sequence_length: the transformer was trained to see them. Where the cache holds all prompts
-/// the text encoder is not brought in; else those are encoded that it lacks.
+/// Encodes all prompts in one pass of the text encoder; a prompt that several runs share is encoded
+/// once. Rows after the last token are zero, up to max_sequence_length: the transformer was trained
+/// with them. If the cache has all prompts, the text encoder is not loaded; else the missing ones
+/// are encoded.
 struct EncodeText {
   using Inputs = std::tuple<graph::Tokens, Job>;
   using Output = graph::TextEmbeddings;
@@ -48,14 +49,19 @@ struct EncodeText {
                                              graph::Context& context) const;
   graph::TextEmbeddings run(const graph::Tokens& tokens, const Job& job,
                             graph::Context& context) const;
+  std::vector<graph::Outcome<graph::TextEmbeddings>> run_several(
+      const std::vector<graph::RunInputs<Inputs>>& runs, graph::Context& context) const;
 
  private:
   using Embeds = std::vector<std::optional<at::Tensor>>;
   std::vector<PromptCache::Prompt> prompts_of(const graph::Tokens& tokens, const Job& job,
                                               const graph::Context& context) const;
   Embeds find(const std::vector<PromptCache::Prompt>& prompts) const;
-  void encode_missing(Embeds& embeds, const std::vector<PromptCache::Prompt>& prompts,
-                      graph::Context& context) const;
+  std::vector<at::Tensor> encode(const std::vector<PromptCache::Prompt>& prompts,
+                                 graph::Context& context) const;
+  void check(const at::Tensor& embeds, const graph::Context& context) const;
+  void store(const PromptCache::Prompt& prompt, const at::Tensor& embeds,
+             graph::Context& context) const;
 };
 
 /// Draws the noise on the CPU in float32, so that a seed means the same on every device.
@@ -64,15 +70,17 @@ struct PrepareLatents {
   using Output = graph::Latents;
   static constexpr std::string_view name = "prepare_latents";
   std::int64_t channels;
-  std::int64_t temporal_factor;  ///< pictures a latent frame, the first apart
-  std::int64_t spatial_factor;   ///< pixels a latent
+  std::int64_t temporal_factor;  ///< pictures per latent frame, except the first
+  std::int64_t spatial_factor;   ///< pixels per latent
+
+  std::vector<std::int64_t> shape(const Request& request) const;
 
   std::vector<memory::Component*> components() const { return {}; }
   graph::Latents run(const Job& job, graph::Context& context) const;
 };
 
-/// Turns latents into pictures, chunk by chunk, or in tiles where the plan says so. What is decoded
-/// goes to the host at once.
+/// Turns latents into pictures in chunks, or in tiles if the plan says so. Decoded parts go to the
+/// host at once.
 struct DecodeLatents {
   using Inputs = std::tuple<graph::Latents>;
   using Output = graph::Frames;
@@ -83,7 +91,7 @@ struct DecodeLatents {
   graph::Frames run(const graph::Latents& input, graph::Context& context) const;
 };
 
-static_assert(graph::Stage<Tokenize> && graph::Stage<EncodeText> && graph::Stage<PrepareLatents> &&
-              graph::Stage<DecodeLatents>);
+static_assert(graph::Stage<Tokenize> && graph::StageForSeveral<EncodeText> &&
+              graph::Stage<PrepareLatents> && graph::Stage<DecodeLatents>);
 
 }  // namespace chitu::pipelines::wan

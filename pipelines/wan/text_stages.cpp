@@ -1,6 +1,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <functional>
+#include <string>
 
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/graph/layer_watch.h"
@@ -16,13 +18,21 @@ at::Tensor token_ids(const io::Tokenizer& tokenizer, const std::string& prompt, 
   return at::tensor(ids, at::kLong).unsqueeze(0);
 }
 
-/// Prompts that fill the sequence, for a plan.
-graph::Tokens longest_tokens(const Request& request) {
-  const at::Tensor ids = at::zeros({1, request.max_sequence_length}, at::kLong);
-  return {ids, request.guided() ? ids : at::Tensor()};
+/// Ids that fill the sequence, for a dry run: equal ones for equal prompts.
+at::Tensor longest_ids(const std::string& prompt, std::int64_t length) {
+  const auto id = static_cast<std::int64_t>(std::hash<std::string>()(prompt) >> 1);
+  return at::full({1, length}, id, at::kLong);
 }
 
-/// The padded form that the reference feeds its encoder, for comparison.
+graph::Tokens longest_tokens(const Request& request) {
+  graph::Tokens tokens;
+  tokens.ids = longest_ids("+" + request.prompt, request.max_sequence_length);
+  if (request.guided())
+    tokens.negative_ids = longest_ids("-" + request.negative_prompt, request.max_sequence_length);
+  return tokens;
+}
+
+/// The padded form that the reference passes to its encoder, for comparison.
 void keep_padded(graph::Context& context, const std::string& prefix, const at::Tensor& ids,
                  std::int64_t pad_id, std::int64_t length) {
   if (!context.dump) return;
@@ -46,12 +56,36 @@ graph::TextEmbeddings to_value(const std::vector<std::optional<at::Tensor>>& emb
   return embeddings;
 }
 
+/// Prompts to encode: each once, whichever runs have it.
+class MissingPrompts {
+ public:
+  void add(const PromptCache::Prompt& prompt) {
+    if (index_of(prompt) == prompts_.size()) prompts_.push_back(prompt);
+  }
+  const std::vector<PromptCache::Prompt>& prompts() const { return prompts_; }
+  void set_embeds(std::vector<at::Tensor> embeds) { embeds_ = std::move(embeds); }
+  const at::Tensor& embeds_of(const PromptCache::Prompt& prompt) const {
+    return embeds_.at(index_of(prompt));
+  }
+
+ private:
+  std::size_t index_of(const PromptCache::Prompt& prompt) const {
+    const auto same = [&](const PromptCache::Prompt& known) {
+      return at::equal(known.ids, prompt.ids);
+    };
+    return static_cast<std::size_t>(std::ranges::find_if(prompts_, same) - prompts_.begin());
+  }
+
+  std::vector<PromptCache::Prompt> prompts_;
+  std::vector<at::Tensor> embeds_;
+};
+
 }  // namespace
 
 graph::Tokens Tokenize::run(const Job& job, graph::Context& context) const {
   const Request& request = job.request;
   const std::int64_t length = request.max_sequence_length;
-  if (job.longest_prompts) return longest_tokens(request);
+  if (job.longest_prompts || !tokenizer) return longest_tokens(request);
   graph::Tokens tokens;
   tokens.ids = token_ids(*tokenizer, request.prompt, length);
   keep_padded(context, "", tokens.ids, tokenizer->pad_id(), length);
@@ -73,10 +107,35 @@ std::optional<graph::TextEmbeddings> EncodeText::known(const graph::Tokens& toke
 
 graph::TextEmbeddings EncodeText::run(const graph::Tokens& tokens, const Job& job,
                                       graph::Context& context) const {
-  const auto prompts = prompts_of(tokens, job, context);
-  Embeds embeds = find(prompts);
-  encode_missing(embeds, prompts, context);
-  return to_value(embeds, tokens, context);
+  return graph::sole_outcome(run_several({{tokens, job}}, context));
+}
+
+std::vector<graph::Outcome<graph::TextEmbeddings>> EncodeText::run_several(
+    const std::vector<graph::RunInputs<Inputs>>& runs, graph::Context& context) const {
+  std::vector<std::vector<PromptCache::Prompt>> prompts;
+  std::vector<Embeds> embeds;
+  MissingPrompts missing;
+  for (const auto& [tokens, job] : runs) {
+    prompts.push_back(prompts_of(tokens, job, context));
+    embeds.push_back(find(prompts.back()));
+    for (std::size_t i = 0; i < prompts.back().size(); ++i)
+      if (!embeds.back()[i]) missing.add(prompts.back()[i]);
+  }
+  if (!missing.prompts().empty()) missing.set_embeds(encode(missing.prompts(), context));
+  std::vector<graph::Outcome<graph::TextEmbeddings>> outcomes;
+  for (std::size_t run = 0; run < runs.size(); ++run) {
+    const graph::Tokens& tokens = std::get<0>(runs[run]);
+    outcomes.push_back(graph::outcome_of([&] {
+      for (std::size_t i = 0; i < prompts[run].size(); ++i) {
+        if (embeds[run][i]) continue;
+        embeds[run][i] = missing.embeds_of(prompts[run][i]);
+        check(*embeds[run][i], context);
+        store(prompts[run][i], *embeds[run][i], context);
+      }
+      return to_value(embeds[run], tokens, context);
+    }));
+  }
+  return outcomes;
 }
 
 std::vector<PromptCache::Prompt> EncodeText::prompts_of(const graph::Tokens& tokens, const Job& job,
@@ -98,29 +157,25 @@ EncodeText::Embeds EncodeText::find(const std::vector<PromptCache::Prompt>& prom
   return embeds;
 }
 
-void EncodeText::encode_missing(Embeds& embeds, const std::vector<PromptCache::Prompt>& prompts,
-                                graph::Context& context) const {
-  std::vector<std::size_t> missing;
+std::vector<at::Tensor> EncodeText::encode(const std::vector<PromptCache::Prompt>& prompts,
+                                           graph::Context& context) const {
   std::vector<at::Tensor> ids;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    if (embeds[i]) continue;
-    missing.push_back(i);
-    ids.push_back(device::move_to(prompts[i].ids, prompts[i].device));
-  }
-  if (ids.empty()) return;  // another run has stored them meanwhile
+  for (const PromptCache::Prompt& prompt : prompts)
+    ids.push_back(device::move_to(prompt.ids, prompt.device));
   graph::LayerWatch layers(context, *text_encoder, 1);
-  const auto encoded =
-      text_encoder->model().prompt_embeds(ids, prompts[0].rows, attention, &layers);
-  for (std::size_t i = 0; i < missing.size(); ++i) {
-    check_finite(encoded[i], "the prompt embeddings", [&] {
-      return dtype_advice("text_encoder", context.plan.component(text_encoder->name()),
-                          "infer.dtype");
-    });
-    embeds[missing[i]] = encoded[i];
-    if (cache)
-      context.write_aside("infer.prompt_cache",
-                          [&] { cache->store(prompts[missing[i]], encoded[i]); });
-  }
+  return text_encoder->model().prompt_embeds(ids, prompts[0].rows, attention, &layers);
+}
+
+void EncodeText::check(const at::Tensor& embeds, const graph::Context& context) const {
+  check_finite(embeds, "the prompt embeddings", [&] {
+    return dtype_advice("text_encoder", context.plan.component(text_encoder->name()),
+                        "infer.dtype");
+  });
+}
+
+void EncodeText::store(const PromptCache::Prompt& prompt, const at::Tensor& embeds,
+                       graph::Context& context) const {
+  if (cache) context.write_aside("infer.prompt_cache", [&] { cache->store(prompt, embeds); });
 }
 
 }  // namespace chitu::pipelines::wan

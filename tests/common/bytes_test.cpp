@@ -5,7 +5,7 @@
 namespace chitu {
 namespace {
 
-TEST_CASE("sizes are read with their units, plain numbers as GiB", "[common]") {
+TEST_CASE("sizes are parsed with their units, plain numbers as GiB", "[common]") {
   CHECK(parse_bytes("8GiB") == std::int64_t{8} << 30);
   CHECK(parse_bytes("512 MiB") == 512 << 20);
   CHECK(parse_bytes("1.5") == 3 << 29);
@@ -29,7 +29,8 @@ TEST_CASE("sizes are read with their units, plain numbers as GiB", "[common]") {
   CHECK(format_bytes(512) == "512 B");
 }
 
-TEST_CASE("an amount that is rounded up is no less when it is read again", "[common]") {
+TEST_CASE("an amount that is rounded up for printing is not smaller when parsed again",
+          "[common]") {
   CHECK(format_bytes_up(512) == "512 B");
   CHECK(format_bytes_up(1025) == "1.1 KiB");
   CHECK(format_bytes_up((std::int64_t{3} << 29) + 1) == "1.51 GiB");

@@ -21,7 +21,8 @@ TEST_CASE("a CPU capability is written as libtorch writes it", "[common]") {
   CHECK(parse_capability("default", CpuCapability::baseline) == CpuCapability::baseline);
 }
 
-TEST_CASE("a wrong CPU capability names the variable and the right ones", "[common]") {
+TEST_CASE("an error about a wrong CPU capability names the variable and the valid values",
+          "[common]") {
   CHECK(refusal("avx3", CpuCapability::avx512) ==
         "CHITU_CPU_CAPABILITY=avx3: expected one of default, avx2, avx512, did you mean avx2?");
   CHECK(refusal("fast", CpuCapability::baseline) ==

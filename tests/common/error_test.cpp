@@ -10,7 +10,7 @@
 namespace chitu {
 namespace {
 
-TEST_CASE("the whole chain of an error stands on one line", "[common]") {
+TEST_CASE("the whole chain of an error is printed on one line", "[common]") {
   try {
     with_context("stage decode", [] {
       with_context("layer 3", []() -> void { throw OutOfMemoryError("out of memory"); });
@@ -22,13 +22,13 @@ TEST_CASE("the whole chain of an error stands on one line", "[common]") {
   }
 }
 
-TEST_CASE("several lines become one, without libtorch's backtrace", "[common]") {
+TEST_CASE("a message of several lines becomes one, without libtorch's backtrace", "[common]") {
   CHECK(explain(Error("expected one of:\n  a\n  b\n")) == "expected one of: a; b");
   CHECK(explain(Error("no room\nException raised from f at g.cpp:1 (most recent call first):\n"
                       "frame #0: c10::Error::Error")) == "no room");
 }
 
-TEST_CASE("an error of the file system names the path and is the user's to mend", "[common]") {
+TEST_CASE("a file system error names the path and is an input error", "[common]") {
   try {
     static_cast<void>(std::filesystem::file_size("/no/such/file"));
     FAIL("expected an error");
@@ -44,7 +44,7 @@ TEST_CASE("an error of the file system names the path and is the user's to mend"
   }
 }
 
-TEST_CASE("the exit code tells whose fault it was", "[common]") {
+TEST_CASE("the exit code shows the kind of error", "[common]") {
   CHECK(exit_code(InputError("x")) == 2);
   CHECK(exit_code(OutOfMemoryError("x")) == 3);
   CHECK(exit_code(Interrupted("x")) == 130);

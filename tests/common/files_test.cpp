@@ -6,7 +6,7 @@
 namespace chitu {
 namespace {
 
-TEST_CASE("a written file is read back whole and leaves no temporary name", "[common]") {
+TEST_CASE("a written file is read back completely and leaves no temporary file", "[common]") {
   const auto folder = std::filesystem::temp_directory_path() / "chitu_files_test";
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
@@ -18,14 +18,14 @@ TEST_CASE("a written file is read back whole and leaves no temporary name", "[co
   std::filesystem::remove_all(folder);
 }
 
-TEST_CASE("a file that cannot be read or written is named with the reason", "[common]") {
+TEST_CASE("an error about an unreadable or unwritable file has the reason", "[common]") {
   CHECK_THROWS_WITH(read_file("/no/such/file"), "/no/such/file: No such file or directory");
   CHECK_THROWS_AS(read_file("/no/such/file"), InputError);
   CHECK_THROWS_WITH(write_file("/no/such/file", "x"),
                     "/no/such/file: cannot write: No such file or directory");
 }
 
-TEST_CASE("a link without its target is told as what it is, in every part of a path", "[common]") {
+TEST_CASE("a link without a target is reported as such, in every part of a path", "[common]") {
   namespace fs = std::filesystem;
   const auto folder = fs::temp_directory_path() / "chitu_links_test";
   fs::remove_all(folder);
@@ -52,7 +52,7 @@ TEST_CASE("a link without its target is told as what it is, in every part of a p
   fs::remove_all(folder);
 }
 
-TEST_CASE("a full disk leaves the old file as it was", "[common]") {
+TEST_CASE("a full disk leaves the old file unchanged", "[common]") {
   if (!std::filesystem::exists("/dev/full")) return;
   CHECK_THROWS_AS(write_file("/dev/full/x", "x"), Error);
 }

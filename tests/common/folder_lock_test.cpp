@@ -16,7 +16,7 @@ namespace {
 
 using testing::TemporaryFolder;
 
-/// Another process, which does not inherit what this one has open, holds the folder's lock.
+/// Another process holds the folder's lock; it inherits no open files.
 class Holder {
  public:
   explicit Holder(const std::filesystem::path& folder) {
@@ -46,7 +46,8 @@ class Holder {
   pid_t process_ = 0;
 };
 
-TEST_CASE("a folder that another process writes into is refused with its number", "[common]") {
+TEST_CASE("the error about a locked folder has the id of the process that writes there",
+          "[common]") {
   const TemporaryFolder folder;
   Holder holder(folder.path());
   CHECK_THROWS_AS(FolderLock(folder.path()), InputError);

@@ -5,7 +5,7 @@
 namespace chitu {
 namespace {
 
-TEST_CASE("a slip of the hand finds the name that was meant", "[common]") {
+TEST_CASE("a typing error finds the name that was meant", "[common]") {
   const std::vector<std::string> keys{"width", "height", "num_frames", "num_inference_steps",
                                       "seed"};
   CHECK(nearest("widht", keys) == std::vector<std::string>{"width"});
@@ -16,7 +16,7 @@ TEST_CASE("a slip of the hand finds the name that was meant", "[common]") {
   CHECK(did_you_mean("zzzzzzzz", keys).empty());
 }
 
-TEST_CASE("names that share little are no slip of the hand", "[common]") {
+TEST_CASE("names with little in common are not suggested", "[common]") {
   CHECK(nearest("zz", {"db", "x", "ab"}).empty());
   CHECK(nearest("ab", {"b", "cd"}).empty());
   CHECK(nearest("bd", {"db"}) == std::vector<std::string>{"db"});

@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-/// A folder with a file, a link to nothing and a pair of links that lead to each other.
+/// A folder with a file, a link without a target and two links that form a loop.
 struct Places {
   Places() {
     write_file(folder / "file", "x");
@@ -53,8 +53,7 @@ TEST_CASE("a file that cannot be written is refused with the reason, and nothing
   CHECK(places.is_as_before());
 }
 
-TEST_CASE("a file that can be written is checked without a trace, and links are followed",
-          "[common]") {
+TEST_CASE("checking a writable file leaves no trace and follows links", "[common]") {
   const Places places;
   CHECK(check_output_file("key", places.folder / "new") == places.folder / "new");
   CHECK(check_output_file("key", places.folder / "file") == places.folder / "file");
@@ -66,7 +65,7 @@ TEST_CASE("a file that can be written is checked without a trace, and links are 
   CHECK(read_file(places.folder / longest) == "whole");
 }
 
-TEST_CASE("a folder to be made is tried in the nearest one above it", "[common]") {
+TEST_CASE("a folder to be made is checked in its nearest existing parent", "[common]") {
   const Places places;
   check_output_folder("key", places.folder / "a/b/c/");
   check_output_folder("key", places.folder.path());
@@ -84,7 +83,7 @@ TEST_CASE("a folder to be made is tried in the nearest one above it", "[common]"
   CHECK(places.is_as_before());
 }
 
-TEST_CASE("a path lies in a folder whatever the links and dots in it", "[common]") {
+TEST_CASE("a path is found to lie in a folder despite links and dots", "[common]") {
   const Places places;
   fs::create_directory(places.folder / "sub");
   fs::create_directory_symlink("sub", places.folder / "alias");
@@ -95,7 +94,20 @@ TEST_CASE("a path lies in a folder whatever the links and dots in it", "[common]
   CHECK_FALSE(lies_in(places.folder / "sub/../x", places.folder / "sub"));
 }
 
-TEST_CASE("what is no folder is told as what it is", "[common]") {
+TEST_CASE("a file takes the place of a file, a folder that of a folder alone", "[common]") {
+  const Places places;
+  fs::create_directory(places.folder / "sub");
+  CHECK_NOTHROW(check_kind(places.folder / "file", false));
+  CHECK_NOTHROW(check_kind(places.folder / "loop_a", false));  // a link is replaced
+  CHECK_NOTHROW(check_kind(places.folder / "sub", true));
+  CHECK_NOTHROW(check_kind(places.folder / "gone", GENERATE(true, false)));
+  CHECK_THROWS_WITH(check_kind(places.folder / "sub", false),
+                    ContainsSubstring("sub: is a folder, and the run writes a file there"));
+  CHECK_THROWS_WITH(check_kind(places.folder / "file", true),
+                    ContainsSubstring("file: is not a folder, and the run makes one there"));
+}
+
+TEST_CASE("an error names what stands in place of a folder", "[common]") {
   const Places places;
   CHECK_FALSE(folder_problem(places.folder.path()));
   CHECK(folder_problem(places.folder / "file") == "is a file, not a folder");

@@ -13,7 +13,7 @@ struct Dog final : Animal {};
 CHITU_REGISTER(Animal, Cat, "cat");
 CHITU_REGISTER(Animal, Dog, "dog");
 
-TEST_CASE("what is registered is found by its name", "[common]") {
+TEST_CASE("a registered object is found by its name", "[common]") {
   const auto& animals = Registry<Animal>::instance();
   CHECK(animals.names() == std::vector<std::string>{"cat", "dog"});
   CHECK(animals.find("cat") != nullptr);

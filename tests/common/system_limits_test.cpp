@@ -11,7 +11,7 @@
 namespace chitu {
 namespace {
 
-TEST_CASE("what the system refuses ends with the exit code of resources", "[common]") {
+TEST_CASE("an exhausted system resource ends with the exit code of resources", "[common]") {
   CHECK(exit_code(std::bad_alloc()) == 3);
   CHECK(exit_code(SystemLimitError("x")) == 3);
   for (const int refused : {EAGAIN, ENOMEM, EMFILE, ENFILE})
@@ -26,13 +26,15 @@ TEST_CASE("what the system refuses ends with the exit code of resources", "[comm
   }
 }
 
-TEST_CASE("a failed call is the user's mistake or a limit", "[common]") {
+TEST_CASE("a failed system call is an input error or a system limit, by its error number",
+          "[common]") {
   CHECK_THROWS_AS(fail_system_call("a.txt", ENOENT), InputError);
   CHECK_THROWS_WITH(fail_system_call("a.txt", ENOENT), "a.txt: No such file or directory");
   CHECK_THROWS_AS(fail_system_call("cannot start a process", EAGAIN), SystemLimitError);
 }
 
-TEST_CASE("a process without file descriptors says how many it may have", "[common]") {
+TEST_CASE("an error about missing file descriptors says how many the process may have",
+          "[common]") {
   const testing::LowerLimit limit(RLIMIT_NOFILE, 3);
   CHECK_THROWS_AS(read_file("/proc/self/stat"), SystemLimitError);
   CHECK_THROWS_WITH(read_file("/proc/self/stat"),

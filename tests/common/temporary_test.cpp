@@ -18,7 +18,7 @@ std::size_t entries_in(const fs::path& folder) {
       std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
-/// Has a process begin a file and a folder there and be killed.
+/// Starts a process that begins a file and a folder there and is killed.
 void leave_half_written(const fs::path& folder) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -31,7 +31,7 @@ void leave_half_written(const fs::path& folder) {
   ::waitpid(child, nullptr, 0);
 }
 
-TEST_CASE("a file appears whole or not at all", "[common]") {
+TEST_CASE("a file appears complete or not at all", "[common]") {
   const testing::TemporaryFolder folder;
   {
     TemporaryFile file(folder / "x");
@@ -43,7 +43,7 @@ TEST_CASE("a file appears whole or not at all", "[common]") {
                     (folder / "none/x").string() + ": cannot write: No such file or directory");
 }
 
-TEST_CASE("what killed processes left is removed, what others write stays", "[common]") {
+TEST_CASE("files of killed processes are removed, files of running ones stay", "[common]") {
   const testing::TemporaryFolder folder;
   leave_half_written(folder.path());
   write_file(folder / "mine.tmp1", "x");

@@ -5,7 +5,7 @@
 namespace chitu {
 namespace {
 
-TEST_CASE("the first byte that is no UTF-8 is found", "[common]") {
+TEST_CASE("the first byte that is not UTF-8 is found", "[common]") {
   CHECK_FALSE(first_bad_byte("a\xC3\xA9\xE6\xBC\xA2\xF0\x9F\x98\x80"));
   CHECK(first_bad_byte("ab\xFF") == 2);
   CHECK(first_bad_byte("a\xC3") == 1);             // cut short
@@ -25,7 +25,7 @@ TEST_CASE("a text is never cut inside a character", "[common]") {
   CHECK(shortened("abcdef", 3) == "abc...");
 }
 
-TEST_CASE("a message stays on its line whatever it quotes", "[common]") {
+TEST_CASE("a message stays on one line, for any quoted text", "[common]") {
   CHECK(one_line("a\nb\tc\r\x1B\x7F") == "a\\nb\\tc\\r\\x1b\\x7f");
   CHECK(one_line("caf\xC3\xA9 \xFF") == "caf\xC3\xA9 \\xff");
   CHECK(one_line("\xC2\x85") == "\\xc2\\x85");  // a line break of Unicode

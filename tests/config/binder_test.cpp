@@ -86,7 +86,7 @@ Vae read_vae(const char* yaml) {
   return read<Vae>(View(root));
 }
 
-TEST_CASE("a bare off is a word where off is a choice", "[config]") {
+TEST_CASE("a plain off is a word where off is an option", "[config]") {
   CHECK(read_vae("tiling: off\n").tiling == Tiling::off);
   CHECK(read_vae("tiling: 'off'\n").tiling == Tiling::off);
   CHECK(read_vae("tiling: exact\n").tiling == Tiling::exact);
@@ -95,7 +95,7 @@ TEST_CASE("a bare off is a word where off is a choice", "[config]") {
                     Catch::ContainsSubstring("one of off, exact, got true"));
 }
 
-TEST_CASE("sizes take units, and plain numbers count GiB", "[config]") {
+TEST_CASE("sizes accept units, and plain numbers count GiB", "[config]") {
   CHECK(read_vae("limit: 512MiB\n").limit->count == 512 << 20);
   CHECK(read_vae("limit: 2\n").limit->count == std::int64_t{2} << 30);
   CHECK(read_vae("limit: 1.5\n").limit->count == 3 << 29);
@@ -107,7 +107,7 @@ TEST_CASE("sizes take units, and plain numbers count GiB", "[config]") {
     CHECK_THROWS_WITH(read_vae(yaml), Catch::ContainsSubstring("expected a size above 0"));
 }
 
-TEST_CASE("a number above 1024 needs a unit, wherever a size is meant", "[config]") {
+TEST_CASE("a number above 1024 needs a unit for every size key", "[config]") {
   for (const char* yaml : {"limit: 8000000000\n", "rate: 28.8e9\n", "share: '1025'\n"})
     CHECK_THROWS_WITH(read_vae(yaml),
                       Catch::ContainsSubstring("expected a unit, such as 8GB or 8GiB"));
@@ -120,7 +120,7 @@ TEST_CASE("a number above 1024 needs a unit, wherever a size is meant", "[config
     CHECK_THROWS_WITH(read_vae(yaml), Catch::ContainsSubstring("expected an amount of memory"));
 }
 
-TEST_CASE("a seed is any integer of 64 bits, as torch.Generator.manual_seed has it", "[config]") {
+TEST_CASE("a seed is any 64-bit integer that torch.Generator.manual_seed accepts", "[config]") {
   CHECK(read_vae("seed: 18446744073709551615\n").seed.bits == 0xFFFF'FFFF'FFFF'FFFF);
   CHECK(read_vae("seed: '9223372036854775808'\n").seed.bits == 0x8000'0000'0000'0000);
   CHECK(read_vae("seed: -1\n").seed.bits == 0xFFFF'FFFF'FFFF'FFFF);
@@ -131,6 +131,33 @@ TEST_CASE("a seed is any integer of 64 bits, as torch.Generator.manual_seed has 
 }
 
 }  // namespace
+
+struct Saving {
+  OneOrMore<Residency> format{{Residency::resident}};
+  void bind(Binder& binder) { binder.field("format", format); }
+};
+
+TEST_CASE("a field of one value or more takes a value or a list of different ones", "[config]") {
+  const auto formats = [](const char* text) {
+    const Node root = parse_yaml(text, "x.yaml");
+    return read<Saving>(View(root)).format.items;
+  };
+  using Items = std::vector<Residency>;
+  CHECK(formats("{}") == Items{Residency::resident});
+  CHECK(formats("format: streamed") == Items{Residency::streamed});
+  CHECK(formats("format: [streamed, resident]") == Items{Residency::streamed, Residency::resident});
+  CHECK_THROWS_WITH(formats("format: []"), "x.yaml:1: format: expected one value or more, got []");
+  CHECK_THROWS_WITH(formats("format: [streamed, streamed]"),
+                    "x.yaml:1: format[1]: is in the list already, expected each value once");
+  CHECK_THROWS_WITH(
+      formats("format: [streamed, stream]"),
+      Catch::ContainsSubstring("format[1]: expected one of resident, offloaded, streamed, "
+                               "got \"stream\", did you mean streamed?"));
+  const FieldInfo field = describe_fields<Saving>().front();
+  CHECK(field.type == "string or list of string");
+  CHECK(field.default_value == "resident");
+  CHECK(field.rule.choices.size() == 3);
+}
 
 TEST_CASE("a text that is not UTF-8 is refused with its key", "[config]") {
   Map request;
@@ -189,7 +216,7 @@ TEST_CASE("a bad value is reported with its file, line and key", "[config]") {
   }
 }
 
-TEST_CASE("all mistakes of a tree of structs are listed together", "[config]") {
+TEST_CASE("all mistakes in nested structs are reported together", "[config]") {
   try {
     read_request(
         "guidance_scale: 0.5\nsave: maybe\nseed: ???\nsigmas: [1, -1]\nsize: [1]\n"

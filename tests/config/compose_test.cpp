@@ -37,14 +37,14 @@ struct Sampler {
 
 }  // namespace
 
-TEST_CASE("a composed part binds to a struct, its mistakes at the override", "[config]") {
+TEST_CASE("a composed node binds to a struct, and its errors name the override", "[config]") {
   CHECK(read<Sampler>(compose(project({"sampler=heun"}))["sampler"]).steps == 8);
   const Composition composed = compose(project({"sampler.steps=five"}));
   CHECK_THROWS_WITH(read<Sampler>(composed["sampler"]),
                     "sampler.steps=five: expected 1 to 8, got \"five\"");
 }
 
-TEST_CASE("the hydra node tells how the configuration came to be", "[config]") {
+TEST_CASE("the hydra node records how the configuration was composed", "[config]") {
   ComposeRequest request = project({"model=large", "hydra.verbose=true", "seed=3"});
   request.job_num = 4;
   const Composition composed = compose(request);
@@ -106,7 +106,7 @@ TEST_CASE("each job of a sweep has its number", "[config]") {
   CHECK(second.root.at("hydra.job.num").as_integer() == 1);
 }
 
-TEST_CASE("the jobs of a sweep are indices into its product", "[config]") {
+TEST_CASE("jobs of a sweep are composed from their indices", "[config]") {
   const SweepPlan plan = plan_sweep(project({"seed=range(0,1000)", "title=range(0,1000)"}));
   CHECK(plan.size() == 1'000'000);
   CHECK(plan.job(999'998) == std::vector<std::string>{"seed=999", "title=998"});
@@ -118,7 +118,7 @@ TEST_CASE("the jobs of a sweep are indices into its product", "[config]") {
                     Catch::ContainsSubstring("more than 1000000 jobs"));
 }
 
-TEST_CASE("composing more jobs holds no more memory", "[config]") {
+TEST_CASE("memory does not grow with the number of composed jobs", "[config]") {
   const ComposeRequest request = project({"seed=range(0,5000)", "sampler=heun,euler"});
   const SweepPlan plan = plan_sweep(request);
   JobComposer composer(request, plan);
@@ -153,7 +153,7 @@ TEST_CASE("programs register resolvers", "[config]") {
                     Catch::ContainsSubstring("unknown resolver test.thrice"));
 }
 
-TEST_CASE("now gives microseconds and knows no time zone, as Python's datetime", "[config]") {
+TEST_CASE("now has microseconds and no time zone, as Python's datetime", "[config]") {
   const auto now = [](const std::string& format) {
     const Node root = parse_yaml("a: \"${now:'" + format + "'}\"\n", "f");
     return resolve(root).at("a").text();
@@ -171,7 +171,7 @@ TEST_CASE("an environment variable that is not UTF-8 is refused with its name", 
                     Catch::ContainsSubstring("CHITU_BAD_TEXT is not valid UTF-8 at byte 2"));
 }
 
-TEST_CASE("interpolations that explode are stopped", "[config]") {
+TEST_CASE("interpolations that grow exponentially are stopped", "[config]") {
   std::string text = "a0: xxxxxxxxxx\n";
   for (int i = 1; i < 40; ++i) {
     const std::string before = "${a" + std::to_string(i - 1) + "}";

@@ -1,5 +1,5 @@
-// The cases of tests/data/config/cases.json, in the format of the conformance suite: what is asked
-// of the command `chitu config`, and what it must print or refuse.
+// The cases of tests/data/config/cases.json, in the format of the conformance suite: arguments of
+// `chitu config`, and what it must print or refuse.
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -18,7 +18,7 @@ namespace {
 
 const std::filesystem::path kData = std::filesystem::path(CHITU_TEST_DATA) / "config";
 
-/// A directory that goes with its files when the test ends.
+/// A directory that is removed with its files when the test ends.
 class Scratch {
  public:
   Scratch() : path(std::filesystem::temp_directory_path() / "chitu_config_cases") {
@@ -62,7 +62,7 @@ std::vector<std::string> command_of(const Node& test, const Scratch& scratch) {
 
 }  // namespace
 
-TEST_CASE("chitu config answers every case of the suite", "[config]") {
+TEST_CASE("chitu config gives the expected result for every case of the suite", "[config]") {
   const Scratch scratch;
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(kData);

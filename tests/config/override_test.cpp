@@ -7,7 +7,7 @@
 
 namespace chitu::config {
 
-TEST_CASE("an override that is written again reads as the same", "[config]") {
+TEST_CASE("an override that is written again parses to the same", "[config]") {
   for (const char* text : {"a=1", "a=[1,b\\ c,'d,e']", "a={k:v,l:[1.5,null]}", "a='it\\'s'",
                            "a=\"x\\\\\"", "a=\\[x\\]", "a=True", "a=1e-05"}) {
     const Override parsed = parse_override(text);
@@ -30,7 +30,7 @@ TEST_CASE("texts given by --set-str need no quoting", "[config]") {
   CHECK(parse_override(given.text).value.text() == given.value.text());
 }
 
-TEST_CASE("integers up to 2^64 - 1 are read, written and counted", "[config]") {
+TEST_CASE("integers up to 2^64 - 1 are parsed, written and counted", "[config]") {
   const Override big = parse_override("seed=18446744073709551615");
   CHECK(override_text(big.value) == "18446744073709551615");
   CHECK(big.value.as_bits() == 0xFFFF'FFFF'FFFF'FFFF);
@@ -46,7 +46,7 @@ TEST_CASE("integers up to 2^64 - 1 are read, written and counted", "[config]") {
   CHECK(Node(std::uint64_t{5}) == Node(5));
 }
 
-TEST_CASE("a message about an override holds whole characters on one line", "[config]") {
+TEST_CASE("a message about an override is one line of complete characters", "[config]") {
   CHECK_THROWS_WITH(parse_override("n\xC3\xA9=1"),
                     Catch::ContainsSubstring("got '\xC3\xA9' at column 2"));
   std::string text = "a=";
@@ -63,7 +63,7 @@ TEST_CASE("a message about an override holds whole characters on one line", "[co
                     "request.prompt: not valid UTF-8 at byte 2");
 }
 
-TEST_CASE("ranges count as Python does", "[config]") {
+TEST_CASE("ranges have the length that Python gives", "[config]") {
   const auto numbers = [](double start, double stop, double step) {
     std::vector<double> values;
     for (const Node& value : range_values(Node(start), Node(stop), Node(step)))

@@ -21,7 +21,7 @@ std::vector<std::string> texts(const Node& list) {
   return texts;
 }
 
-/// The request of one job by itself: its overrides and those of Hydra's node, with hydra.job.num.
+/// The request of one job alone: its overrides and those of Hydra's node, with hydra.job.num.
 ComposeRequest job_request(const ComposeRequest& request, const SweepPlan& plan, std::size_t job) {
   ComposeRequest one = request;
   one.multirun = false;
@@ -32,7 +32,7 @@ ComposeRequest job_request(const ComposeRequest& request, const SweepPlan& plan,
   return one;
 }
 
-/// A job composed from what the sweep shares is the job composed by itself.
+/// A job composed with the shared parts of a sweep equals the job composed alone.
 void check_job(const ComposeRequest& request, const SweepPlan& plan, std::size_t job) {
   const auto composed = [](const auto& work) {
     try {
@@ -46,7 +46,7 @@ void check_job(const ComposeRequest& request, const SweepPlan& plan, std::size_t
         composed([&] { return compose(job_request(request, plan, job)); }));
 }
 
-// tests/config/against_hydra.py recorded what hydra-core 1.3 makes of these command lines.
+// Expected results recorded from hydra-core 1.3 by tests/config/against_hydra.py.
 TEST_CASE("a project of configurations composes as under Hydra, key by key", "[config]") {
   setenv("CHITU_PROJECT_WHO", "someone", 1);
   const Node cases = testing::read_json(kData / "project.json");

@@ -40,7 +40,7 @@ Node sample() {
   return Node(std::move(root));
 }
 
-TEST_CASE("another YAML library reads what is written here as it was meant", "[config]") {
+TEST_CASE("another YAML library reads the written YAML with the same meaning", "[config]") {
   std::vector<std::pair<std::string, std::string>> found;
   list_scalars(YAML::Load(to_yaml(sample())), "", found);
   const std::vector<std::pair<std::string, std::string>> expected{

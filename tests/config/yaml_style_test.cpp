@@ -1,4 +1,4 @@
-// tests/config/against_omegaconf.py recorded how OmegaConf.to_yaml writes these strings.
+// Expected texts recorded from OmegaConf.to_yaml by tests/config/against_omegaconf.py.
 #include "chitu_core/config/yaml/yaml_style.h"
 
 #include <filesystem>
@@ -38,14 +38,14 @@ TEST_CASE("strings are written as OmegaConf writes them", "[config]") {
   }
 }
 
-TEST_CASE("a key that needs lines of its own keeps its map or list", "[config]") {
+TEST_CASE("the value of a key that needs several lines stays a map or list", "[config]") {
   const Node list = one_item(Node(1)), map = one_entry("b", Node(2));
   CHECK(to_yaml(one_entry("a\nb", list)) == "? 'a\n\n  b'\n: - 1\n");
   CHECK(to_yaml(one_entry("", map)) == "? ''\n: b: 2\n");
   CHECK(parse_yaml(to_yaml(one_entry("a\nb", map)), "f") == one_entry("a\nb", map));
 }
 
-TEST_CASE("the line breaks of Unicode are escaped, so that every reader finds them", "[config]") {
+TEST_CASE("Unicode line breaks are escaped, so that every reader recognizes them", "[config]") {
   const Node text = Node::literal("a\xC2\x85 \xE2\x80\xA8\xE2\x80\xA9z");
   CHECK(to_yaml(one_item(text)) == "- \"a\\N \\L\\Pz\"\n");
   CHECK(parse_yaml(to_yaml(one_item(text)), "f").list()[0] == text);

@@ -5,7 +5,7 @@
 
 namespace chitu::config {
 
-TEST_CASE("every value knows the place it was written at", "[config]") {
+TEST_CASE("every value has the position where it was written", "[config]") {
   const Node root = parse_yaml("a: 1\nb:\n  c: [x,\n    yy]\n", "f.yaml");
   CHECK(to_string_with_column(root.at("a").origin()) == "f.yaml:1:4");
   CHECK(to_string_with_column(root.at("b.c").origin()) == "f.yaml:3:6");
@@ -13,7 +13,7 @@ TEST_CASE("every value knows the place it was written at", "[config]") {
   CHECK(to_string(root.map().begin()[1].origin) == "f.yaml:2");
 }
 
-TEST_CASE("YAML that is printed reads as the same tree", "[config]") {
+TEST_CASE("printed YAML parses to the same tree", "[config]") {
   const char* text =
       "plain: text\nquoted: 'yes'\nnumber: '12'\nfloat: 1e-05\ninf: .inf\nnothing: null\n"
       "missing: ???\nref: ${a.b}\nlist: [a, [b], {c: d}]\nempty: {}\nnone: []\n"
@@ -31,7 +31,7 @@ TEST_CASE("YAML that is printed reads as the same tree", "[config]") {
   CHECK_THAT(printed, Catch::ContainsSubstring("twice\n  in a row\n"));
 }
 
-TEST_CASE("hostile YAML is refused with a limit's name", "[config]") {
+TEST_CASE("hostile YAML is refused with the name of the limit", "[config]") {
   SECTION("depth") {
     CHECK_THROWS_WITH(parse_yaml(std::string(50'000, '['), "f"),
                       Catch::ContainsSubstring("nested deeper than 200"));
@@ -66,7 +66,7 @@ struct Refused {
 };
 }  // namespace
 
-TEST_CASE("what YAML 1.1 does not allow is refused at its place", "[config]") {
+TEST_CASE("text that YAML 1.1 does not allow is refused with its position", "[config]") {
   const Refused refused = GENERATE(
       values<Refused>({{"a: \"x\n", "f:1:4: this quote is never closed"},
                        {"a: 'x''\n", "f:1:4: this quote is never closed"},
@@ -126,13 +126,13 @@ TEST_CASE("texts keep their line breaks, escapes and tags", "[config]") {
   CHECK(root.at("a").text() == read.value);
 }
 
-TEST_CASE("a tag decides before quotes do", "[config]") {
+TEST_CASE("a tag has precedence over quotes", "[config]") {
   const Node root = parse_yaml("a: !!int \"12\"\nb: ! 12\nc: ! '12'\nd: '12'\n", "f");
   for (const char* key : {"a", "b", "c"}) CHECK(root.at(key).kind() == Kind::integer);
   CHECK(root.at("d").kind() == Kind::string);
 }
 
-TEST_CASE("a value that is left out knows the line of its key", "[config]") {
+TEST_CASE("a missing value has the line of its key", "[config]") {
   const Node root = parse_yaml("a:\n\n\nb: 1\n", "f");
   CHECK(to_string_with_column(root.at("a").origin()) == "f:1:2");
 }

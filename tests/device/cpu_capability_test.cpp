@@ -1,4 +1,5 @@
-// Run once for every limit of tests/device/CMakeLists.txt: ours, and those of single libraries.
+// Run once for each limit in tests/device/CMakeLists.txt: chitu's own, and those of single
+// libraries.
 #include "chitu_core/common/cpu_capability.h"
 
 #include <ATen/ATen.h>
@@ -13,7 +14,7 @@
 namespace chitu {
 namespace {
 
-/// What libtorch asks before it hands a tensor to oneDNN.
+/// The check that libtorch makes before it passes a tensor to oneDNN.
 bool onednn_has(const char* dtype) {
   const std::string op = std::string("mkldnn::_is_mkldnn_") + dtype + "_supported";
   return c10::Dispatcher::singleton().findSchemaOrThrow(op.c_str(), "").typed<bool()>().call();
@@ -31,14 +32,13 @@ bool limited_by_user() {
   return !ours || !*ours;
 }
 
-TEST_CASE("ATen computes with no less than the CPU capability, and with just that by our variable",
-          "[cpu]") {
+TEST_CASE("ATen uses at least the CPU capability, and exactly it with our variable", "[cpu]") {
   CHECK(of_aten() >= cpu_capability());
   if (!limited_by_user()) CHECK(of_aten() == cpu_capability());
   CHECK(cpu_capability() <= machine_capability());
 }
 
-TEST_CASE("where the CPU has instructions for 16-bit floats, oneDNN computes on them", "[cpu]") {
+TEST_CASE("oneDNN computes on 16-bit floats if the CPU has instructions for them", "[cpu]") {
   if (!at::hasMKLDNN()) return;
   if (has_bfloat16_instructions()) CHECK(onednn_has("bf16"));
   if (has_float16_instructions()) CHECK(onednn_has("fp16"));

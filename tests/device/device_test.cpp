@@ -8,13 +8,13 @@
 namespace chitu::device {
 namespace {
 
-TEST_CASE("the CPU is always there, and auto is a device that is there", "[device]") {
+TEST_CASE("the CPU is always available, and auto is an available device", "[device]") {
   CHECK(resolve("cpu") == c10::Device(c10::kCPU));
   CHECK(available().front() == "cpu");
   CHECK_NOTHROW(resolve("auto"));
 }
 
-TEST_CASE("a device that is not there is refused with those that are", "[device]") {
+TEST_CASE("an error about an unavailable device lists the available ones", "[device]") {
   CHECK_THROWS_AS(resolve("nonsense"), InputError);
   CHECK_THROWS_WITH(
       resolve("nonsense"),
@@ -22,7 +22,7 @@ TEST_CASE("a device that is not there is refused with those that are", "[device]
           Catch::ContainsSubstring("cpu"));
 }
 
-TEST_CASE("the host's peak counts what was held and let go", "[device]") {
+TEST_CASE("the host's peak includes freed memory", "[device]") {
   reset_peak(c10::kCPU);
   const auto before = memory_use(c10::kCPU);
   constexpr std::int64_t bytes = 64 << 20;

@@ -36,8 +36,8 @@ Counts count(Repetition repetition, const Work& work) {
   return counts;
 }
 
-/// Does the work in dry runs of both kinds and returns how often its parts were done when they were
-/// counted.
+/// Does the work in dry runs of both kinds. Returns how often its parts were done in the counting
+/// one.
 template <class Work>
 int parts_done(const Work& work) {
   const Counts counted = count(Repetition::counted, work), done = count(Repetition::done, work);
@@ -46,7 +46,7 @@ int parts_done(const Work& work) {
   return counted.done;
 }
 
-TEST_CASE("planned work that comes again is done once and counted with all that it uses",
+TEST_CASE("repeated work in a dry run is done once, then counted with all its effects",
           "[device]") {
   const auto ten_times = [](int& done) {
     const at::Tensor held = on_device(100);
@@ -77,7 +77,7 @@ TEST_CASE("work of every kind is done once", "[device]") {
   CHECK(parts_done(two_kinds) == 2);
 }
 
-TEST_CASE("work is counted on top of what is held when its turn comes", "[device]") {
+TEST_CASE("counted work adds to the bytes held at that time", "[device]") {
   const auto growing = [](int& done) {
     DryRunRepeats repeats;
     std::vector<at::Tensor> held;
@@ -93,7 +93,7 @@ TEST_CASE("work is counted on top of what is held when its turn comes", "[device
   CHECK(count(Repetition::counted, growing).use.peak_device == 1040);
 }
 
-TEST_CASE("work that changes what is held is done every time", "[device]") {
+TEST_CASE("work that changes the bytes held is done every time", "[device]") {
   const auto keeping = [](int& done) {
     DryRunRepeats repeats;
     std::vector<at::Tensor> held;
@@ -106,7 +106,7 @@ TEST_CASE("work that changes what is held is done every time", "[device]") {
   CHECK(parts_done(keeping) == 5);
 }
 
-TEST_CASE("what counted work leaves is left by its skip, and must be as much", "[device]") {
+TEST_CASE("counted work must change the bytes held by exactly what its skip changes", "[device]") {
   const auto keeping = [](std::int64_t skipped) {
     return [skipped](int& done) {
       DryRunRepeats repeats;
@@ -128,7 +128,7 @@ TEST_CASE("what counted work leaves is left by its skip, and must be as much", "
       ContainsSubstring("changed the bytes held by 10 on the device and 0 on the host, but by 11"));
 }
 
-TEST_CASE("the part that first comes to the watched bytes is done, and named", "[device]") {
+TEST_CASE("the work that first reaches the watched bytes is done, and named", "[device]") {
   const c10::InferenceMode inference;
   const auto peak_of = [](Repetition repetition) {
     DryRun dry_run({}, repetition);
@@ -160,7 +160,7 @@ TEST_CASE("the part that first comes to the watched bytes is done, and named", "
   }
 }
 
-TEST_CASE("of runs of one length the first is done, and the shorter last one", "[device]") {
+TEST_CASE("of runs of equal length the first is done, and the shorter last one", "[device]") {
   const auto [total, most, runs] = GENERATE(table<std::int64_t, std::int64_t, int>(
       {{0, 4, 0}, {3, 4, 1}, {4, 4, 1}, {8, 4, 1}, {9, 4, 2}, {1000001, 10, 2}, {7, 1, 1}}));
   CAPTURE(total, most);
@@ -176,7 +176,7 @@ TEST_CASE("of runs of one length the first is done, and the shorter last one", "
     CHECK(start == covered);
     covered += count;
   });
-  CHECK(covered == total);  // outside of a plan all are done
+  CHECK(covered == total);  // a real run does all of them
   const auto keeping = [](int&) {
     std::vector<at::Tensor> held;
     for_runs(2, 1, [&](std::int64_t, std::int64_t) { held.push_back(on_device(1)); });
@@ -185,7 +185,7 @@ TEST_CASE("of runs of one length the first is done, and the shorter last one", "
                     ContainsSubstring("changed the bytes held"));
 }
 
-TEST_CASE("a run does all the work, in order", "[device]") {
+TEST_CASE("a real run does all the work, in order", "[device]") {
   DryRunRepeats repeats;
   std::vector<int> done;
   for (int i = 0; i < 3; ++i)

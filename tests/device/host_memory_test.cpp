@@ -17,7 +17,7 @@ std::string gib(double count) {
 
 constexpr const char* kNoLimit1 = "9223372036854771712";
 
-TEST_CASE("without control groups the machine's memory counts", "[device]") {
+TEST_CASE("without control groups the machine's memory is the limit", "[device]") {
   const FakeSystem system;
   const HostMemory memory = host_memory(system.path());
   CHECK(memory.room_bytes() == 32 * kGiB);
@@ -25,7 +25,7 @@ TEST_CASE("without control groups the machine's memory counts", "[device]") {
   CHECK(memory.tightest() == nullptr);
 }
 
-TEST_CASE("a limit of cgroup v2 counts, and page cache as free", "[device]") {
+TEST_CASE("a limit of cgroup v2 applies, and page cache is free memory", "[device]") {
   const FakeSystem system;
   system.version_2("/");
   system.group_2("", gib(8), gib(7),
@@ -40,19 +40,19 @@ TEST_CASE("a limit of cgroup v2 counts, and page cache as free", "[device]") {
   CHECK(memory.tightest()->reclaimable_bytes == 5 * kGiB);
 }
 
-TEST_CASE("the limits of all groups around a group of cgroup v2 count", "[device]") {
+TEST_CASE("the limits of all parents of a cgroup v2 group apply", "[device]") {
   const FakeSystem system;
   system.version_2("/user.slice/a job");
   system.group_2("/user.slice/a job", gib(12), gib(1));
   system.group_2("/user.slice", gib(16), gib(14), "inactive_file " + gib(3) + "\n");
   const HostMemory memory = host_memory(system.path());
   CHECK(memory.groups.size() == 2);
-  CHECK(memory.room_bytes() == 12 * kGiB);  // that of the group itself is lower
-  CHECK(memory.free_bytes() == 5 * kGiB);   // that of the outer one is nearly used up
+  CHECK(memory.room_bytes() == 12 * kGiB);  // the limit of the group itself is lower
+  CHECK(memory.free_bytes() == 5 * kGiB);   // the outer group is nearly full
   CHECK(memory.tightest()->file == "/sys/fs/cgroup/user.slice/a job/memory.max");
 }
 
-TEST_CASE("memory.high is a limit, since the kernel slows a group down above it", "[device]") {
+TEST_CASE("memory.high is a limit, because the kernel slows a group down above it", "[device]") {
   const FakeSystem system;
   system.version_2("/job");
   system.group_2("/job", gib(12), gib(1), "", gib(4));
@@ -62,7 +62,7 @@ TEST_CASE("memory.high is a limit, since the kernel slows a group down above it"
   CHECK(memory.tightest()->file == "/sys/fs/cgroup/job/memory.high");
 }
 
-TEST_CASE("a limit of cgroup v1 counts, and page cache as free", "[device]") {
+TEST_CASE("a limit of cgroup v1 applies, and page cache is free memory", "[device]") {
   const FakeSystem system;
   system.version_1("/docker/one");
   system.group_1("", kNoLimit1, gib(30));
@@ -79,7 +79,7 @@ TEST_CASE("a limit of cgroup v1 counts, and page cache as free", "[device]") {
 
 TEST_CASE("inside a container of cgroup v1 the mounted group is the process's own", "[device]") {
   const FakeSystem system;
-  // Docker mounts the container's own group, which proc/self/cgroup names from outside.
+  // Docker mounts the container's own group; proc/self/cgroup has its name outside the container.
   const std::string group = "/docker/one";
   SECTION("named as it is mounted") { system.version_1(group, group); }
   SECTION("named otherwise") { system.version_1("/", "/docker/one"); }
@@ -90,7 +90,7 @@ TEST_CASE("inside a container of cgroup v1 the mounted group is the process's ow
   CHECK(memory.free_bytes() == 3 * kGiB);
 }
 
-TEST_CASE("cgroup v1 tells limits of groups outside the container", "[device]") {
+TEST_CASE("cgroup v1 reports limits of groups outside the container", "[device]") {
   const FakeSystem system;
   system.version_1("/pod/one", "/pod/one");
   system.group_1("", kNoLimit1, gib(1), "hierarchical_memory_limit " + gib(5) + "\n");
@@ -99,7 +99,7 @@ TEST_CASE("cgroup v1 tells limits of groups outside the container", "[device]") 
   CHECK(memory.tightest()->file == "/sys/fs/cgroup/memory/memory.stat");
 }
 
-TEST_CASE("where mounts are not told, the usual ones are read", "[device]") {
+TEST_CASE("without a list of mounts, the usual paths are read", "[device]") {
   const FakeSystem system;
   SECTION("v2") { system.group_2("", gib(4), gib(1)); }
   SECTION("v1") { system.group_1("", gib(4), gib(1)); }
@@ -126,15 +126,14 @@ TEST_CASE("a limit above the machine's memory, or none, changes nothing", "[devi
   CHECK(memory.free_bytes() == 20 * kGiB);
 }
 
-TEST_CASE("a group that is over its limit has nothing free", "[device]") {
+TEST_CASE("a group above its limit has no free memory", "[device]") {
   const FakeSystem system;
   system.version_2("/job");
   system.group_2("/job", gib(4), gib(5), "inactive_file 0\n");
   CHECK(host_memory(system.path()).free_bytes() == 0);
 }
 
-TEST_CASE("what was found is described: limit, use, what is reclaimable, version and file",
-          "[device]") {
+TEST_CASE("the description has limit, use, reclaimable bytes, version and file", "[device]") {
   const FakeSystem system;
   system.version_1("/job");
   system.group_1("/job", gib(6), gib(5), "total_inactive_file " + gib(2) + "\n");

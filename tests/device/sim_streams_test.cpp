@@ -16,7 +16,7 @@
 namespace chitu::device {
 namespace {
 
-/// A side stream that stands still until it is let go.
+/// A side stream that is blocked until release().
 class HeldStream {
  public:
   explicit HeldStream(c10::Stream stream) : stream_(stream) {
@@ -51,7 +51,7 @@ at::Tensor pinned_ones(c10::Device device) {
   return floats;
 }
 
-TEST_CASE("a copy from pinned memory waits in its stream's queue while its caller goes on",
+TEST_CASE("a copy from pinned memory is queued on its stream while the caller continues",
           "[device]") {
   const Streams s;
   const at::Tensor ones = pinned_ones(s.device);
@@ -70,7 +70,7 @@ TEST_CASE("a copy from pinned memory waits in its stream's queue while its calle
   CHECK(s.values().sum().item<float>() == 16);
 }
 
-TEST_CASE("a copy from pageable memory is made when the call returns", "[device]") {
+TEST_CASE("a copy from pageable memory is finished when the call returns", "[device]") {
   const Streams s;
   {
     const c10::StreamGuard on(s.copies);
@@ -80,7 +80,7 @@ TEST_CASE("a copy from pageable memory is made when the call returns", "[device]
   CHECK(s.values().sum().item<float>() == 16);
 }
 
-TEST_CASE("a stream waits for an event of another, and for no later one", "[device]") {
+TEST_CASE("a stream waits for an event of another stream, and not for a later one", "[device]") {
   const Streams s;
   const at::Tensor ones = pinned_ones(s.device);
   const c10::Stream other = s.guard.getStreamFromGlobalPool(s.device);
@@ -103,13 +103,13 @@ TEST_CASE("a stream waits for an event of another, and for no later one", "[devi
   const HeldStream again(other);
   c10::Event later(s.device.type());
   later.record(s.copies);
-  reached.record(other);  // a new moment: the queue of copies waits for the old one alone
+  reached.record(other);  // a new point: the queue of copies waits for the old one only
   later.synchronize();
   CHECK(later.query());
   CHECK_FALSE(reached.query());
 }
 
-TEST_CASE("work on a side stream comes after its copies, and a device is waited for whole",
+TEST_CASE("work on a side stream runs after its copies, and synchronizing waits for all streams",
           "[device]") {
   const Streams s;
   const at::Tensor ones = pinned_ones(s.device);
@@ -124,7 +124,7 @@ TEST_CASE("work on a side stream comes after its copies, and a device is waited 
   CHECK(s.values().sum().item<float>() == 16);
 }
 
-TEST_CASE("pinned memory can fail, and a plan counts what its allocator takes", "[device]") {
+TEST_CASE("pinning can fail, and a dry run counts what its allocator takes", "[device]") {
   const Streams s;
   inject_sim_faults({.pinning = 1});
   CHECK_THROWS_AS(pinned_memory(64, s.device), c10::Error);
@@ -137,7 +137,7 @@ TEST_CASE("pinned memory can fail, and a plan counts what its allocator takes", 
   }
 }
 
-TEST_CASE("what fails on a stream of the simulated device is told by the next wait", "[sim]") {
+TEST_CASE("an error on a stream of the simulated device is thrown by the next wait", "[sim]") {
   const Streams streams;
   const c10::Stream stream = sim::streams::from_pool();
   sim::streams::enqueue(stream, [] { throw std::bad_alloc(); });

@@ -9,7 +9,7 @@
 namespace chitu::device {
 namespace {
 
-/// Every case finds the device empty and without limits.
+/// Every case starts with an empty device without limits.
 struct Sim {
   explicit Sim(const SimOptions& options = {}) : device(configure_sim(options)) {
     REQUIRE(memory_use(device).allocated_bytes == 0);
@@ -29,7 +29,7 @@ TEST_CASE("tensors of the simulated device are counted to the byte", "[device]")
     const at::Tensor a = at::ones({100}).to(sim.device);
     CHECK(memory_use(sim.device).allocated_bytes == 400);
     const at::Tensor view = a.view({10, 10}).narrow(0, 2, 3).transpose(0, 1);
-    CHECK(memory_use(sim.device).allocated_bytes == 400);  // views take nothing
+    CHECK(memory_use(sim.device).allocated_bytes == 400);  // views allocate nothing
     const at::Tensor sum = a.add(1);
     CHECK(memory_use(sim.device).allocated_bytes == 800);
     at::Tensor b = a;
@@ -42,7 +42,7 @@ TEST_CASE("tensors of the simulated device are counted to the byte", "[device]")
   CHECK(memory_use(sim.device).peak_bytes >= 800);
 }
 
-TEST_CASE("arithmetic on the simulated device has the CPU's bits", "[device]") {
+TEST_CASE("arithmetic on the simulated device gives the CPU's bits", "[device]") {
   const Sim sim;
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
   const at::Tensor x = at::randn({2, 48, 64}).to(dtype), w = at::randn({96, 64}).to(dtype),
@@ -86,7 +86,7 @@ TEST_CASE("arithmetic on the simulated device has the CPU's bits", "[device]") {
   }
 }
 
-TEST_CASE("over the capacity there is no memory, and below it all goes on", "[device]") {
+TEST_CASE("an allocation over the capacity fails, and the device stays usable", "[device]") {
   const Sim sim({.capacity_bytes = 1000});
   const at::Tensor a = at::zeros({200}).to(sim.device);
   CHECK_THROWS_WITH(at::zeros({51}).to(sim.device),
@@ -96,7 +96,7 @@ TEST_CASE("over the capacity there is no memory, and below it all goes on", "[de
   CHECK(at::zeros({50}).to(sim.device).numel() == 50);
 }
 
-TEST_CASE("tensors of host and device do not mix, numbers do", "[device]") {
+TEST_CASE("operations do not mix tensors of host and device, but accept host scalars", "[device]") {
   const Sim sim;
   const at::Tensor a = at::ones({4}).to(sim.device);
   CHECK_THROWS_WITH(at::add(a, at::ones({4})), Catch::ContainsSubstring("same device"));
@@ -104,7 +104,7 @@ TEST_CASE("tensors of host and device do not mix, numbers do", "[device]") {
   CHECK(at::mul(a, at::scalar_tensor(3.0)).sum().item<double>() == 12);
 }
 
-TEST_CASE("copies between host and device are counted, and faults strike where they are told",
+TEST_CASE("copies between host and device are counted, and injected faults occur as requested",
           "[device]") {
   const Sim sim;
   const SimTraffic before = sim_traffic();
@@ -125,7 +125,7 @@ TEST_CASE("copies between host and device are counted, and faults strike where t
   CHECK(a.to(at::kCPU).sum().item<double>() == 100);
 }
 
-TEST_CASE("the simulated device is taken by name alone", "[device]") {
+TEST_CASE("the simulated device is selected only by name", "[device]") {
   const Sim sim;
   CHECK(resolve("sim") == sim.device);
   CHECK(resolve("auto").type() != sim.device.type());

@@ -8,8 +8,8 @@
 namespace chitu::device {
 namespace {
 
-TEST_CASE("traffic is what went between host and device, in either direction", "[device]") {
-  const c10::Device cuda(c10::kCUDA, 0);  // only booked, never touched
+TEST_CASE("traffic counts bytes between host and device in each direction", "[device]") {
+  const c10::Device cuda(c10::kCUDA, 0);  // only counted, never used
   const Traffic before = traffic(cuda);
   count_copy(c10::kCPU, cuda, 5);
   count_copy(cuda, c10::kCPU, 7);

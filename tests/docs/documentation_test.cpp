@@ -13,7 +13,7 @@
 #include "tests/support/temporary_folder.h"
 #include "tests/tools/process.h"
 
-// What README.md and docs/ say holds. The language of a code block says what is done with it:
+// Checks that README.md and docs/ are true. The language of a code block decides how it is checked:
 // docs/contributing.md, Documentation.
 
 namespace chitu::testing {
@@ -61,7 +61,7 @@ const std::string& help_of(const std::string& subcommand) {
   return entry->second;
 }
 
-/// DIR, NAME: stands for what the reader has.
+/// DIR, NAME: placeholders for the reader's own values.
 bool is_placeholder(const std::string& value) {
   static const std::regex capitals("[A-Z_]+");
   return std::regex_match(value, capitals);
@@ -81,7 +81,7 @@ void check_composes(Words overrides) {
 }
 
 /// The flags are known to the subcommand and the overrides to the configuration. Values are bound,
-/// not only composed, where a plan takes what a run does.
+/// not only composed, if a plan accepts what a run accepts.
 void check_chitu_command(const Words& words) {
   static const Words composing{"run", "plan", "graph", "config"};
   const bool named = words.size() > 1 && words[1].find_first_of("=-") == std::string::npos;
@@ -104,7 +104,7 @@ void check_chitu_command(const Words& words) {
   CHECK(planned.exit_code == 0);
 }
 
-/// A script of this repository is there and knows its flags; a program of the build has sources.
+/// A script of this repository exists and knows its flags; a program of the build has sources.
 void check_script(const Words& words) {
   const std::string& name = words.front();
   if (name.starts_with("build/")) {
@@ -127,7 +127,8 @@ void check_script(const Words& words) {
 
 void check_console_command(Words words) {
   static const std::regex assignment("[A-Z_]+=.*");
-  static const Words of_the_system{"cd", "cmake", "echo", "git", "hf", "mkdir", "pip"};
+  static const Words of_the_system{"apt-get", "cd", "cmake", "cpack", "docker",  "echo",
+                                   "git",     "hf", "mkdir", "pip",   "torchrun"};
   while (!words.empty() && std::regex_match(words.front(), assignment)) words.erase(words.begin());
   if (words.empty() || contains(of_the_system, words.front())) return;
   INFO(words.front());
@@ -152,13 +153,14 @@ TEST_CASE("the commands in README and docs run", "[e2e]") {
   }
 }
 
-TEST_CASE("the commands in README and docs that no test can run name what exists", "[e2e]") {
+TEST_CASE("the commands in README and docs that no test can run use existing flags and files",
+          "[e2e]") {
   each_block("console", [](const Page&, const CodeBlock& block) {
     for (const Words& words : shell_commands(block.text)) check_console_command(words);
   });
 }
 
-TEST_CASE("every code block in README and docs says what it is") {
+TEST_CASE("every code block in README and docs has a language") {
   static const Words known{"sh", "console", "cpp", "cmake", "yaml", "text"};
   for (const Page& page : pages())
     for (const CodeBlock& block : page.blocks) {
@@ -178,7 +180,29 @@ TEST_CASE("the C++ in README and docs is that of the examples") {
   });
 }
 
-TEST_CASE("the links in README and docs lead somewhere") {
+TEST_CASE("the image is built by the commands of docs/install.md, with arguments that it has") {
+  std::string commands, arguments;
+  for (const CodeBlock& block : read_page(kRoot / "docs/install.md").blocks)
+    if (block.language == "console") commands += block.text;
+  std::istringstream lines(read_file(kRoot / "Dockerfile"));
+  int runs = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("ARG ")) arguments += line + "\n";
+    if (!line.starts_with("RUN ")) continue;
+    ++runs;
+    const std::string command = line.substr(line.rfind(' ') + 1);  // behind its variables
+    INFO(line);
+    CHECK(commands.find("\n" + command) != std::string::npos);
+    CHECK(fs::exists(kRoot / command));
+  }
+  CHECK(runs == 1);
+  static const std::regex given("--build-arg ([A-Z]+)=");
+  for (auto at = std::sregex_iterator(commands.begin(), commands.end(), given);
+       at != decltype(at)(); ++at)
+    CHECK(arguments.find("ARG " + (*at)[1].str() + "=") != std::string::npos);
+}
+
+TEST_CASE("the links in README and docs have targets") {
   for (const Page& page : pages())
     for (const Link& link : page.links) {
       if (link.target.find("://") != std::string::npos) continue;

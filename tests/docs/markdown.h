@@ -19,13 +19,13 @@ struct Link {
   int line;
 };
 
-/// What stands between two backticks in running text.
+/// The text between two backticks in running text.
 struct CodeSpan {
   std::string text;
   int line;
 };
 
-/// One page of the documentation, as the tests look at it.
+/// One page of the documentation, parsed for the tests.
 struct Page {
   std::filesystem::path file;
   std::vector<CodeBlock> blocks;
@@ -37,8 +37,8 @@ struct Page {
 
 Page read_page(const std::filesystem::path& file);
 
-/// The commands of a shell block, each as its words: continued lines joined, comments and quotes
-/// taken away, split at `&&` and `|`.
+/// The commands of a shell block, each as its words: lines joined, comments and quotes removed,
+/// split at `&&` and `|`.
 std::vector<std::vector<std::string>> shell_commands(const std::string& text);
 
 }  // namespace chitu::testing

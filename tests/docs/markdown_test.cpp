@@ -13,7 +13,7 @@ Page page_of(const std::string& text) {
   return read_page(folder / "page.md");
 }
 
-TEST_CASE("a page has its fenced and its indented blocks") {
+TEST_CASE("the fenced and the indented blocks of a page are found") {
   const Page page = page_of("One:\n\n    chitu info\n    chitu graph\n\n```sh\nchitu\n```\n");
   REQUIRE(page.blocks.size() == 2);
   CHECK(page.blocks[0].language.empty());
@@ -25,7 +25,7 @@ TEST_CASE("a page has its fenced and its indented blocks") {
   CHECK(page.lines == 8);
 }
 
-TEST_CASE("spans, links and headings are those of running text") {
+TEST_CASE("spans, links and headings are read from running text only") {
   const Page page =
       page_of("# The `first` one, here\n\nSee `a=b` and [it](x.md#y).\n\n```text\n`c`\n```\n");
   REQUIRE(page.spans.size() == 2);
@@ -36,7 +36,7 @@ TEST_CASE("spans, links and headings are those of running text") {
   CHECK(page.anchors == std::vector<std::string>{"the-first-one-here"});
 }
 
-TEST_CASE("a shell text has its commands as words") {
+TEST_CASE("the commands of a shell text are split into words") {
   using Commands = std::vector<std::vector<std::string>>;
   CHECK(shell_commands("a 'b c' \\\n  d=\"e f\"  # g\n") == Commands{{"a", "b c", "d=e f"}});
   CHECK(shell_commands("a && b | c") == Commands{{"a"}, {"b"}, {"c"}});

@@ -27,15 +27,15 @@ inline const std::filesystem::path& scratch_folder() {
   return folder.path;
 }
 
-/// Writes a file of the folder, whose own folder is made. Without the flush to the drive that
-/// chitu::write_file() waits for.
+/// Writes a file of the folder and makes its parents. Does not wait for the drive, unlike
+/// chitu::write_file().
 inline void write_scratch(const std::filesystem::path& name, std::string_view bytes) {
   const auto file = scratch_folder() / name;
   std::filesystem::create_directories(file.parent_path());
   std::ofstream(file, std::ios::binary) << bytes;
 }
 
-/// The pieces of an input between its zero bytes, at least `least` of them (empty where it ends).
+/// The pieces of an input between its zero bytes; at least `least`, padded with empty ones.
 inline std::vector<std::string> pieces(std::string_view input, std::size_t least) {
   std::vector<std::string> parts(1);
   for (const char c : input) {

@@ -6,7 +6,7 @@
 #include "tests/fuzz/scratch.h"
 
 /// Any bytes, cut at the first zero byte: a tokenizer.json, read or refused, then a text for it.
-/// Every id that a text becomes lies below vocab_size().
+/// Every id of a text is below vocab_size().
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto parts = chitu::fuzz::pieces({reinterpret_cast<const char*>(data), size}, 2);
   chitu::fuzz::write_scratch("tokenizer.json", parts[0]);

@@ -6,6 +6,11 @@
 namespace chitu::graph {
 namespace {
 
+// A graph hands out no component that a caller could load or free.
+static_assert(
+    std::is_same_v<decltype(Graph::StageInfo::components), std::vector<const memory::Component*>>);
+static_assert(std::is_same_v<decltype(Graph::Lifetime::component), const memory::Component*>);
+
 struct Recorder final : Observer {
   void stage_begin(std::string_view stage) override {
     log.push_back("begin " + std::string(stage));
@@ -26,7 +31,7 @@ memory::MemoryPlan plan_of_vae(memory::Residency residency) {
   return plan;
 }
 
-TEST_CASE("a graph brings each component in before its stage and feeds the ports", "[pipeline]") {
+TEST_CASE("a graph loads each component before its stage and connects the ports", "[pipeline]") {
   const testing::TemporaryFolder folder;
   const auto vae = toy_component(folder, "vae", 4);
   Graph graph;
@@ -52,7 +57,7 @@ TEST_CASE("a graph brings each component in before its stage and feeds the ports
   }
 }
 
-TEST_CASE("a stage that knows its output has no component brought in", "[pipeline]") {
+TEST_CASE("for a stage that knows its output, no component is loaded", "[pipeline]") {
   const testing::TemporaryFolder folder;
   const auto vae = toy_component(folder, "vae", 4);
   Graph graph;
@@ -68,7 +73,7 @@ TEST_CASE("a stage that knows its output has no component brought in", "[pipelin
   CHECK(recorder.log.size() == 6);  // onload and offload besides
 }
 
-TEST_CASE("an offloaded component leaves also when its stage throws", "[pipeline]") {
+TEST_CASE("an offloaded component is freed even when its stage throws", "[pipeline]") {
   const testing::TemporaryFolder folder;
   const auto vae = toy_component(folder, "vae", 4);
   Graph graph;
@@ -85,7 +90,7 @@ TEST_CASE("an offloaded component leaves also when its stage throws", "[pipeline
   CHECK_FALSE(vae->onloaded());
 }
 
-TEST_CASE("a run that is asked to stop does not start the next stage", "[pipeline]") {
+TEST_CASE("a run does not start another stage after a stop request", "[pipeline]") {
   const testing::TemporaryFolder folder;
   const auto vae = toy_component(folder, "vae", 4);
   Graph graph;
@@ -105,12 +110,12 @@ struct Hungry {
   static constexpr std::string_view name = "hungry";
   std::vector<memory::Component*> components() const { return {}; }
   Number run(const Number& number, Context&) const {
-    at::empty({std::int64_t{1} << 46});  // more bytes than an address has room for
+    at::empty({std::int64_t{1} << 46});  // more bytes than the address space has
     return number;
   }
 };
 
-TEST_CASE("running out of memory is told from other faults, with the stage", "[pipeline]") {
+TEST_CASE("running out of memory has its own error type, with the stage", "[pipeline]") {
   Graph graph;
   const auto number = graph.add(Hungry{}, graph.input<Number>());
   Context context;

@@ -12,7 +12,7 @@ namespace {
 
 using memory::Residency;
 
-/// As many float32 weights as asked for, all of one value.
+/// A given number of float32 weights, all of one value.
 class Weights : public memory::Module {
  public:
   explicit Weights(std::int64_t count) : weight(add_parameter("weight", {count})) {}
@@ -29,7 +29,7 @@ std::unique_ptr<Expert> expert(const testing::TemporaryFolder& folder, const std
                                   std::make_shared<memory::FileWeights>(path));
 }
 
-/// Adds the first weight of its component; fails where it would exceed 100.
+/// Adds the first weight of its component; fails if the sum would exceed 100.
 struct AddFirst {
   using Inputs = std::tuple<Number>;
   using Output = Number;
@@ -91,8 +91,7 @@ struct TwoExperts {
   }
 };
 
-TEST_CASE("a stage type stands in a graph under two names, with a component for each use",
-          "[graph]") {
+TEST_CASE("a stage type can be added under two names, with a component for each use", "[graph]") {
   TwoExperts toy(Residency::offloaded);
   CHECK(toy.graph.run(Number{3}, toy.low, toy.context).value == 12);
   CHECK(toy.recorder.log == std::vector<std::string>{"begin high_noise", "onload transformer",
@@ -124,7 +123,7 @@ TEST_CASE("of two offloaded experts the device holds one at a time, of two resid
         std::vector{TwoExperts::kFirstBytes, TwoExperts::kFirstBytes + TwoExperts::kSecondBytes});
 }
 
-/// One component for three uses: two in a row, and one after a stage that does without.
+/// One component for three uses: two in a row, and one after a stage that does not use it.
 struct ThreeUses {
   testing::TemporaryFolder folder;
   std::unique_ptr<Expert> model = expert(folder, "vae", 1, 4);
@@ -146,7 +145,7 @@ struct ThreeUses {
   auto count(const std::string& event) const { return std::ranges::count(recorder.log, event); }
 };
 
-TEST_CASE("a component stays for uses in a row and has a lifetime of its own for a later one",
+TEST_CASE("a component stays loaded for consecutive uses, and a later use is a lifetime of its own",
           "[graph]") {
   ThreeUses toy;
   CHECK(toy.graph.run(Number{3}, toy.last, toy.context).value == 15);
@@ -169,7 +168,7 @@ TEST_CASE("a component stays for uses in a row and has a lifetime of its own for
   CHECK_THAT(to_dot(toy.graph), ContainsSubstring("vae\\nfirst .. second\\nlast .. last"));
 }
 
-TEST_CASE("a component that waits for the next use goes when that use is not reached", "[graph]") {
+TEST_CASE("a component kept for its next use is freed if that use is not reached", "[graph]") {
   ThreeUses toy;
   SECTION("because nobody wants its value") {
     toy.graph.run(Number{3}, toy.first, toy.context);

@@ -29,7 +29,7 @@ class OneWeight : public memory::Module {
   memory::Parameter& weight;
 };
 
-/// A component of one weight that holds `value`, named as the plan's own.
+/// A component of one weight that holds `value`, with a name that the plan knows.
 inline std::unique_ptr<memory::ModelComponent<OneWeight>> toy_component(
     const testing::TemporaryFolder& folder, const std::string& name, float value) {
   const auto path = folder / name;
@@ -54,7 +54,7 @@ struct Add {
   }
 };
 
-/// As Add, but of small numbers it knows the sum.
+/// As Add, but knows the sum of small numbers without its component.
 struct AddKnown {
   using Inputs = std::tuple<Number>;
   using Output = Number;

@@ -44,7 +44,7 @@ float value_of(const std::filesystem::path& folder) {
   return Checkpoint(folder).tensor("w").item<float>();
 }
 
-TEST_CASE("a variant is taken where it is all there is, and plain weights before it", "[io]") {
+TEST_CASE("plain weights are preferred, and a variant is used if it is all there is", "[io]") {
   const ScratchFolder folder("variant");
   const auto write = [&](const std::string& name, float value) {
     write_safetensors(folder / name, {{"w", at::full({1}, value)}});
@@ -71,7 +71,7 @@ TEST_CASE("a variant is taken where it is all there is, and plain weights before
   CHECK(value_of(folder.path()) == 3);
 }
 
-TEST_CASE("a folder without usable weights says what it has instead", "[io]") {
+TEST_CASE("the error about a folder without usable weights lists what it has instead", "[io]") {
   const ScratchFolder folder("instead");
   const auto refused = [&](const std::string& message) {
     CHECK_THROWS_AS(Checkpoint(folder.path()), InputError);
@@ -120,7 +120,7 @@ TEST_CASE("a folder without usable weights says what it has instead", "[io]") {
   }
 }
 
-TEST_CASE("shards read as one checkpoint", "[io]") {
+TEST_CASE("shards are read as one checkpoint", "[io]") {
   const ScratchFolder folder("shards");
   write_shards(folder);
   const Checkpoint checkpoint(folder.path());
@@ -140,7 +140,7 @@ TEST_CASE("shards read as one checkpoint", "[io]") {
                     folder.path().string() + ": no tensor \"d.weight\"");
 }
 
-TEST_CASE("shards and an index that disagree are refused", "[io]") {
+TEST_CASE("shards that contradict their index are refused", "[io]") {
   const ScratchFolder folder("disagree");
   write_shards(folder);
   const auto refused = [&](const std::string& message) {
@@ -186,7 +186,7 @@ TEST_CASE("shards and an index that disagree are refused", "[io]") {
   }
 }
 
-TEST_CASE("a folder that is missing or empty is named", "[io]") {
+TEST_CASE("a missing or empty folder is named in the error", "[io]") {
   const ScratchFolder folder("none");
   CHECK_THROWS_WITH(Checkpoint(folder / "gone"), (folder / "gone").string() + ": no such folder");
   CHECK_THROWS_WITH(Checkpoint(folder.path()),

@@ -6,7 +6,8 @@
 
 namespace chitu::io {
 
-/// While it lives, no file of this process grows beyond `bytes`: writing fails as on a full disk.
+/// While this exists, no file of this process can grow beyond `bytes`: writing fails as on a full
+/// disk.
 class FullDisk {
  public:
   explicit FullDisk(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {

@@ -15,7 +15,7 @@
 namespace chitu::io {
 namespace {
 
-TEST_CASE("a sum over pieces is the sum over the whole", "[io]") {
+TEST_CASE("a checksum over pieces equals the checksum over the whole", "[io]") {
   CHECK(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   Sha256 sum;
   for (const char* piece : {"a", "", "bc"}) sum.update(piece);
@@ -49,7 +49,7 @@ TEST_CASE("a digest of frames has the sums of their bytes, whatever the number o
   at::set_num_threads(threads);
 }
 
-TEST_CASE("the sum of a file's content sees every byte, whatever the number of threads", "[io]") {
+TEST_CASE("the checksum of a file covers every byte, for any number of threads", "[io]") {
   const ScratchFolder folder("content");
   const auto path = folder / "model.safetensors";
   write_safetensors(path, {{"large", at::arange(9 << 20, at::kInt)}, {"small", at::ones({3})}});
@@ -73,7 +73,7 @@ TEST_CASE("the sum of a file's content sees every byte, whatever the number of t
   CHECK(sum() == right);
 }
 
-TEST_CASE("a sum over samples sees header and beginning of every tensor", "[io]") {
+TEST_CASE("a checksum over samples covers the header and the beginning of every tensor", "[io]") {
   const ScratchFolder folder("sampled");
   const auto path = folder / "model.safetensors";
   const auto sum_of = [&](const std::vector<std::pair<std::string, at::Tensor>>& tensors) {

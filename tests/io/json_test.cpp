@@ -34,7 +34,7 @@ TEST_CASE("malformed JSON is refused with its line and column", "[io]") {
                     Catch::ContainsSubstring("none.json: No such file or directory"));
 }
 
-TEST_CASE("a file that Git LFS did not fetch is told as such", "[io]") {
+TEST_CASE("a file that Git LFS did not fetch is reported as such", "[io]") {
   const ScratchFolder folder("json_lfs");
   write_file(folder / "a.json", "version https://git-lfs.github.com/spec/v1\noid sha256:46\n");
   CHECK_THROWS_WITH(read_json(folder / "a.json"),
@@ -42,7 +42,7 @@ TEST_CASE("a file that Git LFS did not fetch is told as such", "[io]") {
                         ": a Git LFS pointer, not the file; fetch it with: git lfs pull");
 }
 
-TEST_CASE("the last value of a repeated key counts, or the key is an error on request", "[io]") {
+TEST_CASE("the last value of a repeated key is used, or the key is an error on request", "[io]") {
   const std::string text = R"({"a": {"b": 1, "b": 2}, "c": {"b": 3}})";
   CHECK(parse_json(text, "x")["a"]["b"] == 2);
   CHECK_THROWS_WITH(parse_json(text, "x", DuplicateKeys::refused),
@@ -74,12 +74,12 @@ TEST_CASE("typed getters give what the file holds", "[io]") {
         std::vector<std::string>{"inner", "ss"});
 }
 
-TEST_CASE("an unknown key that is null says nothing", "[io]") {
+TEST_CASE("an unknown key with value null is silently ignored", "[io]") {
   const JsonObject object = config(R"({"a": 1, "quantization_config": null, "b": null, "c": 0})");
   CHECK(object.unknown_keys({"a"}) == std::vector<std::string>{"c"});
 }
 
-TEST_CASE("a value of the wrong type is named with what was expected", "[io]") {
+TEST_CASE("the error about a wrong type names the expected type", "[io]") {
   const JsonObject object = config(
       R"({"num_layers": "x", "f": 1.5, "big": 3000000000, "bigger": 18446744073709551615,
           "n": null, "list": [1, "a"], "inner": {"deep": []}})");

@@ -18,7 +18,7 @@ namespace {
 
 std::string shard_name(int number) { return fmt::format("model-{:05}.safetensors", number); }
 
-/// One tensor w<i> of three times i in each shard.
+/// One tensor w<i> in each shard, with three values i.
 void write_many_shards(const ScratchFolder& folder, int count) {
   std::string map;
   for (int i = 0; i < count; ++i) {
@@ -31,7 +31,7 @@ void write_many_shards(const ScratchFolder& folder, int count) {
 /// Descriptors of this process that refer to files in the folder.
 int open_files(const ScratchFolder& folder) {
   int count = 0;
-  std::error_code ignored;  // one of them is the iterator's own
+  std::error_code ignored;  // one of them belongs to the iterator
   for (const auto& descriptor : std::filesystem::directory_iterator("/proc/self/fd"))
     if (std::filesystem::read_symlink(descriptor, ignored).parent_path() == folder.path()) ++count;
   return count;
@@ -66,7 +66,7 @@ TEST_CASE("a file that is read again must be the one that was opened", "[io]") {
   CHECK_THROWS_WITH(checkpoint.read_into("w1", read), Catch::EndsWith("No such file or directory"));
 }
 
-TEST_CASE("a process that may open no file says so", "[io]") {
+TEST_CASE("the error of a process without file descriptors says so", "[io]") {
   const ScratchFolder folder("no_files");
   write_many_shards(folder, 2);
   const testing::LowerLimit limit(RLIMIT_NOFILE, 3);

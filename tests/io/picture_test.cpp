@@ -16,7 +16,7 @@ at::Tensor noise(at::IntArrayRef shape) {
   return at::randint(0, 256, shape, at::TensorOptions(at::kByte));
 }
 
-TEST_CASE("a PNG reads back as it was written", "[io]") {
+TEST_CASE("a PNG that was written reads back unchanged", "[io]") {
   const ScratchFolder folder("png");
   const at::Tensor image = noise({5, 7, 3});
   write_png(folder / "x.png", image);
@@ -38,7 +38,7 @@ TEST_CASE("a PNG is read as RGB, and named when it cannot be", "[io]") {
   CHECK_THROWS_WITH(read_png(folder / "none.png"), Catch::ContainsSubstring("No such file"));
 }
 
-TEST_CASE("a PNG that cannot be written is named", "[io]") {
+TEST_CASE("the error about an unwritable PNG names it", "[io]") {
   const ScratchFolder folder("png_errors");
   CHECK_THROWS_WITH(
       write_png(folder / "x.png", at::zeros({2, 2, 3})),

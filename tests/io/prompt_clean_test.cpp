@@ -8,7 +8,7 @@
 namespace chitu::io {
 namespace {
 
-TEST_CASE("a prompt is cleaned of what a keyboard did not mean", "[io]") {
+TEST_CASE("a prompt is cleaned of broken and unusual characters", "[io]") {
   CHECK(prompt_clean("  a\t\tcat \r\n walks  ") == "a cat walks");
   CHECK(prompt_clean("“It’s”\u2028here") == "\"It's\" here");
   CHECK(prompt_clean("ｆｕｌｌ，　ｗｉｄｔｈ") == "full, width");
@@ -26,7 +26,7 @@ TEST_CASE("entities are replaced at once, twice over and in capitals", "[io]") {
 }
 
 TEST_CASE("entities after a < are left to the second step", "[io]") {
-  // NFC runs in the first step alone, so the letter and its accent stay two characters.
+  // NFC runs only in the first step, so the letter and its accent stay two characters.
   CHECK(prompt_clean("<b>\ne&#x301;") == "<b> e\u0301");
   CHECK(prompt_clean("e&#x301;\n<b>") == "\u00e9 <b>");
 }
@@ -41,7 +41,7 @@ TEST_CASE("character references follow HTML", "[io]") {
   CHECK(html_unescape(U"&unknown; &&amp;") == U"&unknown; &&");
 }
 
-TEST_CASE("fixing goes on until nothing changes", "[io]") {
+TEST_CASE("fixing is repeated until nothing changes", "[io]") {
   CHECK(fix_text(U"&amp;amp;amp;") == U"&");
   CHECK(fix_text(U"\u0149") == U"'n");
   CHECK(fix_text(U"a\r\n\rb") == U"a\n\nb");

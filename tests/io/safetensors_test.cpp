@@ -60,7 +60,7 @@ TEST_CASE("every dtype survives writing and reading bit for bit", "[io]") {
   }
 }
 
-TEST_CASE("rows of a tensor are read with the bits that all of it has", "[io]") {
+TEST_CASE("rows of a tensor have the same bits as in the whole tensor", "[io]") {
   const ScratchFolder folder("rows");
   const auto path = folder / "x.safetensors";
   const at::Tensor weight = at::randn({4, 600000});  // a cast of two rows takes two reads
@@ -109,14 +109,14 @@ TEST_CASE("data that is misaligned for its dtype is copied", "[io]") {
   CHECK(at::equal(got, at::tensor({1.5f, -2.0f})));
 }
 
-TEST_CASE("a strided tensor is written as its values stand", "[io]") {
+TEST_CASE("a strided tensor is written in the order of its values", "[io]") {
   const ScratchFolder folder("strided");
   const at::Tensor table = at::arange(6, at::kFloat).reshape({2, 3});
   write_safetensors(folder / "x.safetensors", {{"t", table.t()}});
   CHECK(at::equal(SafetensorsFile(folder / "x.safetensors").tensor("t"), table.t()));
 }
 
-TEST_CASE("an unknown name is refused with the nearest one", "[io]") {
+TEST_CASE("the error about an unknown name has the nearest one", "[io]") {
   const ScratchFolder folder("name");
   write_safetensors(folder / "x.safetensors", {{"blocks.0.weight", at::zeros({1})}});
   const SafetensorsFile file(folder / "x.safetensors");
@@ -127,7 +127,7 @@ TEST_CASE("an unknown name is refused with the nearest one", "[io]") {
                                              "blocks.0.weight?"));
 }
 
-TEST_CASE("writing refuses what the format cannot hold", "[io]") {
+TEST_CASE("writing refuses tensors that the format cannot hold", "[io]") {
   const ScratchFolder folder("refuse");
   const auto path = folder / "x.safetensors";
   CHECK_THROWS_WITH(write_safetensors(path, {{"a", at::zeros({1})}, {"a", at::zeros({1})}}),
@@ -273,7 +273,7 @@ TEST_CASE("a hostile or damaged file is refused with its name and problem", "[io
                     Catch::ContainsSubstring("none: No such file or directory"));
 }
 
-TEST_CASE("a file damaged anywhere is refused or read, never a crash", "[io]") {
+TEST_CASE("a file damaged anywhere is refused or read, without a crash", "[io]") {
   const ScratchFolder folder("fuzz");
   const auto path = folder / "x.safetensors";
   write_safetensors(path, one_of_each_dtype(), {{"format", "pt"}});

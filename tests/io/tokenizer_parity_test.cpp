@@ -27,7 +27,7 @@ void check_ids(const Tokenizer& tokenizer, const std::string& group) {
   }
 }
 
-TEST_CASE("token ids are those of huggingface/tokenizers", "[io][parity]") {
+TEST_CASE("token ids equal those of huggingface/tokenizers", "[io][parity]") {
   for (const std::string name : {"modern", "legacy", "unusual"}) {
     INFO(name);
     check_ids(*Tokenizer::load(kData / ("tokenizer_" + name)), name);
@@ -36,15 +36,17 @@ TEST_CASE("token ids are those of huggingface/tokenizers", "[io][parity]") {
 
 #ifndef __SANITIZE_ADDRESS__  // which gives no library a scope of its own
 
-TEST_CASE("the sentencepiece library leaves libtorch's memory alone", "[io][parity]") {
+TEST_CASE("loading the sentencepiece library does not change libtorch's allocator",
+          "[io][parity]") {
   const ScratchFolder folder("scope");
   std::filesystem::copy_file(kData / "tokenizer_legacy" / "spiece.model", folder / "spiece.model");
   Tokenizer::load(folder.path());
-  // Their variables of one name used to overlap: libtorch then ended the process here.
+  // Variables of the two libraries with the same name used to overlap; libtorch then ended the
+  // process here.
   CHECK_THROWS(at::empty({std::int64_t{1} << 46}));
 }
 
-TEST_CASE("without tokenizer.json the ids are those of sentencepiece", "[io][parity]") {
+TEST_CASE("without tokenizer.json the ids equal those of sentencepiece", "[io][parity]") {
   const ScratchFolder folder("spiece");
   for (const char* file : {"spiece.model", "tokenizer_config.json"})
     std::filesystem::copy_file(kData / "tokenizer_legacy" / file, folder / file);

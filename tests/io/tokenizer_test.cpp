@@ -65,7 +65,7 @@ TEST_CASE("truncation keeps the template's tokens", "[io]") {
   CHECK_THROWS_WITH(tokenizer->encode("a", 0), "max_length: expected 1 or more, got 0");
 }
 
-TEST_CASE("text that is not UTF-8 is refused with its place", "[io]") {
+TEST_CASE("text that is not UTF-8 is refused with its position", "[io]") {
   const ScratchFolder folder("utf8");
   const auto tokenizer = load(folder, small_tokenizer());
   CHECK_THROWS_WITH(tokenizer->encode("ab\xff"), "text: not valid UTF-8 at byte 3");
@@ -99,7 +99,7 @@ TEST_CASE("special tokens are named by the folder's configuration", "[io]") {
                                                         ": the eos_token \"<none>\" is not in it");
 }
 
-TEST_CASE("a link to a missing file beside the tokenizer is told as such", "[io]") {
+TEST_CASE("a link to a missing file beside the tokenizer is reported as such", "[io]") {
   for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
     const ScratchFolder folder("special_link");
     std::filesystem::create_symlink("../blobs/gone", folder / name);
@@ -119,7 +119,7 @@ TEST_CASE("escapes in pieces and in JSON's own layout are understood", "[io]") {
   CHECK(Tokenizer::load(folder.path())->encode("ab") == Ids{3, 6, 1});
 }
 
-TEST_CASE("a tokenizer.json that Git LFS did not fetch is told as such", "[io]") {
+TEST_CASE("a tokenizer.json that Git LFS did not fetch is reported as such", "[io]") {
   const ScratchFolder folder("lfs");
   write_file(folder / "tokenizer.json",
              "version https://git-lfs.github.com/spec/v1\noid sha256:46\n");
@@ -127,7 +127,7 @@ TEST_CASE("a tokenizer.json that Git LFS did not fetch is told as such", "[io]")
                     Catch::ContainsSubstring("a Git LFS pointer, not the file"));
 }
 
-TEST_CASE("a tokenizer that cannot be followed exactly is refused by name", "[io]") {
+TEST_CASE("a tokenizer with unsupported parts is refused by their names", "[io]") {
   const ScratchFolder folder("refused");
   const auto refused = [&](const char* pointer, const Json& value, const std::string& message) {
     Json json = small_tokenizer();
@@ -157,7 +157,7 @@ TEST_CASE("a tokenizer that cannot be followed exactly is refused by name", "[io
   refused("/added_tokens/0/id", -1, "added_tokens: id: expected 0 or more");
 }
 
-TEST_CASE("a damaged tokenizer file is refused with its place, never a crash", "[io]") {
+TEST_CASE("a damaged tokenizer file is refused with its position, without a crash", "[io]") {
   const ScratchFolder folder("damaged");
   const std::string good = small_tokenizer().dump(1);
   for (std::size_t length = 0; length < good.size(); length += 7) {
@@ -171,11 +171,11 @@ TEST_CASE("a damaged tokenizer file is refused with its place, never a crash", "
                     Catch::ContainsSubstring("tokenizer.json: not valid UTF-8 at byte 1"));
 }
 
-TEST_CASE("a hostile character map gives valid text or a refusal", "[io]") {
+TEST_CASE("a hostile character map gives valid text or an error", "[io]") {
   std::uint32_t state = 1;
   const auto random = [&] { return state = state * 1664525u + 1013904223u, state >> 8; };
   for (int round = 0; round < 500; ++round) {
-    // Units that lead anywhere, in the map and beyond it, to whole characters and into them.
+    // Units that point anywhere, in the map and beyond it, to whole characters and into them.
     std::vector<std::uint32_t> units(1 + random() % 300);
     for (auto& unit : units)
       unit = random() % 4 == 0 ? random() << 9 : random() % 1024 << 8 | random() % 256;
@@ -192,7 +192,8 @@ TEST_CASE("a hostile character map gives valid text or a refusal", "[io]") {
   CHECK_THROWS_AS(Charsmap(std::string("\4\0\0\0aaaa\xff", 9), "map"), InputError);
 }
 
-TEST_CASE("a folder without a tokenizer says what was looked for", "[io]") {
+TEST_CASE("the error about a folder without a tokenizer lists the files that were looked for",
+          "[io]") {
   const ScratchFolder folder("none");
   CHECK_THROWS_WITH(Tokenizer::load(folder.path()),
                     Catch::ContainsSubstring("looked for tokenizer.json, spiece.model"));

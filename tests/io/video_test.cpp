@@ -13,8 +13,8 @@
 namespace chitu::io {
 namespace {
 
-/// A soft disc that wanders over a sloping background: smooth, so that half-resolution colour
-/// loses little. [count, height, width, 3]
+/// A soft disc that moves over a sloping background: smooth, so that half-resolution colour loses
+/// little. [count, height, width, 3]
 at::Tensor clip(std::int64_t count, std::int64_t height, std::int64_t width) {
   const at::Tensor y = at::arange(height, at::kFloat).reshape({-1, 1});
   const at::Tensor x = at::arange(width, at::kFloat).reshape({1, -1});
@@ -48,7 +48,7 @@ void write(const std::filesystem::path& path, const at::Tensor& frames, VideoFor
   writer.finish();
 }
 
-TEST_CASE("an mp4 plays back what was written, in the right colours", "[io]") {
+TEST_CASE("a written mp4 plays back the same frames in the right colours", "[io]") {
   const ScratchFolder folder("mp4");
   const at::Tensor frames = clip(9, 64, 96);
   for (const std::string encoder : {"", "mpeg4"}) {
@@ -64,10 +64,10 @@ TEST_CASE("an mp4 plays back what was written, in the right colours", "[io]") {
   }
   CHECK(folder.files() == 1);
   const std::string bytes = read_file(folder / "x.mp4");
-  CHECK(bytes.find("moov") < bytes.find("mdat"));  // playable while it arrives
+  CHECK(bytes.find("moov") < bytes.find("mdat"));  // playable while it is downloaded
 }
 
-TEST_CASE("sizes that are odd are made even in an mp4", "[io]") {
+TEST_CASE("odd sizes are made even in an mp4", "[io]") {
   const ScratchFolder folder("odd");
   const at::Tensor frames = clip(3, 33, 47);
   write(folder / "x.mp4", frames, VideoFormat::mp4);
@@ -96,7 +96,7 @@ TEST_CASE("a video that is cut short or none is named", "[io]") {
                       Catch::ContainsSubstring(std::string(name) + ": cannot decode: "));
 }
 
-TEST_CASE("a gif of many colours comes close", "[io]") {
+TEST_CASE("a gif of many colours is close to the original", "[io]") {
   const ScratchFolder folder("gif");
   at::Tensor frames = clip(9, 64, 64);
   frames = (frames.to(at::kInt) + at::arange(3 * 64, at::kInt).remainder(3).reshape({1, 1, 64, 3}))
@@ -146,7 +146,7 @@ TEST_CASE("a full disk stops a video and leaves nothing behind", "[io]") {
   CHECK(folder.files() == 0);
 }
 
-TEST_CASE("what cannot be a video is refused with the reason", "[io]") {
+TEST_CASE("invalid videos are refused with the reason", "[io]") {
   const ScratchFolder folder("refused");
   const auto path = folder / "x.mp4";
   CHECK_THROWS_WITH(VideoWriter(path, {}),
@@ -167,7 +167,7 @@ TEST_CASE("what cannot be a video is refused with the reason", "[io]") {
                     Catch::ContainsSubstring("expected frames of 64 x 48, got 64 x 32"));
 }
 
-TEST_CASE("a palette holds every colour where it can", "[io]") {
+TEST_CASE("a palette holds every colour if there are few enough", "[io]") {
   PaletteBuilder builder;
   std::vector<Rgb> pixels;
   for (int i = 0; i < 256; ++i)

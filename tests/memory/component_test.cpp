@@ -9,7 +9,7 @@
 namespace chitu::memory {
 namespace {
 
-TEST_CASE("a component comes back from its source with the same bits", "[memory]") {
+TEST_CASE("a component that is loaded again has the same bits", "[memory]") {
   const testing::TemporaryFolder folder;
   write_toy_checkpoint(folder.path());
   auto model = std::make_shared<ToyModel>();
@@ -18,7 +18,7 @@ TEST_CASE("a component comes back from its source with the same bits", "[memory]
   component.onload({});
   const at::Tensor before = model->bias.tensor.clone();
   const at::Tensor first = model->first.weight.tensor.clone();
-  // Through a narrower dtype and back: nothing is ever written to the source, so nothing is lost.
+  // Through a narrower dtype and back: nothing is written to the source, so nothing is lost.
   component.onload({c10::kCPU, at::kBFloat16});
   CHECK(model->bias.tensor.scalar_type() == at::kBFloat16);
   component.offload();

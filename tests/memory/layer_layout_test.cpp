@@ -34,7 +34,7 @@ struct Stored {
   MixedLayer layer;
 };
 
-TEST_CASE("chunks cover a slab once, whatever their size, and give the weights' bits", "[memory]") {
+TEST_CASE("chunks of any size cover a slab once and give the weights' bits", "[memory]") {
   Stored stored;
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
   const std::int64_t chunk_bytes = GENERATE(65, 128, 256, 700, 1 << 20);

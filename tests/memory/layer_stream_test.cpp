@@ -28,7 +28,7 @@ struct Toy {
   testing::TemporaryFolder folder;
 };
 
-/// The host, where slabs are filled at once, and a device to which they are copied.
+/// The host, where slabs are filled directly, and a device to which they are copied.
 c10::Device host_or_sim() {
   return GENERATE(0, 1) == 0 ? c10::Device(c10::kCPU) : device::configure_sim({});
 }
@@ -71,7 +71,7 @@ TEST_CASE("a streamed layer has the bits and the alignment of a resident one", "
   CHECK(streamed.stream()->slab_bytes() == 128);
 }
 
-TEST_CASE("a walk that was broken off can begin anew", "[memory]") {
+TEST_CASE("a pass that was broken off can start again", "[memory]") {
   const c10::Device device = host_or_sim();
   const c10::InferenceMode inference;
   const Toy toy;
@@ -95,7 +95,7 @@ TEST_CASE("a walk that was broken off can begin anew", "[memory]") {
   CHECK(streamed.module().bound_bytes() == 0);
 }
 
-TEST_CASE("a read that fails is told to the layer that needs it, and the next walk works",
+TEST_CASE("a failed read is reported to the layer that needs it, and the next pass works",
           "[memory]") {
   const c10::Device device = host_or_sim();
   const c10::InferenceMode inference;
@@ -115,7 +115,7 @@ TEST_CASE("a read that fails is told to the layer that needs it, and the next wa
         }
       }(),
       Catch::ContainsSubstring("cannot read: the file has become shorter"));
-  // In place: the checkpoint holds the file open.
+  // In place, because the checkpoint holds the file open.
   std::ofstream(file, std::ios::binary | std::ios::in).write(bytes.data(), std::ssize(bytes));
   observer = streamed.begin_passes(1);
   for (int layer = 0; layer < 2; ++layer) {
@@ -137,7 +137,7 @@ std::vector<at::Tensor> walk(ModelComponent<ToyModel>& streamed) {
   return weights;
 }
 
-TEST_CASE("a copy that fails is told to the layer that needs it, and the next walk works",
+TEST_CASE("a failed copy is reported to the layer that needs it, and the next pass works",
           "[memory]") {
   const c10::Device device = device::configure_sim({});
   const c10::InferenceMode inference;
@@ -154,8 +154,7 @@ TEST_CASE("a copy that fails is told to the layer that needs it, and the next wa
   CHECK(at::equal(weights[1], resident.model().second.weight.tensor));
 }
 
-TEST_CASE("layers pass through pageable memory where none can be pinned, or none shall be",
-          "[memory]") {
+TEST_CASE("layers are copied through pageable memory if pinning fails or is off", "[memory]") {
   const c10::Device device = device::configure_sim({});
   const c10::InferenceMode inference;
   const Toy toy;
@@ -172,7 +171,7 @@ TEST_CASE("layers pass through pageable memory where none can be pinned, or none
   CHECK(at::equal(weights[1], expected[1]));
 }
 
-/// What two streamed passes over the toy need.
+/// Memory and copies of two streamed passes over the toy.
 struct StreamUse {
   std::int64_t device_peak, h2d;
   StreamTraffic traffic;

@@ -33,7 +33,7 @@ Layers of_widths(const std::vector<std::int64_t>& widths) {
   return layers;
 }
 
-/// The layers that a walk computes, and what its observer is told.
+/// The layers that a pass computes, and the events of its observer.
 struct Walked {
   std::vector<std::int64_t> computed;
   std::vector<std::string> events;
@@ -55,7 +55,7 @@ Walked plan(const Layers& layers) {
   return walk(layers);
 }
 
-TEST_CASE("a plan computes the first layer and one of each kind, and its observer is told of all",
+TEST_CASE("a dry run computes the first layer and one of each kind, and its observer gets all",
           "[memory]") {
   const Walked planned = plan(of_widths({4, 4, 4, 8, 4, 8}));
   CHECK(planned.computed == std::vector<std::int64_t>{0, 1, 3});
@@ -63,7 +63,7 @@ TEST_CASE("a plan computes the first layer and one of each kind, and its observe
                                                    "+4", "-4", "+5", "-5"});
 }
 
-TEST_CASE("a run computes every layer between what its observer is told", "[memory]") {
+TEST_CASE("a run computes every layer between its two events", "[memory]") {
   const Walked run = walk(of_widths({4, 4, 4}));
   CHECK(run.computed == std::vector<std::int64_t>{0, 1, 2});
   CHECK(run.events == std::vector<std::string>{"+0", "-0", "+1", "-1", "+2", "-2"});

@@ -61,7 +61,7 @@ TEST_CASE("a limit without a level means auto", "[memory]") {
                     Catch::ContainsSubstring("expected one of 0, 1, 2, 3, auto, got 7"));
 }
 
-TEST_CASE("every entry of a plan that has a key is declared with help", "[memory]") {
+TEST_CASE("every key of a plan's entries is declared with help", "[memory]") {
   const auto fields = config::describe_fields<MemoryConfig>();
   const MemoryPlan plan;
   int with_key = 0;

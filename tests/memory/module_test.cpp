@@ -19,7 +19,7 @@ TEST_CASE("a module lists its weights under the checkpoint's names, in order", "
   CHECK(model.bound_bytes() == 0);
 }
 
-TEST_CASE("binding to the meta device gives shapes and islands without bytes", "[memory]") {
+TEST_CASE("binding to the meta device gives shapes and dtypes without allocating", "[memory]") {
   ToyModel model;
   testing::bind_meta(model, at::kBFloat16);
   CHECK(model.first.weight.tensor.is_meta());

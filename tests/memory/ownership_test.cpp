@@ -25,7 +25,7 @@ class Layered : public Module {
       {"a.0", &first}, {"a.1", &second}, {"a.2", &third}};
 };
 
-TEST_CASE("every parameter comes in with one layer or outside them", "[memory]") {
+TEST_CASE("every parameter belongs to one layer or to none", "[memory]") {
   Layered model;
   CHECK_NOTHROW(check_ownership(model));
   SECTION("weights outside") {
@@ -67,7 +67,7 @@ TEST_CASE("every parameter comes in with one layer or outside them", "[memory]")
   }
 }
 
-TEST_CASE("a component of parameters that nobody owns is refused", "[memory]") {
+TEST_CASE("a component with parameters that no module owns is refused", "[memory]") {
   const auto model = std::make_shared<Layered>();
   model->listed.pop_back();
   try {

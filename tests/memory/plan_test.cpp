@@ -11,7 +11,7 @@
 namespace chitu::memory {
 namespace {
 
-/// As a user adds one.
+/// A strategy as a user would add it.
 class SmallestTiles final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {
@@ -22,10 +22,10 @@ class SmallestTiles final : public Strategy {
 CHITU_REGISTER(Strategy, SmallestTiles, "smallest_tiles");
 
 TEST_CASE("the strategies of this build are registered", "[memory]") {
-  CHECK(Registry<Strategy>::instance().names() ==
-        std::vector<std::string>{"activation_offload", "smallest_tiles", "text_encoder_offload",
-                                 "text_encoder_streaming", "transformer_streaming", "vae_offload",
-                                 "vae_tiling"});
+  for (const char* name :
+       {"activation_offload", "expert_offload", "smallest_tiles", "text_encoder_offload",
+        "text_encoder_streaming", "transformer_streaming", "vae_offload", "vae_tiling"})
+    CHECK(Registry<Strategy>::instance().find(name));
 }
 
 TEST_CASE("level 0 keeps every component on the device in the chosen dtypes", "[memory]") {
@@ -56,14 +56,13 @@ TEST_CASE("each level adds to what the level below saves", "[memory]") {
   CHECK(least.component("vae").residency == Residency::offloaded);
 }
 
-TEST_CASE("strategies that are named come after the level's and before single entries",
-          "[memory]") {
+TEST_CASE("named strategies apply after the level's and before single keys", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 1;
   config.strategies = {"smallest_tiles", "text_encoder_offload"};
   const MemoryPlan plan = make_plan(config, {});
-  CHECK(plan.strategies ==
-        std::vector<std::string>{"vae_tiling", "smallest_tiles", "text_encoder_offload"});
+  CHECK(plan.strategies == std::vector<std::string>{"vae_tiling", "expert_offload",
+                                                    "smallest_tiles", "text_encoder_offload"});
   CHECK(plan.vae_tile_latents == 8);  // the level says 32
   CHECK(plan.component("text_encoder").residency == Residency::offloaded);
   config.vae_tile_latents = 16;
@@ -72,8 +71,7 @@ TEST_CASE("strategies that are named come after the level's and before single en
   CHECK(make_plan(config, {}).component("text_encoder").residency == Residency::resident);
 }
 
-TEST_CASE("activations rest on the host by a strategy or a key, at no level by itself",
-          "[memory]") {
+TEST_CASE("activations are offloaded by a strategy or a key, and by no level", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 3;
   CHECK_FALSE(make_plan(config, {}).offload_activations);
@@ -86,7 +84,7 @@ TEST_CASE("activations rest on the host by a strategy or a key, at no level by i
   CHECK(make_plan(config, {}).offload_activations);
 }
 
-TEST_CASE("a strategy that is not there is refused with the nearest", "[memory]") {
+TEST_CASE("an unknown strategy is refused with the nearest name", "[memory]") {
   MemoryConfig config;
   config.strategies = {"vae_tilng"};
   CHECK_THROWS_WITH(make_plan(config, {}),
@@ -95,7 +93,7 @@ TEST_CASE("a strategy that is not there is refused with the nearest", "[memory]"
                         Catch::Matchers::EndsWith(", did you mean vae_tiling?"));
 }
 
-TEST_CASE("a tile size overrides the level's, and asks for tiles by itself", "[memory]") {
+TEST_CASE("a tile size overrides the level's and turns tiling on", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = GENERATE(0, 1);
   config.vae_tile_latents = 16;
@@ -104,7 +102,7 @@ TEST_CASE("a tile size overrides the level's, and asks for tiles by itself", "[m
   CHECK(plan.vae_tiling == VaeTiling::exact);
 }
 
-TEST_CASE("keys of single entries beat the level", "[memory]") {
+TEST_CASE("single keys override the level", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 3;
   config.vae_tiling = VaeTiling::blend;
@@ -116,7 +114,7 @@ TEST_CASE("keys of single entries beat the level", "[memory]") {
   CHECK(plan.component("transformer").residency == Residency::resident);
   CHECK(plan.keep_text_kv);
   CHECK(plan.component("vae").residency == Residency::resident);
-  CHECK(plan.component("text_encoder").residency == Residency::streamed);  // which lets it go, too
+  CHECK(plan.component("text_encoder").residency == Residency::streamed);  // frees it, too
   config = {};
   config.offload_dit = true;
   config.offload_vae = true;
@@ -129,7 +127,7 @@ TEST_CASE("keys of single entries beat the level", "[memory]") {
   CHECK(other.component("text_encoder").device == c10::kCPU);
 }
 
-/// Two experts and a second encoder, as further checkpoints have them.
+/// Two experts and a second encoder, as other checkpoints have them.
 PlanRequest five_components() {
   return {.dtype = at::kBFloat16,
           .components = {{"text_encoder", Role::text_encoder},
@@ -139,7 +137,7 @@ PlanRequest five_components() {
                          {"vae", Role::vae}}};
 }
 
-TEST_CASE("strategies and keys hold for every component of their role", "[memory]") {
+TEST_CASE("strategies and keys apply to every component of their role", "[memory]") {
   MemoryConfig config;
   config.low_mem_level = 3;
   const MemoryPlan level = make_plan(config, five_components());
@@ -160,7 +158,7 @@ TEST_CASE("strategies and keys hold for every component of their role", "[memory
   CHECK_THROWS_WITH(keys.component("upsampler"), "the memory plan has no component upsampler");
 }
 
-TEST_CASE("the device of a plan is the one that was asked for", "[memory]") {
+TEST_CASE("the device of a plan is the requested one", "[memory]") {
   MemoryConfig config;
   config.text_encoder_on_cpu = true;
   const c10::Device cuda(c10::kCUDA, 1);
@@ -168,7 +166,7 @@ TEST_CASE("the device of a plan is the one that was asked for", "[memory]") {
   CHECK(make_plan(config, {.device = cuda}).component("text_encoder").device == c10::kCPU);
 }
 
-/// The changes that a strategy makes one after the other, from a plan on.
+/// The changes that a strategy makes one after the other, starting from a plan.
 std::vector<std::string> ladder(const char* strategy, MemoryPlan plan,
                                 const MemoryConfig& config = {}) {
   const Strategy& steps = Registry<Strategy>::instance().at(strategy, "strategy");
@@ -182,7 +180,7 @@ std::vector<std::string> ladder(const char* strategy, MemoryPlan plan,
 
 using Changes = std::vector<std::string>;
 
-TEST_CASE("tiling gets cheaper by smaller tiles, unless a key names a size", "[memory]") {
+TEST_CASE("tiling gets cheaper by smaller tiles, unless a key sets the size", "[memory]") {
   CHECK(ladder("vae_tiling", {}) == Changes{"infer.vae_tiling=exact", "infer.vae_tile_size=24",
                                             "infer.vae_tile_size=16", "infer.vae_tile_size=8"});
   MemoryConfig config;
@@ -194,7 +192,7 @@ TEST_CASE("tiling gets cheaper by smaller tiles, unless a key names a size", "[m
   CHECK(ladder("vae_tiling", make_plan(config, {}), config).empty());
 }
 
-TEST_CASE("guidance gets cheaper one branch at a time, then with activations on the host",
+TEST_CASE("guidance gets cheaper with one branch at a time, then with offloaded activations",
           "[memory]") {
   const PlanRequest cuda{.device = c10::kCUDA};
   const Strategy& strategy = Registry<Strategy>::instance().at("activation_offload", "strategy");
@@ -221,7 +219,7 @@ TEST_CASE("guidance gets cheaper one branch at a time, then with activations on 
   CHECK(ladder("activation_offload", make_plan(config, cuda), config).empty());
 }
 
-TEST_CASE("a strategy is in effect where it would change nothing", "[memory]") {
+TEST_CASE("a strategy is in effect if it would change nothing", "[memory]") {
   const Strategy& tiling = Registry<Strategy>::instance().at("vae_tiling", "strategy");
   MemoryConfig config;
   CHECK_FALSE(tiling.is_in_effect(make_plan(config, {}), config));

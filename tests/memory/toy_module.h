@@ -9,7 +9,7 @@
 
 namespace chitu::memory {
 
-/// Two layers and an island, enough to see names, shapes and dtypes.
+/// Two layers and one parameter that stays float32: enough to check names, shapes and dtypes.
 class ToyLayer : public Module {
  public:
   ToyLayer()

@@ -29,7 +29,7 @@ FileWeights weights_of(const testing::TemporaryFolder& folder, const Tensors& te
   return FileWeights(folder.path());
 }
 
-TEST_CASE("weights are cast to the chosen dtype, islands stay float32", "[memory]") {
+TEST_CASE("weights are cast to the chosen dtype, except those that stay float32", "[memory]") {
   const testing::TemporaryFolder folder;
   const auto source = weights_of(folder, toy_tensors());
   ToyModel model;
@@ -41,7 +41,8 @@ TEST_CASE("weights are cast to the chosen dtype, islands stay float32", "[memory
   CHECK(model.bound_bytes() == weight_bytes(model, at::kBFloat16));
 }
 
-TEST_CASE("of two names of one weight the overriding one counts, and either will do", "[memory]") {
+TEST_CASE("of two names of one weight the overriding one is used, and either is enough",
+          "[memory]") {
   const testing::TemporaryFolder folder;
   ToyModel model;
   model.bias.overriding_name = "other.bias";
@@ -125,7 +126,7 @@ class LargeModel : public Module {
 };
 constexpr std::int64_t kLargeBytes = 72 << 20, kStagedBytes = 64 << 20;
 
-TEST_CASE("a large weight goes over in runs of rows, with the same bits", "[memory]") {
+TEST_CASE("a large weight is copied in runs of rows, with the same bits", "[memory]") {
   const testing::TemporaryFolder folder;
   const at::Tensor stored = at::randn({18, 1024, 32, 32}).to(at::kBFloat16);
   const auto source = weights_of(folder, {{"w", stored}});
@@ -146,7 +147,7 @@ TEST_CASE("a large weight goes over in runs of rows, with the same bits", "[memo
   CHECK(at::equal(model.weight.tensor.to(at::kCPU), stored.to(at::kFloat)));
 }
 
-TEST_CASE("a plan stages large weights as a run does", "[memory]") {
+TEST_CASE("a dry run stages large weights as a run does", "[memory]") {
   LargeModel model(at::MemoryFormat::Contiguous);
   const auto source = std::make_shared<DryRunWeights>(nullptr, at::kBFloat16);
   std::int64_t rests_on_host = 0;

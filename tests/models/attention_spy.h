@@ -7,7 +7,7 @@
 
 namespace chitu::models {
 
-/// Records what every attention call is given, and lets it through.
+/// Records the arguments of every attention call and passes it on.
 struct AttentionSpy : parallel::AttentionHook {
   struct Call {
     at::Tensor q, k, v;

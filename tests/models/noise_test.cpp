@@ -7,7 +7,7 @@
 namespace chitu::models {
 namespace {
 
-TEST_CASE("a seed draws the noise that it draws in Python", "[models]") {
+TEST_CASE("a seed draws the same noise as in Python", "[models]") {
   // torch.randn(1, 16, 1, 2, 2, generator=torch.Generator().manual_seed(42)), the first three
   const at::Tensor noise = initial_noise({1, 16, 1, 2, 2}, 42).flatten();
   REQUIRE(noise.numel() == 64);

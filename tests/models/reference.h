@@ -28,7 +28,7 @@ std::unique_ptr<Model> load(const std::string& folder, at::ScalarType dtype) {
   return model;
 }
 
-/// |got - wanted| / |wanted|, and infinite when the shapes differ.
+/// |got - wanted| / |wanted|; infinite if the shapes differ.
 double relative_error(const at::Tensor& got, const at::Tensor& wanted);
 
 }  // namespace chitu::models

@@ -8,6 +8,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/models/schedulers/scheduler.h"
 #include "tests/models/reference.h"
@@ -53,7 +54,7 @@ at::Tensor walk(Scheduler& scheduler, const io::SafetensorsFile& reference,
   return at::stack(samples);
 }
 
-TEST_CASE("every scheduler walks as in diffusers", "[models][parity]") {
+TEST_CASE("every scheduler integrates as in diffusers", "[models][parity]") {
   const auto cases = io::read_json(data("schedulers/cases.json")).at("cases");
   const auto reference = models::reference("schedulers");
   CHECK(cases.size() == 19);
@@ -69,7 +70,7 @@ TEST_CASE("every scheduler walks as in diffusers", "[models][parity]") {
       options.mu = scheduler->mu(expected.at("tokens").get<std::int64_t>());
       CHECK(options.mu.value() == Catch::Approx(expected.at("mu").get<double>()).epsilon(1e-12));
     }
-    for (int run = 0; run < 2; ++run) {  // the second run finds nothing left of the first
+    for (int run = 0; run < 2; ++run) {  // the second run finds no state of the first
       scheduler->set_timesteps(steps, options);
       CHECK(relative_error(at::tensor(scheduler->timesteps(), at::kDouble),
                            reference.tensor(name + ".timesteps")) < 1e-7);
@@ -83,7 +84,7 @@ TEST_CASE("every scheduler walks as in diffusers", "[models][parity]") {
   }
 }
 
-TEST_CASE("trap 13: UniPC tells the model whole timesteps", "[models]") {
+TEST_CASE("trap 13: UniPC passes integer timesteps to the model", "[models]") {
   CHECK(timesteps(unipc(), 4) == std::vector<double>{999, 900, 750, 500});
 }
 
@@ -132,7 +133,7 @@ TEST_CASE("a sample is never written", "[models]") {
   }
 }
 
-TEST_CASE("steps come in order", "[models]") {
+TEST_CASE("steps must be taken in order", "[models]") {
   const auto scheduler = make(unipc());
   scheduler->set_timesteps(3);
   const at::Tensor zeros = at::zeros({1, 2});
@@ -144,7 +145,7 @@ TEST_CASE("steps come in order", "[models]") {
   CHECK_THROWS_WITH(scheduler->set_timesteps(0), "num_inference_steps: expected 1 to 1000, got 0");
 }
 
-TEST_CASE("a clone goes on with the same bits, and the scheduler stays where it is", "[models]") {
+TEST_CASE("a clone continues with the same bits, and the original is unchanged", "[models]") {
   for (const Json& config : {unipc({{"solver_order", 3}}), unipc(), euler()}) {
     const auto scheduler = make(config);
     scheduler->set_timesteps(6);
@@ -167,7 +168,39 @@ TEST_CASE("a clone goes on with the same bits, and the scheduler stays where it 
   }
 }
 
-TEST_CASE("steps that are skipped count, and no more are skipped than are left", "[models]") {
+TEST_CASE("a scheduler with the memory of another one goes on with the same bits", "[models]") {
+  for (const Json& config : {unipc({{"solver_order", 3}}), unipc(), euler()}) {
+    const auto first = make(config);
+    first->set_timesteps(6);
+    const auto velocity = [](std::int64_t index) {
+      return at::sin(at::arange(4, at::kFloat) + static_cast<double>(index));
+    };
+    at::Tensor sample = at::ones({4});
+    for (std::int64_t i = 0; i < 3; ++i) sample = first->step(velocity(i), i, sample);
+    const auto second = make(config);
+    second->set_timesteps(6);
+    second->resume(first->memory());
+    CHECK(second->next_index() == 3);
+    at::Tensor other = sample;
+    for (std::int64_t i = 3; i < 6; ++i) {
+      sample = first->step(velocity(i), i, sample);
+      other = second->step(velocity(i), i, other);
+      CHECK(at::equal(sample, other));
+    }
+    CHECK(first->memory().tensors.empty());
+  }
+}
+
+TEST_CASE("the memory of another schedule is refused", "[models]") {
+  const auto scheduler = make(unipc());
+  scheduler->set_timesteps(4);
+  CHECK_THROWS_WITH(scheduler->resume({.next_index = 5}),
+                    "a walk after 5 steps cannot go on in a schedule of 4");
+  CHECK_THROWS_WITH(scheduler->resume({.next_index = 2}),
+                    "the predictions of the steps taken are missing");
+}
+
+TEST_CASE("skipped steps count, and no more can be skipped than are left", "[models]") {
   const auto scheduler = make(unipc());
   scheduler->set_timesteps(4);
   const at::Tensor zeros = at::zeros({1, 2});
@@ -180,7 +213,7 @@ TEST_CASE("steps that are skipped count, and no more are skipped than are left",
                     "scheduler step 4 of 4 called, expected step 4");
 }
 
-TEST_CASE("a schedule that has ended holds no tensors of its steps", "[models]") {
+TEST_CASE("a finished schedule holds no tensors of its steps", "[models]") {
   for (const bool skips : {false, true}) {
     const auto scheduler = make(unipc());
     scheduler->set_timesteps(3);
@@ -196,15 +229,17 @@ TEST_CASE("a schedule that has ended holds no tensors of its steps", "[models]")
 }
 
 TEST_CASE("an unknown scheduler is refused with the names of the known ones", "[models]") {
-  CHECK(Registry<SchedulerClass>::instance().names() ==
-        std::vector<std::string>{"FlowMatchEulerDiscreteScheduler", "UniPCMultistepScheduler"});
+  const auto& known = Registry<SchedulerClass>::instance();
+  for (const char* name : {"FlowMatchEulerDiscreteScheduler", "UniPCMultistepScheduler"})
+    CHECK(known.find(name));
   CHECK_THROWS_WITH(make({{"_class_name", "DDIMScheduler"}}),
                     "scheduler_config.json: _class_name: unknown scheduler DDIMScheduler, expected "
-                    "one of FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler");
+                    "one of " +
+                        join(known.names()));
   CHECK_THROWS_AS(make(Json::object()), InputError);
 }
 
-TEST_CASE("the class that a caller names counts, not the config's", "[models]") {
+TEST_CASE("a class named by the caller overrides the config's", "[models]") {
   const SchedulerFactory factory(io::JsonObject("scheduler_config.json", unipc()),
                                  "FlowMatchEulerDiscreteScheduler");
   CHECK(factory.class_name() == "FlowMatchEulerDiscreteScheduler");
@@ -214,7 +249,7 @@ TEST_CASE("the class that a caller names counts, not the config's", "[models]") 
   CHECK(scheduler->sigmas() == plain->sigmas());
 }
 
-TEST_CASE("keys of other schedulers are passed over with one line in the log", "[models]") {
+TEST_CASE("keys of other schedulers are ignored with one line in the log", "[models]") {
   std::ostringstream text;
   const auto log = logger("models");
   log->sinks().push_back(std::make_shared<spdlog::sinks::ostream_sink_st>(text));
@@ -227,7 +262,7 @@ TEST_CASE("keys of other schedulers are passed over with one line in the log", "
   CHECK(scheduler->sigmas() == plain->sigmas());
   CHECK_THAT(text.str(),
              Catch::ContainsSubstring(
-                 "scheduler_config.json: passed over, being of other schedulers than "
+                 "scheduler_config.json: ignored, keys of schedulers other than "
                  "FlowMatchEulerDiscreteScheduler: beta_end, flow_shift, thresholding"));
   CHECK(std::ranges::count(text.str(), '\n') == 1);
   make(unipc({{"shift", 3.0}, {"stochastic_sampling", true}, {"quantization_config", nullptr}}));
@@ -235,13 +270,12 @@ TEST_CASE("keys of other schedulers are passed over with one line in the log", "
                     "scheduler_config.json: shfit: unknown key, did you mean shift?");
 }
 
-TEST_CASE("a schedule whose steps lead to numbers that are not finite is known for it",
-          "[models]") {
+TEST_CASE("a schedule that leads to numbers that are not finite is recognized", "[models]") {
   const auto finite = [](const Json& config, std::int64_t steps, std::optional<double> shift = {}) {
     const auto scheduler = make(config, shift);
     scheduler->set_timesteps(steps);
     const bool is_finite = stays_finite(*scheduler);
-    scheduler->step(at::ones({1}), 0, at::ones({1}));  // a walk may begin
+    scheduler->step(at::ones({1}), 0, at::ones({1}));  // a new trajectory may start
     return is_finite;
   };
   for (const Json& config : {unipc(), euler()}) {
@@ -255,7 +289,7 @@ TEST_CASE("a schedule whose steps lead to numbers that are not finite is known f
   CHECK_FALSE(finite(euler({{"shift_terminal", 0.1}}), 1));
 }
 
-TEST_CASE("what a scheduler does not support is refused by name", "[models]") {
+TEST_CASE("unsupported settings of a scheduler are refused by name", "[models]") {
   const auto refused = [](const Json& config, const std::string& message) {
     INFO(message);
     CHECK_THROWS_AS(make(config), InputError);
@@ -282,7 +316,7 @@ TEST_CASE("what a scheduler does not support is refused by name", "[models]") {
   refused(euler({{"time_shift_type", "cubic"}}), "time_shift_type: cubic is not supported");
 }
 
-TEST_CASE("a schedule that shifts with the size wants its mu", "[models]") {
+TEST_CASE("a schedule that depends on the size requires mu", "[models]") {
   const auto scheduler = make(euler({{"use_dynamic_shifting", true}}));
   CHECK_THROWS_AS(scheduler->set_timesteps(4), InputError);
   CHECK_THROWS_AS(make(euler({{"use_dynamic_shifting", true}}), 3.0), InputError);

@@ -17,7 +17,7 @@ std::unique_ptr<UMT5EncoderModel> encoder(at::ScalarType dtype = at::kFloat) {
   return load<UMT5EncoderModel, UMT5Config>("umt5", dtype);
 }
 
-/// The rows that hold tokens: padding rows mean nothing and are zeroed later.
+/// The rows that hold tokens; padding rows are undefined and zeroed later.
 at::Tensor token_rows(const at::Tensor& hidden, const at::Tensor& mask) {
   return hidden.index({mask.to(at::kBool)});
 }
@@ -32,7 +32,7 @@ TEST_CASE("umT5 encodes as in transformers, in every dtype", "[models][parity]")
                           token_rows(reference.tensor(std::string(name) + ".hidden"), mask));
   };
   CHECK(error("float32", at::kFloat) < 2e-6);
-  // The reference rounds inside its GELU, a fused one does not.
+  // The reference rounds inside its GELU; a fused one does not.
   CHECK(error("bfloat16", at::kBFloat16) < 1e-2);
   CHECK(error("float16", at::kHalf) < 1e-3);
 }
@@ -60,10 +60,10 @@ TEST_CASE("trap 20: rows after the last token are zero, up to the rows asked for
   const auto several = encoder()->prompt_embeds({ids, ids.narrow(1, 0, 4)}, 512, nn::Attention());
   const at::Tensor embeds = several[0];
   const auto alone = encoder()->prompt_embeds({ids.narrow(1, 0, 4)}, 512, nn::Attention());
-  CHECK(at::equal(several[1], alone[0]));  // prompts side by side do not touch each other
+  CHECK(at::equal(several[1], alone[0]));  // prompts do not influence each other
   CHECK(embeds.sizes() == at::IntArrayRef{1, 512, 24});
   CHECK(embeds.narrow(1, 9, 503).count_nonzero().item<std::int64_t>() == 0);
-  // Leaving the padding out says what masking it says.
+  // Leaving the padding out gives the same result as masking it.
   const at::Tensor wanted = reference.tensor("float32.hidden").narrow(0, 0, 1).narrow(1, 0, 9);
   CHECK(relative_error(embeds.narrow(1, 0, 9), wanted) < 2e-6);
   CHECK_THROWS_AS(encoder()->prompt_embeds({ids}, 8, nn::Attention()), ShapeError);
@@ -85,7 +85,7 @@ TEST_CASE("position buckets are those of transformers", "[models][parity]") {
   }
 }
 
-TEST_CASE("both attention backends encode alike", "[models]") {
+TEST_CASE("both attention backends give the same encoding", "[models]") {
   const at::Tensor ids = models::reference("umt5").tensor("input_ids");
   const at::Tensor mask = models::reference("umt5").tensor("attention_mask");
   const auto model = encoder();
@@ -94,7 +94,7 @@ TEST_CASE("both attention backends encode alike", "[models]") {
   CHECK(relative_error(token_rows(fused, mask), token_rows(plain, mask)) < 2e-6);
 }
 
-TEST_CASE("an observer is told about every layer in turn", "[models]") {
+TEST_CASE("an observer gets the events of every layer in order", "[models]") {
   struct Log : memory::LayerObserver {
     std::vector<std::int64_t> told;
     void before_layer(std::int64_t index) override { told.push_back(index); }
@@ -147,7 +147,7 @@ TEST_CASE("umT5 keeps wo in float32 beside float16 and nothing beside bfloat16",
   CHECK(beside_half.front() == "encoder.block.0.layer.1.DenseReluDense.wo.weight");
 }
 
-TEST_CASE("the encoder reads encoder.embed_tokens where a checkpoint has it, else shared",
+TEST_CASE("the encoder reads encoder.embed_tokens if a checkpoint has it, else shared",
           "[models]") {
   UMT5EncoderModel model{UMT5Config{}};
   std::map<std::string, std::string> second_names;
@@ -160,7 +160,7 @@ TEST_CASE("the encoder reads encoder.embed_tokens where a checkpoint has it, els
   CHECK(model.unused_prefixes() == std::vector<std::string>{"decoder.", "lm_head."});
 }
 
-TEST_CASE("the class is the pipeline's to name, whatever model_type says", "[models]") {
+TEST_CASE("the pipeline's class is used, for any model_type", "[models]") {
   const auto read = [](const nlohmann::json& json) {
     return UMT5Config::from_json(io::JsonObject("text_encoder/config.json", json)).d_model;
   };
@@ -172,7 +172,7 @@ TEST_CASE("encoders of other kinds are refused by name", "[models]") {
   const auto read = [](const nlohmann::json& json) {
     UMT5Config::from_json(io::JsonObject("text_encoder/config.json", json));
   };
-  // Keys of their own say what the feed-forward is; feed_forward_proj where they do not.
+  // Keys of their own describe the feed-forward; feed_forward_proj is used without them.
   read({{"feed_forward_proj", "relu"}, {"dense_act_fn", "gelu_new"}, {"is_gated_act", true}});
   CHECK_THROWS_WITH(read({{"dense_act_fn", "relu"}}),
                     "text_encoder/config.json: dense_act_fn: expected gelu_new, got relu");

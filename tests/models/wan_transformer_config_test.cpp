@@ -46,7 +46,7 @@ TEST_CASE("Wan 1.3B and 14B have the published numbers of parameters", "[models]
   CHECK(large.bound_bytes() == 57'153'966'336);
 }
 
-TEST_CASE("the islands that diffusers keeps in float32 are exactly these", "[models]") {
+TEST_CASE("exactly the parameters that diffusers keeps in float32 stay float32", "[models]") {
   WanTransformer3DModel model(read(published({{"num_layers", 1}})));
   std::vector<std::string> islands;
   model.visit_parameters([&](const std::string& name, const memory::Parameter& parameter) {
@@ -64,7 +64,7 @@ TEST_CASE("the islands that diffusers keeps in float32 are exactly these", "[mod
                    });
 }
 
-TEST_CASE("relatives of the text-to-video transformer are refused by name", "[models]") {
+TEST_CASE("related models of the text-to-video transformer are refused by name", "[models]") {
   const auto refused = [](const nlohmann::json& changes, const std::string& message) {
     CHECK_THROWS_AS(read(published(changes)), InputError);
     CHECK_THROWS_WITH(read(published(changes)), "transformer/config.json: " + message);
@@ -86,7 +86,7 @@ TEST_CASE("relatives of the text-to-video transformer are refused by name", "[mo
   refused({{"qk_norm", "rms_norm"}}, "qk_norm: expected rms_norm_across_heads, got rms_norm");
 }
 
-TEST_CASE("a config that makes no sense is refused with file and key", "[models]") {
+TEST_CASE("an invalid config is refused with file and key", "[models]") {
   const auto refused = [](const nlohmann::json& changes, const std::string& message) {
     CHECK_THROWS_AS(read(published(changes)), InputError);
     CHECK_THROWS_WITH(read(published(changes)),

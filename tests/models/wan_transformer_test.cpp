@@ -23,7 +23,7 @@ struct Inputs {
   at::Tensor negative = reference.tensor("negative_prompt_embeds");
 };
 
-/// What diffusers turns: [1, L, 1, head_dim], every value twice.
+/// Rotary table of diffusers: [1, L, 1, head_dim], every value twice.
 at::Tensor as_complex(const at::Tensor& cos, const at::Tensor& sin) {
   return at::complex(cos.squeeze(2).squeeze(0), sin.squeeze(2).squeeze(0));
 }
@@ -73,7 +73,7 @@ TEST_CASE("trap 1: the text projection and the feed-forward use the tanh form of
   const WanTextContext& text = context.texts.at(0);
   CHECK(relative_error(repeat_last_row(text.embeds, text.rows), in.reference.tensor("context")) <
         1e-6);
-  // The erf form differs by more than the tolerance above, so the check can see it.
+  // The erf form differs by more than the tolerance above, so this check can tell them apart.
   const at::Tensor x = in.reference.tensor("prompt_embeds");
   CHECK(relative_error(at::gelu(x * 2, "none"), at::gelu(x * 2, "tanh")) > 1e-5);
 }
@@ -102,7 +102,7 @@ TEST_CASE("trap 3: queries and keys are normalised across all heads", "[models][
   const auto spy = std::make_shared<AttentionSpy>();
   auto context = model->prepare(in.latents, {in.prompt});
   model->forward(in.latents, 999, context, watched(spy));
-  // Cross-attention queries: normed, not turned.
+  // Cross-attention queries: normed, not rotated.
   const auto& cross = spy->calls.at(1);
   CHECK(relative_error(cross.q, in.reference.tensor("attn2.q")) < kFloat32Tolerance);
   const at::Tensor per_head = cross.q / cross.q.square().mean(-1, true).sqrt();
@@ -165,7 +165,7 @@ TEST_CASE("a prediction has the same bits alone and beside another prompt", "[mo
   }
 }
 
-TEST_CASE("hidden states that wait on the host change no bit", "[models]") {
+TEST_CASE("offloading hidden states changes no bit", "[models]") {
   const Inputs in;
   const c10::Device sim = device::configure_sim({});
   auto model = transformer();
@@ -184,7 +184,65 @@ TEST_CASE("hidden states that wait on the host change no bit", "[models]") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(at::equal(here[i], there[i]));
 }
 
-TEST_CASE("kept keys and values of the prompt change no bit", "[models]") {
+/// What two videos of two prompts each become, alone and together, on the simulated device.
+void check_videos_together(const WanForwardOptions& options, at::ScalarType dtype) {
+  const Inputs in;
+  const c10::Device sim = device::configure_sim({});
+  auto model = transformer(dtype);
+  model->visit_parameters([&](const std::string&, memory::Parameter& parameter) {
+    parameter.tensor = parameter.tensor.to(sim);
+  });
+  const std::vector<at::Tensor> latents{in.latents.to(sim), in.latents.flip(-1).to(sim)};
+  const std::vector<std::vector<WanPrompt>> prompts{{in.prompt.to(sim), in.negative.to(sim)},
+                                                    {in.negative.to(sim), in.prompt.to(sim)}};
+  std::vector<WanDenoiseContext> contexts;
+  for (std::size_t i = 0; i < 2; ++i)
+    contexts.push_back(
+        model->prepare(latents[i], prompts[i], true, i == 0 ? at::Tensor() : contexts[0].rotary));
+  const auto together = model->forward({{latents[0], contexts[0]}, {latents[1], contexts[1]}}, 500,
+                                       nn::Attention(), options);
+  REQUIRE(together.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto context = model->prepare(latents[i], prompts[i]);
+    const auto alone = model->forward(latents[i], 500, context, nn::Attention());
+    for (std::size_t k = 0; k < 2; ++k) CHECK(at::equal(alone[k], together[i][k]));
+  }
+}
+
+TEST_CASE("a video has the same bits alone and beside another one, wherever states wait",
+          "[models]") {
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
+  check_videos_together({}, dtype);
+  check_videos_together({.offload_activations = true}, dtype);
+}
+
+TEST_CASE("every layer is told once for all videos", "[models]") {
+  const Inputs in;
+  const auto model = transformer();
+  struct Layers final : memory::LayerObserver {
+    void before_layer(std::int64_t index) override { indices.push_back(index); }
+    void after_layer(std::int64_t) override {}
+    std::vector<std::int64_t> indices;
+  } layers;
+  auto a = model->prepare(in.latents, {in.prompt}), b = model->prepare(in.latents, {in.negative});
+  model->forward({{in.latents, a}, {in.latents, b}}, 500, nn::Attention(), {.observer = &layers});
+  CHECK(layers.indices == std::vector<std::int64_t>{0, 1});
+}
+
+TEST_CASE("videos that differ in shape or prompts do not go together", "[models]") {
+  const Inputs in;
+  const auto model = transformer();
+  auto one = model->prepare(in.latents, {in.prompt});
+  auto two = model->prepare(in.latents, {in.prompt, in.negative});
+  const at::Tensor half = in.latents.narrow(3, 0, 2);
+  auto small = model->prepare(half, {in.prompt});
+  const nn::Attention attention;
+  CHECK_THROWS_WITH(model->forward({{in.latents, one}, {in.latents, two}}, 500, attention),
+                    "videos of 1 and of 2 prompts do not go together");
+  CHECK_THROWS_AS(model->forward({{in.latents, one}, {half, small}}, 500, attention), ShapeError);
+}
+
+TEST_CASE("caching the prompt's keys and values changes no bit", "[models]") {
   const Inputs in;
   const auto model = transformer();
   auto kept = model->prepare(in.latents, {in.prompt}, true);
@@ -198,7 +256,7 @@ TEST_CASE("kept keys and values of the prompt change no bit", "[models]") {
   CHECK(fresh.texts[0].keys_values.empty());
 }
 
-TEST_CASE("a feed-forward in chunks of tokens says the same", "[models]") {
+TEST_CASE("a feed-forward in chunks of tokens gives the same result", "[models]") {
   const Inputs in;
   const auto model = transformer();
   auto context = model->prepare(in.latents, {in.prompt});
@@ -208,7 +266,7 @@ TEST_CASE("a feed-forward in chunks of tokens says the same", "[models]") {
   CHECK(relative_error(parts.at(0), whole.at(0)) < 1e-6);
 }
 
-TEST_CASE("latents, prompts and weights are only read", "[models]") {
+TEST_CASE("latents, prompts and weights are not written to", "[models]") {
   const Inputs in;
   const auto model = transformer();
   const at::Tensor latents = in.latents.clone(), prompt = in.prompt.clone();
@@ -219,7 +277,7 @@ TEST_CASE("latents, prompts and weights are only read", "[models]") {
   CHECK(at::equal(model->forward(latents, 999, context, nn::Attention()).at(0), first.at(0)));
 }
 
-TEST_CASE("two samples in a batch are two samples", "[models]") {
+TEST_CASE("two samples in a batch get the results of each alone", "[models]") {
   const Inputs in;
   const auto model = transformer();
   const at::Tensor latents = at::cat({in.latents, in.latents.flip(2)});

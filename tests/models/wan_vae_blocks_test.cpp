@@ -25,7 +25,7 @@ at::Tensor silu_of_norm(const at::Tensor& x, const at::Tensor& gamma) {
   return at::silu(wide / length * std::sqrt(channels) * gamma.to(at::kDouble).flatten());
 }
 
-TEST_CASE("norm and activation in one pass are those of two", "[models]") {
+TEST_CASE("norm and activation in one pass equal those in two", "[models]") {
   for (const std::int64_t channels : {1, 3, 8, 20, 96, 384, 5000}) {
     CAPTURE(channels);
     WanRmsNorm norm(channels, 3);
@@ -42,7 +42,7 @@ TEST_CASE("norm and activation in one pass are those of two", "[models]") {
   }
 }
 
-TEST_CASE("the norm's activation reaches both ends of float32 without a NaN", "[models]") {
+TEST_CASE("the norm's activation handles both ends of float32 without a NaN", "[models]") {
   WanRmsNorm norm(4, 3);
   bind(norm, "gamma", at::tensor({1.0F, 60.0F, 200.0F, 1e30F}).view({4, 1, 1, 1}));
   const at::Tensor x = at::tensor({1.0F, -1.0F, 1.0F, -1.0F}).view({1, 1, 1, 1, 4});
@@ -69,7 +69,7 @@ TEST_CASE("bfloat16 is normalised in float32 and rounded once", "[models]") {
 
 TEST_CASE("trap 12: the first half of the channels is the earlier frame, not the even channels",
           "[models]") {
-  WanResample resample(2, true);
+  WanResample resample(2, 1, true);
   // time_conv: the earlier frame is x, the later 10 x; then the centre tap sums both channels.
   at::Tensor time = at::zeros({4, 2, 3, 1, 1});
   for (int c = 0; c < 2; ++c) {
@@ -92,7 +92,7 @@ TEST_CASE("trap 12: the first half of the channels is the earlier frame, not the
 }
 
 TEST_CASE("trap 10: the temporal upsampler never sees the clip's first frame", "[models]") {
-  WanResample resample(2, true);
+  WanResample resample(2, 1, true);
   bind(resample, "time_conv.weight", at::randn({4, 2, 3, 1, 1}));
   bind(resample, "time_conv.bias", at::randn({4}));
   bind(resample, "resample.1.weight", at::randn({1, 2, 3, 3}));

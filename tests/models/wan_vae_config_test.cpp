@@ -43,15 +43,18 @@ TEST_CASE("statistics come from the file, and the decoder's width may differ", "
   CHECK(config.latents_std == std::vector<double>{2, 3.5});
 }
 
-TEST_CASE("a config of another model, or a wrong one, is refused by file and key", "[models]") {
+TEST_CASE("a config of another model, or an invalid one, is refused with file and key",
+          "[models]") {
   const auto refused = [](const nlohmann::json& object, const std::string& message) {
     CHECK_THROWS_AS(read(object), InputError);
     CHECK_THROWS_WITH(read(object), Catch::ContainsSubstring("vae/config.json: " + message));
   };
-  refused({{"is_residual", true}}, "is_residual: the residual autoencoder of Wan 2.2");
-  refused({{"patch_size", 2}}, "patch_size: the patched autoencoder of Wan 2.2");
+  refused({{"patch_size", 2}}, "out_channels: expected 12: red, green and blue of 4 pixels, got 3");
+  refused({{"patch_size", 0}}, "patch_size: expected 1 to 16, got 0");
+  refused({{"is_residual", true}, {"dim_mult", {1, 2, 3, 4}}},
+          "dim_mult: expected neighbours of which one divides the other");
   refused({{"num_resblocks", 2}}, "num_resblocks: unknown key, did you mean num_res_blocks?");
-  refused({{"z_dim", 8}}, "latents_mean: expected 8 numbers, one a latent channel, got 16");
+  refused({{"z_dim", 8}}, "latents_mean: expected 8 numbers, one per latent channel, got 16");
   refused({{"z_dim", 0}}, "z_dim: expected 1 to");
   refused({{"base_dim", "wide"}}, "base_dim: expected an integer");
   refused({{"dim_mult", {1, 2}}},

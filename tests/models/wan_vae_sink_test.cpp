@@ -19,7 +19,7 @@
 namespace chitu::models {
 namespace {
 
-/// What each way of decoding does with a sink.
+/// The ways to decode into a sink.
 using Way = std::function<void(const AutoencoderKLWan&, const at::Tensor&, FrameSink&)>;
 
 void untiled(const AutoencoderKLWan& vae, const at::Tensor& latents, FrameSink& sink) {
@@ -42,7 +42,7 @@ at::Tensor random_latents(const VaeCase& vae_case, std::int64_t frames, std::int
                    at::make_generator<at::CPUGeneratorImpl>(5));
 }
 
-/// Counts how often each pixel of [F, H, W] came.
+/// Counts how often each pixel of [F, H, W] was passed on.
 struct Count final : FrameSink {
   explicit Count(const std::vector<std::int64_t>& shape)
       : times(at::zeros({shape[2], shape[3], shape[4]}, at::kInt)) {}
@@ -71,7 +71,7 @@ TEST_CASE("parts cover every pixel of every frame once", "[models]") {
   }
 }
 
-TEST_CASE("the parts are the clip", "[models]") {
+TEST_CASE("the parts make up the clip", "[models]") {
   const VaeCase vae_case("two_blocks");
   const at::Tensor latents = random_latents(vae_case, 3, 20, 9);
   WholeClip untiled_clip(vae_case.vae.frames_shape(latents));
@@ -95,7 +95,7 @@ at::Tensor whole_tile(const AutoencoderKLWan& vae, const at::Tensor& input) {
   return at::cat(frames, 1);
 }
 
-/// As diffusers writes it: line by line, with the tile beside it held whole.
+/// As in diffusers: row by row, with the whole neighbouring tile kept.
 void blend(const at::Tensor& neighbour, const at::Tensor& tile, std::int64_t dim,
            std::int64_t overlap) {
   const std::int64_t extent = std::min({neighbour.size(dim), tile.size(dim), overlap});
@@ -144,12 +144,12 @@ TEST_CASE("blending with edges alone gives the bits of blending with whole tiles
   }
 }
 
-/// Keeps nothing, as one that takes parts away.
+/// Keeps nothing, like a sink that moves parts away.
 struct Drop final : FrameSink {
   void take(const DecodedPart&) override {}
 };
 
-TEST_CASE("a tiled decode holds nothing of the clip on the device", "[models]") {
+TEST_CASE("a tiled decode keeps no part of the clip on the device", "[models]") {
   const c10::InferenceMode inference;
   const c10::Device sim = device::configure_sim({});
   VaeCase vae_case("two_blocks");
@@ -176,7 +176,7 @@ struct Stop final : FrameSink {
   int left, parts = 0;
 };
 
-TEST_CASE("a decode stops before the next chunk when it is asked to", "[models]") {
+TEST_CASE("a decode stops before the next chunk after a stop request", "[models]") {
   const VaeCase vae_case("two_blocks");
   const at::Tensor latents = random_latents(vae_case, 3, 40, 40);
   REQUIRE(vae_case.vae.chunk_frames(40, 40) < 3);

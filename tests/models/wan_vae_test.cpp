@@ -40,7 +40,7 @@ TEST_CASE("clips of 1, 2, 3 and 5 latent frames decode as in diffusers", "[model
 }
 
 TEST_CASE("other depths, widths and factors decode as in diffusers", "[models][parity]") {
-  for (const char* name : {"one_block", "three_levels"}) {
+  for (const char* name : {"one_block", "three_levels", "residual"}) {
     const VaeCase vae_case(name);
     for (const std::int64_t frames : {1, 2, 3}) {
       CAPTURE(name, frames);
@@ -51,7 +51,7 @@ TEST_CASE("other depths, widths and factors decode as in diffusers", "[models][p
 }
 
 TEST_CASE("bfloat16 stays near the reference's float32", "[models][parity]") {
-  for (const char* name : {"two_blocks", "one_block", "three_levels"}) {
+  for (const char* name : {"two_blocks", "one_block", "three_levels", "residual"}) {
     CAPTURE(name);
     const VaeCase vae_case(name, at::kBFloat16);
     const at::Tensor frames = vae_case.vae.decode(vae_case.latents());
@@ -60,7 +60,7 @@ TEST_CASE("bfloat16 stays near the reference's float32", "[models][parity]") {
   }
 }
 
-TEST_CASE("float16 decodes too", "[models][parity]") {
+TEST_CASE("float16 decodes, too", "[models][parity]") {
   const VaeCase vae_case("one_block", at::kHalf);
   CHECK(relative_error(vae_case.vae.decode(vae_case.latents()), vae_case.decoded()) < 1e-2);
 }
@@ -70,7 +70,8 @@ TEST_CASE("trap 10: the first frame is zeros, not itself, to the temporal upsamp
   const VaeCase vae_case("one_block");
   const at::Tensor second_chunk = vae_case.vae.decode(first_latents(vae_case, 2)).narrow(2, 1, 4);
   CHECK(relative_error(second_chunk, vae_case.decoded().narrow(2, 1, 4)) < kFloatTolerance);
-  // Another first latent frame reaches the second chunk's pictures by the other convolutions alone.
+  // The first latent frame influences the second chunk's pictures only through the other
+  // convolutions.
   at::Tensor latents = first_latents(vae_case, 2).clone();
   latents.narrow(2, 0, 1).zero_();
   CHECK(relative_error(vae_case.vae.decode(latents).narrow(2, 1, 4), second_chunk) > 1e-3);
@@ -95,7 +96,8 @@ TEST_CASE("trap 18: latents are multiplied by their deviation, then the mean is 
 }
 
 TEST_CASE("trap 19: pictures are rounded half to even, not truncated", "[models]") {
-  // 0.5, 1.5, 2.5 and 254.6 of 255, in values that float32 holds exactly enough to meet the half.
+  // 0.5, 1.5, 2.5 and 254.6 of 255, in values that float32 represents closely enough to hit the
+  // half.
   const at::Tensor steps = at::tensor({0.5, 1.5, 2.5, 254.6, -3.0, 300.0}, at::kDouble);
   at::Tensor x = ((steps / 255 - 0.5) * 2).to(at::kFloat);
   const at::Tensor pictures = frames_to_uint8(x.view({1, 1, 1, 1, 6}).expand({1, 3, 1, 1, 6}));
@@ -106,11 +108,11 @@ TEST_CASE("trap 19: pictures are rounded half to even, not truncated", "[models]
   CHECK(pictures[0][0][5][0].item<int>() == 255);
 }
 
-TEST_CASE("an exact half goes to the even neighbour", "[models]") {
+TEST_CASE("an exact half is rounded to the even neighbour", "[models]") {
   CHECK(frames_to_uint8(at::zeros({1, 3, 1, 1, 1}))[0][0][0][0].item<int>() == 128);  // 127.5
 }
 
-TEST_CASE("pictures lie as a writer wants them", "[models]") {
+TEST_CASE("pictures have the memory layout that a writer needs", "[models]") {
   const at::Tensor frames = at::rand({1, 3, 2, 4, 5});
   const at::Tensor pictures = frames_to_uint8(frames);
   CHECK(pictures.sizes() == at::IntArrayRef{2, 4, 5, 3});
@@ -125,7 +127,7 @@ struct Chunks final : FrameSink {
   std::vector<at::Tensor> frames;
 };
 
-TEST_CASE("chunks put together are the whole clip, bit for bit", "[models]") {
+TEST_CASE("chunks put together equal the whole clip, bit for bit", "[models]") {
   for (const char* name : {"two_blocks", "one_block", "three_levels"}) {
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
       CAPTURE(name, dtype);
@@ -141,7 +143,7 @@ TEST_CASE("chunks put together are the whole clip, bit for bit", "[models]") {
   }
 }
 
-TEST_CASE("the last chunk of a clip keeps no caches", "[models]") {
+TEST_CASE("the last chunk of a clip leaves nothing in the caches", "[models]") {
   const VaeCase vae_case("two_blocks");
   const AutoencoderKLWan& vae = vae_case.vae;
   for (const std::int64_t frames : {1, 3}) {
@@ -155,7 +157,7 @@ TEST_CASE("the last chunk of a clip keeps no caches", "[models]") {
   }
 }
 
-TEST_CASE("clips of a batch decode as each alone", "[models]") {
+TEST_CASE("the clips of a batch decode as each alone", "[models]") {
   const VaeCase vae_case("one_block");
   const at::Tensor latents = vae_case.latents();
   const at::Tensor both = vae_case.vae.decode(at::cat({latents, -latents}));
@@ -181,7 +183,7 @@ TEST_CASE("latents of another shape are refused", "[models]") {
                     "vae: expected latents [B, 5, T, h, w], got [5, 1, 2, 2]");
 }
 
-TEST_CASE("the published autoencoder has 73,295,603 weights to decode with", "[models]") {
+TEST_CASE("the published decoder has 73,295,603 weights", "[models]") {
   WanVaeConfig config;
   const AutoencoderKLWan vae(config);
   CHECK(vae.parameter_count() == 73'295'603);
@@ -195,6 +197,24 @@ TEST_CASE("the published autoencoder has 73,295,603 weights to decode with", "[m
         "decoder.up_blocks.0.upsamplers.0.time_conv.weight",
         "decoder.up_blocks.2.upsamplers.0.resample.1.weight",
         "decoder.up_blocks.3.resnets.2.conv2.bias", "decoder.norm_out.gamma"})
+    CHECK(names.count(name) == 1);
+}
+
+TEST_CASE("the published autoencoder of Wan 2.2 has 555,051,580 weights to decode with",
+          "[models]") {
+  WanVaeConfig config;
+  config.base_dim = 256;
+  config.z_dim = 48;
+  config.is_residual = true;
+  config.patch_size = 2;
+  const AutoencoderKLWan vae(config);
+  CHECK(vae.parameter_count() == 555'051'580);
+  CHECK(config.spatial_factor() == 16);
+  std::set<std::string> names;
+  vae.visit_parameters(
+      [&](const std::string& name, const memory::Parameter&) { names.insert(name); });
+  for (const char* name : {"decoder.up_blocks.0.upsampler.time_conv.weight",
+                           "decoder.up_blocks.2.upsampler.resample.1.weight"})
     CHECK(names.count(name) == 1);
 }
 

@@ -47,7 +47,7 @@ at::Tensor plain(CausalConv3d& conv, const at::Tensor& x) {
       .permute({0, 2, 3, 4, 1});
 }
 
-TEST_CASE("a clip in chunks of any size is convolved as a whole", "[nn]") {
+TEST_CASE("a clip in chunks of any size gives the convolution of the whole", "[nn]") {
   CausalConv3d conv(5, 4, 3, 3);
   bind_random(conv);
   const at::Tensor x = at::randn({2, 9, 4, 6, 5});
@@ -97,14 +97,14 @@ TEST_CASE("two frames at a time cost bfloat16 little accuracy", "[nn]") {
   CHECK(apart(conv.forward(x, cache), plain(conv, x)) < 6e-3);
 }
 
-TEST_CASE("pairs are for even numbers of frames that are large enough", "[nn]") {
+TEST_CASE("pairs are used for even numbers of frames that are large enough", "[nn]") {
   const std::vector<std::int64_t> weight{96, 96, 3, 3, 3};
   CHECK(temporal_pairs_pay({1, 4, 128, 128, 96}, weight));
   CHECK_FALSE(temporal_pairs_pay({1, 3, 128, 128, 96}, weight));
   CHECK_FALSE(temporal_pairs_pay({1, 2, 4, 4, 96}, weight));
 }
 
-TEST_CASE("a temporal kernel alone is convolved the same way", "[nn]") {
+TEST_CASE("a kernel over time alone gives the same result", "[nn]") {
   CausalConv3d conv(6, 12, 3, 1);
   bind_random(conv);
   const at::Tensor x = at::randn({1, 4, 3, 5, 6});
@@ -112,7 +112,7 @@ TEST_CASE("a temporal kernel alone is convolved the same way", "[nn]") {
   CHECK(apart(conv.forward(x, cache), plain(conv, x)) < 1e-6);
 }
 
-TEST_CASE("an enlarged picture is convolved as if it had been enlarged", "[nn]") {
+TEST_CASE("the convolution of an upsampled picture is exact without upsampling it", "[nn]") {
   Conv2d conv(24, 12, 3);
   bind_random(conv);
   const auto enlarged = [&](const at::Tensor& x) {
@@ -138,7 +138,7 @@ TEST_CASE("a pointwise convolution mixes channels alone", "[nn]") {
   CHECK(apart(conv.forward(x.to(at::kFloat)), exact) < 1e-6);
 }
 
-TEST_CASE("one channel and one pixel are a clip too", "[nn]") {
+TEST_CASE("a clip may have one channel and one pixel", "[nn]") {
   for (const auto& [channels, height, width] :
        std::vector<std::array<std::int64_t, 3>>{{1, 4, 3}, {4, 1, 1}, {1, 1, 1}, {7, 1, 5}}) {
     CAPTURE(channels, height, width);

@@ -14,7 +14,7 @@ namespace {
 const double kInfinity = std::numeric_limits<double>::infinity();
 const double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-TEST_CASE("one number that is not finite is found wherever it is, in every dtype", "[nn]") {
+TEST_CASE("one number that is not finite is found at any place, in every dtype", "[nn]") {
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf, at::kDouble);
   const double bad = GENERATE(values<double>({kInfinity, -kInfinity, kNaN}));
   const auto position = GENERATE(0, 77'777, 299'999);
@@ -26,7 +26,7 @@ TEST_CASE("one number that is not finite is found wherever it is, in every dtype
   CHECK_FALSE(all_finite(tensor));
 }
 
-TEST_CASE("views are looked at as far as they reach", "[nn]") {
+TEST_CASE("of a view, only its own elements are checked", "[nn]") {
   at::Tensor whole = at::zeros({2, 3, 8, 8, 3});
   whole[1][2][7][7][2] = kNaN;
   const at::Tensor inner = whole.narrow(2, 0, 7).narrow(3, 0, 7);
@@ -37,7 +37,7 @@ TEST_CASE("views are looked at as far as they reach", "[nn]") {
   CHECK_FALSE(all_finite(at::scalar_tensor(kNaN)));
 }
 
-TEST_CASE("looking takes no memory on the simulated device", "[nn]") {
+TEST_CASE("the check allocates nothing on the simulated device", "[nn]") {
   const auto sim = device::configure_sim({});
   const at::Tensor tensor = at::ones({1000}).to(sim);
   const auto before = device::sim_traffic();
@@ -48,7 +48,8 @@ TEST_CASE("looking takes no memory on the simulated device", "[nn]") {
   CHECK_FALSE(all_finite(at::full({1000}, kNaN).to(sim)));
 }
 
-TEST_CASE("a plan counts the one number that an accelerator gives, and sim's nothing", "[nn]") {
+TEST_CASE("a dry run counts the one number that an accelerator returns, and nothing for sim",
+          "[nn]") {
   const bool host_kernels = GENERATE(true, false);
   device::DryRun dry_run({.host_kernels = host_kernels, .granule = 512});
   const at::Tensor tensor = at::empty({1000}, at::TensorOptions().device(device::DryRun::device()));

@@ -39,7 +39,8 @@ TEST_CASE("flash attention computes softmax(q k^T * scale) v for every size", "[
       }
 }
 
-TEST_CASE("flash attention reads heads that lie side by side and returns them so", "[nn][cpu]") {
+TEST_CASE("flash attention reads heads that are adjacent in memory and returns them so",
+          "[nn][cpu]") {
   const auto heads = [](const at::Tensor& x) { return x.transpose(1, 2); };
   const at::Tensor q = heads(wave({1, 70, 4, 8}, 0.7)), k = heads(wave({1, 90, 4, 8}, 1.3));
   const at::Tensor out = flash_attention(q, k, k, 1.0);
@@ -75,7 +76,7 @@ TEST_CASE("a query's row has the same bits with other queries and threads", "[nn
   at::set_num_threads(before);
 }
 
-TEST_CASE("what is not a number stays so in its row and no other", "[nn][cpu]") {
+TEST_CASE("a NaN stays in its row", "[nn][cpu]") {
   at::Tensor q = wave({1, 1, 60, 8}, 0.7);
   const at::Tensor k = wave({1, 1, 300, 8}, 1.3);
   q[0][0][7][3] = std::numeric_limits<float>::quiet_NaN();
@@ -84,7 +85,7 @@ TEST_CASE("what is not a number stays so in its row and no other", "[nn][cpu]") 
   CHECK(bad.sum().item<std::int64_t>() == 1);
 }
 
-TEST_CASE("what flash attention does not compute is known before", "[nn][cpu]") {
+TEST_CASE("unsupported inputs of flash attention are recognized", "[nn][cpu]") {
   const at::Tensor x = wave({1, 2, 6, 8}, 0.7);
   CHECK(flash_attention_fits(x, x, x));
   CHECK_FALSE(flash_attention_fits(x.to(at::kHalf), x.to(at::kHalf), x.to(at::kHalf)));

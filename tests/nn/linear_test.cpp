@@ -15,7 +15,7 @@ std::vector<std::string> names(const memory::Module& module) {
   return all;
 }
 
-TEST_CASE("a Linear has a bias unless told otherwise", "[nn]") {
+TEST_CASE("a Linear has a bias by default", "[nn]") {
   CHECK(names(Linear(3, 2)) == std::vector<std::string>{"weight", "bias"});
   CHECK(names(Linear(3, 2, false)) == std::vector<std::string>{"weight"});
 }

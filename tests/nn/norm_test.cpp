@@ -37,7 +37,7 @@ TEST_CASE("an RmsNorm rounds once, a T5RmsNorm twice", "[nn]") {
   CHECK_FALSE(at::equal(twice.forward(x), once.forward_(x.clone())));
 }
 
-TEST_CASE("an RmsNorm writes over what it is given, also in float32", "[nn]") {
+TEST_CASE("an RmsNorm overwrites its input, also in float32", "[nn]") {
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
   RmsNorm norm(64, 1e-6);
   fill(norm, dtype);
@@ -86,7 +86,7 @@ TEST_CASE("a gated residual is added in float32 and in place", "[nn]") {
   }
 }
 
-TEST_CASE("rows that are too many to go together have the bits of rows alone", "[nn]") {
+TEST_CASE("rows in several chunks have the bits of rows alone", "[nn]") {
   const std::int64_t width = 1024, rows = kRowChunkElements / width + 100;
   const at::Tensor x = at::randn({1, rows, width}).to(at::kBFloat16);
   const at::Tensor scale = at::randn({1, 1, width}), shift = at::randn({1, 1, width});

@@ -13,7 +13,8 @@ at::Tensor wave(at::IntArrayRef sizes, double frequency) {
   return at::sin(at::arange(c10::multiply_integers(sizes), at::kFloat) * frequency).view(sizes);
 }
 
-TEST_CASE("a linear map of few and of many rows is that of float64 up to rounding", "[nn][cpu]") {
+TEST_CASE("a linear map of few and of many rows equals that of float64 up to rounding",
+          "[nn][cpu]") {
   for (const std::int64_t rows : {1, 31, 32, 300})
     for (const std::int64_t in : {1, 48, 130}) {
       INFO(rows << " rows of " << in);
@@ -39,7 +40,7 @@ TEST_CASE("a linear map without bias has the same bits on any number of threads"
   at::set_num_threads(before);
 }
 
-TEST_CASE("half precision in wider products is float32 rounded once", "[nn][cpu]") {
+TEST_CASE("half precision in wider products equals float32 rounded once", "[nn][cpu]") {
   for (const at::ScalarType dtype : {at::kBFloat16, at::kHalf}) {
     const at::Tensor x = wave({1, 200, 96}, 0.7).to(dtype), weight = wave({130, 96}, 1.3).to(dtype);
     const at::Tensor bias = wave({130}, 0.3).to(dtype);
@@ -50,7 +51,7 @@ TEST_CASE("half precision in wider products is float32 rounded once", "[nn][cpu]
   }
 }
 
-TEST_CASE("a plan of a linear map counts its result and its operations", "[nn][cpu]") {
+TEST_CASE("a dry run of a linear map counts its result and its operations", "[nn][cpu]") {
   const device::DryRun dry_run({});
   const auto on_device = at::TensorOptions().device(device::DryRun::device());
   const at::Tensor x = at::empty({1, 200, 96}, on_device), weight = at::empty({130, 96}, on_device);

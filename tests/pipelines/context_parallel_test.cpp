@@ -4,6 +4,7 @@
 #include <map>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/parallel/attention_hook.h"
@@ -60,7 +61,7 @@ at::Tensor final_latents(const std::string& scheme) {
   return io::SafetensorsFile(run.dump_tensors).tensor("final_latents").clone();
 }
 
-TEST_CASE("a scheme that the engine's options name stands around every call of the transformer",
+TEST_CASE("a scheme named in the engine's options wraps every attention call of the transformer",
           "[pipelines]") {
   calls().clear();
   const at::Tensor plain = final_latents("none");
@@ -74,7 +75,7 @@ TEST_CASE("a scheme that the engine's options name stands around every call of t
   CHECK(calls()[parallel::AttentionKind::self] == kSteps * (kLayers * kBranches - 1));
 }
 
-TEST_CASE("a plan goes through the scheme as well", "[pipelines]") {
+TEST_CASE("a dry run goes through the scheme as well", "[pipelines]") {
   calls().clear();
   const LevelForecaster forecaster(options_of("head_by_head"));
   forecaster.plan(0, complete(forecaster.pipeline(), small_request()), false);
@@ -82,8 +83,8 @@ TEST_CASE("a plan goes through the scheme as well", "[pipelines]") {
 }
 
 TEST_CASE("an unknown scheme is refused before any weights are read", "[pipelines]") {
-  const std::string refusal =
-      "unknown context parallel scheme rings, expected one of head_by_head, none";
+  const std::string refusal = "unknown context parallel scheme rings, expected one of " +
+                              join(Registry<parallel::AttentionScheme>::instance().names());
   CHECK_THROWS_AS(Engine(options_of("rings")), InputError);
   CHECK_THROWS_WITH(Engine(options_of("rings")), refusal);
   CHECK_THROWS_WITH(LevelForecaster(options_of("rings")), refusal);

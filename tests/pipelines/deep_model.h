@@ -16,7 +16,7 @@
 
 namespace chitu::pipelines {
 
-/// Makes a component of two layers one of `layers`, the second again and again.
+/// Extends a component of two layers to `layers`, by repeating the second.
 inline void deepen(const std::filesystem::path& component, const std::string& layer_prefix,
                    std::int64_t layers) {
   auto config = nlohmann::json::parse(read_file(component / "config.json"));
@@ -41,7 +41,7 @@ inline void deepen(const std::filesystem::path& component, const std::string& la
   io::write_safetensors(file, tensors);
 }
 
-/// Copies a tiny checkpoint into a folder, with more layers: enough that a plan repeats some.
+/// Copies a tiny checkpoint into a folder, with more layers: enough that a dry run repeats some.
 inline std::filesystem::path deep_model(const std::filesystem::path& tiny,
                                         const std::filesystem::path& folder) {
   constexpr std::int64_t kTransformerLayers = 7, kTextLayers = 5;

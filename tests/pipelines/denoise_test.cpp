@@ -12,6 +12,7 @@
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/checkpoint.h"
+#include "pipelines/batch/window.h"
 #include "pipelines/forecast/forecaster.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -31,43 +32,49 @@ class Mix : public memory::Module {
 };
 using Expert = memory::ModelComponent<Mix>;
 
-/// Predicts for one prompt: the latents mixed by the weights, and the prompt.
+/// Predicts for some prompts of each video: the latents mixed by the weights, and the prompt.
 class ToyBranch final : public GuidanceBranch {
  public:
-  ToyBranch(const Expert& expert, std::vector<at::Tensor> prompts)
-      : expert_(expert), prompts_(std::move(prompts)) {}
-  std::vector<at::Tensor> predict(const at::Tensor& latents, double timestep,
-                                  memory::LayerObserver& layers) override {
-    std::vector<at::Tensor> velocities;
+  explicit ToyBranch(const Expert& expert) : expert_(expert) {}
+  void add(std::vector<at::Tensor> prompts) { videos_.push_back(std::move(prompts)); }
+  void drop(std::size_t video) override {
+    videos_.erase(videos_.begin() + static_cast<std::ptrdiff_t>(video));
+  }
+  std::vector<std::vector<at::Tensor>> predict(const std::vector<at::Tensor>& latents,
+                                               double timestep,
+                                               memory::LayerObserver& layers) override {
+    std::vector<std::vector<at::Tensor>> velocities(videos_.size());
     layers.before_layer(0);
-    for (const at::Tensor& prompt : prompts_)
-      velocities.push_back(
-          at::matmul(latents, expert_.model().weight.tensor).add(prompt.mul(timestep / 1000)));
+    for (std::size_t i = 0; i < videos_.size(); ++i)
+      for (const at::Tensor& prompt : videos_[i])
+        velocities[i].push_back(
+            at::matmul(latents[i], expert_.model().weight.tensor).add(prompt.mul(timestep / 1000)));
     layers.after_layer(0);
     return velocities;
   }
 
  private:
   const Expert& expert_;
-  std::vector<at::Tensor> prompts_;
+  std::vector<std::vector<at::Tensor>> videos_;
 };
 
 class ToyPredictor final : public Predictor<graph::TextEmbeddings> {
  public:
   explicit ToyPredictor(Expert& expert) : expert_(expert) {}
   memory::Component& component() const override { return expert_; }
-  GuidanceBranches branches(const at::Tensor&, const graph::TextEmbeddings& embeddings, const Job&,
+  GuidanceBranches branches(const std::vector<DenoiseStart<graph::TextEmbeddings>>& videos,
                             const memory::MemoryPlan& plan) const override {
-    std::vector<at::Tensor> prompts{embeddings.prompt_embeds};
-    if (embeddings.negative_prompt_embeds.defined())
-      prompts.push_back(embeddings.negative_prompt_embeds);
-    GuidanceBranches branches;
-    if (plan.guidance_interleave)
-      branches.push_back(std::make_unique<ToyBranch>(expert_, prompts));
-    else
-      for (const at::Tensor& prompt : prompts)
-        branches.push_back(std::make_unique<ToyBranch>(expert_, std::vector{prompt}));
-    return branches;
+    const bool guided = videos[0].condition.negative_prompt_embeds.defined();
+    std::vector<std::unique_ptr<ToyBranch>> branches;
+    for (int i = 0; i < (guided && !plan.guidance_interleave ? 2 : 1); ++i)
+      branches.push_back(std::make_unique<ToyBranch>(expert_));
+    for (const auto& [latents, embeddings, job] : videos) {
+      std::vector<std::vector<at::Tensor>> parts(branches.size());
+      parts.front().push_back(embeddings.prompt_embeds);
+      if (guided) parts.back().push_back(embeddings.negative_prompt_embeds);
+      for (std::size_t i = 0; i < parts.size(); ++i) branches[i]->add(parts[i]);
+    }
+    return {std::make_move_iterator(branches.begin()), std::make_move_iterator(branches.end())};
   }
 
  private:
@@ -103,7 +110,7 @@ struct Embed {
   }
 };
 
-/// The component as a file has it, or, for a plan, of its size alone.
+/// The component from a file or, for a dry run, with its size only.
 std::unique_ptr<Expert> expert(const testing::TemporaryFolder& folder, const std::string& name,
                                double value, bool for_plan) {
   const auto path = folder / name;
@@ -152,8 +159,9 @@ class ToyPipeline final : public Pipeline {
   RequestDefaults request_defaults() const override { return {}; }
   void check(const Request&) const override {}
   SizeSteps size_steps() const override { return {}; }
-  graph::SavedFiles run(Job, graph::Context&) const override { return {}; }
-  void make_frames(Job job, graph::Context& context) const override { latents(job, context); }
+  std::vector<std::int64_t> latents_shape(const Request&) const override { return {}; }
+  std::size_t result_slot() const override { return latents_->slot; }
+  std::size_t frames_slot() const override { return latents_->slot; }
   std::int64_t transformer_layers() const override { return 0; }
   double recomputed_share(const Request&, const memory::MemoryPlan&) const override { return 0; }
   std::unique_ptr<Pipeline> for_plan() const override { return nullptr; }
@@ -178,7 +186,7 @@ json unipc(int order) {
 }
 json euler() { return {{"_class_name", "FlowMatchEulerDiscreteScheduler"}, {"shift", 3.0}}; }
 
-/// Which steps each stage takes, and which components come for them.
+/// The steps that each stage takes, and the components that are loaded for them.
 struct Recorder final : graph::Observer {
   void stage_begin(std::string_view stage) override {
     if (device) device::reset_peak(*device);
@@ -268,7 +276,7 @@ TEST_CASE("a denoising stage takes the steps whose timesteps reach its boundary"
   CHECK(steps_of(1000)[2].empty());
 }
 
-TEST_CASE("a denoising stage without steps does not bring its component in", "[pipelines]") {
+TEST_CASE("a denoising stage without steps does not load its component", "[pipelines]") {
   Recorder recorder;
   SECTION("the first") {
     latents_of({.scheduler = unipc(2), .boundary = 2000}, job_of(4), recorder);
@@ -291,7 +299,7 @@ TEST_CASE("each of two denoising stages uses its own component and guidance", "[
   };
   CHECK_FALSE(at::equal(latents(plain), latents(other_expert)));
   CHECK_FALSE(at::equal(latents(plain), latents(other_scale)));
-  other_expert.boundary = other_scale.boundary = 0;  // all steps are the first's
+  other_expert.boundary = other_scale.boundary = 0;  // all steps belong to the first stage
   CHECK(at::equal(latents({.scheduler = unipc(2)}), latents(other_expert)));
   CHECK(at::equal(latents({.scheduler = unipc(2)}), latents(other_scale)));
 }
@@ -324,7 +332,7 @@ TEST_CASE("a forecast counts the steps of each denoising stage, and its peaks ar
   const Forecaster forecaster(std::make_unique<ToyPipeline>(setting), {});
   const Forecast forecast = forecaster.forecast(job.request, context.plan);
   REQUIRE(forecast.stages.size() == recorder.stages.size());
-  constexpr std::int64_t kInputs = 3 * kChannels * 4;  // drawn on the host, where plans have none
+  constexpr std::int64_t kInputs = 3 * kChannels * 4;  // on the host; dry runs allocate none
   CHECK(forecast.h2d_bytes == moved - kInputs);
   for (std::size_t i = 2; i < forecast.stages.size(); ++i) {
     const StageForecast& stage = forecast.stages[i];
@@ -338,6 +346,40 @@ TEST_CASE("a forecast counts the steps of each denoising stage, and its peaks ar
   const bool first_has_most = forecast.stages[2].steps >= forecast.stages[3].steps;
   REQUIRE(forecast.step_stage());
   CHECK(forecast.step_stage()->name == (first_has_most ? "denoise" : "denoise_low_noise"));
+}
+
+/// Keeps the latents that a window makes.
+struct MadeLatents final : WindowObserver {
+  void finished(std::size_t item, std::any result, const std::vector<std::string>&) override {
+    latents[item] = std::any_cast<graph::Latents>(std::move(result)).latents;
+  }
+  void failed(std::size_t, const std::exception_ptr& error) override {
+    std::rethrow_exception(error);
+  }
+  std::map<std::size_t, at::Tensor> latents;
+};
+
+TEST_CASE("latents that wait on disk between two experts go on with the same bits", "[batch]") {
+  const c10::InferenceMode inference;
+  const testing::TemporaryFolder folder;
+  const Setting setting{
+      .scheduler = GENERATE(unipc(3), unipc(2), euler()), .second_weight = 0.25, .boundary = 500};
+  std::vector<Job> jobs;
+  for (const double scale : {5.0, 3.0}) jobs.push_back(job_of(7, scale));
+  const ToyPipeline pipeline(setting);
+  graph::Context context;
+  context.plan = plan_on(c10::kCPU, memory::Residency::offloaded);
+  Recorder recorder;
+  context.observers = {&recorder};
+  Window window(pipeline, {{jobs[0]}, {jobs[1]}}, 2, pipeline.result_slot());
+  DiskSpill spill(folder.path(), {{"first", {}}, {"second", {}}}, window.last_leg(), 0);
+  MadeLatents made;
+  CHECK(window.run(spill, made, context) == BatchEnd::finished);
+  CHECK(recorder.onloaded == std::vector<std::string>{"transformer", "vae"});
+  for (std::size_t i = 0; i < 2; ++i) {
+    Recorder alone;
+    CHECK(at::equal(made.latents.at(i), latents_of(setting, jobs[i], alone)));
+  }
 }
 
 }  // namespace

@@ -23,9 +23,9 @@ double psnr_of_bytes(const at::Tensor& a, const at::Tensor& b) {
   return error == 0 ? INFINITY : 10 * std::log10(255 * 255 / error);
 }
 
-TEST_CASE("the whole pipeline makes what diffusers makes, step by step", "[parity]") {
+TEST_CASE("the whole pipeline gives the results of diffusers, step by step", "[parity]") {
   const c10::InferenceMode inference;
-  const std::string name = GENERATE("guided", "one_frame_unguided", "long_prompt");
+  const std::string name = GENERATE("guided", "one_frame_unguided", "long_prompt", "two_experts");
   CAPTURE(name);
   const auto info = io::read_json(fixtures() / (name + ".json"));
   const io::SafetensorsFile expected(fixtures() / (name + ".safetensors"));

@@ -47,7 +47,7 @@ TEST_CASE("Wan is registered under the class that checkpoints name", "[pipelines
   CHECK(Registry<PipelineFamily>::instance().names() == std::vector<std::string>{"WanPipeline"});
 }
 
-TEST_CASE("stages run in the order of the design, each component brought in once", "[pipelines]") {
+TEST_CASE("stages run in their order, and each component is loaded once", "[pipelines]") {
   Engine engine = open_engine("wan-unipc");
   Recorder recorder;
   Engine::RunOptions options;
@@ -84,7 +84,7 @@ TEST_CASE("an engine computes with the threads of the process and sets none", "[
   at::set_num_threads(threads);
 }
 
-TEST_CASE("low_mem_level changes no bit of the latents, and pixels by rounding alone",
+TEST_CASE("low_mem_level changes no bit of the latents, and pixels only by rounding",
           "[pipelines]") {
   const c10::InferenceMode inference;
   const testing::TemporaryFolder folder;
@@ -112,7 +112,7 @@ TEST_CASE("low_mem_level changes no bit of the latents, and pixels by rounding a
   }
 }
 
-TEST_CASE("an offloaded text encoder is gone before the transformer comes", "[pipelines]") {
+TEST_CASE("an offloaded text encoder is freed before the transformer is loaded", "[pipelines]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
   options.device = "cpu";
@@ -134,7 +134,8 @@ TEST_CASE("an offloaded text encoder is gone before the transformer comes", "[pi
         std::vector<std::string>{"+text_encoder", "-text_encoder", "+transformer", "+vae"});
 }
 
-TEST_CASE("at level 3 the weights outside two layers are all that stays", "[pipelines]") {
+TEST_CASE("at level 3 only the weights outside the layers and two layers are on the device",
+          "[pipelines]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
   options.device = "cpu";
@@ -158,7 +159,7 @@ TEST_CASE("at level 3 the weights outside two layers are all that stays", "[pipe
             memory::weight_bytes(component->module(), at::kFloat));
 }
 
-/// What one run on the simulated device leaves, and the most that it held there in each stage.
+/// Results of one run on the simulated device, and the peak of each stage.
 struct SimRun {
   io::SafetensorsFile dump;
   std::map<std::string, std::int64_t> peaks;
@@ -189,7 +190,7 @@ SimRun run_on_sim(int level, const std::filesystem::path& file, const device::Si
   return {io::SafetensorsFile(file), peaks.peaks};
 }
 
-TEST_CASE("on the simulated device every level has the CPU's bits, and each saves where it says",
+TEST_CASE("on the simulated device every level has the CPU's bits and saves what it claims",
           "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto cpu = run_on_sim(0, folder / "cpu", {}, "cpu").dump;
@@ -209,7 +210,7 @@ TEST_CASE("on the simulated device every level has the CPU's bits, and each save
   CHECK(peaks[3].at("encode_text") < peaks[2].at("encode_text"));
 }
 
-TEST_CASE("a run fits a device of exactly its peak, and not one that is smaller", "[pipelines]") {
+TEST_CASE("a run fits a device of exactly its peak, and not a smaller one", "[pipelines]") {
   const testing::TemporaryFolder folder;
   const int level = GENERATE(0, 3);
   std::int64_t peak = 0;
@@ -228,7 +229,7 @@ TEST_CASE("a run fits a device of exactly its peak, and not one that is smaller"
   CHECK(device::memory_use(device::resolve("sim")).allocated_bytes == 0);
 }
 
-TEST_CASE("memory settings without a change of dtype change no bit", "[pipelines]") {
+TEST_CASE("memory settings that keep the dtypes change no bit", "[pipelines]") {
   const c10::InferenceMode inference;
   const auto latents = [](const memory::MemoryConfig& config) {
     EngineOptions options;
@@ -259,7 +260,7 @@ TEST_CASE("memory settings without a change of dtype change no bit", "[pipelines
   CHECK(at::equal(plain, latents(config)));
 }
 
-TEST_CASE("weights that wait in float8 give the same bits wherever they wait", "[pipelines]") {
+TEST_CASE("weights stored in float8 give the same bits wherever they are stored", "[pipelines]") {
   const c10::InferenceMode inference;
   const auto latents = [](memory::Place rest, memory::Place onload) {
     const auto fp8 = memory::StateDtype::float8_e4m3fn;
@@ -284,7 +285,7 @@ TEST_CASE("weights that wait in float8 give the same bits wherever they wait", "
   CHECK(((rounded - plain).norm() / plain.norm()).item<double>() < 0.2);
 }
 
-TEST_CASE("states that contradict each other are refused by their keys", "[pipelines]") {
+TEST_CASE("states that contradict each other are refused with their keys", "[pipelines]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
   options.device = "cpu";
@@ -328,7 +329,7 @@ TEST_CASE("an empty prompt is a prompt", "[pipelines]") {
   CHECK(final_latents(engine, request).isfinite().all().item<bool>());
 }
 
-TEST_CASE("a run stops within a step of being asked to", "[pipelines]") {
+TEST_CASE("a run stops within a step of a stop request", "[pipelines]") {
   Engine engine = open_engine("wan-unipc");
   Recorder recorder;
   recorder.stop_at = 0;
@@ -340,7 +341,7 @@ TEST_CASE("a run stops within a step of being asked to", "[pipelines]") {
   CHECK(recorder.stages.back() == "denoise");
 }
 
-TEST_CASE("a decode in tiles stops before its next chunk", "[pipelines]") {
+TEST_CASE("a tiled decode stops before its next chunk", "[pipelines]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
   options.device = "sim";
@@ -361,12 +362,12 @@ TEST_CASE("a decode in tiles stops before its next chunk", "[pipelines]") {
   auto request = small_request();
   request.width = 272;
   CHECK_THROWS_AS(engine.generate(engine.complete(request), {}, run), Interrupted);
-  CHECK(device::sim_traffic().d2h_bytes == stop.d2h_bytes);  // no picture came of it
+  CHECK(device::sim_traffic().d2h_bytes == stop.d2h_bytes);  // no picture was finished
   const testing::TemporaryFolder folder;
   engine.generate(engine.complete(request), {.dir = folder.path()}, {});
 }
 
-TEST_CASE("what a model cannot do is refused with the nearest that it can", "[pipelines]") {
+TEST_CASE("an unsupported request is refused with the nearest supported one", "[pipelines]") {
   const Engine engine = open_engine("wan-unipc");
   auto request = small_request();
   std::string expected;
@@ -394,7 +395,7 @@ TEST_CASE("what a model cannot do is refused with the nearest that it can", "[pi
   CHECK_THROWS_AS(engine.complete(request), InputError);
 }
 
-TEST_CASE("what a request leaves open follows the family", "[pipelines]") {
+TEST_CASE("empty fields of a request get the family's values", "[pipelines]") {
   const Engine engine = open_engine("wan-unipc");
   PartialRequest open;
   const Request request = engine.complete(open);
@@ -405,7 +406,7 @@ TEST_CASE("what a request leaves open follows the family", "[pipelines]") {
   CHECK(request.guidance_scale == 5.0);
 }
 
-TEST_CASE("unknown dtypes, devices and backends are refused with those there are", "[pipelines]") {
+TEST_CASE("unknown dtypes, devices and backends are refused with the known ones", "[pipelines]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
   std::string expected;

@@ -35,8 +35,8 @@ class Patient {
     io::inject_read_fault(0);
   }
 
-  /// Fails the calls of a kind, spread over a whole run, one in each run; the run after each is
-  /// right and leaves nothing behind.
+  /// Fails calls of one kind, spread over a whole run, one in each run. The run after each must
+  /// give the right result and leave nothing behind.
   void suffer(const std::function<std::int64_t()>& calls_so_far,
               const std::function<void(std::int64_t)>& inject, std::int64_t count) {
     const std::int64_t before = calls_so_far();
@@ -84,7 +84,7 @@ class Patient {
   at::Tensor right_;
 };
 
-TEST_CASE("after a fault at any call the next request in the same process is right",
+TEST_CASE("after a fault at any call the next request in the same process gives the right result",
           "[pipelines]") {
   const int level = GENERATE(0, 3);
   CAPTURE(level);

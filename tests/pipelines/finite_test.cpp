@@ -12,7 +12,7 @@ namespace {
 
 using Catch::ContainsSubstring;
 
-/// What a run of the model says, and its exit code.
+/// Message and exit code of a run of the model.
 std::pair<std::string, int> failure_of(const EngineOptions& options,
                                        const PartialRequest& request) {
   const testing::TemporaryFolder folder;
@@ -32,7 +32,7 @@ void put(const EditedModel& model, const std::string& file, const std::string& n
   });
 }
 
-TEST_CASE("numbers that are not finite end a run with the stage and the step that made them",
+TEST_CASE("numbers that are not finite end a run, with the stage and the step that made them",
           "[pipelines]") {
   const double bad =
       GENERATE(std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity());
@@ -60,7 +60,7 @@ TEST_CASE("numbers that are not finite end a run with the stage and the step tha
   CHECK(code == exit_codes::kFailed);
 }
 
-TEST_CASE("what may help is named with its key", "[pipelines]") {
+TEST_CASE("the error says what may help, with its key", "[pipelines]") {
   const EditedModel model;
   auto options = model.options();
   auto request = small_request();
@@ -80,8 +80,8 @@ TEST_CASE("what may help is named with its key", "[pipelines]") {
   }
 }
 
-TEST_CASE("a later step is named too", "[pipelines]") {
-  // Numbers grow from step to step until float32 holds them no more.
+TEST_CASE("a later step is named, too", "[pipelines]") {
+  // Numbers grow from step to step until they overflow float32.
   const EditedModel model;
   put(model, "transformer/diffusion_pytorch_model.safetensors", "proj_out.bias", 2e38);
   auto request = small_request();
@@ -92,19 +92,19 @@ TEST_CASE("a later step is named too", "[pipelines]") {
   CHECK(code == exit_codes::kFailed);
 }
 
-TEST_CASE("embeddings that are not finite are not kept for later runs", "[pipelines]") {
+TEST_CASE("embeddings that are not finite are not cached", "[pipelines]") {
   const EditedModel model;
   put(model, "text_encoder/model.safetensors", "encoder.final_layer_norm.weight",
       std::numeric_limits<double>::quiet_NaN());
   auto options = model.options();
   options.prompt_cache = model.folder / "cache";
   CHECK(failure_of(options, small_request()).second == exit_codes::kFailed);
-  std::error_code no_folder;  // nothing was kept at all
+  std::error_code no_folder;  // nothing was stored
   for (const auto& entry : std::filesystem::directory_iterator(options.prompt_cache, no_folder))
     CHECK(entry.path().extension() != ".safetensors");
 }
 
-TEST_CASE("a schedule that is not finite is refused before any work, by the key that makes it so",
+TEST_CASE("a schedule that is not finite is refused before any work, with the key that causes it",
           "[pipelines]") {
   const EditedModel model;
   auto request = small_request();
@@ -134,7 +134,7 @@ TEST_CASE("a schedule that is not finite is refused before any work, by the key 
   }
 }
 
-TEST_CASE("the flow_shift that a refusal names works", "[pipelines]") {
+TEST_CASE("the flow_shift that an error suggests works", "[pipelines]") {
   const EditedModel model;
   Engine engine(model.options());
   auto request = small_request();

@@ -22,8 +22,9 @@ ForecastReport report_of(const LevelForecaster& forecaster, const PlanQuestions&
   return report_plans(forecaster, "tiny", request, false, questions);
 }
 
-TEST_CASE("what is resident rests on the device, what is offloaded or streamed does not",
-          "[pipelines]") {
+TEST_CASE(
+    "resident components stay on the device between stages, offloaded and streamed ones do not",
+    "[pipelines]") {
   const LevelForecaster forecaster(tiny("cuda"));
   const ForecastReport report = report_of(forecaster);
   REQUIRE(report.levels.size() == 4);
@@ -41,7 +42,7 @@ TEST_CASE("what is resident rests on the device, what is offloaded or streamed d
   CHECK(report.levels[0].plan.forecast.step().disk == 0);
 }
 
-TEST_CASE("a text encoder on the CPU rests on no device", "[pipelines]") {
+TEST_CASE("a text encoder on the CPU uses no device memory", "[pipelines]") {
   EngineOptions options = tiny("cuda");
   options.memory.text_encoder_on_cpu = true;
   const LevelForecaster forecaster(options);
@@ -102,7 +103,7 @@ TEST_CASE("every tensor of a peak is named, weights by their component", "[pipel
   CHECK_FALSE(report.levels[0].peak->remedies.empty());
 }
 
-TEST_CASE("the keys of a plan's JSON", "[pipelines]") {
+TEST_CASE("a plan's JSON has these keys", "[pipelines]") {
   const LevelForecaster forecaster(tiny("cuda"));
   const auto json = to_json(report_of(forecaster, {.fit_bytes = 1 << 30, .explain_peaks = true}));
   for (const char* key : {"device", "dtype", "request", "modelled", "levels", "process_bytes"})

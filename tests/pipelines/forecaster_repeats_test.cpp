@@ -54,7 +54,7 @@ void check_same(const device::DryRunPeak& a, const device::DryRunPeak& b) {
   }
 }
 
-/// Plans with layers, chunks and tiles of one kind counted, and with all of them done.
+/// Forecasts with repeated layers, chunks and tiles counted, and with all of them done.
 class BothWays {
  public:
   BothWays(const std::filesystem::path& model, const device::ImitatedDevice& device)
@@ -100,7 +100,7 @@ void rest(memory::MemoryConfig& config, memory::Place place,
   config.states[memory::Role::text_encoder] = {.offload = state, .onload = state};
 }
 
-/// Where weights wait, and what the branches of guidance do: every pair of the two is tried.
+/// Places of weights and modes of guidance: every pair is tried.
 const std::vector<Edit> kWeights{
     [](auto&) {},
     [](auto& config) { config.prefetch_blocks = 3; },
@@ -113,7 +113,7 @@ const std::vector<Edit> kActivations{[](auto&) {},
                                      [](auto& config) { config.offload_activations = true; },
                                      [](auto& config) { config.activation_chunk = 16; }};
 
-TEST_CASE("a plan that counts layers of one kind equals one that does them all, field by field",
+TEST_CASE("a forecast that counts repeated layers equals one that computes all, field by field",
           "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto model = deep_model(fixtures() / "wan-unipc", folder / "model");
@@ -181,7 +181,7 @@ TEST_CASE("the same with every way to decode", "[pipelines]") {
   }
 }
 
-TEST_CASE("a peak is made up of the same tensors", "[pipelines]") {
+TEST_CASE("a peak consists of the same tensors", "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto model = deep_model(fixtures() / "wan-unipc", folder / "model");
   const BothWays forecasters(model, kLikeCuda);
@@ -197,7 +197,7 @@ TEST_CASE("a peak is made up of the same tensors", "[pipelines]") {
   forecasters.check_peak(request, forecasters.plan(config));
 }
 
-/// How often a plan sends the operator through libtorch.
+/// How often a dry run calls the operator.
 std::int64_t calls_of(const char* name, const Forecaster& forecaster, const PartialRequest& partial,
                       const memory::MemoryPlan& plan) {
   const Request request = complete(forecaster.pipeline(), partial);
@@ -208,7 +208,7 @@ std::int64_t calls_of(const char* name, const Forecaster& forecaster, const Part
   return 0;
 }
 
-TEST_CASE("a plan of more layers, steps, frames or pixels is no more work", "[pipelines]") {
+TEST_CASE("a forecast of more layers, steps, frames or pixels takes no more work", "[pipelines]") {
   const testing::TemporaryFolder folder;
   const auto deep = deep_model(fixtures() / "wan-unipc", folder / "model");
   const BothWays tiny_forecasters(fixtures() / "wan-unipc", {}), deep_forecasters(deep, {});

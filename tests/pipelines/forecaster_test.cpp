@@ -33,7 +33,7 @@ struct Peaks final : graph::Observer {
   std::vector<std::pair<std::string, std::int64_t>> bytes;
 };
 
-/// Plans what the engine would run.
+/// Forecasts what the engine would run.
 Forecast forecast_for(const EngineOptions& options, const Engine& engine, const Request& request) {
   const ModelFolder folder = ModelFolder::open(options.ckpt_dir);
   const c10::Device sim = engine.plan().device;
@@ -44,7 +44,7 @@ Forecast forecast_for(const EngineOptions& options, const Engine& engine, const 
   return forecaster.forecast(request, engine.plan());
 }
 
-/// Plans what the engine would run, runs it, and compares the two.
+/// Forecasts what the engine would run, runs it, and compares the two.
 void check_plan(const EngineOptions& options, const PartialRequest& partial) {
   Engine engine(options);
   const Request request = engine.complete(partial);
@@ -57,7 +57,7 @@ void check_plan(const EngineOptions& options, const PartialRequest& partial) {
   run.observers = {&peaks};
   engine.generate(request, {}, run);
   const device::SimTraffic after = device::sim_traffic();
-  REQUIRE(forecast.stages.size() + 1 == peaks.bytes.size());  // nothing is saved in a plan
+  REQUIRE(forecast.stages.size() + 1 == peaks.bytes.size());  // a dry run saves nothing
   for (std::size_t i = 0; i < forecast.stages.size(); ++i) {
     CAPTURE(peaks.bytes[i].first);
     CHECK(forecast.stages[i].use.peak_device == peaks.bytes[i].second);
@@ -66,7 +66,7 @@ void check_plan(const EngineOptions& options, const PartialRequest& partial) {
   CHECK(forecast.d2h_bytes == after.d2h_bytes - before.d2h_bytes);
 }
 
-TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipelines][cpu]") {
+TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "[pipelines][cpu]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
   options.device = "sim";
@@ -75,6 +75,10 @@ TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipel
   CAPTURE(options.memory.low_mem_level);
   auto request = small_request();
   SECTION("as it comes") {}
+  SECTION("two experts") {
+    options.ckpt_dir = fixtures() / "wan-two-experts";
+    request.num_inference_steps = 5;
+  }
   SECTION("larger") {
     request.width = 144;
     request.num_frames = 13;
@@ -113,7 +117,7 @@ TEST_CASE("a plan's peaks and copies are those of the run, to the byte", "[pipel
   }
 }
 
-TEST_CASE("a plan of many layers, of which it counts most, is that of the run, to the byte",
+TEST_CASE("a forecast of many layers, most of them counted, equals the run, to the byte",
           "[pipelines]") {
   const testing::TemporaryFolder folder;
   EngineOptions options;
@@ -149,8 +153,7 @@ TEST_CASE("a plan of many layers, of which it counts most, is that of the run, t
   }
 }
 
-TEST_CASE("each level lowers the peak of the stage that it is for, and raises none",
-          "[pipelines]") {
+TEST_CASE("each level lowers the peak of its stage and raises none", "[pipelines]") {
   const auto [width, height, frames] =
       GENERATE(std::tuple(32, 32, 1), std::tuple(64, 64, 9), std::tuple(272, 256, 9),
                std::tuple(832, 480, 81), std::tuple(1280, 720, 17));
@@ -186,7 +189,7 @@ TEST_CASE("each level lowers the peak of the stage that it is for, and raises no
   CHECK(peaks[3].at("encode_text") < peaks[2].at("encode_text"));
 }
 
-TEST_CASE("of a longer clip, tiled decoding holds latents on the device, pictures on the host",
+TEST_CASE("for a longer clip, tiled decoding holds latents on the device and pictures on the host",
           "[pipelines]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
@@ -203,7 +206,7 @@ TEST_CASE("of a longer clip, tiled decoding holds latents on the device, picture
     return forecast.stages.back().use;
   };
   const auto shorter = decode_of(81), longer = decode_of(121);
-  // Latents have 16 channels, what the low-resolution part makes of them kHidden, in float32.
+  // Latents have 16 channels, the low-resolution part's output has kHidden, in float32.
   constexpr std::int64_t kHidden = 8, kLatentFrames = 10;
   CHECK(longer.peak_device - shorter.peak_device == kLatentFrames * 32 * 32 * (16 + kHidden) * 4);
   CHECK(longer.peak_host - shorter.peak_host == 40 * 256 * 256 * 3);
@@ -225,7 +228,7 @@ HiddenStates hidden_states(const std::filesystem::path& model, const Request& re
   return {4 * tokens * width, config.at("num_layers")};
 }
 
-TEST_CASE("a guidance branch that waits on the host takes its hidden states off the device",
+TEST_CASE("the hidden states of an offloaded guidance branch are not on the device",
           "[pipelines]") {
   const auto model = fixtures() / "wan-unipc";
   const c10::Device sim = device::configure_sim({});
@@ -249,8 +252,9 @@ TEST_CASE("a guidance branch that waits on the host takes its hidden states off 
   const auto [bytes, layers] = hidden_states(model, request);
   CHECK(denoising(together).peak_device - denoising(offloaded).peak_device == bytes);
   CHECK(denoising(offloaded).peak_host <= denoising(together).peak_host + 2 * bytes);
-  // A layer has the branches change places once: it begins with the one that the last ended with.
-  // One copy each way is left: apart they come to be on the host, and back to the model's head.
+  // The branches change places once per layer: it starts with the one that the last layer ended
+  // with. One copy in each direction is left: the branches separate on the host, and return for the
+  // model's head.
   const std::int64_t copied = request.num_inference_steps * (layers + 1) * bytes;
   CHECK(offloaded.h2d_bytes - together.h2d_bytes == copied);
   CHECK(offloaded.d2h_bytes - together.d2h_bytes == copied);

@@ -34,7 +34,7 @@ memory::MemoryConfig limited(const MemoryLimit& limit) {
   return config;
 }
 
-TEST_CASE("a budget is the least of limit, declared memory and what is free", "[pipelines]") {
+TEST_CASE("a budget is the lowest of limit, declared memory and free memory", "[pipelines]") {
   MemoryFacts facts = at_hand();
   const auto source = [&](const memory::MemoryConfig& config) {
     const MemoryBudget budget = memory_budget(config, facts);
@@ -55,11 +55,11 @@ TEST_CASE("a budget is the least of limit, declared memory and what is free", "[
   CHECK(source({}) == "80 device.capacity");
   facts.declared.reset();
   CHECK(source({}) == "0 ");
-  CHECK(source(limited({.share = 0.5})) == "0 ");  // of nobody knows what
+  CHECK(source(limited({.share = 0.5})) == "0 ");  // a share of an unknown size
   CHECK(source(limited({.bytes = 6 * kGiB})) == "6 infer.vram_limit");
 }
 
-TEST_CASE("the process counts on the host, and on the device where that is the host",
+TEST_CASE("the process counts as host memory, and as device memory if the host computes",
           "[pipelines]") {
   MemoryFacts facts = at_hand();
   memory::MemoryConfig config;
@@ -71,7 +71,7 @@ TEST_CASE("the process counts on the host, and on the device where that is the h
   CHECK(memory_budget(config, facts).base_bytes == kGiB);
 }
 
-TEST_CASE("a profile declares the memory of a device that it describes, a capacity of any",
+TEST_CASE("a profile declares the memory of a device that it describes, a capacity that of any",
           "[pipelines]") {
   DeviceProfile profile;
   profile.memory_bytes = 12 * kGiB;
@@ -82,7 +82,7 @@ TEST_CASE("a profile declares the memory of a device that it describes, a capaci
   CHECK_FALSE(declared_memory({}, {}, c10::kCPU));
 }
 
-TEST_CASE("the least limit leaves room for a process of another size", "[pipelines]") {
+TEST_CASE("the lowest limit leaves room for a process of another size", "[pipelines]") {
   CHECK(least_limit(12345, 0) == 12345);  // tensors alone are always the same
   const std::int64_t process = 171 << 20, needed = process + 12345;
   const std::int64_t least = least_limit(needed, process);
@@ -91,7 +91,7 @@ TEST_CASE("the least limit leaves room for a process of another size", "[pipelin
   CHECK(least % (1 << 20) == 0);
 }
 
-TEST_CASE("a run that held more than a limit says which, and by how much", "[pipelines]") {
+TEST_CASE("a run that exceeded a limit reports which, and by how much", "[pipelines]") {
   MemoryBudget budget;
   budget.bytes = 100 << 20;
   budget.source = "infer.vram_limit";
@@ -103,13 +103,13 @@ TEST_CASE("a run that held more than a limit says which, and by how much", "[pip
   CHECK_THAT(to_string(both[1]),
              Catch::Matchers::StartsWith("infer.host_limit: the run held 320.0 MiB, 20.0 MiB more "
                                          "than the limit of 300.0 MiB"));
-  budget.source = "free memory of cpu";  // which is no limit
+  budget.source = "free memory of cpu";  // not a limit
   CHECK(overruns(budget, 101 << 20, 0).empty());
 }
 
 // --- plan and run -------------------------------------------------------------------------------
 
-/// What a plan says and what a run does: the plan taken, or why none.
+/// The plan that `plan` and a run choose, or why none.
 struct Taken {
   std::optional<memory::MemoryPlan> plan;
   std::string refusal;
@@ -130,7 +130,8 @@ Taken run(const EngineOptions& options) {
   try {
     const Request request = engine.complete(small_request());
     engine.choose_plan(request);
-    if (options.device != "cpu") engine.generate(request, {OutputFormat::frames, folder.path()});
+    if (options.device != "cpu")
+      engine.generate(request, {.formats = {OutputFormat::frames}, .dir = folder.path()});
     return {engine.plan(), ""};
   } catch (const std::exception& error) {
     REQUIRE(exit_code(error) == exit_codes::kOutOfMemory);
@@ -155,7 +156,7 @@ std::vector<std::int64_t> peaks_on(const std::string& device) {
   return peaks;
 }
 
-/// The cases of one device: each plan has to agree with the run.
+/// The cases of one device: each plan must agree with the run.
 class Agreement {
  public:
   explicit Agreement(std::string device) : device_(std::move(device)) {}
@@ -185,7 +186,7 @@ class Agreement {
   std::string device_;
 };
 
-TEST_CASE("plan and run agree on every pair of capacity and limit of the simulated device",
+TEST_CASE("plan and run agree for every pair of capacity and limit of the simulated device",
           "[pipelines]") {
   const auto peaks = peaks_on("sim");
   const std::int64_t most = peaks[0], between = (peaks[0] + peaks[3]) / 2;
@@ -223,7 +224,7 @@ TEST_CASE("plan and run agree on limits of the host", "[pipelines]") {
   CHECK(sim.refused == 6);
 }
 
-TEST_CASE("plan and run agree on every pair of capacity and limit of the CPU", "[pipelines]") {
+TEST_CASE("plan and run agree for every pair of capacity and limit of the CPU", "[pipelines]") {
   Agreement cpu("cpu");
   const std::optional<std::int64_t> small = std::int64_t{1} << 20, large = 4 * kGiB;
   for (const std::optional<int>& level : {std::optional<int>(), std::optional(0), std::optional(3)})
@@ -241,7 +242,7 @@ TEST_CASE("plan and run agree on every pair of capacity and limit of the CPU", "
   CHECK(cpu.refused == 18);
 }
 
-TEST_CASE("a refusal names what there is, the least that would do, and what of the request fits",
+TEST_CASE("a refusal names the memory there is, the lowest limit, and what of the request fits",
           "[pipelines]") {
   EngineOptions options = tiny_on("sim");
   options.memory.low_mem_level.reset();
@@ -273,7 +274,7 @@ TEST_CASE("a refusal names what there is, the least that would do, and what of t
   CHECK(refusal(shorter).empty());
   shorter.num_frames = *shorter.num_frames + 4;
   CHECK_FALSE(refusal(shorter).empty());
-  // A limit that the device has no room for is not enough by itself.
+  // A limit above the device's memory is not enough.
   options.sim.capacity_bytes = 2000;
   options.memory.vram_limit->bytes = 1000;
   CHECK_THAT(refusal(long_clip), ContainsSubstring("; device.capacity is 2.0 KiB"));

@@ -16,7 +16,7 @@ namespace {
 
 using Catch::ContainsSubstring;
 
-/// What each stage of one run cost, and what the components brought in.
+/// Cost of each stage of one run, and the bytes that components loaded.
 struct Costs : graph::Observer {
   explicit Costs(Engine& engine) {
     const testing::TemporaryFolder folder;
@@ -36,8 +36,7 @@ struct Costs : graph::Observer {
 const std::map<std::string, std::string> kStageOf{
     {"text_encoder", "encode_text"}, {"transformer", "denoise"}, {"vae", "decode_latents"}};
 
-TEST_CASE("at level 0 the first run carries every weight over once, the next run none",
-          "[pipelines]") {
+TEST_CASE("at level 0 the first run copies every weight once, the next run none", "[pipelines]") {
   Engine engine = open_on_sim(0);
   const Costs first(engine), second(engine);
   for (const memory::Component* component : engine.components()) {
@@ -56,7 +55,7 @@ TEST_CASE("at level 0 the first run carries every weight over once, the next run
   }
 }
 
-TEST_CASE("at level 3 a stage carries what was streamed, and says how much of it was hidden",
+TEST_CASE("at level 3 a stage reports the streamed bytes and how much of the copying was hidden",
           "[pipelines]") {
   Engine resident = open_on_sim(0);
   const Costs loading(resident), activations_alone(resident);
@@ -78,7 +77,7 @@ TEST_CASE("at level 3 a stage carries what was streamed, and says how much of it
   }
 }
 
-TEST_CASE("every layer is told about, with what was streamed for it", "[pipelines]") {
+TEST_CASE("every layer is reported, with what was streamed for it", "[pipelines]") {
   struct Layers final : graph::Observer {
     void layer_begin(std::string_view component, std::int64_t index) override {
       walk.push_back(fmt(component, index));
@@ -124,7 +123,7 @@ TEST_CASE("every layer is told about, with what was streamed for it", "[pipeline
   CHECK(layers.copied == engine.components()[1]->traffic().bytes);
 }
 
-TEST_CASE("a stage that did not end is told as it stands", "[pipelines]") {
+TEST_CASE("an unfinished stage is reported with its current values", "[pipelines]") {
   Metrics metrics(c10::kCPU);
   metrics.stage_begin("denoise");
   const auto stages = metrics.stages();
@@ -138,7 +137,14 @@ TEST_CASE("a stage that did not end is told as it stands", "[pipelines]") {
   CHECK(json.at("overlap").is_null());
 }
 
-TEST_CASE("the table has a line for each stage, and adds up what adds up", "[pipelines]") {
+TEST_CASE("each run counts its seconds by its own clock", "[pipelines]") {
+  Metrics first(c10::kCPU), later(c10::kCPU, RunClock::since_now());
+  later.stage_begin("denoise");
+  first.stage_begin("denoise");
+  CHECK(later.stages()[0].begin_s < first.stages()[0].begin_s);
+}
+
+TEST_CASE("the table has a line for each stage, and totals", "[pipelines]") {
   const auto lines = stage_table({{.name = "encode_text",
                                    .begin_s = 1,
                                    .end_s = 2.5,

@@ -4,6 +4,10 @@
 #include <functional>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/registry.h"
+#include "chitu_core/models/schedulers/scheduler.h"
+#include "pipelines/model/pipeline.h"
 #include "tests/pipelines/edited_model.h"
 #include "tests/support/catch.h"
 
@@ -13,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pipelines]") {
+TEST_CASE("an unusable checkpoint is refused before anything runs", "[pipelines]") {
   const EditedModel model;
   std::string expected;
   SECTION("no folder") {
@@ -26,21 +30,29 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
   }
   SECTION("another pipeline") {
     model.edit("model_index.json", [](auto& json) { json["_class_name"] = "FluxPipeline"; });
-    expected = "_class_name: FluxPipeline is not supported, expected one of WanPipeline";
+    expected = "_class_name: FluxPipeline is not supported, expected one of " +
+               join(Registry<PipelineFamily>::instance().names());
   }
   SECTION("another transformer") {
     model.edit("model_index.json",
                [](auto& json) { json["transformer"][1] = "WanVACETransformer3DModel"; });
     expected = "transformer: expected WanTransformer3DModel, got WanVACETransformer3DModel";
   }
-  SECTION("the second transformer of Wan 2.2") {
-    model.edit("model_index.json",
-               [](auto& json) { json["transformer_2"] = {"diffusers", "WanTransformer3DModel"}; });
-    expected = "transformer_2: not supported, expected a Wan 2.1 text-to-video checkpoint";
-  }
-  SECTION("the boundary of Wan 2.2") {
+  SECTION("a boundary between experts, and no second expert") {
     model.edit("model_index.json", [](auto& json) { json["boundary_ratio"] = 0.875; });
-    expected = "boundary_ratio: not supported";
+    expected =
+        "model_index.json: transformer_2: expected [\"diffusers\", \"WanTransformer3DModel\"], "
+        "since "
+        "boundary_ratio 0.875 leaves it steps to take";
+  }
+  SECTION("a boundary that is no share of the timesteps") {
+    model.edit("model_index.json", [](auto& json) { json["boundary_ratio"] = 875; });
+    expected = "model_index.json: boundary_ratio: expected null or a number from 0 to 1";
+  }
+  SECTION("an image encoder") {
+    model.edit("model_index.json",
+               [](auto& json) { json["image_encoder"] = {"transformers", "CLIPVisionModel"}; });
+    expected = "model_index.json: image_encoder: not supported";
   }
   SECTION("a component that is not there") {
     fs::remove_all(model.path() / "vae");
@@ -48,9 +60,8 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
   }
   SECTION("an unknown scheduler") {
     model.edit("model_index.json", [](auto& json) { json["scheduler"][1] = "DDIMScheduler"; });
-    expected =
-        "model_index.json: scheduler: expected one of FlowMatchEulerDiscreteScheduler, "
-        "UniPCMultistepScheduler, got DDIMScheduler";
+    expected = "model_index.json: scheduler: expected one of " +
+               join(Registry<models::SchedulerClass>::instance().names()) + ", got DDIMScheduler";
   }
   SECTION("a component saved as null") {
     model.edit("model_index.json", [](auto& json) { json["vae"] = {nullptr, nullptr}; });
@@ -66,7 +77,8 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
   }
   SECTION("a class of another library") {
     model.edit("model_index.json", [](auto& json) { json["vae"][0] = "my_code"; });
-    expected = "model_index.json: vae: expected AutoencoderKLWan of diffusers, got that of my_code";
+    expected =
+        "model_index.json: vae: expected AutoencoderKLWan from diffusers, got the one from my_code";
   }
   SECTION("another text encoder") {
     model.edit("model_index.json", [](auto& json) { json["text_encoder"][1] = "T5EncoderModel"; });
@@ -124,10 +136,101 @@ TEST_CASE("a checkpoint that cannot work is refused before anything runs", "[pip
   CHECK_THROWS_WITH(model.open(), ContainsSubstring(expected));
 }
 
+std::string error_of(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_CASE("an incomplete checkpoint is told with the files that it lacks and how to get them",
+          "[pipelines]") {
+  const EditedModel model;
+  const std::string path = model.path().string();
+  std::string missing, target = path, repository = "Wan-AI/Wan2.1-T2V-1.3B-Diffusers";
+  const std::string all =
+      "model_index.json, scheduler/scheduler_config.json, text_encoder/config.json, "
+      "text_encoder/model*.safetensors, tokenizer/tokenizer.json, transformer/config.json, "
+      "transformer/diffusion_pytorch_model*.safetensors, vae/config.json, "
+      "vae/diffusion_pytorch_model*.safetensors";
+  SECTION("no folder") {
+    fs::remove_all(path);
+    missing = all;
+  }
+  SECTION("an empty folder") {
+    fs::remove_all(path);
+    fs::create_directories(path);
+    missing = all;
+  }
+  SECTION("a file in its place") {
+    fs::remove_all(path);
+    write_file(path, "x");
+    missing = all;
+    target = "Wan2.1-T2V-1.3B-Diffusers";
+  }
+  SECTION("no model_index.json") {
+    fs::remove(model.path() / "model_index.json");
+    missing = "model_index.json";
+  }
+  SECTION("several files") {
+    fs::remove_all(model.path() / "vae");
+    fs::remove(model.path() / "transformer/diffusion_pytorch_model.safetensors");
+    fs::remove_all(model.path() / "tokenizer");
+    missing =
+        "tokenizer/tokenizer.json, transformer/diffusion_pytorch_model*.safetensors, "
+        "vae/config.json, vae/diffusion_pytorch_model*.safetensors";
+  }
+  SECTION("of a 14B model") {
+    model.edit("transformer/config.json", [](auto& json) { json["num_attention_heads"] = 40; });
+    fs::remove(model.path() / "scheduler/scheduler_config.json");
+    missing = "scheduler/scheduler_config.json";
+    repository = "Wan-AI/Wan2.1-T2V-14B-Diffusers";
+  }
+  SECTION("a link without its target") {
+    fs::remove(model.path() / "vae/config.json");
+    fs::create_symlink("../../blobs/ab12", model.path() / "vae/config.json");
+    missing = "vae/config.json";
+  }
+  CHECK_THAT(
+      error_of([&] { model.open(); }),
+      Catch::EndsWith("; missing: " + missing + "; to download the checkpoint: hf download " +
+                      repository + " --local-dir " + target));
+}
+
+TEST_CASE("shards that an index lists and the folder lacks are named", "[pipelines]") {
+  const EditedModel model("wan-euler");
+  for (const char* shard : {"1", "3"})
+    fs::remove(model.path() / "transformer" /
+               ("diffusion_pytorch_model-0000" + std::string(shard) + "-of-00003.safetensors"));
+  CHECK_THAT(error_of([&] { model.open(); }),
+             ContainsSubstring("; missing: "
+                               "transformer/diffusion_pytorch_model-00001-of-00003.safetensors, "
+                               "transformer/diffusion_pytorch_model-00003-of-00003.safetensors; "));
+}
+
+TEST_CASE("a plan needs neither weights nor tokenizer, and says what else is missing",
+          "[pipelines]") {
+  const EditedModel model;
+  for (const char* file : {"vae/config.json", "vae/diffusion_pytorch_model.safetensors"})
+    fs::remove(model.path() / file);
+  fs::remove_all(model.path() / "tokenizer");
+  CHECK_THAT(error_of([&] { open_pipeline(model.path(), {.for_plan = true}); }),
+             ContainsSubstring("; missing: vae/config.json; to download"));
+}
+
+TEST_CASE("a damaged checkpoint that is complete is not to be downloaded for nothing missing",
+          "[pipelines]") {
+  const EditedModel model;
+  model.edit("transformer/config.json", [](auto& json) { json["ffn_dim"] = 60; });
+  CHECK_THAT(error_of([&] { model.open(); }), !ContainsSubstring("missing"));
+}
+
 TEST_CASE("the class of a scheduler is the one in model_index.json, as in diffusers",
           "[pipelines]") {
   const EditedModel model("wan-unipc"), other("wan-euler");
-  // Configs saved by from_config have keys of their former class, and what they say is no matter.
+  // Configs saved by from_config have keys of their former class; their values do not matter.
   model.edit("model_index.json",
              [](auto& json) { json["scheduler"][1] = "FlowMatchEulerDiscreteScheduler"; });
   model.edit("scheduler/scheduler_config.json", [](auto& json) { json["shift"] = 3.0; });
@@ -138,7 +241,7 @@ TEST_CASE("the class of a scheduler is the one in model_index.json, as in diffus
   CHECK_FALSE(at::equal(model.run("sigmas"), EditedModel("wan-unipc").run("sigmas")));
 }
 
-TEST_CASE("class names in the configs of components count for nothing, model_index.json's do",
+TEST_CASE("class names in the configs of components are ignored in favour of model_index.json",
           "[pipelines]") {
   const EditedModel model;
   for (const char* file : {"transformer/config.json", "vae/config.json"})
@@ -165,7 +268,7 @@ TEST_CASE("keys that diffusers replaces by its defaults are replaced here too", 
   CHECK(at::equal(model.run("final_latents"), plain.run("final_latents")));
 }
 
-TEST_CASE("null-valued keys that nobody knows say nothing in any config", "[pipelines]") {
+TEST_CASE("unknown keys with value null are ignored in every config", "[pipelines]") {
   const EditedModel model;
   for (const char* file : {"transformer/config.json", "vae/config.json", "text_encoder/config.json",
                            "scheduler/scheduler_config.json"})
@@ -176,7 +279,7 @@ TEST_CASE("null-valued keys that nobody knows say nothing in any config", "[pipe
   CHECK_NOTHROW(model.open());
 }
 
-TEST_CASE("a checkpoint of variants alone runs as if they had plain names", "[pipelines]") {
+TEST_CASE("a checkpoint with variants only runs as if they had plain names", "[pipelines]") {
   const EditedModel model;
   const auto rename = [&](const std::string& file, const std::string& variant) {
     fs::rename(model.path() / (file + ".safetensors"),
@@ -188,7 +291,7 @@ TEST_CASE("a checkpoint of variants alone runs as if they had plain names", "[pi
   CHECK(at::equal(model.run("final_latents"), EditedModel().run("final_latents")));
 }
 
-TEST_CASE("an embedding that differs from the shared one is the one that is used", "[pipelines]") {
+TEST_CASE("an embedding that differs from the shared one is used", "[pipelines]") {
   const auto embeds_with =
       [](const std::function<void(EditedModel::Tensors&, at::Tensor)>& change) {
         const EditedModel model;
@@ -219,7 +322,7 @@ TEST_CASE("an embedding that differs from the shared one is the one that is used
                   })));
 }
 
-TEST_CASE("generation_config.json fills what a request leaves open", "[pipelines]") {
+TEST_CASE("generation_config.json fills the empty fields of a request", "[pipelines]") {
   const EditedModel model;
   const auto write = [&](const std::string& text) {
     write_file(model.path() / "generation_config.json", text);

@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-TEST_CASE("a run whose result goes nowhere is an error", "[pipelines]") {
+TEST_CASE("a run without any output is an error", "[pipelines]") {
   Engine engine = open_engine("wan-unipc");
   const Request request = engine.complete(small_request());
   CHECK_THROWS_AS(engine.generate(request, {}), InputError);
@@ -20,7 +20,7 @@ TEST_CASE("a run whose result goes nowhere is an error", "[pipelines]") {
                     "output.dir: expected a folder that exists, for the media; got none");
 }
 
-TEST_CASE("options and requests that nobody filled in are refused by name", "[pipelines]") {
+TEST_CASE("empty options and requests are refused by name", "[pipelines]") {
   CHECK_THROWS_WITH(Engine(EngineOptions{}), Catch::StartsWith("model.ckpt_dir=: "));
   const testing::TemporaryFolder folder;
   Engine engine = open_engine("wan-unipc");
@@ -33,7 +33,7 @@ TEST_CASE("options and requests that nobody filled in are refused by name", "[pi
   CHECK(fs::is_empty(folder.path()));
 }
 
-TEST_CASE("a folder that cannot take the media is refused before the work", "[pipelines]") {
+TEST_CASE("a folder that cannot hold the media is refused before the work", "[pipelines]") {
   const testing::TemporaryFolder folder;
   write_file(folder / "file", "x");
   fs::create_directories(folder / "taken/video.mp4");
@@ -56,19 +56,34 @@ TEST_CASE("a folder that cannot take the media is refused before the work", "[pi
   }
   SECTION("a file in the place of the frames") {
     output.dir = folder / "taken";
-    output.format = OutputFormat::frames;
-    expected = (output.dir / "frames").string() + ": is no folder";
+    output.formats = {OutputFormat::frames};
+    expected = (output.dir / "frames").string() + ": is not a folder";
   }
   SECTION("a clip in one picture") {
     output.dir = folder.path();
-    output.format = OutputFormat::png;
+    output.formats = {OutputFormat::png};
     expected = "output.format=png: holds one picture, but request.num_frames is 5";
+  }
+  SECTION("a clip in one picture, among other formats") {
+    output.dir = folder.path();
+    output.formats = {OutputFormat::mp4, OutputFormat::png};
+    expected = "output.format=png: holds one picture, but request.num_frames is 5";
+  }
+  SECTION("no format") {
+    output.dir = folder.path();
+    output.formats = {};
+    expected = "output.format: expected one format or more, got none";
+  }
+  SECTION("a name that is a path") {
+    output.dir = folder.path();
+    output.name = "../video";
+    expected = "output.name: ../video: expected a name without slashes";
   }
   CHECK_THROWS_AS(engine.generate(request, output), InputError);
   CHECK_THROWS_WITH(engine.generate(request, output), ContainsSubstring(expected));
 }
 
-TEST_CASE("a prompt cache that fails costs neither the run nor its media", "[pipelines]") {
+TEST_CASE("a prompt cache that fails does not stop the run", "[pipelines]") {
   const testing::TemporaryFolder folder;
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";

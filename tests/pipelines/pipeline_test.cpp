@@ -35,8 +35,9 @@ class ToyPipeline final : public Pipeline {
   RequestDefaults request_defaults() const override { return {}; }
   void check(const Request&) const override {}
   SizeSteps size_steps() const override { return {}; }
-  graph::SavedFiles run(Job, graph::Context&) const override { return {}; }
-  void make_frames(Job, graph::Context&) const override {}
+  std::vector<std::int64_t> latents_shape(const Request&) const override { return {}; }
+  std::size_t result_slot() const override { return 0; }
+  std::size_t frames_slot() const override { return 0; }
   std::int64_t transformer_layers() const override { return 0; }
   double recomputed_share(const Request&, const memory::MemoryPlan&) const override { return 0; }
   std::unique_ptr<Pipeline> for_plan() const override { return nullptr; }
@@ -71,7 +72,7 @@ TEST_CASE("every component is listed, known, and used by a stage", "[pipelines]"
   const auto module = std::make_shared<OneWeight>();
   auto encoder = component("text_encoder", module), sharing = component("vae", module);
   CHECK_THROWS_WITH(check(ToyPipeline({&encoder, &sharing}, {&encoder, &sharing})),
-                    "the parameter weight is of the components text_encoder and vae");
+                    "the parameter weight belongs to the components text_encoder and vae");
 }
 
 TEST_CASE("a family may describe further components of a role", "[pipelines]") {

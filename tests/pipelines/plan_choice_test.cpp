@@ -31,7 +31,7 @@ EngineOptions on_sim(std::optional<std::int64_t> capacity = {}) {
   return options;
 }
 
-/// What one run held at most, which plan it took and what it made.
+/// Peak, chosen plan and results of one run.
 struct Outcome {
   memory::MemoryPlan plan;
   std::int64_t peak = 0;
@@ -65,7 +65,7 @@ Outcome run(const EngineOptions& options, bool dump = false) {
   return outcome;
 }
 
-/// The least that a refusal names.
+/// The lowest limit that a refusal names.
 std::int64_t least_named(const EngineOptions& options,
                          const PartialRequest& request = small_request()) {
   Engine engine(options);
@@ -93,7 +93,7 @@ TEST_CASE("auto takes the fastest level that fits the device, and always runs wh
     CHECK(outcome.peak <= capacity);
     CHECK(outcome.plan.low_mem_level <= level);
     if (outcome.plan.low_mem_level == 3 && streamed >= 0)
-      CHECK(outcome.streamed_bytes <= streamed);  // what is left keeps layers
+      CHECK(outcome.streamed_bytes <= streamed);  // memory that is left keeps layers
     level = outcome.plan.low_mem_level;
     streamed = outcome.streamed_bytes;
   }
@@ -117,7 +117,7 @@ TEST_CASE("infer.vram_limit holds at every level, or is refused before any work"
   CHECK(device::memory_use(device::resolve("sim")).allocated_bytes == 0);
 }
 
-TEST_CASE("a share of the device is a limit too", "[pipelines]") {
+TEST_CASE("a share of the device is a limit, too", "[pipelines]") {
   EngineOptions options = on_sim(std::int64_t{1} << 30);
   options.memory.vram_limit = memory::MemoryLimit{.share = 0.25};
   Engine engine(options);
@@ -126,7 +126,7 @@ TEST_CASE("a share of the device is a limit too", "[pipelines]") {
   CHECK(engine.choice()->budget.bytes == (std::int64_t{1} << 28));
 }
 
-TEST_CASE("tiles become smaller where they alone are too large", "[pipelines]") {
+TEST_CASE("tiles get smaller if that alone makes the request fit", "[pipelines]") {
   EngineOptions options = on_sim();
   options.memory.vae_tile_latents.reset();
   options.memory.vram_limit = memory::MemoryLimit{.bytes = 1000};
@@ -142,7 +142,7 @@ TEST_CASE("tiles become smaller where they alone are too large", "[pipelines]") 
         savings.end());
 }
 
-TEST_CASE("the waiting guidance branch rests on the host where nothing else fits", "[pipelines]") {
+TEST_CASE("guidance branches are offloaded if nothing else fits", "[pipelines]") {
   const c10::InferenceMode inference;
   const memory::PlanRequest devices{.device = c10::Device("cuda:0"), .dtype = at::kBFloat16};
   const auto model = std::filesystem::path(CHITU_SOURCE_DIR) / "assets" / "wan2.1-t2v-14b";
@@ -177,7 +177,7 @@ TEST_CASE("the waiting guidance branch rests on the host where nothing else fits
                     ContainsSubstring(fmt::format("the least that does is {}B", apart)));
 }
 
-TEST_CASE("one engine takes another plan for another request", "[pipelines]") {
+TEST_CASE("one engine uses another plan for another request", "[pipelines]") {
   EngineOptions options = on_sim();
   auto large = small_request();
   large.width = 272;
@@ -209,7 +209,8 @@ MemoryBudget on_host(std::int64_t bytes) {
   return budget;
 }
 
-TEST_CASE("a plan over the host's limit is refused with the least that would do", "[pipelines]") {
+TEST_CASE("a plan over the host's limit is refused with the lowest limit that would do",
+          "[pipelines]") {
   const c10::InferenceMode inference;
   const c10::Device device =
       GENERATE(false, true) ? device::configure_sim({}) : c10::Device(c10::kCPU);
@@ -238,7 +239,7 @@ TEST_CASE("a plan over the host's limit is refused with the least that would do"
   const PlanChoice choice = choose(on_host(least));
   CHECK(choice.needed_host_bytes <= least);
   CHECK(choice.needed_host_bytes == choice.forecast.peak_host_bytes + 500);
-  // The least is rounded up, so that it still does when the process has grown a little.
+  // The lowest limit is rounded up, so that it still works if the process has grown a little.
   CHECK_THAT(refusal(on_host(2000)), ContainsSubstring(before + std::to_string(least) + "B"));
 
   MemoryBudget neither = on_host(1000);
@@ -246,7 +247,7 @@ TEST_CASE("a plan over the host's limit is refused with the least that would do"
   CHECK_THAT(refusal(neither), Catch::Matchers::StartsWith("plenty: "));
 }
 
-TEST_CASE("infer.host_limit alone has an engine choose", "[pipelines]") {
+TEST_CASE("infer.host_limit alone makes an engine choose the plan", "[pipelines]") {
   EngineOptions options = on_sim();
   options.memory.low_mem_level = 1;
   options.memory.host_limit = memory::MemoryLimit{.bytes = std::int64_t{1} << 40};

@@ -46,7 +46,7 @@ class Trace {
   std::map<std::string, std::vector<nlohmann::json>> spans_;
 };
 
-/// One run on the simulated device, watched.
+/// One profiled run on the simulated device.
 struct Watched {
   explicit Watched(int level) {
     EngineOptions options;
@@ -106,7 +106,7 @@ TEST_CASE("a trace has stages, steps, layers and what was streamed for them", "[
   }
 }
 
-TEST_CASE("the picture names every stage and marks the allocator's own peak", "[pipelines]") {
+TEST_CASE("the memory chart names every stage and marks the allocator's own peak", "[pipelines]") {
   Watched watched(0);
   const std::string& svg = watched.files[1].text;
   CHECK_THAT(svg, Catch::Matchers::StartsWith("<svg ") &&
@@ -116,7 +116,7 @@ TEST_CASE("the picture names every stage and marks the allocator's own peak", "[
     CHECK_THAT(svg, ContainsSubstring(std::string(stage) + ": "));
 }
 
-TEST_CASE("a picture of nothing is still one, and names stay text", "[pipelines]") {
+TEST_CASE("the chart of an empty run is valid, and names are escaped", "[pipelines]") {
   CHECK_THAT(memory_svg({}), Catch::Matchers::EndsWith("</svg>\n"));
   const MemoryChart chart{"a < b & c", {{0, 5}, {1, 7}}, {{"<stage>", 0, 1, 1, 7}}};
   const std::string svg = memory_svg(chart);
@@ -125,13 +125,13 @@ TEST_CASE("a picture of nothing is still one, and names stay text", "[pipelines]
   CHECK_THAT(svg, !ContainsSubstring("<stage>"));
 }
 
-TEST_CASE("what did not end, ends when a broken run is told", "[pipelines]") {
+TEST_CASE("open spans of a failed run are closed", "[pipelines]") {
   Profile profile(c10::kCPU);
   profile.stage_begin("denoise");
   profile.step_begin(0, 2);
   profile.layer_begin("transformer", 0);
   const bool in_step = GENERATE(false, true);
-  if (in_step) profile.step_end(0, 2);  // a step tells its end also when it throws
+  if (in_step) profile.step_end(0, 2);  // a step reports its end also when it throws
   const Trace trace(profile.finish()[0].text);
   CHECK(trace.names_on("stages") == std::vector<std::string>{"denoise"});
   CHECK(trace.names_on("steps") == std::vector<std::string>{"step 1 of 2"});
@@ -144,7 +144,7 @@ std::int64_t calls_of(const std::vector<OperatorTime>& operators, const std::str
   return 0;
 }
 
-TEST_CASE("operators are counted in every thread, each for itself, and only meanwhile",
+TEST_CASE("operators are counted per thread, without callees, and only while profiling",
           "[pipelines]") {
   const at::Tensor matrix = at::ones({4, 4});
   CHECK_FALSE(at::hasGlobalCallbacks());
@@ -166,7 +166,7 @@ TEST_CASE("operators are counted in every thread, each for itself, and only mean
   CHECK(OperatorTimes().hottest().empty());
 }
 
-TEST_CASE("the table of operators tells name, calls and share", "[pipelines]") {
+TEST_CASE("the table of operators has name, calls and share", "[pipelines]") {
   const std::string table = operators_table({{"aten::mm", 3, 0.75}, {"aten::add", 1, 0.25}});
   CHECK_THAT(table, ContainsSubstring("aten::mm") && ContainsSubstring("75.0 %") &&
                         ContainsSubstring("25.0 %"));

@@ -45,7 +45,7 @@ struct Fixture {
     int loads;  ///< of the text encoder
     at::Tensor prompt_embeds, negative_prompt_embeds, final_latents;
   };
-  /// A run in an engine of its own.
+  /// A run in its own engine.
   Result run(const PartialRequest& request = small_request()) const {
     const c10::InferenceMode inference;
     Engine engine(options);
@@ -82,7 +82,7 @@ struct Fixture {
   EngineOptions options;
 };
 
-/// What the cache says in the log while this lives.
+/// The cache's messages in the log while this exists.
 class Warnings {
  public:
   Warnings() { log_->sinks().push_back(sink_); }
@@ -101,8 +101,7 @@ void check_same(const Fixture::Result& a, const Fixture::Result& b) {
   CHECK(at::equal(a.final_latents, b.final_latents));
 }
 
-TEST_CASE("prompts seen before come from the cache with the same bits, without the text encoder",
-          "[pipelines]") {
+TEST_CASE("cached prompts give the same bits, without the text encoder", "[pipelines]") {
   Fixture f;
   f.options.memory.low_mem_level = GENERATE(0, 2, 3);
   f.options.dtype = GENERATE("float32", "bfloat16");
@@ -127,7 +126,7 @@ TEST_CASE("the cache serves the simulated device", "[pipelines]") {
   check_same(plain, second);
 }
 
-TEST_CASE("of two prompts, the one that the cache lacks is encoded", "[pipelines]") {
+TEST_CASE("of two prompts, only the missing one is encoded", "[pipelines]") {
   Fixture f;
   f.run();
   auto request = small_request();
@@ -140,8 +139,9 @@ TEST_CASE("of two prompts, the one that the cache lacks is encoded", "[pipelines
   check_same(cached, f.run(request));
 }
 
-TEST_CASE("a cached prompt depends on all that decides its bits, and not on the model's path",
-          "[pipelines]") {
+TEST_CASE(
+    "a cached prompt depends on everything that decides its bits, and not on the model's path",
+    "[pipelines]") {
   Fixture f;
   f.run();
   auto request = small_request();
@@ -217,7 +217,7 @@ TEST_CASE("a cached prompt depends on all that decides its bits, and not on the 
   CHECK(at::equal(cached.final_latents, f.run(request).final_latents));
 }
 
-TEST_CASE("the sum of a file's weights is made once and taken from memory after", "[pipelines]") {
+TEST_CASE("the checksum of a file's weights is computed once and kept", "[pipelines]") {
   const testing::TemporaryFolder memory, model;
   const io::Checkpoint committed(fixtures() / "wan-unipc" / "text_encoder");
   const auto sums = [&](const io::Checkpoint& checkpoint) {
@@ -234,13 +234,13 @@ TEST_CASE("the sum of a file's weights is made once and taken from memory after"
   const io::Checkpoint copied(model.path());
   CHECK(sums(copied) == std::pair(right, 1));
   CHECK(sums(copied) == std::pair(right, 1));
-  // What is kept may be damaged; it is made anew.
+  // A kept checksum may be damaged; it is computed again.
   for (const auto& entry : fs::directory_iterator(memory.path())) write_file(entry.path(), "x");
   CHECK(sums(committed) == std::pair(right, 1));
   CHECK(sums(committed) == std::pair(right, 0));
 }
 
-TEST_CASE("making the sum of weights can be interrupted", "[pipelines]") {
+TEST_CASE("computing the checksum of weights can be interrupted", "[pipelines]") {
   Fixture f;
   const io::Checkpoint checkpoint(f.options.ckpt_dir / "text_encoder");
   CHECK_THROWS_AS(
@@ -249,7 +249,7 @@ TEST_CASE("making the sum of weights can be interrupted", "[pipelines]") {
   CHECK_FALSE(fs::exists(f.cache));
 }
 
-TEST_CASE("a damaged file of the cache is told about once and made anew", "[pipelines]") {
+TEST_CASE("a damaged file of the cache is reported once and written again", "[pipelines]") {
   Fixture f;
   const auto plain = f.run();
   const auto files = f.files();
@@ -277,7 +277,7 @@ TEST_CASE("a damaged file of the cache is told about once and made anew", "[pipe
   const auto again = f.run();
   CAPTURE(warnings.text());
   CHECK_THAT(warnings.text(), Catch::ContainsSubstring(files[0].string()) &&
-                                  Catch::ContainsSubstring("the prompt is encoded anew"));
+                                  Catch::ContainsSubstring("encoding the prompt again"));
   CHECK_THAT(warnings.text(), Catch::ContainsSubstring(expected));
   const std::string text = warnings.text();
   const auto first = text.find("[warning]");
@@ -289,7 +289,7 @@ TEST_CASE("a damaged file of the cache is told about once and made anew", "[pipe
   CHECK(f.run().loads == 0);
 }
 
-TEST_CASE("a cache that cannot be written is refused before anything is made", "[pipelines]") {
+TEST_CASE("a cache that cannot be written is refused before any work", "[pipelines]") {
   Fixture f;
   write_file(f.folder / "file", "");
   const fs::path below = GENERATE("file", "file/below");
@@ -299,7 +299,7 @@ TEST_CASE("a cache that cannot be written is refused before anything is made", "
                                            ": cannot write: Not a directory");
 }
 
-TEST_CASE("opening a cache leaves the folder to the first prompt", "[pipelines]") {
+TEST_CASE("opening a cache creates no folder until the first prompt", "[pipelines]") {
   Fixture f;
   f.options.prompt_cache = f.cache / "deeper";
   const Engine engine(f.options);

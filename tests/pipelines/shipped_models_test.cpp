@@ -13,10 +13,11 @@ std::filesystem::path asset(const std::string& name) {
   return std::filesystem::path(CHITU_SOURCE_DIR) / "assets" / name;
 }
 
-TEST_CASE("the architectures that come without weights have the published sizes", "[pipelines]") {
+TEST_CASE("the architectures that ship without weights have the published sizes", "[pipelines]") {
   const auto [name, transformer] =
       GENERATE(std::pair("wan2.1-t2v-1.3b", std::int64_t{1'418'996'800}),
-               std::pair("wan2.1-t2v-14b", std::int64_t{14'288'491'584}));
+               std::pair("wan2.1-t2v-14b", std::int64_t{14'288'491'584}),
+               std::pair("wan2.2-t2v-a14b", std::int64_t{14'288'491'584}));
   CAPTURE(name);
   const auto pipeline = open_pipeline(asset(name), {.for_plan = true});
   std::map<std::string, std::int64_t> parameters, stored;
@@ -25,6 +26,8 @@ TEST_CASE("the architectures that come without weights have the published sizes"
     stored[component->name()] = component->stored_bytes();
   }
   CHECK(parameters["transformer"] == transformer);
+  CHECK(parameters.contains("transformer_2") == (name == std::string("wan2.2-t2v-a14b")));
+  if (parameters.contains("transformer_2")) CHECK(parameters["transformer_2"] == transformer);
   CHECK(parameters["text_encoder"] == 5'680'910'336);
   CHECK(parameters["vae"] == 73'295'603);  // of 126,892,531 those that decode
   CHECK(stored["text_encoder"] == 22'723'641'344);
@@ -57,10 +60,41 @@ TEST_CASE("Wan 14B in bfloat16 at level 3 stays below 4.5 GiB at 480p and 7.5 Gi
   CHECK(peak_gib(1280, 720) < 7.5);
 }
 
+TEST_CASE("the architecture of Wan 2.2 TI2V 5B has the published size", "[pipelines]") {
+  const auto pipeline = open_pipeline(asset("wan2.2-ti2v-5b"), {.for_plan = true});
+  std::map<std::string, std::int64_t> parameters;
+  for (const memory::Component* component : pipeline->components())
+    parameters[component->name()] = component->module().parameter_count();
+  CHECK(parameters["transformer"] == 4'999'787'712);
+  CHECK(parameters["vae"] == 555'051'580);
+  CHECK(pipeline->size_steps().width == 32);
+  CHECK(pipeline->request_defaults().num_frames == 121);
+}
+
+TEST_CASE("at level 3 the two experts of Wan 2.2 take no more than 1 % above one of Wan 2.1",
+          "[pipelines]") {
+  const auto peak = [](const char* model) {
+    EngineOptions options;
+    options.ckpt_dir = asset(model);
+    options.device = "cuda";
+    const LevelForecaster forecaster(options);
+    const Request request = complete(forecaster.pipeline(), {});
+    return static_cast<double>(forecaster.plan(3, request, true).forecast.peak_bytes());
+  };
+  CHECK(peak("wan2.2-t2v-a14b") < 1.01 * peak("wan2.1-t2v-14b"));
+}
+
 TEST_CASE("an architecture without weights cannot be run", "[pipelines]") {
-  CHECK_THROWS_AS(open_pipeline(asset("wan2.1-t2v-1.3b"), {}), InputError);
-  CHECK_THROWS_WITH(open_pipeline(asset("wan2.1-t2v-1.3b"), {}),
-                    Catch::ContainsSubstring("holds no weights"));
+  const auto [name, published] =
+      GENERATE(table<std::string, std::string>({{"wan2.1-t2v-1.3b", "Wan2.1-T2V-1.3B-Diffusers"},
+                                                {"wan2.1-t2v-14b", "Wan2.1-T2V-14B-Diffusers"},
+                                                {"wan2.2-t2v-a14b", "Wan2.2-T2V-A14B-Diffusers"},
+                                                {"wan2.2-ti2v-5b", "Wan2.2-TI2V-5B-Diffusers"}}));
+  CHECK_THROWS_AS(open_pipeline(asset(name), {}), InputError);
+  CHECK_THROWS_WITH(
+      open_pipeline(asset(name), {}),
+      Catch::ContainsSubstring("has no weights") &&
+          Catch::EndsWith("hf download Wan-AI/" + published + " --local-dir " + published));
 }
 
 }  // namespace

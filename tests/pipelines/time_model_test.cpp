@@ -4,6 +4,7 @@
 
 #include "pipelines/forecast/level_forecaster.h"
 #include "pipelines/forecast/plan_json.h"
+#include "pipelines/machine/profile_rates.h"
 #include "pipelines/observe/metrics.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
@@ -15,7 +16,7 @@ using Catch::Matchers::WithinRel;
 
 constexpr double kClose = 1e-12;
 
-/// Round figures: 100 operations, 10 bytes over the link, 5 from disk a second.
+/// Round figures per second: 100 operations, 10 bytes over the link, 5 from disk.
 DeviceProfile round_profile() {
   DeviceProfile profile;
   profile.name = "round";
@@ -51,7 +52,7 @@ TEST_CASE("work takes as long as the longest of arithmetic, copies and reads", "
   CHECK(least_time(Work(), round_profile()).bound_by == "nothing");
 }
 
-TEST_CASE("copies in both directions go on side by side", "[pipelines]") {
+TEST_CASE("copies in both directions overlap", "[pipelines]") {
   Work work = bfloat16_work(0, 30, 0);
   work.use.d2h = 70;
   CHECK(least_time(work, round_profile()).total_s == 7);
@@ -85,25 +86,25 @@ TEST_CASE("arithmetic waits for the lead", "[pipelines]") {
   }
 }
 
-TEST_CASE("the rate is that of the dtype of the arithmetic", "[pipelines]") {
+TEST_CASE("the rate depends on the dtype of the arithmetic", "[pipelines]") {
   DeviceProfile profile = round_profile();
-  CHECK(profile.rate_of(at::kBFloat16) == 100);
-  CHECK(profile.rate_of(at::kFloat) == 50);
-  CHECK(profile.rate_of(at::kHalf) == 100);  // unknown: no slower than the fastest
+  CHECK(rate_of(profile, at::kBFloat16) == 100);
+  CHECK(rate_of(profile, at::kFloat) == 50);
+  CHECK(rate_of(profile, at::kHalf) == 100);  // unknown: no slower than the fastest
   profile.flops.tfloat32 = 80;
-  CHECK(profile.rate_of(at::kFloat) == 80);
+  CHECK(rate_of(profile, at::kFloat) == 80);
   profile.flops.float8 = 200;
-  CHECK(profile.rate_of(at::kFloat8_e4m3fn) == 200);
-  CHECK(profile.rate_of(at::kBFloat16) == 100);
-  CHECK_FALSE(DeviceProfile().rate_of(at::kFloat));
+  CHECK(rate_of(profile, at::kFloat8_e4m3fn) == 200);
+  CHECK(rate_of(profile, at::kBFloat16) == 100);
+  CHECK_FALSE(rate_of(DeviceProfile(), at::kFloat));
 }
 
-TEST_CASE("what a profile does not know takes no time", "[pipelines]") {
+TEST_CASE("rates that the profile does not have count as no time", "[pipelines]") {
   const auto time = least_time(bfloat16_work(1000, 50, 20), DeviceProfile());
   CHECK(time.total_s == 0);
 }
 
-TEST_CASE("arithmetic elsewhere takes no time of this device", "[pipelines]") {
+TEST_CASE("arithmetic on another device takes no time of this one", "[pipelines]") {
   Work work = bfloat16_work(1000, 50, 20);
   work.computes_there = false;
   work.passes = 3;
@@ -113,17 +114,16 @@ TEST_CASE("arithmetic elsewhere takes no time of this device", "[pipelines]") {
   CHECK(least_time(work, profile).total_s == 5);
 }
 
-TEST_CASE("a profile describes the devices of its kind, and whatever sim stands for",
-          "[pipelines]") {
+TEST_CASE("a profile describes the devices of its kind, and sim in place of any", "[pipelines]") {
   DeviceProfile profile;
-  CHECK(profile.describes(c10::kCPU));
+  CHECK(describes(profile, c10::kCPU));
   profile.device = "cuda";
-  CHECK(profile.describes(c10::Device("cuda:1")));
-  CHECK(profile.describes(c10::Device(c10::kPrivateUse1, 0)));
-  CHECK_FALSE(profile.describes(c10::kCPU));
+  CHECK(describes(profile, c10::Device("cuda:1")));
+  CHECK(describes(profile, c10::Device(c10::kPrivateUse1, 0)));
+  CHECK_FALSE(describes(profile, c10::kCPU));
 }
 
-TEST_CASE("weights beyond any cache are read by every pass", "[pipelines]") {
+TEST_CASE("weights larger than any cache are read by every pass", "[pipelines]") {
   Work work;
   DeviceProfile profile = round_profile();
   profile.memory_bandwidth = double(1 << 20);
@@ -152,7 +152,7 @@ EngineOptions tiny() {
   return options;
 }
 
-TEST_CASE("a request's least time is that of its stages, a step's that of the forecast",
+TEST_CASE("a request's least time is the sum of its stages, a step's is that of the forecast",
           "[pipelines]") {
   EngineOptions options = tiny();
   const std::string part = GENERATE("arithmetic", "host link", "disk");
@@ -178,7 +178,7 @@ TEST_CASE("a request's least time is that of its stages, a step's that of the fo
   }
 }
 
-TEST_CASE("the lead of a stage is its whole component, or what comes up to its first layer",
+TEST_CASE("the lead of a stage is its whole component, or what is loaded up to its first layer",
           "[pipelines]") {
   const LevelForecaster forecaster(tiny());
   const Request request = complete(forecaster.pipeline(), small_request());
@@ -207,7 +207,7 @@ TEST_CASE("the lead of a stage is its whole component, or what comes up to its f
   CHECK(resident.forecast.step_stage()->name == "denoise");
 }
 
-TEST_CASE("weights that wait in float8 compute at the rate of bfloat16", "[pipelines]") {
+TEST_CASE("weights stored in float8 compute at the rate of bfloat16", "[pipelines]") {
   EngineOptions options = tiny();
   options.profile = slow("arithmetic");
   options.profile->flops.float8 = 1e18;
@@ -222,8 +222,7 @@ TEST_CASE("weights that wait in float8 compute at the rate of bfloat16", "[pipel
   CHECK_THAT(plan.least_time->step.compute_s, WithinRel(plan.forecast.step().flops / 1e6, kClose));
 }
 
-TEST_CASE("a text encoder on the CPU takes time where the profile has a CPU's rates",
-          "[pipelines]") {
+TEST_CASE("a text encoder on the CPU takes time if the profile has rates of a CPU", "[pipelines]") {
   EngineOptions options = tiny();
   options.memory.text_encoder_on_cpu = true;
   options.profile = slow("arithmetic");
@@ -260,7 +259,8 @@ int chosen_level(const EngineOptions& options, nlohmann::json* said = nullptr) {
   return level;
 }
 
-TEST_CASE("of the plans that fit, the one of the least predicted time is taken", "[pipelines]") {
+TEST_CASE("of the plans that fit, the one with the shortest predicted time is chosen",
+          "[pipelines]") {
   EngineOptions options = choosing(slow("arithmetic"));
   CHECK(chosen_level(options) == 0);  // tiles compute more
   // Reading whole components is serial with computing; at level 3 one hides the other.
@@ -281,9 +281,9 @@ TEST_CASE("of the plans that fit, the one of the least predicted time is taken",
   CHECK(level > 0);
 }
 
-TEST_CASE("where times tie, and without a profile, the first level that fits is taken",
+TEST_CASE("for equal times, and without a profile, the first level that fits is chosen",
           "[pipelines]") {
-  EngineOptions options = choosing(DeviceProfile());  // knows nothing: all take 0 s
+  EngineOptions options = choosing(DeviceProfile());  // knows no rates: all take 0 s
   CHECK(chosen_level(options) == 0);
   options.profile.reset();
   nlohmann::json said;
@@ -292,7 +292,7 @@ TEST_CASE("where times tie, and without a profile, the first level that fits is 
   CHECK_FALSE(said.contains("predicted_least_seconds"));
 }
 
-TEST_CASE("device auto is planned as the profile's device", "[pipelines]") {
+TEST_CASE("device auto means the profile's device in a plan", "[pipelines]") {
   EngineOptions options = tiny();
   options.device = "auto";
   options.profile = DeviceProfile();
@@ -302,8 +302,7 @@ TEST_CASE("device auto is planned as the profile's device", "[pipelines]") {
   CHECK(forecaster.host_computes() == (options.profile->device == "cpu"));
 }
 
-TEST_CASE("a profile's memory is what a plan compares with, unless a capacity is given",
-          "[pipelines]") {
+TEST_CASE("a plan compares with the profile's memory, unless a capacity is given", "[pipelines]") {
   EngineOptions options = tiny();
   options.profile = DeviceProfile();
   options.profile->memory_bytes = 12345;

@@ -9,7 +9,8 @@
 
 namespace chitu::pipelines {
 
-/// The committed tiny checkpoints and what diffusers made with them (tools/fixtures/pipeline.py).
+/// The committed tiny checkpoints and the results of diffusers with them
+/// (tools/fixtures/pipeline.py).
 inline std::filesystem::path fixtures() {
   return std::filesystem::path(CHITU_TEST_DATA) / "pipelines";
 }
@@ -53,6 +54,7 @@ inline PartialRequest request_of(const nlohmann::json& json) {
   request.num_frames = json.at("num_frames");
   request.num_inference_steps = json.at("num_inference_steps");
   request.guidance_scale = json.at("guidance_scale");
+  if (json.contains("guidance_scale_2")) request.guidance_scale_2 = json["guidance_scale_2"];
   request.seed = json.at("seed");
   return request;
 }

@@ -17,7 +17,7 @@ struct File {
   std::filesystem::path path = folder / "cases.yaml";
 
   explicit File(const std::string& text) {
-    tools::register_chitu_resolver();
+    pipelines::register_chitu_resolver();
     write_file(path, text);
   }
   std::string problem() const {

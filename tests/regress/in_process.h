@@ -2,13 +2,14 @@
 
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "chitu_core/common/files.h"
+#include "pipelines/composition/shipped_configs.h"
 #include "tests/tools/process.h"
-#include "tools/chitu/command_line.h"
 #include "tools/chitu/engine_call.h"
 #include "tools/chitu/regress_call.h"
 
@@ -44,7 +45,7 @@ struct Regressed {
 /// `chitu regress ACTION FILE --out FOLDER/out` in this process, with what tests have planted.
 inline Regressed regress(const std::string& action, const std::filesystem::path& file,
                          const std::filesystem::path& folder) {
-  tools::register_chitu_resolver();
+  pipelines::register_chitu_resolver();
   tools::RegressCall call;
   call.action = action;
   call.cases = tools::read_cases(file, {});

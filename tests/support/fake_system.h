@@ -8,8 +8,8 @@
 
 namespace chitu::testing {
 
-/// A folder with the files of proc/ and sys/ that tell of a machine with 32 GiB, 20 of them
-/// available, and of its control groups.
+/// A folder with the files of proc/ and sys/ that describe a machine with 32 GiB, 20 of them
+/// available, and its control groups.
 class FakeSystem {
  public:
   FakeSystem() {
@@ -28,7 +28,7 @@ class FakeSystem {
     write("proc/self/mountinfo", "24 1 0:22 / / rw - ext4 /dev/sda rw\n31 24 0:26 " + mounted +
                                      " /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup rw\n");
   }
-  /// Of cgroup v1, beside hierarchies that say nothing about memory.
+  /// The same for cgroup v1, with hierarchies that have no memory controller beside it.
   void version_1(const std::string& group, const std::string& mounted = "/") const {
     write("proc/self/cgroup",
           "5:cpu,cpuacct:/other\n4:memory:" + group + "\n1:name=systemd:/x\n0::/\n");

@@ -8,7 +8,7 @@
 
 namespace chitu::testing {
 
-/// JSON as a configuration node; strings are taken as they are.
+/// JSON as a configuration node; strings are taken literally.
 inline config::Node to_node(const nlohmann::ordered_json& json) {
   using config::Node;
   if (json.is_boolean()) return Node(json.get<bool>());

@@ -60,7 +60,12 @@ std::string size_pattern(const std::string& type) {
 /// The schema of a type as FieldInfo names it: "integer", "list of map", ...
 Map type_schema(const std::string& type, const FieldInfo& field) {
   Map schema;
-  if (type.starts_with("list of ")) {
+  if (const std::size_t either = type.find(" or list of "); either != std::string::npos) {
+    List choices;
+    choices.emplace_back(type_schema(type.substr(0, either), field));
+    choices.emplace_back(type_schema(type.substr(either + 4), field));
+    schema.set("anyOf", Node(std::move(choices)));
+  } else if (type.starts_with("list of ")) {
     schema.set("type", Node("array"));
     schema.set("items", Node(type_schema(type.substr(8), field)));
   } else if (type.starts_with("map of ")) {

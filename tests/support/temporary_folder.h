@@ -7,7 +7,7 @@
 
 namespace chitu::testing {
 
-/// A folder of its own for one test, removed with all it holds at the end.
+/// A new folder for one test, removed with its content at the end.
 class TemporaryFolder {
  public:
   TemporaryFolder() {

@@ -1,4 +1,4 @@
-// Values that an error names are values that work.
+// Values that an error suggests must work.
 #include <fmt/format.h>
 
 #include <functional>
@@ -6,10 +6,10 @@
 
 #include "chitu_core/common/error.h"
 #include "pipelines/engine.h"
+#include "pipelines/settings/settings.h"
 #include "tests/support/catch.h"
 #include "tests/support/key_reference.h"
 #include "tests/tools/process.h"
-#include "tools/chitu/settings.h"
 
 namespace chitu::tools {
 namespace {
@@ -28,10 +28,22 @@ pipelines::Engine& engine() {
   return opened;
 }
 
-/// What the model says of a request; empty when it takes it.
+/// A checkpoint whose second transformer has a guidance scale of its own.
+const pipelines::Engine& two_experts() {
+  static const pipelines::Engine engine = [] {
+    pipelines::EngineOptions options;
+    options.ckpt_dir =
+        std::filesystem::path(CHITU_SOURCE_DIR) / "tests/data/pipelines/wan-two-experts";
+    options.device = "cpu";
+    return pipelines::Engine(options);
+  }();
+  return engine;
+}
+
+/// The model's error about a request; empty if it accepts it.
 std::string complaint(const pipelines::PartialRequest& request) {
   try {
-    engine().complete(request);
+    (request.guidance_scale_2 ? two_experts() : engine()).complete(request);
     return "";
   } catch (const InputError& error) {
     return error.what();
@@ -51,7 +63,7 @@ std::vector<std::int64_t> advised(const std::string& message) {
 
 using Field = std::optional<std::int64_t> pipelines::PartialRequest::*;
 
-TEST_CASE("the sizes that a refused size is told are accepted", "[tools]") {
+TEST_CASE("sizes that an error suggests are accepted", "[tools]") {
   const auto [name, field, most] = GENERATE(table<const char*, Field, std::int64_t>(
       {{"width", &pipelines::PartialRequest::width, 16384},
        {"height", &pipelines::PartialRequest::height, 16384},
@@ -96,7 +108,7 @@ Node with(const std::string& key, const Node& value) {
   return Node(std::move(all));
 }
 
-/// The ends of a rule's range and its choices: what "expected 1 to 240" and "one of a, b" name.
+/// The ends of a rule's range and its options, as in "expected 1 to 240" and "one of a, b".
 std::vector<Node> named_by(const FieldInfo& field) {
   std::vector<Node> values;
   const auto number = [&](double value) {
@@ -111,22 +123,23 @@ std::vector<Node> named_by(const FieldInfo& field) {
   return values;
 }
 
-TEST_CASE("the ends of a range and the choices that an error names are accepted", "[tools]") {
+TEST_CASE("the ends of a range and the options that an error names are accepted", "[tools]") {
   int checked = 0;
   testing::each_leaf(
-      config::describe_fields<Settings>(), "", [&](const auto& key, const FieldInfo& field) {
+      config::describe_fields<pipelines::Settings>(), "",
+      [&](const auto& key, const FieldInfo& field) {
         for (const Node& value : named_by(field)) {
           CAPTURE(key, config::show(value));
           const Node all = with(key, value);
-          Settings settings;
-          REQUIRE_NOTHROW(settings = config::read<Settings>(all));
+          pipelines::Settings settings;
+          REQUIRE_NOTHROW(settings = config::read<pipelines::Settings>(all));
           CHECK_NOTHROW(settings.engine_options());
           if (key.starts_with("request.") && !field.rule.described_only)
             CHECK(complaint(settings.request).empty());
           ++checked;
         }
         if (field.rule.least && field.type == "integer" && !field.rule.described_only)
-          CHECK_THROWS_AS(config::read<Settings>(
+          CHECK_THROWS_AS(config::read<pipelines::Settings>(
                               with(key, Node(static_cast<std::int64_t>(*field.rule.least) - 1))),
                           InputError);
       });

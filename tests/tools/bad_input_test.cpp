@@ -106,6 +106,47 @@ TEST_CASE("one mistake is one line", "[e2e]") {
               "--set-file request.prompt: nofile: No such file");
 }
 
+TEST_CASE("a key that was misspelt in any form of override is told with the nearest", "[e2e]") {
+  const BadInput bad;
+  const std::string hint = "Did you mean seed=... (short for request.seed)?";
+  bad.refused({"seeed=1"}, hint);
+  bad.refused({"+seeed=1"}, hint);
+  bad.refused({"++seeed=1"}, hint);
+  bad.refused({"+request.seeed=1"}, "unknown key, did you mean request.seed?");
+}
+
+TEST_CASE("a number that is no number to compute with is refused", "[e2e]") {
+  const BadInput bad;
+  bad.refused({"seed=99999999999999999999"},
+              "the number 99999999999999999999 does not fit 64 bits, expected -2^63 to 2^64 - 1 or "
+              "a quoted text");
+  bad.refused({"request.flow_shift=inf"},
+              "request.flow_shift=inf: expected a finite number, more than 0, got inf");
+  bad.refused({"request.guidance_scale=nan"}, "expected a finite number, 0 to 1000, got nan");
+  for (const char* rate : {"inf", "-inf", "nan", "0", "-1e12"})
+    bad.refused({"device/profile=rtx4090", "device.profile.flops.bfloat16=" + std::string(rate)},
+                "device.profile.flops.bfloat16=" + std::string(rate) + ": expected ");
+  for (const char* rate : {"inf", "nan", "0", "-1GB"})
+    bad.refused({"device/profile=rtx4090", "device.profile.disk_bandwidth=" + std::string(rate)},
+                "expected a bandwidth above 0");
+}
+
+TEST_CASE("a file that is no text is refused with its name", "[e2e]") {
+  const BadInput bad;
+  write_file(bad.folder / "bad.txt", "ab\xff");
+  const std::string file = (bad.folder / "bad.txt").string();
+  bad.refused({"--set-file", "request.prompt", file},
+              "--set-file request.prompt: " + file + ": not valid UTF-8 at byte 3");
+}
+
+TEST_CASE("the error of a job names each override once", "[e2e]") {
+  const BadInput bad;
+  bad.refused({"-m", "request.width=x,y", "hydra.sweep.dir=all"},
+              "error: job #0: request.width=x: expected at least 16");
+  bad.refused({"-m", "seed=5,6", "request.width=x,y", "hydra.sweep.dir=all"},
+              "error: job #0: request.seed=5: request.width=x: expected at least 16");
+}
+
 TEST_CASE("two mistakes are two lines", "[e2e]") {
   const BadInput bad;
   const auto run = Process(bad.arguments({"infer.threads=0", "request.fps=0"}), bad.work).finish();
@@ -165,7 +206,7 @@ TEST_CASE("seeds are the integers that torch.Generator.manual_seed takes", "[e2e
              ContainsSubstring("seed: 18446744073709551615\n"));
 }
 
-TEST_CASE("a file's last line break is no part of the text", "[e2e]") {
+TEST_CASE("the last line break of a file is not part of the text", "[e2e]") {
   const TemporaryFolder folder;
   write_file(folder / "prompt.txt", "a cat,\non the grass\n");
   CHECK_THAT(chitu({"config", "--set-file", "request.prompt", "prompt.txt", "--format", "json"},
@@ -174,7 +215,7 @@ TEST_CASE("a file's last line break is no part of the text", "[e2e]") {
              ContainsSubstring("\"prompt\": \"a cat,\\non the grass\""));
 }
 
-TEST_CASE("checkpoints that are missing or damaged are refused", "[e2e]") {
+TEST_CASE("missing and damaged checkpoints are refused", "[e2e]") {
   const BadInput bad;
   const fs::path weights = bad.model / "transformer" / "diffusion_pytorch_model.safetensors";
   SECTION("no folder") { bad.refused({"model.ckpt_dir=nowhere"}, "nowhere: no such folder"); }
@@ -215,16 +256,16 @@ TEST_CASE("an empty prompt is allowed", "[e2e]") {
   CHECK(Process(good.arguments({"prompt="}), good.work).finish().exit_code == 0);
 }
 
-TEST_CASE("a folder that cannot be written to is refused", "[e2e]") {
+TEST_CASE("an unwritable folder is refused", "[e2e]") {
   const BadInput bad;
   bad.refused({"hydra.run.dir=/proc/nowhere"}, "/proc/nowhere: cannot make the folder");
   bad.refused({"debug.dump_tensors=/proc/nowhere/x.safetensors"}, "debug.dump_tensors=");
 }
 
-TEST_CASE("a disk that is full leaves nothing behind", "[e2e]") {
+TEST_CASE("a full disk leaves nothing behind", "[e2e]") {
   const BadInput bad;
-  // A limit on the size of files fails a write just as a full disk does; the shell's blocks are
-  // 512 bytes or 1 KiB, so the configuration still fits and the video does not.
+  // A limit on file sizes fails a write as a full disk does. The shell's blocks are 512 bytes or 1
+  // KiB, so the configuration fits and the video does not.
   std::string command = "trap '' XFSZ; ulimit -f 4; exec";
   for (const std::string& argument :
        bad.arguments({"output.format=gif", "width=256", "height=256"}))
@@ -236,7 +277,7 @@ TEST_CASE("a disk that is full leaves nothing behind", "[e2e]") {
   CHECK(fs::is_empty(bad.work));
 }
 
-TEST_CASE("flags and subcommands that do not exist are refused", "[e2e]") {
+TEST_CASE("unknown flags and subcommands are refused", "[e2e]") {
   const TemporaryFolder folder;
   const auto flag = chitu({"run", "--promt", "x"}, folder.path());
   CHECK(flag.exit_code == 2);
@@ -246,7 +287,7 @@ TEST_CASE("flags and subcommands that do not exist are refused", "[e2e]") {
   CHECK_THAT(command.err, ContainsSubstring("did you mean run?"));
 }
 
-TEST_CASE("tokenize refuses what is no list of texts", "[e2e]") {
+TEST_CASE("tokenize refuses input that is not a list of texts", "[e2e]") {
   const TemporaryFolder folder;
   const std::string model = tiny_model().string();
   CHECK(chitu({"tokenize", "--ckpt-dir", model}, folder.path(), "{").exit_code == 2);

@@ -65,12 +65,12 @@ TEST_CASE("a run writes media, configuration, log and metrics", "[e2e]") {
   CHECK_THAT(log, ContainsSubstring("stage") && ContainsSubstring("from disk") &&
                       ContainsSubstring("overlap"));
   CHECK(metrics.at("stages").at(3).at("disk_bytes") > 0);
-  CHECK(metrics.at("stages").at(3).at("h2d_bytes") == 0);  // of a CPU
+  CHECK(metrics.at("stages").at(3).at("h2d_bytes") == 0);  // on a CPU
   CHECK(metrics.at("stages").at(3).at("peak_host_bytes") > 0);
   CHECK(metrics.at("stages").at(3).at("overlap").is_null());
 }
 
-TEST_CASE("metrics.json says what was streamed", "[e2e]") {
+TEST_CASE("metrics.json reports what was streamed", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(small_run({"infer.diffusion.low_mem_level=3"}), folder.path()).exit_code == 0);
   const auto streamed =
@@ -79,7 +79,7 @@ TEST_CASE("metrics.json says what was streamed", "[e2e]") {
     const auto config = read_file(tiny_model() / component / "config.json");
     return nlohmann::json::parse(config).at("num_layers").get<int>();
   };
-  // Both prompts pass a layer in one stay, and nothing is fetched that no pass needs.
+  // Both prompts pass a layer while it is loaded, and nothing is fetched that no pass needs.
   CHECK(streamed.at("transformer").at("layers") == 2 * layers("transformer"));
   CHECK(streamed.at("text_encoder").at("layers") == layers("text_encoder"));
   CHECK(streamed.at("transformer").at("bytes") > 0);
@@ -110,7 +110,7 @@ TEST_CASE("--profile writes a trace, a picture and a table, and changes no pixel
   }
 }
 
-TEST_CASE("a run that failed says what its stages cost until then", "[e2e]") {
+TEST_CASE("a failed run reports the costs of its stages so far", "[e2e]") {
   const TemporaryFolder folder;
   const auto run =
       chitu(small_run({"device=sim", "device.capacity=400KiB", "--profile"}), folder.path());
@@ -196,7 +196,7 @@ TEST_CASE("an interrupted run stops within a step and says what it kept", "[e2e]
   CHECK_FALSE(fs::exists(folder / "run/video.mp4"));
 }
 
-TEST_CASE("the graph is printed without a prompt and without weights being read", "[e2e]") {
+TEST_CASE("the graph is printed without a prompt and without reading weights", "[e2e]") {
   const TemporaryFolder folder;
   const auto text = chitu({"graph", of_tiny_model()}, folder.path());
   INFO(text.err);

@@ -20,7 +20,7 @@ TEST_CASE("subcommands, flags and their values are completed", "[tools]") {
   CHECK(complete_line("chitu graph --multi").empty());
 }
 
-TEST_CASE("what a flag takes is completed behind it", "[tools]") {
+TEST_CASE("the values of a flag are completed", "[tools]") {
   CHECK(complete_line("chitu config --explain infer.d") ==
         Words{"infer.diffusion.", "infer.dtype"});
   CHECK(complete_line("chitu config model=demo -p outp") == Words{"output."});
@@ -33,20 +33,21 @@ TEST_CASE("what a flag takes is completed behind it", "[tools]") {
   CHECK(complete_line("chitu config --info def") == Words{"defaults", "defaults-tree"});
 }
 
-TEST_CASE("subcommands that compose nothing have their flags completed", "[tools]") {
+TEST_CASE("flags of subcommands that compose nothing are completed", "[tools]") {
   CHECK(complete_line("chitu calibrate --d") == Words{"--device", "--disk"});
   CHECK(complete_line("chitu calibrate --device ") == Words{"auto", "cpu", "cuda"});
   CHECK(complete_line("chitu calibrate --device c") == Words{"cpu", "cuda"});
   CHECK(complete_line("chitu calibrate --disk ").empty());
   CHECK(complete_line("chitu tokenize --") == Words{"--ckpt-dir", "--help"});
-  CHECK(complete_line("chitu info -") == Words{"--help"});
+  CHECK(complete_line("chitu info -") == Words{"--help", "--json", "--log-level", "--quiet"});
 }
 
 TEST_CASE("groups, options, keys and values are completed", "[tools]") {
   CHECK(complete_line("chitu run infer.d") == Words{"infer.diffusion.", "infer.dtype="});
   CHECK(complete_line("chitu run ++output.f") == Words{"++output.format="});
-  CHECK(complete_line("chitu run model=") ==
-        Words{"model=demo", "model=wan2.1-t2v-1.3b", "model=wan2.1-t2v-14b"});
+  CHECK(complete_line("chitu run model=") == Words{"model=demo", "model=wan2.1-t2v-1.3b",
+                                                   "model=wan2.1-t2v-14b", "model=wan2.2-t2v-a14b",
+                                                   "model=wan2.2-ti2v-5b"});
   CHECK(complete_line("chitu run infer.dtype=b") == Words{"infer.dtype=bfloat16"});
   CHECK(complete_line("chitu run request.seed=") == Words{"request.seed=0"});
   CHECK(complete_line("chitu run hydra/launcher=") ==
@@ -57,7 +58,7 @@ TEST_CASE("groups, options, keys and values are completed", "[tools]") {
   CHECK(complete_line("chitu run --prompt 'a cat' wi") == Words{"width="});
 }
 
-TEST_CASE("a line that is wrong has nothing to offer", "[tools]") {
+TEST_CASE("a wrong line gets no candidates", "[tools]") {
   CHECK(complete_line("").empty());
   CHECK(complete_line("chitu").empty());
   CHECK(complete_line("chitu run --no-such-flag inf").empty());
@@ -66,7 +67,7 @@ TEST_CASE("a line that is wrong has nothing to offer", "[tools]") {
   CHECK(complete_line("chitu run nokey=1 infer.dt") == Words{"infer.dtype="});
 }
 
-TEST_CASE("every shell has its lines, and another one is refused", "[tools]") {
+TEST_CASE("every shell has its set-up lines, and another shell is refused", "[tools]") {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     std::ostringstream out;
     completion_command({std::string("install=") + shell}, out);

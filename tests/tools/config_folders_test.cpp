@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-/// A folder `my` beside the working folder, with files as given.
+/// A folder `my` in the working folder, with the given files.
 struct MyConfigs {
   using Files = std::vector<std::pair<std::string, std::string>>;
   explicit MyConfigs(const Files& files) {
@@ -28,7 +28,7 @@ struct MyConfigs {
     arguments.insert(arguments.begin(), {"config"});
     return chitu(arguments, folder.path());
   }
-  /// What `chitu run` would compose.
+  /// The configuration that `chitu run` would use.
   Finished run(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {"run", "--cfg", "job"});
     return chitu(arguments, folder.path());
@@ -39,7 +39,7 @@ struct MyConfigs {
 
 constexpr const char* kMine = "defaults:\n  - default\n  - _self_\nseed: 7\n";
 
-TEST_CASE("config prints what run composes, wherever the configurations lie", "[e2e]") {
+TEST_CASE("config prints what run composes, wherever the configurations are", "[e2e]") {
   const MyConfigs my(
       {{"request/mine.yaml", kMine},
        {"device/profile/mine.yaml", "name: mine\nmemory: 8GiB\n"},
@@ -75,7 +75,7 @@ TEST_CASE("config prints what run composes, wherever the configurations lie", "[
   CHECK(by_path.out == my.run(with_dir("--config-path")).out);
 }
 
-TEST_CASE("a group option of one's own is found beside those of chitu", "[e2e]") {
+TEST_CASE("the user's own group option is found beside those of chitu", "[e2e]") {
   const MyConfigs my(MyConfigs::Files{{"request/mine.yaml", kMine}});
   CHECK_THAT(my.config({"--config-dir", "my", "request=mine"}).out,
              ContainsSubstring("seed: 7\n") && ContainsSubstring("max_sequence_length: 512"));
@@ -93,13 +93,14 @@ TEST_CASE("the tree of another application is composed by itself", "[e2e]") {
   CHECK(missing.exit_code == 2);
   CHECK_THAT(missing.err, ContainsSubstring("use +db=b"));
   CHECK(std::count(missing.err.begin(), missing.err.end(), '\n') == 1);
-  // What needs a configuration of chitu's gets all of them.
+  // A tree that needs one of chitu's configurations gets all of them.
   CHECK_THAT(my.config({"--config-dir", "my", "memory=bf16"}).out, ContainsSubstring("ckpt_dir"));
   CHECK_THAT(my.config({"--config-dir", "my"}).err,
              ContainsSubstring("from nothing; --config-name NAME begins with a config"));
 }
 
-TEST_CASE("a configuration that builds upon chitu's is no other application", "[e2e]") {
+TEST_CASE("a configuration that builds upon chitu's is not treated as another application",
+          "[e2e]") {
   const MyConfigs my(
       MyConfigs::Files{{"job.yaml", "defaults:\n  - chitu\n  - _self_\nrequest:\n  seed: 9\n"}});
   const auto printed = my.config({"--config-dir", "my"});
@@ -108,7 +109,7 @@ TEST_CASE("a configuration that builds upon chitu's is no other application", "[
   CHECK(printed.err.empty());
 }
 
-TEST_CASE("short forms of a request's keys are of chitu's configuration", "[e2e]") {
+TEST_CASE("short forms of a request's keys belong to chitu's configuration", "[e2e]") {
   const MyConfigs my(MyConfigs::Files{{"other.yaml", "x: 1\n"}});
   for (const char* override : {"seed=3", "prompt=x", "width=64"}) {
     const std::vector<std::string> arguments{"--config-dir", "my", override};

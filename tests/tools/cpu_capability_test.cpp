@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 using Words = std::vector<std::string>;
 
-/// `chitu` within limits NAME=VALUE and no others, such as those of this process.
+/// `chitu` with limits NAME=VALUE only, without those of this process.
 Finished chitu_within(const Words& limits, const Words& arguments, const fs::path& folder) {
   Words all{"/usr/bin/env"};
   for (const char* name : {"CHITU_CPU_CAPABILITY", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA",
@@ -47,7 +47,7 @@ std::string cpu_line(const Words& limits) {
   return info.out.substr(begin, info.out.find('\n', begin) - begin);
 }
 
-TEST_CASE("info tells the instructions within CHITU_CPU_CAPABILITY", "[e2e]") {
+TEST_CASE("info prints the instructions within CHITU_CPU_CAPABILITY", "[e2e]") {
   const std::string machine = "of the machine " + to_string(machine_capability());
   for (const auto& name : {"default", "avx2", "avx512"}) {
     CAPTURE(name);
@@ -60,7 +60,7 @@ TEST_CASE("info tells the instructions within CHITU_CPU_CAPABILITY", "[e2e]") {
   CHECK_THAT(cpu_line({}), ContainsSubstring("instructions " + to_string(machine_capability())));
 }
 
-TEST_CASE("our limit goes before those of the libraries, and theirs count without it", "[e2e]") {
+TEST_CASE("our limit has precedence over those of the libraries, which apply without it", "[e2e]") {
   for (const auto& theirs : {"ATEN_CPU_CAPABILITY=default", "ONEDNN_MAX_CPU_ISA=SSE41",
                              "DNNL_MAX_CPU_ISA=sse41", "MKLDNN_MAX_CPU_ISA=SSE41"}) {
     CAPTURE(theirs);
@@ -72,7 +72,7 @@ TEST_CASE("our limit goes before those of the libraries, and theirs count withou
   }
 }
 
-TEST_CASE("metrics.json tells the instructions", "[e2e]") {
+TEST_CASE("metrics.json reports the instructions", "[e2e]") {
   const TemporaryFolder folder;
   auto arguments = small_run("run");
   arguments.push_back("hydra.run.dir=out");
@@ -84,7 +84,7 @@ TEST_CASE("metrics.json tells the instructions", "[e2e]") {
   CHECK(metrics.at("cpu") == expected);
 }
 
-TEST_CASE("a wrong CHITU_CPU_CAPABILITY is one line, and nothing is written", "[e2e]") {
+TEST_CASE("a wrong CHITU_CPU_CAPABILITY gives one line, and nothing is written", "[e2e]") {
   const auto sweep = [] {
     auto words = small_run("run");
     words.insert(words.end(), {"--multirun", "request.seed=1,2"});
@@ -103,7 +103,7 @@ TEST_CASE("a wrong CHITU_CPU_CAPABILITY is one line, and nothing is written", "[
   }
 }
 
-TEST_CASE("what needs no libtorch does not mind CHITU_CPU_CAPABILITY", "[e2e]") {
+TEST_CASE("subcommands without libtorch ignore CHITU_CPU_CAPABILITY", "[e2e]") {
   const TemporaryFolder folder;
   for (const Words& arguments : {Words{"--version"}, Words{"config"}})
     CHECK(chitu_within({"CHITU_CPU_CAPABILITY=avx3"}, arguments, folder.path()).exit_code == 0);

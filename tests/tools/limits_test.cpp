@@ -8,8 +8,8 @@ namespace {
 using Catch::ContainsSubstring;
 using Words = std::vector<std::string>;
 
-/// `chitu` with these words, behind limits that a shell sets. Descriptors that the test's own
-/// parent left open are closed: they would count.
+/// `chitu` with these words, under limits set by a shell. Closes descriptors that the test's own
+/// parent left open, because they would count.
 Finished limited(const std::string& limits, const Words& words, const TemporaryFolder& folder) {
   Words all{"/bin/bash", "-c",
             "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; " + limits + " && exec \"$0\" \"$@\"",
@@ -39,10 +39,10 @@ bool is_one_line(const std::string& text) {
   return !text.empty() && text.find('\n') == text.size() - 1;
 }
 
-TEST_CASE("a process that can start no thread says so in one line", "[e2e]") {
+TEST_CASE("a process that cannot start a thread says so in one line", "[e2e]") {
   if (!limits_addresses()) return;
   const TemporaryFolder folder;
-  // No stack of a thread fits, whoever the user is.
+  // No thread's stack fits, for any user.
   const std::string no_threads = "ulimit -s 4000000 && ulimit -v 3000000";
   for (const Words& more : {Words{"device=cpu"}, Words{"device=sim"}}) {
     const auto result = limited(no_threads, run(more), folder);
@@ -55,7 +55,7 @@ TEST_CASE("a process that can start no thread says so in one line", "[e2e]") {
   CHECK(limited(no_threads, {"config"}, folder).exit_code == 0);
 }
 
-TEST_CASE("a job of a sweep that can start no threads leaves the next its own", "[e2e]") {
+TEST_CASE("a job of a sweep that cannot start threads does not affect the next", "[e2e]") {
   if (!limits_addresses()) return;
   const TemporaryFolder folder;
   const auto result = limited(
@@ -65,7 +65,7 @@ TEST_CASE("a job of a sweep that can start no threads leaves the next its own", 
                              ContainsSubstring("3 jobs: 2 done, 1 failed"));
 }
 
-TEST_CASE("a process without addresses says so in one line", "[e2e]") {
+TEST_CASE("a process without address space says so in one line", "[e2e]") {
   if (!limits_addresses()) return;
   const TemporaryFolder folder;
   for (const char* kibibytes : {"100000", "400000"}) {
@@ -77,7 +77,21 @@ TEST_CASE("a process without addresses says so in one line", "[e2e]") {
   }
 }
 
-TEST_CASE("few open files are enough for a run, and too few are named", "[e2e]") {
+TEST_CASE("wherever addresses run out, the limit is named", "[e2e]") {
+  if (!limits_addresses()) return;
+  for (const char* kibibytes : {"500000", "550000", "600000", "650000", "700000"}) {
+    const TemporaryFolder folder;
+    const std::string limit = std::string("ulimit -v ") + kibibytes;
+    const auto result = limited(limit, run({"device=cpu"}), folder);
+    INFO(result.err);
+    if (result.exit_code == 0) continue;
+    CHECK(result.exit_code == 3);
+    CHECK(is_one_line(result.err));
+    CHECK_THAT(result.err, ContainsSubstring(limit));
+  }
+}
+
+TEST_CASE("few open files are enough for a run, and the error about too few says so", "[e2e]") {
   const TemporaryFolder folder;
   CHECK(limited("ulimit -n 16", run({"device=cpu"}), folder).exit_code == 0);
   const auto result = limited("ulimit -n 4", run({"device=cpu"}), folder);

@@ -93,7 +93,63 @@ TEST_CASE("an output that cannot be written is refused before the work, with its
   CHECK(names_in(folder.path()) == before);
 }
 
-TEST_CASE("a name that the run needs for a file is refused while it is a folder", "[e2e]") {
+TEST_CASE("media are named by output.name, in every format of the run", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto run = chitu(small_run({"output.name={index:04d}-{prompt:.2}-{seed}", "seed=7",
+                                    "output.format=[gif,frames]", "output.contact_sheet=true"}),
+                         folder.path());
+  INFO(run.err);
+  REQUIRE(run.exit_code == 0);
+  const std::string stem = (folder / "run/0000-ca-7").string();
+  CHECK(run.out == stem + ".gif\n" + stem + "\n" + stem + "-contact_sheet.png\n");
+  CHECK(names_in(stem).size() == 5);
+  CHECK(metrics_of(folder / "run").at("files") ==
+        nlohmann::json{"0000-ca-7.gif", "0000-ca-7", "0000-ca-7-contact_sheet.png"});
+
+  // What output.name names stays when a later run in this folder makes other media.
+  REQUIRE(chitu(small_run({"output.name={seed}", "seed=8"}), folder.path()).exit_code == 0);
+  CHECK(names_in(folder / "run") ==
+        std::set<std::string>{".hydra", "0000-ca-7", "0000-ca-7-contact_sheet.png", "0000-ca-7.gif",
+                              "8.mp4", "metrics.json", "run.log"});
+}
+
+TEST_CASE("the index of a name is the number of the job in its sweep", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto run = chitu(small_run({"-m", "seed=5,6", "hydra.sweep.dir=all",
+                                    "output.name={index}-{seed}", "output.format=gif"}),
+                         folder.path());
+  INFO(run.err);
+  REQUIRE(run.exit_code == 0);
+  CHECK(fs::exists(folder / "all/0/0-5.gif"));
+  CHECK(fs::exists(folder / "all/1/1-6.gif"));
+}
+
+TEST_CASE("a name that cannot be is refused before the work", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto [words, expected] = GENERATE(table<Words, std::string>({
+      {{"output.name={sed}"}, "output.name='{sed}': unknown field {sed}, expected one of date,"},
+      {{"output.name={seed:q}"}, "output.name='{seed:q}': cannot format {seed} as 'q'"},
+      {{"output.name=a/b"}, "output.name='a/b': a name of a file cannot hold /"},
+      {{"output.name={negative_prompt}"}, "output.name='{negative_prompt}': the name is empty"},
+      {{"output.name={prompt:_<252}"}, "has 256 bytes, expected at most 255"},
+      {{"output.name=run.log", "output.format=frames"},
+       "output.name: run.log: is where the run writes its own files"},
+      {{"output.name=conf", "output.format=frames", "hydra.output_subdir=conf"},
+       "output.name: conf: is where the run writes its own files"},
+      {{"output.format=[mp4,mp4]"}, "output.format[1]: is in the list already"},
+      {{"output.format=[]"}, "output.format: expected one value or more"},
+      {{"output.format=[mp4,png]"}, "output.format=png: holds one picture"},
+      {{"-m", "seed=1,2", "hydra.sweep.dir=all", "output.name={x}"}, "unknown field {x}"},
+  }));
+  const auto run = chitu(small_run(words), folder.path());
+  INFO(run.err);
+  CHECK(run.exit_code == 2);
+  CHECK(is_one_line(run.err));
+  CHECK_THAT(run.err, ContainsSubstring(expected));
+  CHECK(names_in(folder.path()).empty());
+}
+
+TEST_CASE("a folder with the name of a file of the run is refused", "[e2e]") {
   const TemporaryFolder folder;
   const auto [name, words] =
       GENERATE(table<std::string, Words>({{"video.mp4", {}},
@@ -120,7 +176,7 @@ TEST_CASE("a dump may lie in the folder of the run, which does not exist yet", "
   CHECK(fs::exists(folder / "run/t.safetensors"));
 }
 
-TEST_CASE("a side output that fails late costs no media", "[e2e]") {
+TEST_CASE("a side output that fails late does not affect the media", "[e2e]") {
   const TemporaryFolder folder;
   // Files end at 24 KiB: enough for the video, too little for the tensors and the trace.
   const auto [words, key] = GENERATE(
@@ -157,7 +213,7 @@ TEST_CASE("one frame as mp4 or gif is a video of one frame", "[e2e]") {
     CHECK_THAT(read_file(folder / "run" / name).substr(0, 8), ContainsSubstring(magic));
 }
 
-TEST_CASE("a second run in a folder replaces what the first has made, and nothing else", "[e2e]") {
+TEST_CASE("a second run in a folder replaces the files of the first, and nothing else", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(small_run({"output.contact_sheet=true", "output.format=frames"}), folder.path())
               .exit_code == 0);
@@ -168,14 +224,37 @@ TEST_CASE("a second run in a folder replaces what the first has made, and nothin
                                                           "metrics.json", "run.log", "video.mp4"});
   CHECK(names_in(folder / "run/frames") == std::set<std::string>{"mine.txt"});
 
-  // A video that the user has changed since is the user's.
+  // A video that the user has changed belongs to the user.
   write_file(folder / "run/video.mp4", "another");
   REQUIRE(chitu(small_run({"output.format=gif"}), folder.path()).exit_code == 0);
   CHECK(read_file(folder / "run/video.mp4") == "another");
   CHECK(fs::exists(folder / "run/video.gif"));
 }
 
-TEST_CASE("a second run that fails leaves the folder as the first made it", "[e2e]") {
+TEST_CASE("files of an earlier run that a later one does not write go with its media", "[e2e]") {
+  const TemporaryFolder folder;
+  REQUIRE(chitu(small_run({"--profile"}), folder.path()).exit_code == 0);
+  REQUIRE(fs::exists(folder / "run/operators.txt"));
+  write_file(folder / "run/memory.svg", "a picture of the user's");
+
+  SECTION("all that the run can write, unless it changed since") {
+    REQUIRE(
+        chitu(small_run({"hydra.output_subdir=null", "hydra/job_logging=disabled"}), folder.path())
+            .exit_code == 0);
+    CHECK(names_in(folder / "run") ==
+          std::set<std::string>{"memory.svg", "metrics.json", "video.mp4"});
+  }
+  SECTION("also when a run between them failed") {
+    REQUIRE(chitu(small_run({"device=sim", "device.capacity=400KiB"}), folder.path()).exit_code ==
+            3);
+    CHECK(fs::exists(folder / "run/operators.txt"));
+    REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
+    CHECK(names_in(folder / "run") ==
+          std::set<std::string>{".hydra", "memory.svg", "metrics.json", "run.log", "video.mp4"});
+  }
+}
+
+TEST_CASE("a failed second run leaves the folder as the first made it", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
   const auto metrics = read_file(folder / "run/metrics.json");
@@ -192,7 +271,8 @@ TEST_CASE("a second run that fails leaves the folder as the first made it", "[e2
   CHECK_FALSE(fs::exists(folder / "run/video.gif"));
 }
 
-TEST_CASE("a signal ends a run with its own exit code, metrics and earlier media kept", "[e2e]") {
+TEST_CASE("a signal ends a run with its own exit code, and keeps metrics and earlier media",
+          "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
   const auto [signal, code] =
@@ -209,16 +289,20 @@ TEST_CASE("a signal ends a run with its own exit code, metrics and earlier media
   INFO(run.err);
   CHECK(run.exit_code == code);
   CHECK(is_one_line(run.err));
+  std::string command = chitu_command();
+  for (const std::string& word : small_run({"num_inference_steps=1000", "output.format=gif"}))
+    command += " " + word;
+  CHECK_THAT(run.err, Catch::EndsWith("; to repeat it: " + command + "\n"));
   CHECK(metrics_of(folder / "run").at("status") == "interrupted");
   CHECK(fs::exists(folder / "run/video.mp4"));
 
-  // The media of the first run are still known, and go when others take their place.
+  // The media of the first run are still recorded, and are removed when others replace them.
   REQUIRE(chitu(small_run({"output.format=gif"}), folder.path()).exit_code == 0);
   CHECK_FALSE(fs::exists(folder / "run/video.mp4"));
   CHECK(fs::exists(folder / "run/video.gif"));
 }
 
-TEST_CASE("what a killed run left half-written goes with the next run", "[e2e]") {
+TEST_CASE("half-written files of a killed run are removed by the next run", "[e2e]") {
   const TemporaryFolder folder;
   fs::create_directories(folder / "run/.chitu-tmp-1-0");
   write_file(folder / "run/.chitu-tmp-1-0/frame_0000.png", "x");
@@ -232,7 +316,7 @@ TEST_CASE("what a killed run left half-written goes with the next run", "[e2e]")
         std::set<std::string>{"config.yaml", "hydra.yaml", "overrides.yaml"});
 }
 
-TEST_CASE("output that is lost is told in one line and exit code 1", "[e2e]") {
+TEST_CASE("lost output is reported in one line, with exit code 1", "[e2e]") {
   const TemporaryFolder folder;
   const std::string model = tiny_model().string();
   const auto words =
@@ -252,7 +336,7 @@ TEST_CASE("output that is lost is told in one line and exit code 1", "[e2e]") {
     CHECK(metrics_of(folder / "run").at("status") == "done");
 }
 
-TEST_CASE("the output of a sweep's jobs that is lost is told too", "[e2e]") {
+TEST_CASE("lost output of a sweep's jobs is reported, too", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = in_shell("", small_run({"-m", "seed=1,2", "hydra.sweep.dir=all"}), ">/dev/full",
                             folder.path());
@@ -261,14 +345,14 @@ TEST_CASE("the output of a sweep's jobs that is lost is told too", "[e2e]") {
                           ContainsSubstring("error: standard output: cannot write: No space left"));
 }
 
-TEST_CASE("a reader that has seen enough is no error to talk about", "[e2e]") {
+TEST_CASE("a reader that stops early is not an error", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = in_shell("set -o pipefail;", {"config"}, "| true", folder.path());
   CHECK(run.err.empty());
   CHECK((run.exit_code == 0 || run.exit_code == 128 + SIGPIPE));
 }
 
-TEST_CASE("running out of memory is told in one line", "[e2e]") {
+TEST_CASE("running out of memory is reported in one line", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = chitu(small_run({"device=sim", "device.capacity=400KiB"}), folder.path());
   CHECK(run.exit_code == 3);
@@ -276,7 +360,7 @@ TEST_CASE("running out of memory is told in one line", "[e2e]") {
   CHECK(is_one_line(run.err));
 }
 
-TEST_CASE("calibrate checks where it is to write before it measures", "[e2e]") {
+TEST_CASE("calibrate checks its output file before it measures", "[e2e]") {
   const TemporaryFolder folder;
   fs::create_directories(folder / "folder");
   const auto [words, expected] = GENERATE(table<Words, std::string>(

@@ -23,7 +23,7 @@ using nlohmann::json;
 const Plans kPlans({"width=64", "height=32", "device=sim", "num_frames=9",
                     "num_inference_steps=3"});
 
-TEST_CASE("a plan on the simulated device is what a run there holds, to the byte", "[e2e]") {
+TEST_CASE("a plan for the simulated device equals a run there, to the byte", "[e2e]") {
   const std::string prompt = "prompt=a red circle";
   const auto levels = kPlans.json({prompt}).at("levels");
   REQUIRE(levels.size() == 4);
@@ -45,7 +45,7 @@ TEST_CASE("a plan on the simulated device is what a run there holds, to the byte
   }
 }
 
-TEST_CASE("no prompt is asked for: without one prompts are as long as they may be", "[e2e]") {
+TEST_CASE("no prompt is required: without one, prompts of full length are assumed", "[e2e]") {
   const auto longest = kPlans.json({});
   CHECK(longest.at("longest_prompts") == true);
   const auto given = kPlans.json({"prompt=cat"});
@@ -81,7 +81,7 @@ TEST_CASE("on the CPU the host is the device", "[e2e]") {
   }
 }
 
-TEST_CASE("a capacity says which levels fit", "[e2e]") {
+TEST_CASE("a capacity shows which levels fit", "[e2e]") {
   const auto levels = kPlans.json({}).at("levels");
   CHECK(levels[0].at("fits").is_null());
   const auto most = levels[0].at("peak_device_bytes").get<std::int64_t>();
@@ -134,7 +134,7 @@ TEST_CASE("--explain accounts for the whole peak", "[e2e]") {
   CHECK_THAT(text, ContainsSubstring("weights of ") && ContainsSubstring("lower: "));
 }
 
-TEST_CASE("the formats say the same", "[e2e]") {
+TEST_CASE("all formats have the same content", "[e2e]") {
   const auto bytes = kPlans.json({}).at("levels")[2].at("peak_device_bytes").get<std::int64_t>();
   CHECK_THAT(kPlans.run({"--format", "csv"}).out,
              Catch::StartsWith("low_mem_level,peak_device_bytes,") &&
@@ -171,7 +171,7 @@ TEST_CASE("--placement prints the memory plans and makes no dry run", "[e2e]") {
                    "infer.strategies=[text_encoder_streaming]", "infer.offload_vae=true"});
   REQUIRE(one.size() == 1);
   CHECK(one[0].at("low_mem_level") == 1);
-  CHECK(one[0].at("strategies") == json{"vae_tiling", "text_encoder_streaming"});
+  CHECK(one[0].at("strategies") == json{"vae_tiling", "expert_offload", "text_encoder_streaming"});
   CHECK(one[0].at("transformer").at("stored_dtype") == "float8_e4m3fn");
   CHECK(one[0].at("transformer").at("dtype") == "bfloat16");
   CHECK(one[0].at("transformer").at("rests_on") == "cpu");
@@ -210,7 +210,7 @@ TEST_CASE("--placement prints the plan that a run chooses: auto, or a level with
   }
 }
 
-/// What `chitu run` does with a request: nothing when it is out of memory, else its plan.
+/// Result of `chitu run` for a request: empty if it is out of memory, else its plan.
 json plan_of_run(const std::vector<std::string>& overrides) {
   const TemporaryFolder folder;
   std::vector<std::string> arguments{
@@ -226,7 +226,7 @@ json plan_of_run(const std::vector<std::string>& overrides) {
   return plan;
 }
 
-TEST_CASE("chitu plan shows the plan that chitu run records, or that it is refused", "[e2e]") {
+TEST_CASE("chitu plan shows the plan that chitu run records, or its refusal", "[e2e]") {
   const auto peak = [](std::size_t level) {
     return kPlans.json({"prompt=cat"}).at("levels")[level].at("peak_device_bytes").get<int64_t>();
   };
@@ -263,7 +263,7 @@ TEST_CASE("chitu plan shows the plan that chitu run records, or that it is refus
   }
 }
 
-TEST_CASE("a plan and a run count the same process, apart from what differs between starts",
+TEST_CASE("a plan and a run count the same process size, apart from what differs between starts",
           "[e2e]") {
   for (const std::string device : {"device=sim", "device=cpu"}) {
     CAPTURE(device);
@@ -278,11 +278,11 @@ TEST_CASE("a plan and a run count the same process, apart from what differs betw
                                      "num_inference_steps=1", device, "infer.host_limit=8GiB"});
     const auto of_run = metrics.at("plan").at("choice").at("needed_host_bytes").get<int64_t>();
     const auto of_plan = report.at("chosen").at("peak_host_bytes").get<int64_t>();
-    CHECK(std::abs(of_run - of_plan) < (4 << 20));  // the margin of the limits that a refusal names
+    CHECK(std::abs(of_run - of_plan) < (4 << 20));  // the margin in limits that a refusal names
   }
 }
 
-TEST_CASE("every format has a column of what is chosen", "[e2e]") {
+TEST_CASE("every format has a column for the chosen plan", "[e2e]") {
   const auto peak = kPlans.json({}).at("levels")[0].at("peak_device_bytes").get<std::int64_t>();
   const std::string limit = fmt::format("infer.vram_limit={}B", peak - 1);
   const json report = kPlans.json({limit});
@@ -306,7 +306,7 @@ TEST_CASE("every format has a column of what is chosen", "[e2e]") {
   CHECK_THAT(refused, ContainsSubstring("chosen: none. infer.vram_limit: 1.0 KiB do not hold"));
 }
 
-TEST_CASE("the least limit that a refusal names holds when it is given back", "[e2e]") {
+TEST_CASE("the lowest limit that a refusal names works when used", "[e2e]") {
   const auto [device, key] =
       GENERATE(std::pair("cpu", "infer.vram_limit"), std::pair("cpu", "infer.host_limit"),
                std::pair("cpu", "++device.capacity"), std::pair("sim", "infer.vram_limit"),
@@ -338,7 +338,7 @@ TEST_CASE("the least limit that a refusal names holds when it is given back", "[
   }
 }
 
-TEST_CASE("a run on the CPU that goes over its limit says so", "[e2e]") {
+TEST_CASE("a run on the CPU that exceeds its limit says so", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = chitu({"run", of_tiny_model(), "prompt=cat", "width=32", "height=32",
                           "num_frames=1", "num_inference_steps=1", "device=cpu",
@@ -349,7 +349,7 @@ TEST_CASE("a run on the CPU that goes over its limit says so", "[e2e]") {
   CHECK(metrics.at("memory").at("overruns") == json::array());
 }
 
-TEST_CASE("the footer says what a level does, whatever had it so", "[e2e]") {
+TEST_CASE("the footer says what a level does, no matter which key decided it", "[e2e]") {
   const std::string plain = kPlans.run({}).out;
   CHECK_THAT(plain, ContainsSubstring("level 0: everything resident\n"));
   const std::string float8 = kPlans.run({"memory=fp8_disk"}).out;
@@ -365,7 +365,7 @@ TEST_CASE("the footer says what a level does, whatever had it so", "[e2e]") {
       ContainsSubstring("level 0: everything resident (text_encoder_offload)\n"));
 }
 
-TEST_CASE("--explain offers only what lowers the peak visibly", "[e2e]") {
+TEST_CASE("--explain offers only changes that lower the peak noticeably", "[e2e]") {
   const TemporaryFolder folder;
   const auto plan = [&](const std::vector<std::string>& more) {
     std::vector<std::string> all{"plan",      "model=wan2.1-t2v-14b", "device=cuda",
@@ -381,7 +381,7 @@ TEST_CASE("--explain offers only what lowers the peak visibly", "[e2e]") {
   CHECK_THAT(plan({}), !ContainsSubstring("num_frames=41 (fewer frames): 42.07 GiB"));
 }
 
-TEST_CASE("a limit on the host's memory says which levels fit, and refuses a run", "[e2e]") {
+TEST_CASE("a limit on the host's memory shows which levels fit, and refuses a run", "[e2e]") {
   const auto small = kPlans.json({"infer.host_limit=1MiB"});
   for (const auto& level : small.at("levels")) CHECK(level.at("fits") == false);
   const auto large = kPlans.json({"infer.host_limit=1000GiB"});
@@ -397,7 +397,7 @@ TEST_CASE("a limit on the host's memory says which levels fit, and refuses a run
   CHECK_FALSE(std::filesystem::exists(folder / "run"));
 }
 
-TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
+TEST_CASE("an impossible plan is refused in one line", "[e2e]") {
   const auto refused = [](const std::vector<std::string>& more, const std::string& expected) {
     const Finished run = kPlans.run(more);
     INFO(run.err);
@@ -424,7 +424,7 @@ TEST_CASE("a plan that cannot be made is refused in one line", "[e2e]") {
   refused({"model.ckpt_dir=nowhere"}, "nowhere: no such folder");
 }
 
-/// A terminal on which a command may write; what it wrote.
+/// A terminal for a command, and the text that it wrote.
 class Terminal {
  public:
   Terminal() : master_(::posix_openpt(O_RDWR | O_NOCTTY)) {
@@ -453,7 +453,7 @@ class Terminal {
   std::thread reader_;
 };
 
-TEST_CASE("a plan tells on a terminal what it looks at, and nowhere else", "[e2e]") {
+TEST_CASE("a plan shows its progress on a terminal, and nowhere else", "[e2e]") {
   CHECK(kPlans.run({"--fit", "1GiB"}).err.empty());
   const TemporaryFolder folder;
   Terminal terminal;
@@ -467,18 +467,18 @@ TEST_CASE("a plan tells on a terminal what it looks at, and nowhere else", "[e2e
                         ContainsSubstring("planning what a run takes") &&
                         ContainsSubstring("planning sizes at level 3: denoise, pass 2") &&
                         ContainsSubstring("planning peak of level 1"));
-  CHECK(shown.ends_with("\r\x1b[K"));  // the line is gone in the end
+  CHECK(shown.ends_with("\r\x1b[K"));  // the line is cleared at the end
   CHECK_THAT(run.out, Catch::StartsWith("wan-unipc: ") && !ContainsSubstring("planning"));
 }
 
-TEST_CASE("help lists the flags of a plan", "[e2e]") {
+TEST_CASE("the help lists the flags of plan", "[e2e]") {
   const auto help = kPlans.run({"--help"});
   CHECK(help.exit_code == 0);
   for (const char* flag : {"--format", "--fit", "--explain", "--placement"})
     CHECK_THAT(help.out, ContainsSubstring(flag));
 }
 
-TEST_CASE("models without weights are planned, and refused by a run", "[e2e]") {
+TEST_CASE("models without weights can be planned, and not run", "[e2e]") {
   const TemporaryFolder folder;
   for (const char* model : {"model=wan2.1-t2v-1.3b", "model=wan2.1-t2v-14b"}) {
     const auto planned = chitu({"plan", model, "device=cuda", "--format", "json"}, folder.path());
@@ -487,7 +487,7 @@ TEST_CASE("models without weights are planned, and refused by a run", "[e2e]") {
     CHECK(json::parse(planned.out).at("levels").size() == 4);
     const auto run = chitu({"run", model, "prompt=cat"}, folder.path());
     CHECK(run.exit_code == 2);
-    CHECK_THAT(run.err, ContainsSubstring("holds no weights") &&
+    CHECK_THAT(run.err, ContainsSubstring("has no weights") &&
                             ContainsSubstring("set model.ckpt_dir to a downloaded checkpoint"));
     CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
   }

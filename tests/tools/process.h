@@ -8,17 +8,17 @@
 
 namespace chitu::testing {
 
-/// What a finished process left.
+/// Result of a finished process.
 struct Finished {
-  int exit_code;  ///< 128 + the signal's number when one ended it
+  int exit_code;  ///< 128 + the signal's number if one ended it
   std::string out;
   std::string err;
 };
 
-/// Starts a program and goes on; finish() waits for it.
+/// Starts a program and returns; finish() waits for it.
 class Process {
  public:
-  /// arguments[0] is the program. `stdin_text` is all it reads.
+  /// arguments[0] is the program. `stdin_text` is its whole input.
   Process(const std::vector<std::string>& arguments, const std::filesystem::path& working_folder,
           const std::string& stdin_text = "");
   void send(int signal) const;

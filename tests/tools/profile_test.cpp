@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 /// Of a small request on a GPU.
 const Plans kPlans({"width=64", "height=32", "num_frames=9", "device=cuda"});
 
-TEST_CASE("every profile that comes along has all figures, and a plan takes it", "[e2e]") {
+TEST_CASE("every shipped profile has all figures, and a plan accepts it", "[e2e]") {
   int profiles = 0;
   for (const auto& file : fs::directory_iterator(CHITU_SOURCE_DIR "/config/device/profile")) {
     const std::string name = file.path().stem().string();
@@ -39,7 +39,7 @@ TEST_CASE("every profile that comes along has all figures, and a plan takes it",
   CHECK(profiles == 9);
 }
 
-TEST_CASE("with a profile, every format tells least times and whose they are", "[e2e]") {
+TEST_CASE("with a profile, every format has least times and the name of the profile", "[e2e]") {
   const json report = kPlans.json({"device/profile=rtx4090"});
   for (const json& level : report.at("levels")) {
     const json& time = level.at("least_time");
@@ -62,7 +62,7 @@ TEST_CASE("with a profile, every format tells least times and whose they are", "
 }
 
 TEST_CASE("a plan says whose arithmetic its times leave out", "[e2e]") {
-  const char* phrase = "The arithmetic of encode_text is left out: it is done on the CPU";
+  const char* phrase = "The arithmetic of encode_text is not included: it runs on the CPU";
   for (const char* format : {"table", "markdown"}) {
     CHECK_THAT(
         kPlans.run({"device/profile=rtx4090", "infer.text_encoder_device=cpu", "--format", format})
@@ -76,7 +76,8 @@ TEST_CASE("a plan says whose arithmetic its times leave out", "[e2e]") {
     CHECK(stage.at("arithmetic_counted") == (stage.at("name") != "encode_text"));
 }
 
-TEST_CASE("every device takes a capacity and an index, here or not", "[e2e]") {
+TEST_CASE("every device accepts a capacity and an index, whether or not this machine has it",
+          "[e2e]") {
   for (const char* name : {"auto", "cpu", "cuda", "sim"}) {
     CAPTURE(name);
     const Plans plans({"width=64", "height=32", "num_frames=9", std::string("device=") + name});
@@ -88,7 +89,7 @@ TEST_CASE("every device takes a capacity and an index, here or not", "[e2e]") {
   }
 }
 
-TEST_CASE("without a profile nothing is said of time", "[e2e]") {
+TEST_CASE("without a profile no times are printed", "[e2e]") {
   const json report = kPlans.json({});
   CHECK_FALSE(report.contains("profile"));
   CHECK_FALSE(report.at("levels")[0].contains("least_time"));
@@ -106,7 +107,8 @@ TEST_CASE("a figure of a profile can be overridden, and a wrong one is refused",
   CHECK_THAT(unknown.err, ContainsSubstring("rtx4090"));
 }
 
-TEST_CASE("calibrate writes a profile that a plan takes, and no file twice", "[e2e]") {
+TEST_CASE("calibrate writes a profile that a plan accepts, and does not overwrite a file",
+          "[e2e]") {
   const TemporaryFolder folder;
   fs::create_directories(folder / "device/profile");
   const Finished run =
@@ -126,8 +128,8 @@ TEST_CASE("calibrate writes a profile that a plan takes, and no file twice", "[e
 }
 
 TEST_CASE(
-    "a run with low_mem_level auto and a profile says what it predicted, and warns where it "
-    "is of another device",
+    "a run with low_mem_level auto reports its prediction, and warns about a profile of another "
+    "device",
     "[e2e]") {
   const TemporaryFolder folder;
   const bool other = GENERATE(false, true);

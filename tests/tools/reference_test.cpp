@@ -2,9 +2,9 @@
 
 #include "chitu_core/common/files.h"
 #include "chitu_core/config/value/json.h"
+#include "pipelines/settings/settings.h"
 #include "tests/support/catch.h"
 #include "tests/support/key_reference.h"
-#include "tools/chitu/settings.h"
 
 namespace chitu::tools {
 namespace {
@@ -13,13 +13,14 @@ namespace fs = std::filesystem;
 
 constexpr const char* kIntroduction = R"(# Keys of the configuration
 
-Every key that `chitu run` reads, as the program itself declares it. `chitu config` prints what they
-are set to, `chitu config --explain KEY` who set one. The YAML files here are what is composed:
-`chitu.yaml` first, then a file of each group it names; `model=NAME`, `infer=NAME` and so on pick
-another file of a group. `schema.json` says the same to editors that check YAML.
+Every key that `chitu run` reads, generated from the program. `chitu config` prints the values,
+`chitu config --explain KEY` shows which file or override set one. The configuration is composed from
+the YAML files in this folder: `chitu.yaml` first, then one file of each group that it names.
+`model=NAME`, `infer=NAME` and so on choose another file of a group. Editors that check YAML can use
+`schema.json`.
 
-A size is a number with a unit, as 8GiB, 8GB or 512MiB; a number up to 1024 without one counts GiB,
-and above that a unit is needed. A bandwidth is a size with or without `/s`: 28.8GB/s.
+A size is a number with a unit, such as 8GiB, 8GB or 512MiB. A number up to 1024 without a unit
+counts GiB; above that, a unit is required. A bandwidth is a size with or without `/s`: 28.8GB/s.
 
 )";
 
@@ -28,12 +29,12 @@ and above that a unit is needed. A bandwidth is a size with or without `/s`: 28.
 void check_generated(const std::string& name, const std::string& text) {
   const fs::path file = fs::path(CHITU_SOURCE_DIR) / "config" / name;
   if (std::getenv("CHITU_UPDATE_REFERENCE")) write_file(file, text);
-  INFO(name << " is stale; CHITU_UPDATE_REFERENCE=1 tools/test -L unit -R tools writes it anew");
+  INFO(name << " is stale; CHITU_UPDATE_REFERENCE=1 tools/test -L unit -R tools updates it");
   CHECK(read_file(file) == text);
 }
 
 TEST_CASE("the reference of all keys is current", "[tools]") {
-  const auto fields = config::describe_fields<Settings>();
+  const auto fields = config::describe_fields<pipelines::Settings>();
   check_generated("README.md", kIntroduction + testing::fields_markdown(fields));
   check_generated("schema.json",
                   config::to_json(testing::fields_schema(fields, "chitu run"), 1) + "\n");

@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST_CASE("two runs in one second get folders of their own", "[tools]") {
+TEST_CASE("two runs in one second get different folders", "[tools]") {
   const testing::TemporaryFolder folder;
   const RunFolder first(folder / "outputs/day/time", true);
   const RunFolder second(folder / "outputs/day/time", true);
@@ -27,7 +27,7 @@ TEST_CASE("a folder that the user named is used as it is", "[tools]") {
   CHECK(read_file(folder / "mine/a/b.txt") == "x");
 }
 
-TEST_CASE("a discarded run leaves nothing that it made, and all that it did not", "[tools]") {
+TEST_CASE("discarding a run removes its files and restores those of others", "[tools]") {
   const testing::TemporaryFolder folder;
   SECTION("folders of its own") {
     RunFolder run(folder / "outputs/day/time", true);
@@ -61,7 +61,7 @@ TEST_CASE("a discarded run leaves nothing that it made, and all that it did not"
   }
 }
 
-TEST_CASE("a run folder that cannot be made is named with the reason", "[tools]") {
+TEST_CASE("the error about a run folder that cannot be made has the reason", "[tools]") {
   const testing::TemporaryFolder folder;
   write_file(folder / "file", "x");
   CHECK_THROWS_AS(RunFolder(folder / "file/below", true), InputError);

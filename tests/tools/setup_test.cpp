@@ -18,7 +18,7 @@ std::string free_kib(const FakeSystem& system) {
   return run.out;
 }
 
-TEST_CASE("builds take as many compilers as control groups of either version leave memory for",
+TEST_CASE("the number of compilers fits the memory that control groups of either version leave",
           "[e2e]") {
   const FakeSystem system;
   CHECK(free_kib(system) == "20971520\n");

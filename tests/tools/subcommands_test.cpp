@@ -2,6 +2,7 @@
 #include <memory>
 #include <sstream>
 
+#include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "tests/support/catch.h"
@@ -46,7 +47,8 @@ testing::Finished shell(std::string line, const TemporaryFolder& folder) {
 }
 
 TEST_CASE("subcommands register themselves", "[tools]") {
-  for (const char* name : {"calibrate", "config", "graph", "info", "plan", "run", "tokenize"})
+  for (const char* name :
+       {"batch", "calibrate", "config", "decode", "graph", "info", "plan", "run", "tokenize"})
     CHECK(table().find(name));
 }
 
@@ -104,7 +106,7 @@ TEST_CASE("the help of run shows flags, then groups, and not the configuration",
         "`chitu config` prints the composed configuration: every key and its value.");
 }
 
-TEST_CASE("help names the options that a folder of one's own adds", "[e2e]") {
+TEST_CASE("the help lists options that the user's own folder adds", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(shell("mkdir -p my/model && touch my/model/own.yaml", folder).exit_code == 0);
   for (const char* name : {"run", "plan", "graph", "config"}) {
@@ -113,8 +115,9 @@ TEST_CASE("help names the options that a folder of one's own adds", "[e2e]") {
   }
 }
 
-TEST_CASE("what needs neither weights nor a video runs as its examples show it", "[e2e]") {
+TEST_CASE("the examples of subcommands that need no weights and no video run", "[e2e]") {
   const TemporaryFolder folder;
+  write_file(folder / "jobs.yaml", "[a red circle, a blue cross]");
   for (const char* name : {"config", "graph", "info", "plan"})
     for (const auto& example : table().at(name, "subcommand").describe().examples) {
       const auto run = shell(example.command, folder);
@@ -124,7 +127,7 @@ TEST_CASE("what needs neither weights nor a video runs as its examples show it",
     }
 }
 
-TEST_CASE("the example of tokenize runs on the model that comes along", "[e2e]") {
+TEST_CASE("the example of tokenize runs on the demo model", "[e2e]") {
   const TemporaryFolder folder;
   const auto examples = table().at("tokenize", "subcommand").describe().examples;
   const auto run = shell(examples.front().command, folder);
@@ -142,7 +145,7 @@ TEST_CASE("the examples of run compose", "[e2e]") {
   }
 }
 
-TEST_CASE("an unknown subcommand is refused with those there are", "[e2e]") {
+TEST_CASE("an unknown subcommand is refused with the known ones", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = testing::chitu({"pla"}, folder.path());
   CHECK(run.exit_code == 2);

@@ -39,7 +39,7 @@ Words sweep(const Words& more) {
 
 std::string first_frame(const fs::path& job) { return read_file(job / "frames/frame_0000.png"); }
 
-TEST_CASE("infer.threads of a job does not hold for the next", "[e2e]") {
+TEST_CASE("infer.threads of a job does not affect the next", "[e2e]") {
   const TemporaryFolder folder;
   const auto threads = [&](const char* job) {
     const auto metrics = nlohmann::json::parse(read_file(folder / "all" / job / "metrics.json"));
@@ -78,7 +78,7 @@ TEST_CASE("a sweep runs a job for every combination, the last key fastest", "[e2
   CHECK(run.out == frames);
 }
 
-TEST_CASE("jobs side by side give what jobs in order give", "[e2e]") {
+TEST_CASE("jobs in parallel give the results of jobs in order", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(sweep({"seed=1,2,3"}), folder.path()).exit_code == 0);
   const auto run = chitu(sweep({"seed=1,2,3", "hydra.sweep.dir=side", "hydra/launcher=process",
@@ -134,7 +134,7 @@ TEST_CASE("a failed job does not stop the others", "[e2e]") {
   CHECK(fs::exists(folder / "all/job_3/metrics.json"));
 }
 
-TEST_CASE("an interrupted sweep goes on where it stopped", "[e2e]") {
+TEST_CASE("a resumed sweep continues where it stopped", "[e2e]") {
   const TemporaryFolder folder;
   CHECK(chitu(sweep({"seed=1,2", "hydra.sweep.resume=true"}), folder.path()).exit_code == 0);
   const auto before = fs::last_write_time(folder / "all/0/metrics.json");
@@ -155,7 +155,7 @@ TEST_CASE("an interrupted sweep goes on where it stopped", "[e2e]") {
   CHECK_THAT(chitu(words, folder.path()).err, ContainsSubstring("hydra.sweep.dir=FOLDER"));
 }
 
-TEST_CASE("a job whose media were damaged is done again", "[e2e]") {
+TEST_CASE("a job whose media were damaged is run again", "[e2e]") {
   const TemporaryFolder folder;
   const auto resume = [&] {
     return chitu(sweep({"seed=1,2", "hydra.sweep.resume=true"}), folder.path());
@@ -174,7 +174,7 @@ TEST_CASE("a job whose media were damaged is done again", "[e2e]") {
   CHECK_THAT(resume().err, ContainsSubstring("2 jobs: 2 done before"));
 }
 
-TEST_CASE("an interrupt stops the sweep and says how to go on", "[e2e]") {
+TEST_CASE("an interrupt stops the sweep and says how to continue", "[e2e]") {
   for (const char* launcher : {"basic", "process"}) {
     const TemporaryFolder folder;
     auto words = sweep({"seed=1,2,3", "num_inference_steps=1000", "width=256", "height=256",
@@ -192,14 +192,14 @@ TEST_CASE("an interrupt stops the sweep and says how to go on", "[e2e]") {
   }
 }
 
-/// The ids of the processes that a process has started.
+/// The ids of the child processes of a process.
 std::vector<std::string> children_of(int process) {
   const std::string id = std::to_string(process);
   std::istringstream ids(read_file("/proc/" + id + "/task/" + id + "/children"));
   return {std::istream_iterator<std::string>(ids), {}};
 }
 
-/// A process that is gone, or that nobody has waited for yet.
+/// A process that has ended, whether or not it was waited for.
 bool has_ended(const std::string& process) {
   try {
     const std::string stat = read_file("/proc/" + process + "/stat");
@@ -213,8 +213,7 @@ void wait_for(const std::function<bool()>& condition) {
   while (!condition()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
-TEST_CASE("jobs end with the sweep that started them, and no second one writes beside them",
-          "[e2e]") {
+TEST_CASE("jobs end with their sweep, and no second one writes beside them", "[e2e]") {
   const TemporaryFolder folder;
   auto words = sweep({"seed=1,2,3", "num_inference_steps=1000", "width=256", "height=256",
                       "hydra/launcher=process", "hydra.launcher.n_jobs=2"});
@@ -242,7 +241,7 @@ TEST_CASE("jobs end with the sweep that started them, and no second one writes b
   CHECK(chitu(sweep({"seed=1,2", "hydra.sweep.resume=true"}), folder.path()).exit_code == 0);
 }
 
-TEST_CASE("the seconds of a job count from its own begin", "[e2e]") {
+TEST_CASE("the seconds of a job count from its own start", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(sweep({"seed=1,2"}), folder.path()).exit_code == 0);
   const auto metrics_of = [&](const char* job) {
@@ -252,7 +251,7 @@ TEST_CASE("the seconds of a job count from its own begin", "[e2e]") {
   CHECK(metrics_of("1")["stages"][0]["begin_s"].get<double>() < first);
 }
 
-TEST_CASE("a sweep of thousands of jobs is checked whole before the first starts", "[e2e]") {
+TEST_CASE("all of a sweep's thousands of jobs are checked before the first starts", "[e2e]") {
   const TemporaryFolder folder;
   const auto run = chitu(sweep({"seed=range(1,1000)", "num_frames=5,6"}), folder.path());
   CHECK(run.exit_code == 2);
@@ -266,7 +265,7 @@ TEST_CASE("a sweep of thousands of jobs is checked whole before the first starts
                              ContainsSubstring("would share a folder"));
 }
 
-TEST_CASE("hydra.mode, hydra.job.chdir and the environment keep their meaning", "[e2e]") {
+TEST_CASE("hydra.mode, hydra.job.chdir and the environment work in a sweep", "[e2e]") {
   const TemporaryFolder folder;
   auto words = sweep({"seed=1,2", "hydra.mode=MULTIRUN", "hydra.job.chdir=true",
                       "+hydra.job.env_set.CHITU_TEST_NAME=tensors",

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One generation through diffusers, with the time of its parts: the other side of vs_diffusers.py and offload.py.
+"""One generation with diffusers, with the time of its parts, for vs_diffusers.py and offload.py.
 
 Reads a request (JSON) on standard input and prints the marks (JSON) as its last line. Seconds count from the start of
 the process as the kernel recorded it, which is how chitu counts in its metrics.json. With --imports it imports what a
@@ -29,10 +29,10 @@ def load_pipeline(request):
 
 
 def save_memory(pipe, saving):
-    """Turns on what diffusers has for little memory, as its documentation says to.
+    """Turns on the memory options of diffusers, as its documentation describes them.
 
-    group_offload  block_level or leaf_level: weights of transformer and text encoder rest in files below `folder`
-    layerwise      dtype that the transformer's weights rest in, cast layer by layer to `compute_dtype`
+    group_offload  block_level or leaf_level: weights of transformer and text encoder are stored in files below `folder`
+    layerwise      storage dtype of the transformer's weights, cast layer by layer to `compute_dtype`
     vae_tiling     decodes in overlapping tiles
     """
     import torch
@@ -57,7 +57,7 @@ def save_memory(pipe, saving):
 
 
 def forget_peak():
-    """The most resident memory so far in bytes; the kernel counts anew from here on."""
+    """The peak of resident memory so far in bytes; resets it."""
     with open("/proc/self/status") as status:
         kibibytes = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
     with open("/proc/self/clear_refs", "w") as refs:
@@ -66,7 +66,7 @@ def forget_peak():
 
 
 def generate(pipe, request, marks):
-    """Runs the pipeline as its users do, and notes when each step ends and how long the VAE takes."""
+    """Runs the pipeline as its users do, and records the end of each step and the time of the VAE."""
     import torch
 
     def first_forward(*_):

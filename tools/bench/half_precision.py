@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A denoising step in bfloat16 beside one in float32, on a CPU as it is and limited to less.
+"""Compares a denoising step in bfloat16 with one in float32, on the CPU as it is and with limited instructions.
 
     tools/bench/half_precision.py --chitu build/release/bin/chitu --python venv/bin/python
 
-The model is the profile `larger` of make_model.py, 33x256x256. Every round runs float32 and then bfloat16 (the next round
-the other way round) under each limit of CHITU_CPU_CAPABILITY, and gives one ratio a limit: bfloat16 / float32, of the
-median step and of the CPU time of the process. Under avx2 the processor stands for one without instructions for bfloat16.
+The model is the profile `larger` of make_model.py, 33x256x256. Every round runs float32 and bfloat16, in alternating
+order, with each limit of CHITU_CPU_CAPABILITY, and gives one ratio per limit: bfloat16 / float32, of the median step and
+of the CPU time of the process. With avx2 the processor behaves like one without instructions for bfloat16.
 """
 
 import argparse

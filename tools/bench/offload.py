@@ -1,26 +1,26 @@
 #!/usr/bin/env python3
-"""Memory and time of chitu beside what diffusers offers for little memory, on the CPU.
+"""Compares chitu with the low-memory options of diffusers on the CPU: memory and time.
 
     tools/bench/offload.py --chitu build/release/bin/chitu --python venv/bin/python
 
 disk     group offload of diffusers with offload_to_disk_path, by blocks and by leaves, against low_mem_level=3
-casting  layerwise casting of diffusers (weights rest in float8_e4m3fn, compute in bfloat16) against low_mem_level=3
+casting  layerwise casting of diffusers (weights stored in float8_e4m3fn, computed in bfloat16) against low_mem_level=3
          and against memory=fp8_disk, which rounds the same weights
 tiling   tiled VAE decode of diffusers against vae_tiling=exact (equal up to rounding; tiles of 32 and of 16 latents)
          and blend (diffusers' own way)
 
-Both sides have the same folder, dtype, threads, steps and seed. Every round runs one process of each way, in an order
-that moves on from round to round, and gives one ratio per quantity; tables show medians, and the smallest and largest
+Both sides have the same folder, dtype, threads, steps and seed. Every round runs one process of each kind, in an order
+that rotates from round to round, and gives one ratio per quantity; tables show medians, and the smallest and largest
 ratio of the rounds. A ratio above 1 means that chitu does better.
 
-peak memory    the most resident memory of the process, as the kernel counted it
-above empty    the same without what the program holds before any weights: diffusers with its imports alone, `chitu graph`
-after loading  diffusers: the peak from the moment that the pipeline is loaded and its memory saved; chitu: as above
-               empty, loading included
+peak memory    the peak of the process's resident memory, as the kernel counts it
+above empty    the same minus the program without weights: diffusers with its imports only, `chitu graph`
+after loading  diffusers: the peak after the pipeline is loaded and its memory options are on; chitu: as above empty,
+               loading included
 denoise step   median over the steps of a run: two forward passes (guidance), the scheduler's step
 vae decode     latents to pixels
 whole process  until it has ended, the MP4 written
-cpu time       of the whole process, over all threads: other work on the machine disturbs it less than the times above
+cpu time       of the whole process, over all threads: other work on the machine affects it less than the times above
 """
 
 import argparse

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Time of `chitu plan` beside `import torch` in Python, in turn in one run.
+"""Compares the time of `chitu plan` with `import torch` in Python, alternately in one run.
 
     tools/bench/planner.py --python $PY                # that Python has torch; build/release/bin/chitu
     tools/bench/planner.py --python $PY --rounds 9 --json out.json
 
-Ratios are those of one round, so that load which comes and goes falls on both: medians, with the least and the most.
-`cpu` is the time of all threads in user and kernel mode, which other processes change least.
+Each ratio is from one round, so that changing load affects both sides. Prints medians, minima and maxima.
+`cpu` is the time of all threads in user and kernel mode, which other processes affect least.
 """
 import argparse
 import json

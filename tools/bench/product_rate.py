@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The rate of a large float32 matrix product in libtorch, in floating-point operations a second: a machine's own limit.
+"""The rate of a large float32 matrix product in libtorch, in floating-point operations per second: the machine's limit.
 
     OMP_NUM_THREADS=2 python tools/bench/product_rate.py      # needs torch
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""What streaming the transformer costs, against the limit of the hardware, and what it saves.
+"""Measures the cost of streaming the transformer against the limit of the hardware, and the memory it saves.
 
     tools/bench/make_model.py --profile gib --out build/bench/gib
     tools/bench/streaming.py --chitu build/release/bin/chitu --model build/bench/gib
 
-overlap  level 3 on the simulated device, with a bandwidth at which bringing the layers over takes as long as computing:
-         time of a step over the longer of the two. 1 is perfect overlap, 2 none.
-memory   level 0 against level 3 on the CPU, weights at rest on disk: most resident memory of the process above that of
-         one that loads no weights (`chitu graph`), and time of a step.
+overlap  level 3 on the simulated device, with a bandwidth at which copying the layers takes as long as computing:
+         time of a step divided by the longer of the two. 1 is perfect overlap, 2 none.
+memory   level 0 against level 3 on the CPU, weights on disk: peak of resident memory of the process minus that of one
+         that loads no weights (`chitu graph`), and time of a step.
 
-Both halves take turns, several rounds; the table shows medians and the smallest and largest value.
+Both parts alternate for several rounds; the table shows medians, minima and maxima.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def run(options, *overrides):
         peak = peak_of(command)
         with open(f"{folder}/run/metrics.json", encoding="utf-8") as file:
             metrics = json.load(file)
-        # The kernel's count at the end knows the last stage alone: chitu has it count anew at each.
+        # The kernel's count at the end covers the last stage only: chitu resets it at each stage.
         return metrics, max(peak, metrics["memory"]["peak_host_bytes"])
 
 

@@ -4,9 +4,9 @@
     python3 tools/bench/vae_vs_diffusers.py --bench build/release/bin/vae_bench --cases tiny base96
 
 Prints, for each case and dtype, the medians, the ratio diffusers / chitu with the quartiles of the pairs, the same ratio
-of processor time (which other work on the machine disturbs less), the ratio of the first runs, the peaks of resident
-memory (both programs whole), and how far the frames are apart. Each program runs in a process of its own; a pair of
-runs stands side by side, so that other work hits both alike.
+of processor time (which other work on the machine affects less), the ratio of the first runs, the peaks of resident
+memory (both programs whole), and how far the frames are apart. Each program has its own process; the two runs of a
+pair follow each other, so that other work affects both.
 """
 
 import argparse

@@ -5,7 +5,7 @@
 
 namespace chitu::tools {
 
-/// What `chitu calibrate` asks of the engine library.
+/// Arguments of `chitu calibrate` for the engine library.
 struct CalibrateCall {
   static constexpr const char* kCommand = "calibrate";
   std::filesystem::path file{};  ///< to write

@@ -7,6 +7,7 @@
 #include "chitu_core/device/device.h"
 #include "pipelines/machine/calibration.h"
 #include "tools/chitu/calibrate_call.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/engine_command.h"
 
 namespace chitu::tools {
@@ -35,7 +36,7 @@ class CalibrateCommand final : public EngineCommandFor<CalibrateCall> {
     remove_abandoned(file.parent_path());
     const std::string text = pipelines::to_yaml(pipelines::calibrate(options));
     write_file(file, text);
-    std::cerr << text;
+    if (!console::is_quiet()) std::cerr << text;
     std::cout << call.file.string() << "\n";
     return 0;
   }

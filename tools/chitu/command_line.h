@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -15,27 +14,11 @@ namespace chitu::tools {
 /// throws  InputError for a folder that does not exist
 config::ComposeRequest compose_request(const ComposeFlags& flags, ConfigTrees trees);
 
-/// The keys of a request that may be written without `request.`.
-const std::vector<std::string>& short_forms();
-
-/// Writes `prompt=...` and the other short forms as `request.prompt=...`; other overrides stay as
-/// typed.
-std::string expand_short_form(const std::string& override);
-
 /// A hint for an error about a request: a misspelt short form, or a prompt with commas. Empty for
 /// other errors.
 std::string request_hint(const std::string& message, const std::vector<std::string>& overrides);
 
 /// Errors as the command prints them: one line each, line breaks in the text replaced.
 std::string error_lines(const std::vector<std::string>& errors);
-
-/// The folder that holds config/ and assets/: above the executable in a source tree, or
-/// <prefix>/share/chitu.
-///
-/// throws  Error when neither exists
-std::filesystem::path data_folder();
-
-/// Registers the resolvers `${chitu:assets}` and `${chitu:config}`.
-void register_chitu_resolver();
 
 }  // namespace chitu::tools

@@ -1,7 +1,12 @@
 #include "tools/chitu/compose_flags.h"
 
+#include <fmt/format.h>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/utf8.h"
+#include "tools/chitu/console.h"
 
 namespace chitu::tools {
 namespace {
@@ -12,6 +17,8 @@ using Words = Flags::Words;
 std::string text_of_file(const std::string& key, const std::string& file) {
   try {
     std::string text = read_file(file);
+    if (const auto bad = first_bad_byte(text))
+      throw InputError(fmt::format("{}: not valid UTF-8 at byte {}", file, *bad + 1));
     if (text.ends_with('\n')) text.pop_back();
     if (text.ends_with('\r')) text.pop_back();
     return text;
@@ -21,6 +28,13 @@ std::string text_of_file(const std::string& key, const std::string& file) {
 }
 
 }  // namespace
+
+void declare_console_flags(Flags& flags) {
+  flags.add({"--quiet", "-q"}, "", "print nothing but results and errors",
+            [](const Words&) { console::choose_level("error"); });
+  flags.add("--log-level", join(console::levels(), "|"), "what standard error shows",
+            [](const Words& given) { console::choose_level(given[0]); });
+}
 
 void ComposeFlags::declare(Flags& flags) {
   flags.add({"--config-dir", "-cd"}, "DIR", "look for configs there too", config_dir);
@@ -38,6 +52,18 @@ void ComposeFlags::declare(Flags& flags) {
             [this](const Words& given) {
               texts.emplace_back(given[0], text_of_file(given[0], given[1]));
             });
+  declare_console_flags(flags);
+}
+
+Words ComposeFlags::words() const {
+  Words words;
+  const auto add = [&](const char* flag, const std::optional<std::string>& value) {
+    if (value) words.insert(words.end(), {flag, *value});
+  };
+  add("--config-dir", config_dir);
+  add("--config-path", config_path);
+  add("--config-name", config_name);
+  return words;
 }
 
 }  // namespace chitu::tools

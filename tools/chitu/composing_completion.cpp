@@ -7,6 +7,8 @@
 
 #include "chitu_core/common/files.h"
 #include "chitu_core/config/compose/completion.h"
+#include "pipelines/composition/shipped_configs.h"
+#include "pipelines/composition/short_forms.h"
 #include "tools/chitu/command_line.h"
 
 namespace chitu::tools {
@@ -14,13 +16,13 @@ namespace {
 
 /// The values that config/schema.json lists for a key.
 Words listed_values(const std::string& key) {
-  const auto schema =
-      nlohmann::json::parse(read_file(data_folder() / "config" / "schema.json"), nullptr, false);
+  const auto schema = nlohmann::json::parse(
+      read_file(pipelines::data_folder() / "config" / "schema.json"), nullptr, false);
   const nlohmann::json* node = schema.is_object() ? &schema : nullptr;
   std::size_t start = 0;
   while (node && start <= key.size()) {
     const std::size_t dot = std::min(key.find('.', start), key.size());
-    // An object may stand beside the interpolation that gives one.
+    // There may be an object beside the interpolation that gives one.
     if (node->contains("anyOf")) node = &node->at("anyOf").front();
     const std::string name = key.substr(start, dot - start);
     const auto properties = node->find("properties");
@@ -120,7 +122,7 @@ Words complete_flag(const Words& words, const std::string& typed, const Line& li
 Words complete_short_form(const std::string& typed) {
   Words forms;
   if (typed.empty()) return forms;
-  for (const std::string& form : short_forms())
+  for (const std::string& form : pipelines::short_forms())
     if (form.starts_with(typed)) forms.push_back(form + "=");
   return forms;
 }

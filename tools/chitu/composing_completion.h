@@ -9,8 +9,8 @@
 
 namespace chitu::tools {
 
-/// What a word of a subcommand that composes may become: a flag or its value, a group, an option, a
-/// key or a value.
+/// Candidates for a word of a subcommand that composes: flags and their values, groups, options,
+/// keys and values.
 ///
 /// flags    write into `options`
 /// before   the complete words of the line, without program and subcommand

@@ -20,7 +20,8 @@ void print_composing_help(const std::string& name, const Subcommand::Description
                           const Flags& flags, const config::ComposeRequest& request) {
   const auto composition = config::compose(request);
   print_warnings(composition);
-  std::cout << "usage: chitu " << name << " [flags] [override ...]\n"
+  const std::string operands = description.operands.empty() ? "" : " " + description.operands;
+  std::cout << "usage: chitu " << name << operands << " [flags] [override ...]\n"
             << description.purpose << "\n\nFlags\n"
             << flags.help() << "\nGroups (group=option)\n"
             << config::group_list(composition, false) << "\nOverrides\n"

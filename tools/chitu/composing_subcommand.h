@@ -36,6 +36,15 @@ class ComposingSubcommand : public Subcommand {
     });
   }
 
+  std::vector<FlagText> flags() const final {
+    Options options;
+    bool help = false;
+    std::vector<FlagText> texts;
+    for (auto& [usage, text] : declared(options, help).texts())
+      texts.push_back({std::move(usage), std::move(text)});
+    return texts;
+  }
+
   Words complete(const Words& before, const std::string& typed) const final {
     Options options;
     bool help = false;

@@ -113,7 +113,7 @@ class Command {
     if (json) stream_ << "]\n";
   }
 
-  /// An empty result is told from one that lost chitu's configuration.
+  /// Distinguishes an empty result from one that lost chitu's configuration.
   void tell_of_no_primary() {
     if (!request_.config_name.empty() || !options_.config_dir) return;
     warn("--config-dir " + *options_.config_dir +

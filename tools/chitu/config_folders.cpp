@@ -6,19 +6,12 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/config/compose/repository.h"
 #include "chitu_core/config/override/override.h"
-#include "tools/chitu/command_line.h"
+#include "pipelines/composition/short_forms.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* kPrimary = "chitu";
-
-bool has_config(const fs::path& folder, const std::string& name) {
-  std::error_code ignored;
-  return fs::is_regular_file(folder / (name.ends_with(".yaml") ? name : name + ".yaml"), ignored);
-}
 
 /// A tree of configurations in --config-dir, beside the one that chitu ships.
 class OwnTree {
@@ -60,9 +53,7 @@ class OwnTree {
   /// Whether an override is about a group or key of chitu's own configuration, or changes a key of
   /// a request in its short form.
   bool is_of_chitus(const config::Override& given) const {
-    const auto& shorts = short_forms();
-    if (given.type == config::OverrideType::change &&
-        std::find(shorts.begin(), shorts.end(), given.key) != shorts.end())
+    if (given.type == config::OverrideType::change && pipelines::is_short_form(given.key))
       return true;
     return is_chitus(given.key.substr(0, given.key.find_first_of("./")));
   }
@@ -72,7 +63,7 @@ class OwnTree {
     const auto groups = shipped_.groups("");
     if (name == "hydra") return false;
     if (std::find(groups.begin(), groups.end(), name) != groups.end()) return true;
-    const config::LoadedConfig* primary = shipped_.load(kPrimary);
+    const config::LoadedConfig* primary = shipped_.load(pipelines::kPrimaryConfig);
     return primary && primary->content.is_map() && primary->content.map().find(name);
   }
 
@@ -95,7 +86,7 @@ class OwnTree {
 bool stands_alone(const ComposeFlags& flags, const fs::path& shipped) {
   if (!flags.config_dir || flags.config_path) return false;
   const auto& name = flags.config_name;
-  if (name && has_config(shipped, *name)) return false;
+  if (name && pipelines::has_config(shipped, *name)) return false;
   try {
     OwnTree tree(*flags.config_dir, shipped);
     if (name ? tree.includes_chitus(*name) : !tree.is_application()) return false;
@@ -123,20 +114,8 @@ ConfigFolders find_config_folders(const ComposeFlags& flags, ConfigTrees trees,
   if (trees == ConfigTrees::any && stands_alone(flags, shipped))
     return {{{*flags.config_dir, "main"}}, flags.config_name.value_or(""), false};
 
-  ConfigFolders found{{}, flags.config_name.value_or(kPrimary), true};
-  const auto add = [&](const std::optional<fs::path>& folder, const char* provider) {
-    const bool first = found.search_path.empty();
-    if (folder) found.search_path.push_back({*folder, first ? "main" : provider});
-  };
-  const std::optional<fs::path> path = flags.config_path, dir = flags.config_dir;
-  const bool named_in_dir = !path && dir && flags.config_name &&
-                            !has_config(shipped, *flags.config_name) &&
-                            has_config(*dir, *flags.config_name);
-  add(path, "main");
-  if (!path && !named_in_dir) add(shipped, "chitu");
-  add(dir, "command-line");
-  if (path || named_in_dir) add(shipped, "chitu");
-  return found;
+  return pipelines::with_shipped_configs({flags.config_path, flags.config_dir, flags.config_name},
+                                         shipped);
 }
 
 }  // namespace chitu::tools

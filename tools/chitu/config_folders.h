@@ -1,11 +1,8 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
-#include <string>
-#include <vector>
 
-#include "chitu_core/config/compose/compose.h"
+#include "pipelines/composition/config_folders.h"
 #include "tools/chitu/compose_flags.h"
 
 namespace chitu::tools {
@@ -14,12 +11,7 @@ namespace chitu::tools {
 /// also the trees of other Hydra applications, as `chitu config` does.
 enum class ConfigTrees { chitus, any };
 
-/// Where a subcommand looks for configurations, and the primary config.
-struct ConfigFolders {
-  std::vector<config::SearchPathEntry> search_path;
-  std::string config_name;   ///< empty = no primary config
-  bool with_chitus = false;  ///< the shipped configurations are among them
-};
+using pipelines::ConfigFolders;
 
 /// The folders of --config-path and --config-dir and the one that chitu ships, in the order in
 /// which they are searched. The rule is the same for all subcommands:

@@ -1,9 +1,9 @@
 #include "tools/chitu/counted_progress.h"
 
-#include <unistd.h>
-
 #include <iostream>
 #include <utility>
+
+#include "tools/chitu/console.h"
 
 namespace chitu::tools {
 namespace {
@@ -16,7 +16,7 @@ constexpr const char* kToLineStartAndClear = "\r\x1b[K";
 CountedProgress::CountedProgress(std::string what, std::size_t count)
     : what_(std::move(what)),
       count_(count),
-      on_terminal_(::isatty(STDERR_FILENO)),
+      on_terminal_(console::shows_progress()),
       next_(Clock::now() + kSilence) {}
 
 CountedProgress::~CountedProgress() {

@@ -6,9 +6,10 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
 #include "tools/chitu/completion.h"
+#include "tools/chitu/man_page.h"
 
 namespace chitu::tools {
 namespace {
@@ -19,7 +20,7 @@ constexpr const char* kHead =
     "usage: chitu [SUBCOMMAND] [flags] [key=value ...]\n"
     "\n"
     "  chitu prompt=\"a red circle moving right on a white background\"\n"
-    "      makes a video with the model that comes along, and prints where it is\n";
+    "      makes a video with the demo model, and prints its path\n";
 
 constexpr const char* kTail =
     "\n"
@@ -69,14 +70,18 @@ int dispatch(Words arguments, EngineLibrary& engine) {
     std::cout << "chitu " << CHITU_VERSION << "\n";
     return 0;
   }
+  if (first == "--man-page") {
+    std::cout << man_page();
+    return 0;
+  }
   if (is_one_of(first, {"--shell-completion", "-sc"})) {
     completion_command({arguments.begin() + 1, arguments.end()}, std::cout);
     return 0;
   }
   const Subcommand* found = subcommands().find(first);
   if (!found && is_bare_word(first))
-    throw InputError("unknown subcommand " + first + ", expected one of " +
-                     join(subcommands().names()) + did_you_mean(first, subcommands().names()));
+    throw InputError("unknown subcommand " + first + ", " +
+                     expected_one_of(first, subcommands().names()));
   if (!found)
     return subcommands()
         .at(kDefaultSubcommand, "subcommand")

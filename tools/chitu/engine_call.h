@@ -7,8 +7,7 @@
 
 namespace chitu::tools {
 
-/// Work for the engine library: the name of a command there, and what it is given, such as a
-/// PlanCall.
+/// Work for the engine library: the name of a command there, and its arguments, such as a PlanCall.
 struct EngineCall {
   std::string command;
   std::any given;
@@ -20,8 +19,8 @@ EngineCall engine_call(Call call) {
   return {Call::kCommand, std::move(call)};
 }
 
-/// The engine library, for as long as a process uses it. Calls share what is worth keeping open,
-/// such as the model between the jobs of a sweep.
+/// The engine library, for as long as a process uses it. Calls share objects that are worth
+/// keeping, such as the model between the jobs of a sweep.
 class EngineSession {
  public:
   virtual ~EngineSession() = default;

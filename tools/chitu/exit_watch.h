@@ -2,8 +2,8 @@
 
 namespace chitu::tools {
 
-/// While this lives, the process is not meant to end. A library that ends it all the same, as
-/// OpenMP does when it cannot start a thread, has met a limit of the system and printed so: the
+/// While this exists, the process must not end by itself. A library that ends it nevertheless, as
+/// OpenMP does when it cannot start a thread, has reached a limit of the system and printed so; the
 /// exit code is then 3.
 class ExitWatch {
  public:

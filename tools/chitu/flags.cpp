@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/nearest.h"
 
 namespace chitu::tools {
@@ -17,8 +18,7 @@ constexpr std::size_t kHelpColumn = 34;
 
 void check_choice(const std::string& flag, const Words& choices, const std::string& value) {
   if (choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return;
-  throw InputError(flag + " " + value + ": expected one of " + join(choices) +
-                   did_you_mean(value, choices));
+  throw InputError(flag + " " + value + ": " + expected_one_of(value, choices));
 }
 
 /// "--name=value" in two; the value is absent in other words.
@@ -111,14 +111,23 @@ void Flags::parse(const Words& arguments, Words& others) const {
   }
 }
 
+std::vector<std::pair<std::string, std::string>> Flags::texts() const {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (const Flag& flag : flags_) {
+    std::string usage = flag.name.full;
+    if (!flag.name.alias.empty()) usage += ", " + flag.name.alias;
+    if (!flag.placeholders.empty()) usage += " " + join(flag.placeholders, " ");
+    texts.emplace_back(std::move(usage), flag.help);
+  }
+  return texts;
+}
+
 std::string Flags::help() const {
   std::string text;
-  for (const Flag& flag : flags_) {
-    std::string left = "  " + flag.name.full;
-    if (!flag.name.alias.empty()) left += ", " + flag.name.alias;
-    if (!flag.placeholders.empty()) left += " " + join(flag.placeholders, " ");
+  for (const auto& [usage, help] : texts()) {
+    std::string left = "  " + usage;
     left.append(left.size() < kHelpColumn ? kHelpColumn - left.size() : 2, ' ');
-    text += left + flag.help + "\n";
+    text += left + help + "\n";
   }
   return text;
 }

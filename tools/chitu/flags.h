@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace chitu::tools {
@@ -37,7 +38,9 @@ class Flags {
   ///         value
   void parse(const Words& arguments, Words& others) const;
 
-  /// The flags, a line each.
+  /// Each flag as "--config-name, -cn NAME", and its help.
+  std::vector<std::pair<std::string, std::string>> texts() const;
+  /// The same, a line each.
   std::string help() const;
 
   /// For completion: the long names; the placeholders of a flag's values, none for a switch or an

@@ -6,7 +6,7 @@
 
 namespace chitu::tools {
 
-/// What `chitu graph` asks of the engine library.
+/// Arguments of `chitu graph` for the engine library.
 struct GraphCall {
   static constexpr const char* kCommand = "graph";
   config::Composition composition{};

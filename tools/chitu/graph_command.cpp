@@ -3,20 +3,20 @@
 #include "chitu_core/device/compute_threads.h"
 #include "chitu_core/graph/graph_text.h"
 #include "pipelines/engine.h"
+#include "pipelines/settings/settings.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/graph_call.h"
-#include "tools/chitu/settings.h"
 
 namespace chitu::tools {
 namespace {
 
 /// Everything but the request: a graph needs no prompt.
-Settings engine_settings(const config::Composition& composition) {
-  Settings settings;
-  settings.model = config::read<ModelSettings>(composition["model"]);
-  settings.infer = config::read<InferSettings>(composition["infer"]);
+pipelines::Settings engine_settings(const config::Composition& composition) {
+  pipelines::Settings settings;
+  settings.model = config::read<pipelines::ModelSettings>(composition["model"]);
+  settings.infer = config::read<pipelines::InferSettings>(composition["infer"]);
   settings.memory = config::read<memory::RoleStates>(composition["memory"]);
-  settings.device = config::read<DeviceSettings>(composition["device"]);
+  settings.device = config::read<pipelines::DeviceSettings>(composition["device"]);
   return settings;
 }
 
@@ -30,7 +30,7 @@ std::string text_of(const graph::Graph& graph, const std::string& format) {
 class GraphCommand final : public EngineCommandFor<GraphCall> {
   int execute(const GraphCall& call, SessionState&) const override {
     device::start_compute_threads_or_go_alone();  // opening a model computes next to nothing
-    const Settings settings = engine_settings(call.composition);
+    const pipelines::Settings settings = engine_settings(call.composition);
     const pipelines::Engine engine(settings.engine_options());
     std::cout << text_of(engine.graph(), call.format);
     return 0;

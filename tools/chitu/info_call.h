@@ -2,9 +2,10 @@
 
 namespace chitu::tools {
 
-/// What `chitu info` asks of the engine library.
+/// Arguments of `chitu info` for the engine library.
 struct InfoCall {
   static constexpr const char* kCommand = "info";
+  bool json = false;
 };
 
 }  // namespace chitu::tools

@@ -3,6 +3,7 @@
 #include <torch/headeronly/version.h>
 
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/nearest.h"
@@ -18,36 +19,69 @@
 namespace chitu::tools {
 namespace {
 
-template <class Value>
-void print_line(const char* what, const Value& value) {
+using nlohmann::ordered_json;
+
+template <class Entry>
+std::vector<std::string> registered() {
+  return Registry<Entry>::instance().names();
+}
+
+/// Everything that `chitu info` knows.
+ordered_json facts() {
+  const device::HostMemory memory = device::host_memory();
+  return {{"chitu", CHITU_VERSION},
+          {"libtorch", TORCH_VERSION},
+          {"cpu",
+           {{"threads", at::get_num_threads()},
+            {"instructions", to_string(cpu_capability())},
+            {"machine_instructions", to_string(machine_capability())},
+            {"bfloat16_products", has_bfloat16_instructions() ? "bfloat16" : "float32"}}},
+          {"devices", device::available()},
+          {"memory",
+           {{"machine_bytes", memory.total_bytes},
+            {"room_bytes", memory.room_bytes()},
+            {"free_bytes", memory.free_bytes()}}},
+          {"pipelines", registered<pipelines::PipelineFamily>()},
+          {"schedulers", registered<models::SchedulerClass>()},
+          {"attention_backends", nn::attention_names()},
+          {"memory_strategies", registered<memory::Strategy>()}};
+}
+
+std::string text_of(const ordered_json& cpu) {
+  return fmt::format("instructions {}, of the machine {}, products of bfloat16 in {}",
+                     cpu["instructions"].get<std::string>(),
+                     cpu["machine_instructions"].get<std::string>(),
+                     cpu["bfloat16_products"].get<std::string>());
+}
+
+void print_line(const char* what, const std::string& value) {
   std::cout << fmt::format("{:<20} {}\n", what, value);
 }
 
-template <class Entry>
-std::string registered() {
-  return join(Registry<Entry>::instance().names());
+void print_list(const char* what, const ordered_json& names) {
+  print_line(what, join(names.get<std::vector<std::string>>()));
 }
 
-std::string cpu_text() {
-  return join({"instructions " + to_string(cpu_capability()),
-               "of the machine " + to_string(machine_capability()),
-               std::string("products of bfloat16 in ") +
-                   (has_bfloat16_instructions() ? "bfloat16" : "float32")});
+void print(const ordered_json& facts) {
+  print_line("chitu", facts["chitu"]);
+  print_line("libtorch", facts["libtorch"]);
+  print_line("CPU threads", std::to_string(facts["cpu"]["threads"].get<int>()));
+  print_line("CPU", text_of(facts["cpu"]));
+  print_list("devices", facts["devices"]);
+  for (const std::string& found : device::describe(device::host_memory()))
+    print_line("memory", found);
+  print_list("pipelines", facts["pipelines"]);
+  print_list("schedulers", facts["schedulers"]);
+  print_list("attention backends", facts["attention_backends"]);
+  print_list("memory strategies", facts["memory_strategies"]);
 }
 
 class InfoCommand final : public EngineCommandFor<InfoCall> {
-  int execute(const InfoCall&, SessionState&) const override {
-    print_line("chitu", CHITU_VERSION);
-    print_line("libtorch", TORCH_VERSION);
-    print_line("CPU threads", at::get_num_threads());
-    print_line("CPU", cpu_text());
-    print_line("devices", join(device::available()));
-    for (const std::string& found : device::describe(device::host_memory()))
-      print_line("memory", found);
-    print_line("pipelines", registered<pipelines::PipelineFamily>());
-    print_line("schedulers", registered<models::SchedulerClass>());
-    print_line("attention backends", join(nn::attention_names()));
-    print_line("memory strategies", registered<memory::Strategy>());
+  int execute(const InfoCall& call, SessionState&) const override {
+    if (call.json)
+      std::cout << facts().dump(1) << "\n";
+    else
+      print(facts());
     return 0;
   }
 };

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <iostream>
+
 #include "chitu_core/common/interrupted_by.h"
 #include "chitu_core/common/thread.h"
 
@@ -32,16 +34,23 @@ void Interrupt::wait_for_signals() {
   while (true) {
     int number = 0;
     if (sigwait(&signals, &number) != 0 || number == kWakeUp) return;
-    if (!source_.stop_requested()) {
-      signal_ = number;
-      source_.request_stop();
-    } else if (number != SIGHUP) {  // may come twice, from a shell and from the parent
-      ::_exit(InterruptedBy::exit_code_of(number));
-    }
+    take(number);
   }
 }
 
-Interrupt::Interrupt() {
+void Interrupt::take(int number) {
+  const bool is_first = pause_.request_stop();
+  if (is_first) signal_ = number;
+  if (is_first && number == SIGINT && first_ == First::pauses) {
+    std::cerr << "\npausing at the next safe point; Ctrl-C again stops at once\n" << std::flush;
+  } else if (!source_.stop_requested()) {
+    source_.request_stop();
+  } else if (number != SIGHUP) {  // may come twice, from a shell and from the parent
+    ::_exit(InterruptedBy::exit_code_of(number));
+  }
+}
+
+Interrupt::Interrupt(First first) : first_(first) {
   const sigset_t signals = watched();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   try {

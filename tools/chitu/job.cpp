@@ -7,6 +7,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/config/interpolate/evaluate.h"
 #include "chitu_core/config/value/text.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
 
@@ -14,8 +15,9 @@ namespace chitu::tools {
 namespace fs = std::filesystem;
 
 void print_warnings(const config::Composition& composition) {
+  if (console::is_quiet()) return;
   for (const std::string& warning : composition.warnings)
-    std::cerr << "warning: " << warning << "\n";
+    std::cerr << console::label("warning") + warning + "\n";
 }
 
 void refuse_python(const config::Composition& composition) {
@@ -79,8 +81,7 @@ fs::path prepare_single(config::Composition& composition) {
   return folder;
 }
 
-int run_once(config::Composition composition, EngineLibrary& engine) {
-  RunCall call{.composition = std::move(composition)};
+int run_once(RunCall call, EngineLibrary& engine) {
   refuse_python(call.composition);
   call.folder = prepare_single(call.composition);
   call.own_folder = !names_folder(call.composition, "hydra.run.dir");

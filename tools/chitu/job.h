@@ -8,6 +8,7 @@
 
 #include "chitu_core/config/compose/compose.h"
 #include "tools/chitu/engine_library.h"
+#include "tools/chitu/run_call.h"
 
 namespace chitu::tools {
 
@@ -44,8 +45,10 @@ std::filesystem::path folder_of(const config::Composition& composition, const st
 /// throws  InputError as folder_of() does
 std::filesystem::path prepare_single(config::Composition& composition);
 
-/// `chitu run` without a sweep: one job in `hydra.run.dir`.
-int run_once(config::Composition composition, EngineLibrary& engine);
+/// `chitu run` without a sweep, or `chitu decode`: one job in `hydra.run.dir`.
+///
+/// call  without its folder
+int run_once(RunCall call, EngineLibrary& engine);
 
 /// A call about a run that does not take place: its configuration means what it means in the run.
 template <class Call>

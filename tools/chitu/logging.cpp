@@ -1,10 +1,10 @@
 #include "tools/chitu/logging.h"
 
 #include <spdlog/cfg/env.h>
+#include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/ringbuffer_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -14,6 +14,7 @@
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/system_limits.h"
 #include "chitu_core/config/value/text.h"
+#include "tools/chitu/console.h"
 
 namespace chitu::tools {
 namespace {
@@ -67,7 +68,8 @@ class Sinks final : public spdlog::sinks::dist_sink_mt {
 
 struct Logging::Impl {
   std::shared_ptr<Sinks> sinks = std::make_shared<Sinks>();
-  spdlog::sink_ptr console = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  spdlog::sink_ptr console = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>(
+      console::has_colors() ? spdlog::color_mode::always : spdlog::color_mode::never);
   /// Messages from before the file exists, such as those about the checkpoint.
   std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> early{};
   spdlog::sink_ptr file{};
@@ -78,14 +80,23 @@ struct Logging::Impl {
 Logging::Logging() : impl_(std::make_unique<Impl>()) {
   const auto& sinks = impl_->sinks;
   const auto& console = impl_->console;
-  console->set_pattern("%l: %v");
+  console->set_pattern("%^%l:%$ %v");
   console->set_level(spdlog::level::warn);
   sinks->add_sink(console);
   spdlog::set_default_logger(std::make_shared<spdlog::logger>("chitu", sinks));
   spdlog::flush_on(spdlog::level::info);  // the log can be read during the run
+  apply_chosen_level();
 }
 
 Logging::~Logging() = default;
+
+void Logging::apply_chosen_level() {
+  const std::string chosen = console::level();
+  if (chosen.empty()) return;
+  const auto level = spdlog::level::from_str(chosen);
+  impl_->console->set_level(level);
+  if (level < spdlog::level::info) spdlog::set_level(level);
+}
 
 void Logging::begin_run(const config::Composition& composition) {
   if (impl_->early) impl_->sinks->remove_sink(impl_->early);
@@ -102,6 +113,7 @@ void Logging::begin_run(const config::Composition& composition) {
   // Setting SPDLOG_LEVEL or hydra.verbose asks for more than warnings.
   const bool more = !verbose.empty() || std::getenv("SPDLOG_LEVEL");
   impl_->console->set_level(more ? spdlog::level::trace : spdlog::level::warn);
+  apply_chosen_level();
 }
 
 bool Logging::console_shows_info() const { return impl_->console->should_log(spdlog::level::info); }
@@ -113,9 +125,10 @@ void Logging::Impl::move_early_messages() {
   early.reset();
 }
 
-void Logging::start_file(const std::filesystem::path& file) {
+void Logging::start_file(const std::filesystem::path& file, File mode) {
   try {
-    impl_->file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), true);
+    impl_->file =
+        std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string(), mode == File::anew);
   } catch (const spdlog::spdlog_ex&) {
     fail_system_call(file.string() + ": cannot write", errno);
   }

@@ -9,7 +9,7 @@
 namespace chitu::tools {
 
 /// The log of this process. Warnings of every logger go to standard error, since standard output is
-/// for results. Construct it before the first logger.
+/// for results; --log-level asks for more or less. Construct it before the first logger.
 class Logging {
  public:
   Logging();
@@ -22,10 +22,11 @@ class Logging {
   /// for the file of this run.
   void begin_run(const config::Composition& composition);
 
+  enum class File { anew, append };
   /// Also writes everything from level info upwards to this file, until stop_file().
   ///
   /// throws  InputError or SystemLimitError when it cannot be written
-  void start_file(const std::filesystem::path& file);
+  void start_file(const std::filesystem::path& file, File mode = File::anew);
   /// Returns whether the file has everything that was logged.
   bool stop_file();
 
@@ -36,6 +37,9 @@ class Logging {
   bool console_shows_info() const;
 
  private:
+  /// That of --log-level, above SPDLOG_LEVEL and hydra.verbose.
+  void apply_chosen_level();
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

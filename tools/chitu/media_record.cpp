@@ -53,7 +53,7 @@ json metrics_in(const fs::path& folder) {
   }
 }
 
-json part_of(const json& metrics, const char* key) {
+json part_of(const json& metrics, const std::string& key) {
   return metrics.contains(key) && metrics[key].is_object() ? metrics[key] : json::object();
 }
 
@@ -72,7 +72,7 @@ bool is_as_recorded(const fs::path& folder, const std::string& name, const json&
 
 }  // namespace
 
-json media_record(const fs::path& folder, const std::vector<fs::path>& files) {
+json file_record(const fs::path& folder, const std::vector<fs::path>& files) {
   json record = json::object();
   for (const fs::path& path : files)
     for (const fs::path& file : files_of(path))
@@ -80,10 +80,10 @@ json media_record(const fs::path& folder, const std::vector<fs::path>& files) {
   return record;
 }
 
-json earlier_record(const fs::path& folder) {
+json earlier_record(const fs::path& folder, const std::string& name) {
   const json metrics = metrics_in(folder);
-  json record = part_of(metrics, "earlier_media");
-  record.update(part_of(metrics, "media"));
+  json record = part_of(metrics, "earlier_" + name);
+  record.update(part_of(metrics, name));
   return record;
 }
 

@@ -2,21 +2,22 @@
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <vector>
 
 namespace chitu::tools {
 
-/// The entry of media in metrics.json, by which a later run recognizes them:
+/// The entries `media` and `side_files` of metrics.json, by which a later run recognizes the files:
 /// {"video.mp4": {"bytes": 48213, "crc32": "9ae0daaf"}}. For a folder, every file in it.
 ///
-/// files  the media, below `folder`
+/// files  below `folder`
 /// throws InputError naming the file that cannot be read
-nlohmann::json media_record(const std::filesystem::path& folder,
-                            const std::vector<std::filesystem::path>& files);
+nlohmann::json file_record(const std::filesystem::path& folder,
+                           const std::vector<std::filesystem::path>& files);
 
-/// The record in the folder's metrics.json, including media that an earlier run left there. Empty
-/// when there is none.
-nlohmann::json earlier_record(const std::filesystem::path& folder);
+/// The record of this name in the folder's metrics.json, including files that runs before it left
+/// there. Empty when there is none.
+nlohmann::json earlier_record(const std::filesystem::path& folder, const std::string& name);
 
 /// Removes the files of an earlier record, except those that changed since and those of `record`.
 void remove_earlier(const std::filesystem::path& folder, const nlohmann::json& earlier,

@@ -5,6 +5,8 @@
 #include <sstream>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "tools/chitu/console.h"
 
 namespace chitu::tools {
 namespace {
@@ -24,6 +26,26 @@ Words listed_values(const CLI::Option& option) {
 }
 
 }  // namespace
+
+void declare_console_flags(CLI::App& app) {
+  app.add_flag_callback(
+      "-q,--quiet", [] { console::choose_level("error"); }, "print nothing but results and errors");
+  app.add_option_function<std::string>("--log-level", console::choose_level,
+                                       "what standard error shows")
+      ->type_name(join(console::levels(), "|"));
+}
+
+std::vector<Subcommand::FlagText> plain_flags(const CLI::App& app) {
+  std::vector<Subcommand::FlagText> texts;
+  for (const CLI::Option* option : app.get_options()) {
+    std::string usage = long_name(*option).empty() ? option->get_name() : long_name(*option);
+    for (const std::string& letter : option->get_snames()) usage += ", -" + letter;
+    if (option->get_items_expected_max() > 0 && !long_name(*option).empty())
+      usage += " " + option->get_type_name();
+    texts.push_back({std::move(usage), option->get_description()});
+  }
+  return texts;
+}
 
 bool parse_plain(CLI::App& app, const Words& arguments,
                  const Subcommand::Description& description) {

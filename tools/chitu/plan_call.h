@@ -7,7 +7,7 @@
 
 namespace chitu::tools {
 
-/// What `chitu plan` asks of the engine library.
+/// Arguments of `chitu plan` for the engine library.
 struct PlanCall {
   static constexpr const char* kCommand = "plan";
   config::Composition composition{};

@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -9,12 +7,13 @@
 #include "chitu_core/device/host_allocator.h"
 #include "chitu_core/memory/levels.h"
 #include "pipelines/forecast/forecast_report.h"
+#include "pipelines/settings/settings.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/placement.h"
 #include "tools/chitu/plan_call.h"
 #include "tools/chitu/plan_text.h"
 #include "tools/chitu/progress.h"
-#include "tools/chitu/settings.h"
 
 namespace chitu::tools {
 namespace {
@@ -47,7 +46,7 @@ std::vector<memory::MemoryPlan> plans_of(const pipelines::EngineOptions& options
 }
 
 /// The plan that a run would choose for this request.
-memory::MemoryPlan chosen_plan(const Settings& settings, bool no_prompt) {
+memory::MemoryPlan chosen_plan(const pipelines::Settings& settings, bool no_prompt) {
   const pipelines::LevelForecaster forecaster(settings.engine_options());
   const auto request = pipelines::complete(forecaster.pipeline(), settings.request);
   const auto chosen = forecaster.chosen(forecaster.forecasts(request, no_prompt));
@@ -69,7 +68,7 @@ bool names_level(const config::Composition& composition) {
 }
 
 int print_placement(const PlanCall& call, const config::Composition& composition,
-                    const Settings& settings, bool no_prompt) {
+                    const pipelines::Settings& settings, bool no_prompt) {
   check_placement(call);
   const auto options = settings.engine_options();
   const auto plans = pipelines::chooses_plan(options.memory)
@@ -93,12 +92,12 @@ int print_plans(const PlanCall& call) {
   config::Composition composition = call.composition;
   pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain, {}};
   const bool no_prompt = fill_in_prompt(composition);
-  const auto settings = config::read<Settings>(composition.view());
+  const auto settings = config::read<pipelines::Settings>(composition.view());
   if (call.placement) return print_placement(call, composition, settings, no_prompt);
   pipelines::LevelForecaster forecaster(settings.engine_options());
   const auto request = pipelines::complete(forecaster.pipeline(), settings.request);
   std::optional<PlanProgress> progress;  // large sizes take seconds
-  if (::isatty(STDERR_FILENO)) {
+  if (console::shows_progress()) {
     forecaster.watch(&progress.emplace(std::cerr));
     questions.progress = [&](const std::string& what) { progress->look_at(what); };
   }

@@ -13,6 +13,7 @@
 #include "chitu_core/common/bytes.h"
 #include "pipelines/forecast/forecast_words.h"
 #include "pipelines/model/device_choices.h"
+#include "tools/chitu/flops_text.h"
 #include "tools/chitu/plan_cells.h"
 
 namespace chitu::tools {
@@ -33,12 +34,6 @@ struct Row {
   std::string label;
   std::vector<std::string> cells;
 };
-
-std::string flops_text(double flops) {
-  if (flops >= 1e15) return fmt::format("{:.2f} PFLOP", flops / 1e15);
-  if (flops >= 1e12) return fmt::format("{:.2f} TFLOP", flops / 1e12);
-  return fmt::format("{:.2f} GFLOP", flops / 1e9);
-}
 
 /// The limits of device and host: "24.00 GiB (device.capacity)".
 std::string budget_text(const pipelines::MemoryBudget& budget) {
@@ -81,7 +76,7 @@ void add_peaks(Rows& rows, const ForecastReport& report) {
       const auto& use = forecast.stages[i].use;
       return on_host ? use.peak_host : use.peak_device;
     });
-  rows.add("weights at rest there",
+  rows.add("weights between stages",
            [](const LevelReport& level) { return format_bytes(level.plan.at_rest_bytes()); });
   rows.bytes("peak on the host",
              [&](const Forecast& forecast) { return report.peak_host_bytes(forecast); });
@@ -219,7 +214,7 @@ std::string about_times(const ForecastReport& report) {
   for (const auto& stage : report.levels.front().plan.least_time->stages)
     if (!stage.arithmetic_counted)
       text += fmt::format(
-          "The arithmetic of {} is left out: it is done on the CPU, for which this profile has no "
+          "The arithmetic of {} is not included: it runs on the CPU, for which this profile has no "
           "rate.\n",
           stage.name);
   return text;

@@ -19,6 +19,8 @@ void ConfigFlags::declare(Flags& flags) {
   ComposeFlags::declare(flags);
   declare_printing(flags);
   flags.add("--format", "yaml|json", "how to print it", format);
+  flags.add("--json", "", "short for --format json",
+            [this](const Flags::Words&) { format = "json"; });
   flags.add("--parse-override", "TEXT", "show how an override is read", parse_override);
   flags.add("--file", "FILE", "read one YAML file instead of composing", file);
   flags.add("--merge", "FILE", "merge this file over that of --file", merge);

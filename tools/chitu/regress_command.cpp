@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +12,8 @@
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/device/host_allocator.h"
 #include "pipelines/run_checker.h"
+#include "pipelines/settings/settings.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
 #include "tools/chitu/regress/case_run.h"
@@ -21,7 +22,6 @@
 #include "tools/chitu/regress/regress_report.h"
 #include "tools/chitu/regress/time_rounds.h"
 #include "tools/chitu/regress_call.h"
-#include "tools/chitu/settings.h"
 
 namespace chitu::tools {
 namespace fs = std::filesystem;
@@ -99,7 +99,7 @@ class Regression {
     pipelines::RunChecker checker;
     for (const RegressCase& regress_case : cases()) {
       try {
-        const auto settings = config::read<Settings>(regress_case.composition.view());
+        const auto settings = config::read<pipelines::Settings>(regress_case.composition.view());
         checker.check(settings.engine_options(), settings.request);
       } catch (const InputError& error) {
         throw InputError(regress_case.about(error.what()));
@@ -122,7 +122,7 @@ class Regression {
   }
 
   void announce(const std::string& name) const {
-    if (::isatty(STDERR_FILENO)) std::cerr << "case " << name << "\n";
+    if (console::shows_progress()) std::cerr << "case " << name << "\n";
   }
 
   CaseOutcome run_or_fail(const RegressCase& regress_case) {

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
-#include <unistd.h>
 
 #include <functional>
 #include <iostream>
@@ -14,25 +13,30 @@
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/output_path.h"
-#include "chitu_core/common/temporary.h"
 #include "chitu_core/config/yaml/yaml_writer.h"
 #include "chitu_core/device/host_allocator.h"
 #include "chitu_core/io/hash.h"
 #include "pipelines/engine.h"
 #include "pipelines/forecast/forecast_words.h"
 #include "pipelines/forecast/plan_json.h"
+#include "pipelines/machine/profile_rates.h"
+#include "pipelines/media_names.h"
 #include "pipelines/model/request_json.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
+#include "pipelines/output_name.h"
 #include "pipelines/outputs.h"
+#include "pipelines/settings/settings.h"
 #include "pipelines/side_output_error.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
+#include "tools/chitu/kept_configuration.h"
+#include "tools/chitu/kept_latents.h"
 #include "tools/chitu/media_record.h"
 #include "tools/chitu/progress.h"
 #include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
-#include "tools/chitu/settings.h"
 #include "tools/chitu/working_directory.h"
 
 namespace chitu::tools {
@@ -42,27 +46,6 @@ namespace {
 
 constexpr const char* kLogName = "run.log";
 constexpr const char* kMetricsName = "metrics.json";
-
-/// The name of the folder for the composed configuration, `.hydra`; empty when switched off.
-std::string output_subdir(const config::Composition& composition) {
-  const auto view = composition.hydra().find("output_subdir");
-  return view && view->node().is_string() ? view->node().as_string() : "";
-}
-
-void write_configuration(RunFolder& folder, const config::Composition& composition) {
-  const std::string name = output_subdir(composition);
-  if (name.empty()) return;
-  const fs::path below = name;
-  remove_abandoned(folder.path() / below);
-  config::Map hydra;
-  hydra.set("hydra", composition.root.at("hydra"));
-  config::List overrides;
-  for (const std::string& override : composition.task_overrides)
-    overrides.push_back(config::Node::literal(override));
-  folder.write(below / "config.yaml", config::to_yaml(composition.config));
-  folder.write(below / "hydra.yaml", config::to_yaml(config::Node(std::move(hydra))));
-  folder.write(below / "overrides.yaml", config::to_yaml(config::Node(std::move(overrides))));
-}
 
 /// False with hydra/job_logging=disabled or none.
 bool logs_to_file(const config::Composition& composition) {
@@ -74,12 +57,26 @@ bool logs_to_file(const config::Composition& composition) {
 
 /// Completes and checks a request by `complete`. The output format is checked first: the numbers of
 /// frames that the model then suggests must suit the format.
-pipelines::Request complete_request(const Settings& settings, const auto& complete) {
-  const pipelines::OutputFormat format = settings.output.format;
-  pipelines::check_format(settings.request.num_frames.value_or(1), format);
+pipelines::Request complete_request(const pipelines::Settings& settings, const auto& complete) {
+  const auto& formats = settings.output.format.items;
+  pipelines::check_formats(settings.request.num_frames.value_or(1), formats);
   pipelines::Request request = complete(settings.request);
-  pipelines::check_format(request.num_frames, format);
+  pipelines::check_formats(request.num_frames, formats);
   return request;
+}
+
+/// hydra.job.num of a job of a sweep; 0 for a single run, which has none.
+std::int64_t job_number(const config::Composition& composition) {
+  const auto number = composition.hydra().find("job.num");
+  const bool known = number && number->written().kind() == config::Kind::integer;
+  return known ? number->written().as_integer() : 0;
+}
+
+pipelines::NameValues name_values(const pipelines::Settings& settings,
+                                  const config::Composition& composition,
+                                  pipelines::Request request) {
+  return {std::move(request), job_number(composition),
+          pipelines::model_name(settings.model.ckpt_dir), std::time(nullptr)};
 }
 
 bool wants_chdir(const config::Composition& composition) {
@@ -90,8 +87,8 @@ bool wants_chdir(const config::Composition& composition) {
 /// Refuses a dump that cannot be written, before the work begins. A dump inside the run folder is
 /// checked later, when that folder exists. Returns the file; empty if there is none, or it depends
 /// on the run folder.
-fs::path check_dump_outside(const Settings& settings, const config::Composition& composition,
-                            const fs::path& folder) {
+fs::path check_dump_outside(const pipelines::Settings& settings,
+                            const config::Composition& composition, const fs::path& folder) {
   const auto& dump = settings.debug.dump_tensors;
   if (!dump || (wants_chdir(composition) && fs::path(*dump).is_relative())) return {};
   const bool inside = !dump->empty() && lies_in(*dump, folder);
@@ -99,7 +96,7 @@ fs::path check_dump_outside(const Settings& settings, const config::Composition&
 }
 
 /// The engine that an earlier job with the same options left open, or a new one.
-pipelines::Engine take_engine(const Settings& settings, SessionState& state) {
+pipelines::Engine take_engine(const pipelines::Settings& settings, SessionState& state) {
   const auto options = settings.engine_options();
   state.threads.use(settings.infer.threads);
   state.checks.reset();
@@ -109,8 +106,8 @@ pipelines::Engine take_engine(const Settings& settings, SessionState& state) {
   return pipelines::Engine(options);
 }
 
-Settings read_settings(const config::Composition& composition) {
-  auto settings = config::read<Settings>(composition.view());
+pipelines::Settings read_settings(const config::Composition& composition) {
+  auto settings = config::read<pipelines::Settings>(composition.view());
   if (wants_chdir(composition)) {
     settings.model.ckpt_dir = fs::absolute(settings.model.ckpt_dir).string();
     if (settings.infer.prompt_cache)
@@ -119,20 +116,40 @@ Settings read_settings(const config::Composition& composition) {
   return settings;
 }
 
+/// Throws an error with this text that has the exit code of another one.
+[[noreturn]] void fail_like(const std::exception& error, const std::string& text) {
+  switch (exit_code(error)) {
+    case exit_codes::kInputError:
+      throw InputError(text);
+    case exit_codes::kOutOfMemory:
+      throw OutOfMemoryError(text);
+    default:
+      throw Error(text);
+  }
+}
+
+/// Records of what earlier runs left in the folder.
+struct EarlierFiles {
+  nlohmann::json media, side_files;
+};
+
 /// One run from its folder to its last file.
 class Run {
  public:
-  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt)
+  Run(const RunCall& call, SessionState& state, const Interrupt& interrupt,
+      pipelines::RunClock clock)
       : call_(call),
         state_(state),
         composition_(call.composition),
         settings_(read_settings(composition_)),
         interrupt_(interrupt),
         engine_(take_engine(settings_, state)),
-        request_(complete_request(settings_,
-                                  [&](const auto& partial) { return engine_.complete(partial); })),
-        metrics_(engine_.plan().device) {
-    engine_.choose_plan(request_);  // throws when nothing fits, before anything is written
+        request_(the_request()),
+        output_(settings_.output.output_in(call.folder,
+                                           name_values(settings_, composition_, request_))),
+        metrics_(engine_.plan().device, clock) {
+    check_own_names();
+    choose_plan();  // throws when nothing fits, before anything is written
     check_dump_outside(settings_, composition_, call_.folder);
   }
 
@@ -146,7 +163,8 @@ class Run {
       }
       std::optional<WorkingDirectory> inside;
       if (wants_chdir(composition_)) inside.emplace(folder.path());
-      earlier_ = earlier_record(folder.path());
+      earlier_ = {earlier_record(folder.path(), "media"),
+                  earlier_record(folder.path(), "side_files")};
       about_key(key, [&] { begin(folder); });
       log_choice();
       files_ = generate(folder);
@@ -156,19 +174,48 @@ class Run {
       finish(folder, "interrupted");
       throw InterruptedBy(
           interrupt_.signal(),
-          fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media",
-                      where_stopped(), folder.path().string(), kLogName, kMetricsName));
+          fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media{}",
+                      where_stopped(), folder.path().string(), kLogName, kMetricsName,
+                      to_finish()));
     } catch (const std::exception& error) {
-      state_.logging.log_failure(explain(error));  // the command prints it
-      const bool keeps = !files_.empty() || exit_code(error) != exit_codes::kInputError;
+      state_.logging.log_failure(explain(error) + to_finish());  // the command prints it
+      const bool keeps =
+          !files_.empty() || !to_finish().empty() || exit_code(error) != exit_codes::kInputError;
       if (keeps && files_.empty()) keep_failure(folder);
       state_.logging.stop_file();
       if (!keeps) folder.discard();
+      if (!to_finish().empty()) fail_like(error, explain(error) + to_finish());
       throw;
     }
   }
 
  private:
+  bool decodes() const { return !call_.latents.empty(); }
+
+  pipelines::Request the_request() const {
+    if (!decodes())
+      return complete_request(settings_,
+                              [&](const auto& partial) { return engine_.complete(partial); });
+    pipelines::Request request = engine_.latents_request(call_.latents);
+    pipelines::check_formats(request.num_frames, settings_.output.format.items);
+    return request;
+  }
+
+  void choose_plan() {
+    if (decodes())
+      engine_.choose_decode_plan(call_.latents);
+    else
+      engine_.choose_plan(request_);
+  }
+
+  /// After latents were kept and the media were not saved: how to go on from there.
+  std::string to_finish() const {
+    std::error_code ignored;
+    if (!files_.empty() || latents_.empty() || !fs::exists(latents_, ignored)) return "";
+    return "; the latents are kept, to finish: " +
+           decode_command(latents_, call_.compose_flags, composition_.task_overrides);
+  }
+
   /// The key that sets the folder of the run.
   std::string folder_key() const {
     const auto mode = composition_.hydra().find("mode");
@@ -180,17 +227,14 @@ class Run {
   /// Writes configuration, metrics and log before the work begins: a full disk is found here. Until
   /// the run ends, its metrics say "running" and list the media of earlier runs.
   void begin(RunFolder& folder) {
-    for (const fs::path& name : written_names()) folder.check_file(name);
-    pipelines::check_media_places(output_in(folder));
+    for (const fs::path& name : written_names()) check_kind(folder.path() / name, false);
+    output_.dir = folder.path();
+    pipelines::check_media_places(output_);
     write_configuration(folder, composition_);
     folder.write(kMetricsName, report(folder, "running").dump(1) + "\n");
     if (!logs_to_file(composition_)) return;
     folder.write(kLogName, "");
     state_.logging.start_file(folder.path() / kLogName);
-  }
-
-  pipelines::Output output_in(const RunFolder& folder) const {
-    return {settings_.output.format, folder.path(), settings_.output.contact_sheet};
   }
 
   /// The files that this run writes, without media and configuration.
@@ -202,12 +246,26 @@ class Run {
     return names;
   }
 
-  void check_dump_inside(const RunFolder& folder) const {
-    const auto& dump = settings_.debug.dump_tensors;
+  /// The same, and the folder of the configuration.
+  std::vector<fs::path> own_names() const {
     auto names = written_names();
     if (const auto subdir = output_subdir(composition_); !subdir.empty())
       names.emplace_back(subdir);
-    for (const fs::path& name : names)
+    return names;
+  }
+
+  /// Refuses media with the name of something that the run writes itself.
+  void check_own_names() const {
+    for (const auto& media : pipelines::media_names(output_))
+      for (const fs::path& name : own_names())
+        if (*name.begin() == media.name)
+          throw InputError("output.name: " + media.name +
+                           ": is where the run writes its own files, expected another name");
+  }
+
+  void check_dump_inside(const RunFolder& folder) const {
+    const auto& dump = settings_.debug.dump_tensors;
+    for (const fs::path& name : own_names())
       if (dump && !dump->empty() && lies_in(*dump, folder.path() / name))
         throw InputError("debug.dump_tensors=" + *dump + ": is where the run writes its " +
                          name.string() + ", expected another file");
@@ -216,10 +274,23 @@ class Run {
   /// Prints the paths of the media. Throws when something beside them could not be written.
   int end(const RunFolder& folder) {
     state_.engine = SessionState::OpenEngine{settings_.engine_options(), std::move(engine_)};
-    for (const fs::path& file : files_) std::cout << file.string() << "\n";
-    std::cout.flush();
+    print_result(folder);
     if (problems_.empty()) return 0;
     throw InputError(join(problems_, "; ") + "; the media are saved in " + folder.path().string());
+  }
+
+  void print_result(const RunFolder& folder) const {
+    nlohmann::json files = nlohmann::json::array();
+    for (const fs::path& file : files_) files.push_back(file.string());
+    const nlohmann::ordered_json result{{"folder", folder.path().string()},
+                                        {"status", problems_.empty() ? "done" : "incomplete"},
+                                        {"files", files},
+                                        {"metrics", (folder.path() / kMetricsName).string()}};
+    if (call_.json)
+      std::cout << result.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    else
+      for (const fs::path& file : files_) std::cout << file.string() << "\n";
+    std::cout.flush();
   }
 
   std::vector<fs::path> generate(const RunFolder& folder) {
@@ -230,11 +301,13 @@ class Run {
     options.observers = {&metrics_, &log};
     if (settings_.debug.profile)
       options.observers.push_back(&profile_.emplace(engine_.plan().device));
-    if (::isatty(STDERR_FILENO)) options.observers.push_back(&bar.emplace(std::cerr));
+    if (console::shows_progress()) options.observers.push_back(&bar.emplace(std::cerr));
     options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
+    options.latents_kept = [&](const fs::path& latents) { latents_ = latents; };
     try {
-      return engine_.generate(request_, output_in(folder), options);
+      return decodes() ? engine_.decode(call_.latents, output_, options)
+                       : engine_.generate(request_, output_, options);
     } catch (const pipelines::SideOutputError& error) {
       problems_.emplace_back(error.what());
       return error.saved();
@@ -259,7 +332,7 @@ class Run {
                              format_bytes(*choice->budget.bytes), format_bytes(host_bytes));
     const auto& plan = choice->forecast.plan;
     const auto profile = settings_.engine_options().profile;
-    if (profile && !choice->predicted.empty() && !profile->describes(plan.device))
+    if (profile && !choice->predicted.empty() && !pipelines::describes(*profile, plan.device))
       logger("memory")->warn(
           "device/profile is that of {} ({}), the run is on {}: low_mem_level auto compares times "
           "predicted for another device",
@@ -281,7 +354,17 @@ class Run {
     if (status == "done" && !problems_.empty()) status = "incomplete";
     const auto metrics = report(folder, status);
     write_aside(folder_key(), [&] { folder.write(kMetricsName, metrics.dump(1) + "\n"); });
-    if (!files_.empty()) remove_earlier(folder.path(), earlier_, metrics["media"]);
+    if (files_.empty()) return;
+    remove_earlier(folder.path(), default_media(earlier_.media), metrics["media"]);
+    remove_earlier(folder.path(), earlier_.side_files, metrics["side_files"]);
+  }
+
+  /// The part of a record of media that a later run replaces. What output.name has named stays.
+  static nlohmann::json default_media(const nlohmann::json& record) {
+    nlohmann::json part = nlohmann::json::object();
+    for (const auto& [name, about] : record.items())
+      if (pipelines::is_default_media(name)) part[name] = about;
+    return part;
   }
 
   void write_aside(const std::string& key, const std::function<void()>& write) {
@@ -305,11 +388,25 @@ class Run {
                                                {"bytes", component->traffic().bytes}};
     report["files"] = nlohmann::json::array();
     for (const fs::path& file : files_) report["files"].push_back(file.filename().string());
-    report["media"] = media_record(folder.path(), files_);
-    if (files_.empty() && !earlier_.empty()) report["earlier_media"] = earlier_;
+    report["media"] = file_record(folder.path(), files_);
+    report["side_files"] = file_record(folder.path(), side_files(folder));
+    if (files_.empty()) report_earlier(report);
     for (const std::string& problem : problems_) report["problems"].push_back(problem);
     warn_of_overruns(report);
     return report;
+  }
+
+  /// What this run has written beside its media and metrics.
+  static std::vector<fs::path> side_files(const RunFolder& folder) {
+    std::vector<fs::path> files = folder.written();
+    std::erase(files, folder.path() / kMetricsName);
+    return files;
+  }
+
+  /// Earlier files stay until a run has media in their place.
+  void report_earlier(nlohmann::json& report) const {
+    if (!earlier_.media.empty()) report["earlier_media"] = earlier_.media;
+    if (!earlier_.side_files.empty()) report["earlier_side_files"] = earlier_.side_files;
   }
 
   /// Warns when a run used more memory than its limit: on the CPU, what libraries hold is
@@ -334,7 +431,7 @@ class Run {
   /// Writes the table of stages to the log, and to standard error when it is a terminal.
   void show_stages() const {
     if (metrics_.stages().empty()) return;
-    const bool on_terminal = ::isatty(STDERR_FILENO) && !state_.logging.console_shows_info();
+    const bool on_terminal = console::shows_progress() && !state_.logging.console_shows_info();
     for (const std::string& line : pipelines::stage_table(metrics_.stages())) {
       logger("run")->info("{}", line);
       if (on_terminal) std::cerr << line << "\n";
@@ -353,44 +450,49 @@ class Run {
     const auto report = metrics_.report();
     if (report["stages"].empty()) return "before the first stage";
     const std::string stage = report["stages"].back()["name"];
-    if (stage != "denoise") return "in stage " + stage;
-    return fmt::format("in stage denoise after step {} of {}", report["steps"].size(),
+    if (!stage.starts_with("denoise")) return "in stage " + stage;
+    return fmt::format("in stage {} after step {} of {}", stage, report["steps"].size(),
                        request_.num_inference_steps);
   }
 
   const RunCall& call_;
   SessionState& state_;
   config::Composition composition_;
-  Settings settings_;
+  pipelines::Settings settings_;
   const Interrupt& interrupt_;
   pipelines::Engine engine_;
   pipelines::Request request_;
+  pipelines::Output output_;
   pipelines::Metrics metrics_;
   std::optional<pipelines::Profile> profile_;  ///< with debug.profile
-  nlohmann::json earlier_;                     ///< media of earlier runs in the folder
-  std::vector<fs::path> files_;                ///< the saved media
-  std::vector<std::string> problems_;          ///< files beside the media that could not be written
+  EarlierFiles earlier_;
+  fs::path latents_;                   ///< kept while they are decoded; empty = none yet
+  std::vector<fs::path> files_;        ///< the saved media
+  std::vector<std::string> problems_;  ///< files beside the media that could not be written
 };
 
 class RunCommand final : public EngineCommandFor<RunCall> {
   int execute(const RunCall& call, SessionState& state) const override {
-    if (call.restarts_clock) pipelines::restart_seconds();
+    const auto clock = call.restarts_clock ? pipelines::RunClock::since_now()
+                                           : pipelines::RunClock::since_process_start();
     state.logging.begin_run(call.composition);
     device::reuse_host_memory();
     const Interrupt interrupt;
-    return Run(call, state, interrupt).execute();
+    return Run(call, state, interrupt, clock).execute();
   }
 };
 
 class CheckCommand final : public EngineCommandFor<CheckCall> {
   int execute(const CheckCall& call, SessionState& state) const override {
-    const Settings settings = read_settings(call.composition);
+    const pipelines::Settings settings = read_settings(call.composition);
     if (!state.checks) state.checks.emplace();
     SessionState::JobChecks& checks = *state.checks;
     check_shared_dump(check_dump_outside(settings, call.composition, call.folder), call, checks);
-    complete_request(settings, [&](const pipelines::PartialRequest& partial) {
+    auto request = complete_request(settings, [&](const pipelines::PartialRequest& partial) {
       return checks.runs.check(settings.engine_options(), partial);
     });
+    settings.output.output_in(call.folder,
+                              name_values(settings, call.composition, std::move(request)));
     return 0;
   }
 

@@ -60,19 +60,12 @@ void RunFolder::make_folder(const fs::path& folder) {
   if (made) made_.push_back(folder);
 }
 
-void RunFolder::check_file(const fs::path& name) const {
-  std::error_code ignored;
-  if (fs::is_directory(fs::symlink_status(path_ / name, ignored)))
-    throw InputError((path_ / name).string() +
-                     ": is a folder, but the run writes a file of this name; expected another "
-                     "folder for the run");
-}
-
 void RunFolder::write(const fs::path& name, std::string_view bytes) {
   const fs::path file = path_ / name;
   for (const fs::path& parent : missing_parents(file)) make_folder(parent);
   if (!replaced_.contains(file)) replaced_[file] = content_of(file);
   write_file(file, bytes);
+  if (std::find(written_.begin(), written_.end(), file) == written_.end()) written_.push_back(file);
 }
 
 void RunFolder::discard() noexcept {

@@ -26,11 +26,11 @@ class RunFolder {
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// Throws InputError when there is a folder of this name, where the run writes a file.
-  void check_file(const std::filesystem::path& name) const;
-
   /// Writes a file below the folder, whole or not at all. Makes folders as needed.
   void write(const std::filesystem::path& name, std::string_view bytes);
+
+  /// What write() has written.
+  const std::vector<std::filesystem::path>& written() const { return written_; }
 
   /// Removes the folder with all its files, and the parents that this run made. In a folder that
   /// existed before, removes what write() has written and restores what that replaced.
@@ -42,6 +42,7 @@ class RunFolder {
   std::filesystem::path path_;
   std::vector<std::filesystem::path> made_;                               ///< outermost first
   std::map<std::filesystem::path, std::optional<std::string>> replaced_;  ///< by file written
+  std::vector<std::filesystem::path> written_;
   std::optional<FolderLock> lock_;
 };
 

@@ -12,7 +12,7 @@
 
 namespace chitu::tools {
 
-/// What the calls of one session share.
+/// State that the calls of one session share.
 struct SessionState {
   /// The engine of the last job that succeeded: most jobs of a sweep can share one.
   struct OpenEngine {

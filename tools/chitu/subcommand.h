@@ -27,10 +27,18 @@ class Subcommand {
     std::string summary;  ///< a line of `chitu --help`
     std::string purpose;  ///< the sentence that opens its own --help
     std::vector<Example> examples;
+    std::string operands{};  ///< words that are neither flags nor overrides: "LIST"
+  };
+
+  struct FlagText {
+    std::string usage;  ///< "--config-name, -cn NAME"
+    std::string help;
   };
 
   virtual ~Subcommand() = default;
   virtual Description describe() const = 0;
+  /// Its flags, and arguments that have no flag.
+  virtual std::vector<FlagText> flags() const = 0;
 
   /// Carries it out, --help included.
   ///

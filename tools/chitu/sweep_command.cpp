@@ -18,6 +18,7 @@
 #include "chitu_core/config/override/override.h"
 #include "chitu_core/config/value/text.h"
 #include "chitu_core/config/yaml/yaml_writer.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/counted_progress.h"
 #include "tools/chitu/launcher.h"
 #include "tools/chitu/media_record.h"
@@ -63,8 +64,9 @@ struct Job {
 /// One sweep, from its plan to its table. Composes one job at a time, from its index.
 class Sweep {
  public:
-  Sweep(const config::ComposeRequest& request, EngineLibrary& engine)
+  Sweep(const config::ComposeRequest& request, bool json, EngineLibrary& engine)
       : engine_(engine),
+        json_(json),
         plan_(config::plan_sweep(request)),
         composer_(request, plan_),
         results_(plan_.size()) {
@@ -122,13 +124,17 @@ class Sweep {
 
   std::string title(std::size_t i) const { return "#" + std::to_string(i) + ": " + differences(i); }
 
-  /// Does the work; an InputError names the job.
+  /// Does the work; an InputError names the job, and each override once.
   template <typename Work>
   auto about_job(std::size_t i, const Work& work) const {
     try {
       return work();
     } catch (const InputError& error) {
-      throw InputError("job " + title(i) + ": " + error.what());
+      const std::string problem = error.what();
+      std::vector<std::string> others = plan_.differences(i);
+      std::erase_if(others, [&](const auto& one) { return problem.starts_with(one + ": "); });
+      throw InputError(fmt::format("job #{}: {}{}", i, join(others, " "),
+                                   (others.empty() ? "" : ": ") + problem));
     }
   }
 
@@ -199,13 +205,15 @@ class Sweep {
   }
 
   int run_job(std::size_t i) const {
-    std::cerr << "job " + title(i) + "\n";  // at once: several processes write lines
+    // In one piece: several processes write lines.
+    if (!console::is_quiet()) std::cerr << "job " + title(i) + "\n";
     return guarded([&] {
       Job job = make_job(i);
       const JobEnvironment environment(job.composition);
       RunCall call{.composition = std::move(job.composition)};
       call.folder = std::move(job.folder);
       call.restarts_clock = width_ == 0;
+      call.json = json_;
       return engine_.run(engine_call(std::move(call)));
     });
   }
@@ -215,35 +223,41 @@ class Sweep {
     try {
       return work();
     } catch (const std::exception& error) {
-      std::cerr << "error: " + explain(error) + "\n";
+      std::cerr << console::label("error") + explain(error) + "\n";
       return exit_code(error);
     }
   }
 
-  /// Prints the table to standard error: standard output has the paths of the media.
+  /// Prints the table to standard error: standard output has the paths of the media. Returns the
+  /// exit code.
   int report() const {
     std::map<Status, int> counts;
     int code = 0;
-    std::cerr << row("job", "status", "seconds", "overrides");
+    std::string table = row("job", "status", "seconds", "overrides");
     for (std::size_t i = 0; i < results_.size(); ++i) {
       const JobResult& result = results_[i];
       ++counts[result.status];
       if (code == 0) code = result.code;
       std::string status = name_of(result.status);
       if (result.status == Status::failed) status += " (" + std::to_string(result.code) + ")";
-      std::cerr << row("#" + std::to_string(i), status, seconds_text(result), differences(i));
+      table += row("#" + std::to_string(i), status, seconds_text(result), differences(i));
     }
-    std::string summary;
-    for (const auto& [status, count] : counts)
-      summary += (summary.empty() ? "" : ", ") + std::to_string(count) + " " + name_of(status);
-    std::cerr << results_.size() << " jobs: " << summary << "; " << folder_.string() << "\n";
     const bool left =
         counts[Status::waiting] + counts[Status::failed] + counts[Status::interrupted];
+    if (!console::is_quiet()) std::cerr << table << summary(counts);
     if (left)
       std::cerr << "to run what is left, repeat the command with hydra.sweep.dir=" +
                        config::override_text(config::Node::literal(relative_folder())) +
                        " hydra.sweep.resume=true\n";
     return code;
+  }
+
+  std::string summary(const std::map<Status, int>& counts) const {
+    std::string text;
+    for (const auto& [status, count] : counts)
+      if (count > 0)
+        text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + name_of(status);
+    return fmt::format("{} jobs: {}; {}\n", results_.size(), text, folder_.string());
   }
 
   static std::string row(const std::string& job, const std::string& status,
@@ -264,6 +278,7 @@ class Sweep {
   }
 
   EngineLibrary& engine_;
+  bool json_;
   config::SweepPlan plan_;
   mutable config::JobComposer composer_;  ///< keeps what jobs share
   fs::path folder_;
@@ -279,8 +294,8 @@ bool asks_for_sweep(const config::Composition& composition) {
   return text_at(composition, "mode") == "MULTIRUN";
 }
 
-int run_sweep(const config::ComposeRequest& request, EngineLibrary& engine) {
-  return Sweep(request, engine).run();
+int run_sweep(const config::ComposeRequest& request, bool json, EngineLibrary& engine) {
+  return Sweep(request, json, engine).run();
 }
 
 }  // namespace chitu::tools

@@ -4,7 +4,7 @@
 
 namespace chitu::tools {
 
-/// What `chitu tokenize` asks of the engine library.
+/// Arguments of `chitu tokenize` for the engine library.
 struct TokenizeCall {
   static constexpr const char* kCommand = "tokenize";
   std::string ckpt_dir{};  ///< a checkpoint in the diffusers layout

@@ -1,4 +1,4 @@
-"""What the scripts that write documentation from `chitu plan` share: the repository, the sizes they show, one plan."""
+"""Shared by the scripts that write documentation from `chitu plan`: the repository, the sizes they show, one plan."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What tools/build, tools/test and tools/quickstart share: find or install what chitu builds with,
-# then build it. Sourced, never run. Everything made here lies below build/.
+# Shared by tools/build, tools/test and tools/quickstart: finds or installs what chitu is built with,
+# then builds it. Sourced, never run. Everything made here is below build/.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 venv=$root/build/venv
@@ -18,7 +18,7 @@ packages=(
 
 say() { printf '%s\n' "$*" >&2; }
 
-# Ends with exit code 2: the machine or the call is not as chitu needs it.
+# Ends with exit code 2: wrong arguments, or something is missing on this machine.
 die() {
   say "error: $*"
   exit 2
@@ -48,7 +48,7 @@ missing_packages() {
   done
 }
 
-# Installs the packages that are missing of those named, after saying which.
+# Installs the missing ones of the named packages, and prints which.
 need_packages() {
   local missing as_root=()
   if ! command -v dpkg-query >/dev/null; then
@@ -71,7 +71,7 @@ need_packages() {
     die "apt-get could not install: ${missing[*]}"
 }
 
-# Says why a folder is no libtorch that chitu can use; says nothing about one that is.
+# Prints why chitu cannot use the libtorch in a folder; prints nothing if it can.
 libtorch_flaw() {
   local folder=$1 version
   [[ -e $folder/include/ATen/ATen.h ]] || { echo "has no include/ATen/ATen.h"; return; }
@@ -120,7 +120,7 @@ find_libtorch() {
   libtorch=
 }
 
-# Makes the virtual environment below build/; no other Python is ever written to.
+# Makes the virtual environment below build/; changes no other Python.
 need_venv() {
   local python fits='import ensurepip, venv, sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15))'
   [[ -e $venv/.ready ]] && return
@@ -145,8 +145,8 @@ install_libtorch() {
   libtorch=$(in_venv -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/torch
   if [[ ! -e $venv/.torch-$torch_version ]]; then
     say "no libtorch found: installing torch $torch_version into $venv (200 to 530 MB to download)"
-    if [[ -e /proc/driver/nvidia/version ]]; then
-      say "this machine has an NVIDIA GPU: the CUDA libraries come along (gigabytes)"
+    if [[ -e /proc/driver/nvidia/version || ${CHITU_CUDA:-0} == 1 ]]; then
+      say "for NVIDIA GPUs: the CUDA libraries come along (gigabytes)"
       in_venv -m pip install "torch==$torch_version" >&2 || die "pip could not install torch"
     else
       in_venv -m pip install --no-deps "torch==$torch_version" >&2 || die "pip could not install torch"
@@ -275,7 +275,7 @@ build() {
 
 check_preset() {
   case $1 in
-    release | debug | asan) ;;
-    *) die "unknown preset \"$1\"; there are release, debug and asan" ;;
+    release | debug | asan | tsan) ;;
+    *) die "unknown preset \"$1\"; there are release, debug, asan and tsan" ;;
   esac
 }

@@ -1,8 +1,10 @@
 #include "chitu_core/config/bind/binder.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "chitu_core/common/bytes.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/utf8.h"
 #include "chitu_core/config/interpolate/evaluate.h"
@@ -106,6 +108,8 @@ void Binder::refuse(const View& view, const Node& got, const Rule& rule, std::st
   const bool other_kind =
       got.kind() == Kind::boolean || (got.kind() == Kind::real && type == "integer");
   if (!rule.empty() && other_kind) expected = with_article(type) + ", " + expected;
+  if (got.kind() == Kind::real && !std::isfinite(got.as_real()))
+    expected = "a finite number, " + expected;
   std::string problem = "expected " + expected + ", got " + show(got);
   if (view.written().is_interpolation()) problem += " from " + view.written().text();
   if (got.is_string() && !rule.choices.empty()) problem += did_you_mean(got.text(), rule.choices);
@@ -240,8 +244,7 @@ std::string Binder::hint_for(const Entry& entry) const {
     wrong = join_path(view_->key(), wrong);
     for (std::string& key : keys) key = join_path(view_->key(), key);
   }
-  const std::string near = did_you_mean(wrong, keys);
-  return near.empty() && !keys.empty() ? ", expected one of " + join(keys) : near;
+  return near_or_all(wrong, keys);
 }
 
 void Binder::check_unknown_keys() {

@@ -66,6 +66,13 @@ struct Seed {
   bool operator==(const Seed&) const = default;
 };
 
+/// One value or a list of different ones: `mp4` or `[mp4, gif]`. Never empty when it was read.
+template <class T>
+struct OneOrMore {
+  std::vector<T> items;
+  bool operator==(const OneOrMore&) const = default;
+};
+
 /// One declared field, as describe_fields() lists it.
 struct FieldInfo {
   std::string name;
@@ -119,11 +126,21 @@ class Binder {
   static FieldInfo info_of(const T& value, const Rule& rule);
 
   template <class T>
+  void read_optional(const View& view, std::optional<T>& value, const Rule& rule);
+  template <Schema T>
+  void read_struct(const View& view, T& value, const Rule& rule);
+  template <class T>
   void read_list(const View& view, std::vector<T>& value, const Rule& rule);
+  template <class T, std::size_t N>
+  void read_array(const View& view, std::array<T, N>& value, const Rule& rule);
+  template <class T>
+  void read_one_or_more(const View& view, OneOrMore<T>& value, const Rule& rule);
   template <class T>
   void read_map(const View& view, std::map<std::string, T>& value, const Rule& rule);
   template <NamedEnum T>
   void read_enum(const View& view, T& value);
+  template <class T>
+  void read_narrow_integer(const View& view, T& value, const Rule& rule);
 
   void read_scalar(const View& view, bool& value, const Rule& rule);
   void read_scalar(const View& view, std::int64_t& value, const Rule& rule);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "chitu_core/config/bind/binder.h"
 
@@ -11,6 +13,10 @@ template <class T>
 inline constexpr bool is_vector = false;
 template <class T>
 inline constexpr bool is_vector<std::vector<T>> = true;
+template <class T>
+inline constexpr bool is_one_or_more = false;
+template <class T>
+inline constexpr bool is_one_or_more<OneOrMore<T>> = true;
 template <class T>
 inline constexpr bool is_array = false;
 template <class T, std::size_t N>
@@ -36,6 +42,33 @@ std::vector<std::string> enum_names() {
   return names;
 }
 
+/// The name of a type in the reference of keys, and a value as YAML.
+template <class T>
+std::pair<std::string, std::string> scalar_info(const T& value) {
+  if constexpr (std::is_same_v<T, Node>)
+    return {"any", yaml_default(value)};
+  else if constexpr (std::is_same_v<T, bool>)
+    return {"boolean", value ? "true" : "false"};
+  else if constexpr (std::is_same_v<T, std::string>)
+    return {"string", yaml_default(Node::literal(value))};
+  else if constexpr (std::is_same_v<T, std::filesystem::path>)
+    return {"path", yaml_default(Node::literal(value.string()))};
+  else if constexpr (std::is_same_v<T, Bytes>)
+    return {"size", std::to_string(value.count) + "B"};
+  else if constexpr (std::is_same_v<T, BytesPerSecond>)
+    return {"bandwidth", std::to_string(value.count) + "B"};
+  else if constexpr (std::is_same_v<T, Amount>)
+    return {"size or share", std::to_string(value.bytes) + "B"};
+  else if constexpr (std::is_same_v<T, Seed>)
+    return {"integer", yaml_default(Node(value.bits))};
+  else if constexpr (std::is_floating_point_v<T>)
+    return {"number", yaml_default(Node(static_cast<double>(value)))};
+  else if constexpr (std::is_integral_v<T>)
+    return {"integer", yaml_default(Node(static_cast<std::int64_t>(value)))};
+  else
+    static_assert(always_false<T>, "no configuration can hold this type");
+}
+
 }  // namespace binder_detail
 
 template <class T>
@@ -53,38 +86,15 @@ template <class T>
 void Binder::read_value(const View& view, T& value, const Rule& rule) {
   using namespace binder_detail;
   if constexpr (is_optional<T>) {
-    const Node* node = value_of(view, rule, info_of(typename T::value_type(), rule).type);
-    if (!node) return;
-    if (node->is_null()) {
-      value.reset();
-      return;
-    }
-    typename T::value_type inner{};
-    if (value) inner = *value;
-    read_value(view, inner, rule);
-    value = std::move(inner);
+    read_optional(view, value, rule);
   } else if constexpr (Schema<T>) {
-    const Node* node = value_of(view, rule, "a map");
-    if (!node) return;
-    if (!node->is_map()) {
-      refuse(view, *node, rule, "a map");
-      return;
-    }
-    Binder nested(view);
-    value.bind(nested);
-    take_errors(nested);
+    read_struct(view, value, rule);
   } else if constexpr (is_vector<T>) {
     read_list(view, value, rule);
+  } else if constexpr (is_one_or_more<T>) {
+    read_one_or_more(view, value, rule);
   } else if constexpr (is_array<T>) {
-    std::vector<typename T::value_type> items;
-    const std::size_t before = errors_.size();
-    read_list(view, items, rule);
-    if (errors_.size() > before) return;
-    if (items.size() == value.size())
-      std::move(items.begin(), items.end(), value.begin());
-    else
-      add_error(view, "expected " + std::to_string(value.size()) + " items, got " +
-                          std::to_string(items.size()));
+    read_array(view, value, rule);
   } else if constexpr (is_map<T>) {
     read_map(view, value, rule);
   } else if constexpr (NamedEnum<T>) {
@@ -105,19 +115,64 @@ void Binder::read_value(const View& view, T& value, const Rule& rule) {
     read_scalar(view, wide, rule);
     value = static_cast<T>(wide);
   } else if constexpr (std::is_integral_v<T>) {
-    std::int64_t wide = static_cast<std::int64_t>(value);
-    const std::size_t before = errors_.size();
-    read_scalar(view, wide, rule);
-    if (errors_.size() > before) return;
-    if (std::in_range<T>(wide))
-      value = static_cast<T>(wide);
-    else
-      add_error(view, "expected " + std::to_string(std::numeric_limits<T>::min()) + " to " +
-                          std::to_string(std::numeric_limits<T>::max()) + ", got " +
-                          std::to_string(wide));
+    read_narrow_integer(view, value, rule);
   } else {
     static_assert(always_false<T>, "no configuration can hold this type");
   }
+}
+
+template <class T>
+void Binder::read_optional(const View& view, std::optional<T>& value, const Rule& rule) {
+  const Node* node = value_of(view, rule, info_of(T(), rule).type);
+  if (!node) return;
+  if (node->is_null()) {
+    value.reset();
+    return;
+  }
+  T inner{};
+  if (value) inner = *value;
+  read_value(view, inner, rule);
+  value = std::move(inner);
+}
+
+template <Schema T>
+void Binder::read_struct(const View& view, T& value, const Rule& rule) {
+  const Node* node = value_of(view, rule, "a map");
+  if (!node) return;
+  if (!node->is_map()) {
+    refuse(view, *node, rule, "a map");
+    return;
+  }
+  Binder nested(view);
+  value.bind(nested);
+  take_errors(nested);
+}
+
+template <class T, std::size_t N>
+void Binder::read_array(const View& view, std::array<T, N>& value, const Rule& rule) {
+  std::vector<T> items;
+  const std::size_t before = errors_.size();
+  read_list(view, items, rule);
+  if (errors_.size() > before) return;
+  if (items.size() == N)
+    std::move(items.begin(), items.end(), value.begin());
+  else
+    add_error(view,
+              "expected " + std::to_string(N) + " items, got " + std::to_string(items.size()));
+}
+
+template <class T>
+void Binder::read_narrow_integer(const View& view, T& value, const Rule& rule) {
+  std::int64_t wide = static_cast<std::int64_t>(value);
+  const std::size_t before = errors_.size();
+  read_scalar(view, wide, rule);
+  if (errors_.size() > before) return;
+  if (std::in_range<T>(wide))
+    value = static_cast<T>(wide);
+  else
+    add_error(view, "expected " + std::to_string(std::numeric_limits<T>::min()) + " to " +
+                        std::to_string(std::numeric_limits<T>::max()) + ", got " +
+                        std::to_string(wide));
 }
 
 template <class T>
@@ -134,6 +189,25 @@ void Binder::read_list(const View& view, std::vector<T>& value, const Rule& rule
     read_value(item, read, rule);
     value.push_back(std::move(read));
   }
+}
+
+template <class T>
+void Binder::read_one_or_more(const View& view, OneOrMore<T>& value, const Rule& rule) {
+  const Node* node = value_of(view, rule, info_of(value, rule).type);
+  if (!node) return;
+  const std::size_t before = errors_.size();
+  std::vector<T> items;
+  if (node->is_list())
+    read_list(view, items, rule);
+  else
+    read_value(view, items.emplace_back(), rule);
+  if (errors_.size() > before) return;
+  for (auto item = items.begin(); item != items.end(); ++item)
+    if (std::find(items.begin(), item, *item) != item)
+      return add_error(view.children()[static_cast<std::size_t>(item - items.begin())],
+                       "is in the list already, expected each value once");
+  if (items.empty()) return add_error(view, "expected one value or more, got []");
+  value.items = std::move(items);
 }
 
 template <class T>
@@ -180,6 +254,11 @@ FieldInfo Binder::info_of(const T& value, const Rule& rule) {
     copy.bind(nested);
     info.type = "map";
     info.children = nested.take_fields();
+  } else if constexpr (is_one_or_more<T>) {
+    using Item = typename decltype(value.items)::value_type;
+    info = info_of(value.items.empty() ? Item() : value.items.front(), rule);
+    info.type += " or list of " + info.type;
+    if (value.items.size() != 1) info.default_value = info_of(value.items, rule).default_value;
   } else if constexpr (is_vector<T> || is_array<T>) {
     const FieldInfo item = info_of(typename T::value_type(), rule);
     info.type = "list of " + item.type;
@@ -200,37 +279,8 @@ FieldInfo Binder::info_of(const T& value, const Rule& rule) {
     info.type = "string";
     info.rule = one_of(enum_names<T>());
     info.default_value = name_of(value);
-  } else if constexpr (std::is_same_v<T, Node>) {
-    info.type = "any";
-    info.default_value = yaml_default(value);
-  } else if constexpr (std::is_same_v<T, bool>) {
-    info.type = "boolean";
-    info.default_value = value ? "true" : "false";
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    info.type = "string";
-    info.default_value = yaml_default(Node::literal(value));
-  } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
-    info.type = "path";
-    info.default_value = yaml_default(Node::literal(value.string()));
-  } else if constexpr (std::is_same_v<T, Bytes>) {
-    info.type = "size";
-    info.default_value = std::to_string(value.count) + "B";
-  } else if constexpr (std::is_same_v<T, BytesPerSecond>) {
-    info.type = "bandwidth";
-    info.default_value = std::to_string(value.count) + "B";
-  } else if constexpr (std::is_same_v<T, Amount>) {
-    info.type = "size or share";
-    info.default_value = std::to_string(value.bytes) + "B";
-  } else if constexpr (std::is_same_v<T, Seed>) {
-    info.type = "integer";
-    info.default_value = yaml_default(Node(value.bits));
-  } else if constexpr (std::is_floating_point_v<T>) {
-    info.type = "number";
-    info.default_value = yaml_default(Node(static_cast<double>(value)));
   } else {
-    static_assert(std::is_integral_v<T>, "no configuration can hold this type");
-    info.type = "integer";
-    info.default_value = yaml_default(Node(static_cast<std::int64_t>(value)));
+    std::tie(info.type, info.default_value) = scalar_info(value);
   }
   return info;
 }

@@ -22,7 +22,7 @@ bool Rule::empty() const { return !least && !most && !multiple && choices.empty(
 
 bool Rule::holds(double number) const {
   if (described_only) return true;
-  if (std::isnan(number)) return !least && !most && !multiple;
+  if (!std::isfinite(number)) return empty();
   if (least && (number < *least || (above_least && number == *least))) return false;
   if (most && number > *most) return false;
   return !multiple || std::fmod(number, static_cast<double>(*multiple)) == 0;

@@ -142,16 +142,15 @@ void DefaultsTree::expand(TreeNode& node, bool is_root, bool interpolated) {
   }
   if (loaded->defaults.empty() && !(is_root && !choices_.appended().empty())) return;
   refuse_cycle(node);
+  expand_list(node, list_of(node, *loaded, is_root), interpolated);
+}
 
-  std::vector<DefaultsEntry> list = list_of(node, *loaded, is_root);
+void DefaultsTree::expand_list(TreeNode& node, std::vector<DefaultsEntry> list, bool interpolated) {
   note_overrides(list, node, interpolated);
   // Expanded last to first: an override is known before the entry it overrides is loaded.
   for (auto item = list.rbegin(); item != list.rend(); ++item) {
     if (item->is_self()) {
-      auto child = std::make_unique<TreeNode>();
-      child->entry = *item;
-      child->parent = &node;
-      node.children.push_back(std::move(child));
+      add_self(node, *item);
       continue;
     }
     if (item->override_keyword) continue;
@@ -165,6 +164,13 @@ void DefaultsTree::expand(TreeNode& node, bool is_root, bool interpolated) {
   for (const auto& child : node.children)
     if (child->children.empty() && child->entry.is_interpolation()) resolve_option(*child);
   std::reverse(node.children.begin(), node.children.end());
+}
+
+void DefaultsTree::add_self(TreeNode& node, const DefaultsEntry& entry) {
+  auto child = std::make_unique<TreeNode>();
+  child->entry = entry;
+  child->parent = &node;
+  node.children.push_back(std::move(child));
 }
 
 std::vector<DefaultsEntry> DefaultsTree::list_of(const TreeNode& node, const LoadedConfig& loaded,

@@ -42,6 +42,8 @@ class DefaultsTree {
   };
 
   void expand(TreeNode& node, bool is_root, bool interpolated);
+  void expand_list(TreeNode& node, std::vector<DefaultsEntry> list, bool interpolated);
+  static void add_self(TreeNode& node, const DefaultsEntry& entry);
   std::vector<DefaultsEntry> list_of(const TreeNode& node, const LoadedConfig& loaded,
                                      bool is_root);
   void note_overrides(std::vector<DefaultsEntry>& list, const TreeNode& node, bool interpolated);

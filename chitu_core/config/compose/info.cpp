@@ -4,6 +4,7 @@
 #include <functional>
 #include <range/v3/view/zip.hpp>
 
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/compose/repository.h"
 #include "chitu_core/config/value/error.h"
@@ -80,8 +81,7 @@ Node search_path_data(const Composition& composition) {
 [[noreturn]] void unknown_kind(const std::string& kind) {
   const std::vector<std::string> kinds = {"all", "config", "defaults", "defaults-tree",
                                           "searchpath"};
-  throw ConfigError("--info " + kind + ": expected one of " + join(kinds) +
-                    did_you_mean(kind, kinds));
+  throw ConfigError("--info " + kind + ": " + expected_one_of(kind, kinds));
 }
 
 std::string defaults_table(const Composition& composition) {

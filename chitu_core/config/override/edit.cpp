@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <range/v3/view/take.hpp>
 
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/interpolate/evaluate.h"
 #include "chitu_core/config/override/merge.h"
@@ -79,7 +80,9 @@ class Edit {
     const std::string known = key_above(part);
     if (parent.is_map()) {
       const std::string key = join_path(known, parts_[part]);
-      message += ", there is no key '" + key + "'" + near_or_all(key, keys_of(parent, known));
+      const auto keys = keys_of(parent, known);
+      message += ", there is no key '" + key + "'";
+      message += new_keys_ ? did_you_mean(key, keys) : near_or_all(key, keys);
     } else if (parent.is_list()) {
       const std::size_t size = parent.list().size();
       message +=
@@ -90,12 +93,6 @@ class Edit {
       message += ", '" + known + "' is " + show(parent);
     }
     fail(message + (new_keys_ ? "; to append to your config use +" + given_.text : ""));
-  }
-
-  /// The nearest keys. If there are none and new keys make no sense, all keys.
-  std::string near_or_all(const std::string& key, const std::vector<std::string>& keys) const {
-    const std::string near = did_you_mean(key, keys);
-    return !near.empty() || new_keys_ || keys.empty() ? near : ", expected one of " + join(keys);
   }
 
   static Node* child(Node& parent, const std::string& key) {

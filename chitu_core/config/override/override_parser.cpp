@@ -248,49 +248,61 @@ class OverrideParser : private Cursor {
   /// contain no colon and no interpolation.
   Node primitive(bool as_key) {
     skip_blanks();
-    std::string text;
-    Node only;
-    std::size_t words = 0;
-    std::string problem;
-    const auto add = [&](Node value, std::string_view as_written) {
-      only = std::move(value);
-      text += as_written;
-      ++words;
-    };
-    while (!done()) {
-      const char next = peek_after_blanks();
-      if (is_blank(peek()) &&
-          (next == '\0' || std::string_view(",)]}=(").find(next) != std::string_view::npos))
-        break;
-      if (next == ':' && as_key) break;
-      if (next == ':') {
+    Words words;
+    while (!done() && !is_end_of_words(as_key)) {
+      if (peek_after_blanks() == ':') {
         const std::size_t from = at_;
         take_with_blanks(':');
-        const std::string_view colon = text_.substr(from, at_ - from);
-        add(Node::literal(std::string(colon)), colon);
-        continue;
-      }
-      if (!as_key && peek() == '$' && interpolation_size() > 0) {
+        words.add_text(text_.substr(from, at_ - from));
+      } else if (!as_key && peek() == '$' && interpolation_size() > 0) {
         const std::string_view interpolation = text_.substr(at_, interpolation_size());
-        add(Node::literal(std::string(interpolation)), interpolation);
+        words.add_text(interpolation);
         at_ += interpolation.size();
-        continue;
+      } else if (!take_word(words)) {
+        break;
       }
-      const WordToken word = next_word(rest(), true);
-      if (word.word == Word::none) break;
-      const std::string_view written = rest().substr(0, word.size);
-      Node value = Node::literal(std::string(written));
-      try {
-        value = word_value(word.word, written);
-      } catch (const ConfigError& error) {
-        problem = error.what();  // no error when more words follow
-      }
-      add(std::move(value), word.word == Word::escape ? unescaped(written) : std::string(written));
-      at_ += word.size;
     }
-    if (words == 0) fail_in_value(as_key ? "a key" : "a value");
-    if (words == 1 && !problem.empty()) fail(problem);
-    return words == 1 ? only : Node::literal(std::move(text));
+    if (words.count == 0) fail_in_value(as_key ? "a key" : "a value");
+    if (words.count == 1 && !words.problem.empty()) fail(words.problem);
+    return words.count == 1 ? words.last : Node::literal(std::move(words.text));
+  }
+
+  struct Words {
+    std::string text;
+    Node last;
+    std::size_t count = 0;
+    std::string problem;  ///< no error when more words follow
+
+    void add(Node value, std::string_view as_written) {
+      last = std::move(value);
+      text += as_written;
+      ++count;
+    }
+    void add_text(std::string_view written) { add(Node::literal(std::string(written)), written); }
+  };
+
+  bool is_end_of_words(bool as_key) const {
+    const char next = peek_after_blanks();
+    if (next == ':') return as_key;
+    return is_blank(peek()) &&
+           (next == '\0' || std::string_view(",)]}=(").find(next) != std::string_view::npos);
+  }
+
+  /// Appends the next word. Returns false if there is none.
+  bool take_word(Words& words) {
+    const WordToken word = next_word(rest(), true);
+    if (word.word == Word::none) return false;
+    const std::string_view written = rest().substr(0, word.size);
+    Node value = Node::literal(std::string(written));
+    try {
+      value = word_value(word.word, written);
+    } catch (const ConfigError& error) {
+      words.problem = error.what();
+    }
+    words.add(std::move(value),
+              word.word == Word::escape ? unescaped(written) : std::string(written));
+    at_ += word.size;
+    return true;
   }
 
   /// `${...}` up to the first closing brace; 0 when there is none.

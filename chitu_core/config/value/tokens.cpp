@@ -130,7 +130,7 @@ Node word_value(Word word, std::string_view text) {
     case Word::integer:
       if (const auto value = read_whole_number(text)) return *value;
       throw ConfigError("the number " + std::string(text) +
-                        " does not fit 64 bits; quote it to use the text");
+                        " does not fit 64 bits, expected -2^63 to 2^64 - 1 or a quoted text");
     case Word::real:
       return Node(read_real(text).value_or(0.0));
     case Word::escape:

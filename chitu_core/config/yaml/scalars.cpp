@@ -250,7 +250,7 @@ Node read_plain_scalar(std::string_view text) {
     } else if (is_integer(text)) {
       if (const auto value = integer_value(text)) return *value;
       throw ConfigError("the number " + std::string(text) +
-                        " does not fit 64 bits; quote it to use the text");
+                        " does not fit 64 bits, expected -2^63 to 2^64 - 1 or a quoted text");
     }
   } else if (const auto flag = plain_bool(text)) {
     return Node(*flag);

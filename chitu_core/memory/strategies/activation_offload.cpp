@@ -5,10 +5,10 @@
 namespace chitu::memory {
 namespace {
 
-/// Holds the hidden states of one guidance branch on the device at a time while both pass through a
-/// layer: one branch's hidden states less, for a copy of them each way per layer. In no level's
-/// row: sending the branches one after the other saves as much and moves no activations. Where even
-/// that does not fit, this one spares the device the first branch's prediction as well.
+/// Holds the hidden states of one guidance branch on the device at a time while both pass a layer:
+/// saves one branch's hidden states, for a copy of them in each direction per layer. No level uses
+/// it: running the branches one after the other saves as much without moving activations. If even
+/// that does not fit, this also keeps the first branch's prediction off the device.
 class ActivationOffload final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {
@@ -16,7 +16,7 @@ class ActivationOffload final : public Strategy {
   }
 
   std::optional<Saving> cheaper(const MemoryPlan& plan, const MemoryConfig& config) const override {
-    const bool on_cpu = plan.device.is_cpu();  // which has nowhere to offload to
+    const bool on_cpu = plan.device.is_cpu();  // a CPU has nowhere to offload to
     if (plan.offload_activations && !on_cpu) return std::nullopt;
     if (plan.guidance_interleave && !config.guidance_interleave) return one_after_the_other(plan);
     if (config.offload_activations || on_cpu) return std::nullopt;
@@ -32,7 +32,7 @@ class ActivationOffload final : public Strategy {
     plan.guidance_interleave = interleave;
     plan.offload_activations = true;
     return {std::move(plan), "infer.offload_activations=true",
-            "the waiting guidance branch rests on the host", true};
+            "the waiting guidance branch is offloaded to the host", true};
   }
 };
 CHITU_REGISTER(Strategy, ActivationOffload, "activation_offload");

@@ -5,9 +5,9 @@
 namespace chitu::memory {
 namespace {
 
-/// Holds two layers of the transformer on the device at a time, whatever its size, for one copy of
-/// all layers per step. The keys and values of the prompt are computed anew in every step: kept,
-/// they would take a layer's worth of memory per prompt.
+/// Holds two layers of the transformer on the device at a time, for any size of model, and copies
+/// all layers once per step. The keys and values of the prompt are computed again in every step:
+/// cached, they would take a layer's worth of memory per prompt.
 class TransformerStreaming final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {
@@ -27,7 +27,7 @@ class TextEncoderStreaming final : public Strategy {
 };
 CHITU_REGISTER(Strategy, TextEncoderStreaming, "text_encoder_streaming");
 
-/// Brings the VAE in for its stage alone.
+/// Loads the VAE for its stage only.
 class VaeOffload final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {

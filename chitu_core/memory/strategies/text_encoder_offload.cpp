@@ -5,8 +5,8 @@
 namespace chitu::memory {
 namespace {
 
-/// Holds the text encoder on the device only while it encodes: frees its weights (10.6 GiB for
-/// UMT5-XXL in bfloat16) before the transformer comes, for one copy of them per request.
+/// Holds the text encoder on the device only while it encodes. This frees its weights (10.6 GiB for
+/// UMT5-XXL in bfloat16) before the transformer is loaded, for one copy of them per request.
 class TextEncoderOffload final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {

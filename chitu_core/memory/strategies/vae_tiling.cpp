@@ -10,12 +10,13 @@
 namespace chitu::memory {
 namespace {
 
-/// Sides of exact tiles in latents, after the usual one. The decoder takes none below 8.
+/// Sides of exact tiles in latents, after the default. The decoder accepts none below 8.
 constexpr std::int64_t kSmallerTiles[] = {24, 16, 8};
 
 /// Decodes the high-resolution part of the VAE tile by tile, each with a halo as wide as its
-/// receptive field: activations and caches of one tile instead of the whole frame, for some
-/// recomputation and the same picture up to rounding. Smaller tiles hold less and recompute more.
+/// receptive field. Activations and caches are those of one tile instead of the whole frame, some
+/// positions are computed twice, and the picture is the same up to rounding. Smaller tiles hold
+/// less and recompute more.
 class ExactVaeTiling final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {

@@ -13,8 +13,8 @@
 namespace chitu::memory {
 
 /// The threads that fill the rings of one stream. They share one lock, which guards the rings and
-/// whatever else the owner shares with them, and the first failure, which stops all of them until
-/// the next restart(). The destructor joins them.
+/// other data of the owner, and the first failure, which stops all of them until the next
+/// restart(). The destructor joins them.
 class FetchThreads {
  public:
   using Lock = std::unique_lock<std::mutex>;

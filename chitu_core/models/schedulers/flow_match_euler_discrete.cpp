@@ -63,8 +63,8 @@ std::optional<double> FlowMatchEulerDiscreteScheduler::mu(std::int64_t tokens) c
 std::vector<double> FlowMatchEulerDiscreteScheduler::default_sigmas(
     std::int64_t num_inference_steps) const {
   const auto steps = static_cast<double>(config_.num_train_timesteps);
-  // The range ends at the smallest training sigma, in float32, and with a static shift that sigma
-  // is shifted already: the schedule below is shifted twice there.
+  // The range ends at the smallest training sigma, in float32. A static shift has already moved
+  // that sigma, so the schedule below shifts it a second time, as in diffusers.
   std::vector<float> ends{1.0F, 1.0F / static_cast<float>(steps)};
   if (!config_.use_dynamic_shifting) shift_sigmas(ends, config_.shift);
   std::vector<double> sigmas = linspace(static_cast<double>(ends[0]) * steps,
@@ -91,17 +91,17 @@ void FlowMatchEulerDiscreteScheduler::set_timesteps(std::int64_t num_inference_s
   check_steps(num_inference_steps, config_.num_train_timesteps);
   if (config_.use_dynamic_shifting && !options.mu)
     throw InputError(
-        "use_dynamic_shifting: this schedule shifts with the picture's size, which "
-        "this pipeline does not give it");
+        "use_dynamic_shifting: this schedule depends on the picture's size, which "
+        "this pipeline does not pass to it");
   std::vector<float> sigmas(options.sigmas.begin(), options.sigmas.end());
   if (sigmas.empty()) {
     std::vector<double> own = default_sigmas(num_inference_steps);
     shift(own, options.mu);
     sigmas.assign(own.begin(), own.end());
   } else if (static_cast<std::int64_t>(sigmas.size()) != num_inference_steps) {
-    throw InputError("sigmas: expected one a step");
+    throw InputError("sigmas: expected one per step");
   } else {
-    shift(sigmas, options.mu);  // a schedule that is given is shifted in float32
+    shift(sigmas, options.mu);  // given sigmas are shifted in float32
   }
   std::vector<double> timesteps;
   for (const float sigma : sigmas)
@@ -129,7 +129,7 @@ class FlowMatchEulerClass final : public SchedulerClass {
     if (flow_shift && config.use_dynamic_shifting)
       throw InputError(
           "flow_shift: the checkpoint's scheduler shifts with the picture's size "
-          "(use_dynamic_shifting), it takes no shift");
+          "(use_dynamic_shifting) and takes no flow_shift");
     config.shift = flow_shift.value_or(config.shift);
     return std::make_unique<FlowMatchEulerDiscreteScheduler>(config);
   }

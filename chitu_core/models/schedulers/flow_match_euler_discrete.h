@@ -39,8 +39,8 @@ class FlowMatchEulerDiscreteScheduler final : public Scheduler {
   }
   void set_timesteps(std::int64_t num_inference_steps,
                      const ScheduleOptions& options = {}) override;
-  /// With use_dynamic_shifting the line through (base_image_seq_len, base_shift) and
-  /// (max_image_seq_len, max_shift); beyond them it goes on.
+  /// With use_dynamic_shifting: mu is linear in the number of tokens, through (base_image_seq_len,
+  /// base_shift) and (max_image_seq_len, max_shift), and is extrapolated beyond them.
   std::optional<double> mu(std::int64_t tokens) const override;
 
  private:

@@ -12,7 +12,7 @@
 namespace chitu::models {
 namespace {
 
-/// What the schedulers of diffusers 0.42 take, sorted.
+/// Every key that a scheduler of diffusers 0.42 accepts, sorted.
 constexpr std::string_view kKeysOfSchedulers[] = {"algorithm_type",
                                                   "alpha_cum_end",
                                                   "alpha_cum_start",
@@ -131,7 +131,7 @@ io::JsonObject without_foreign_keys(const io::JsonObject& config,
   if (foreign.empty()) return config;
   nlohmann::json own = config.json();
   for (const std::string& key : foreign) own.erase(key);
-  logger("models")->info("{}: passed over, being of other schedulers than {}: {}", config.name(),
+  logger("models")->info("{}: ignored, keys of schedulers other than {}: {}", config.name(),
                          class_name, join(foreign));
   return {config.name(), own};
 }

@@ -7,9 +7,9 @@
 
 namespace chitu::models {
 
-/// A scheduler's config without the keys that other schedulers of diffusers have and this one does
-/// not. A scheduler that was made from another one's config saves them along, and diffusers passes
-/// over them; so does this, with a line in the log. Other keys stay, for the reader to refuse.
+/// A scheduler's config without the keys of other diffusers schedulers. A scheduler that was
+/// converted from another class saves that class's keys as well; diffusers ignores them. So does
+/// this function, and logs one line. Unknown keys stay, for the reader to reject.
 ///
 /// known  keys of the scheduler itself
 io::JsonObject without_foreign_keys(const io::JsonObject& config,

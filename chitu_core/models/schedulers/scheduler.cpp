@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/models/schedulers/foreign_keys.h"
 
@@ -30,6 +30,20 @@ void Scheduler::skip(std::int64_t steps) {
   if (steps < 0 || steps > step_count() - next_index_)
     throw Error(fmt::format("{} steps skipped after {} of {}", steps, next_index_, step_count()));
   move_to(next_index_ + steps);
+}
+
+ScheduleMemory Scheduler::memory() const {
+  ScheduleMemory memory{.next_index = next_index_};
+  remember_steps(memory);
+  return memory;
+}
+
+void Scheduler::resume(const ScheduleMemory& memory) {
+  if (memory.next_index < 0 || memory.next_index > step_count())
+    throw InputError(fmt::format("a walk after {} steps cannot go on in a schedule of {}",
+                                 memory.next_index, step_count()));
+  next_index_ = memory.next_index;
+  recall_steps(memory);
 }
 
 void Scheduler::move_to(std::int64_t index) {
@@ -60,8 +74,8 @@ namespace {
 const SchedulerClass& class_named(const std::string& name, const io::JsonObject& config) {
   const auto& classes = Registry<SchedulerClass>::instance();
   if (const SchedulerClass* found = classes.find(name)) return *found;
-  config.fail("_class_name",
-              fmt::format("unknown scheduler {}, expected one of {}", name, join(classes.names())));
+  config.fail("_class_name", fmt::format("unknown scheduler {}, {}", name,
+                                         expected_one_of(name, classes.names())));
 }
 
 }  // namespace
@@ -71,7 +85,7 @@ SchedulerFactory::SchedulerFactory(const io::JsonObject& config, std::string cla
                                      : std::move(class_name)),
       class_(&class_named(class_name_, config)),
       config_(without_foreign_keys(config, class_->known_keys(), class_name_)) {
-  make();  // a mistake in the config shows when the checkpoint is opened, not when it is run
+  make();  // reports a mistake in the config when the checkpoint is opened, not when it runs
 }
 
 std::unique_ptr<Scheduler> SchedulerFactory::make(std::optional<double> flow_shift) const {

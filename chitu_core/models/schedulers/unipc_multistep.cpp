@@ -59,7 +59,7 @@ void check_mode(const io::JsonObject& json) {
     json.fail("solver_p", "another solver is not supported, expected null");
 }
 
-/// Where the mathematics has no answer: the last step would give not-a-number latents.
+/// Combinations that divide by zero: the last step would return NaN latents.
 void check_last_step(const UniPCConfig& config, const io::JsonObject& json) {
   if (!config.final_sigma_zero) return;
   if (config.solver_type == UniPCSolverType::bh1)
@@ -72,7 +72,7 @@ void check_last_step(const UniPCConfig& config, const io::JsonObject& json) {
               "final_sigmas_type sigma_min");
 }
 
-/// Solves R x = b by elimination with row exchange; R is at most 3 by 3.
+/// Solves R x = b by Gaussian elimination with pivoting; R is at most 3 by 3.
 std::vector<double> solve(std::vector<std::vector<double>> r, std::vector<double> b) {
   const std::size_t n = b.size();
   for (std::size_t column = 0; column < n; ++column) {
@@ -93,6 +93,11 @@ std::vector<double> solve(std::vector<std::vector<double>> r, std::vector<double
   }
   return b;
 }
+
+constexpr const char* kLastSample = "last_sample";
+
+/// 0 is the newest.
+std::string prediction_name(std::size_t index) { return "prediction_" + std::to_string(index); }
 
 /// Half the logarithm of the signal-to-noise ratio.
 float lambda(float sigma) { return std::log(1.0F - sigma) - std::log(sigma); }
@@ -123,7 +128,7 @@ UniPCConfig UniPCConfig::from_json(const io::JsonObject& json) {
   config.solver_order = json.value_or<std::int64_t>("solver_order", 2);
   if (config.solver_order < 1 || config.solver_order > 3)
     json.fail("solver_order", "expected 1, 2 or 3, got " + std::to_string(config.solver_order));
-  // The three other names are what diffusers reads as bh2.
+  // diffusers reads the three other names as bh2.
   const auto type =
       one_of(json, "solver_type", "bh2", {"bh1", "bh2", "midpoint", "heun", "logrho"});
   config.solver_type = type == "bh1" ? UniPCSolverType::bh1 : UniPCSolverType::bh2;
@@ -146,12 +151,12 @@ void UniPCMultistepScheduler::set_timesteps(std::int64_t num_inference_steps,
                       num_inference_steps + 1);
     sigmas.pop_back();
   } else if (static_cast<std::int64_t>(sigmas.size()) != num_inference_steps) {
-    throw InputError("sigmas: expected one a step");
+    throw InputError("sigmas: expected one per step");
   }
   shift_sigmas(sigmas, config_.flow_shift);
   if (config_.shift_terminal) stretch_to_terminal(sigmas, *config_.shift_terminal);
   constexpr double tiny = 1e-6;
-  if (std::abs(sigmas.front() - 1.0) < tiny) sigmas.front() -= tiny;  // log(1 - 1) is no number
+  if (std::abs(sigmas.front() - 1.0) < tiny) sigmas.front() -= tiny;  // log(1 - 1) is -infinity
 
   std::vector<double> timesteps;
   for (const double sigma : sigmas)
@@ -179,7 +184,7 @@ at::Tensor UniPCMultistepScheduler::advance(const at::Tensor& sample, std::int64
   for (std::int64_t back = 1; back < order; ++back)
     ratios.push_back((lambda(sigma(source - back)) - lambda(sigma(source))) / h);
   if (arrived.defined()) ratios.push_back(1.0F);
-  // The lowest order of either kind has the weight that the paper gives it, not the system's.
+  // For the lowest order the paper gives this weight directly, without solving the system.
   const std::vector<double> weights =
       ratios.size() == 1 ? std::vector<double>{0.5} : difference_weights(ratios, hh, b_h);
 
@@ -213,6 +218,25 @@ at::Tensor UniPCMultistepScheduler::take_step(const at::Tensor& model_output, st
     predictions_.pop_back();
   last_order_ = order_at(index);
   return advance(last_sample_, index, last_order_, {}).to(sample.scalar_type());
+}
+
+void UniPCMultistepScheduler::remember_steps(ScheduleMemory& memory) const {
+  if (predictions_.empty()) return;
+  for (std::size_t i = 0; i < predictions_.size(); ++i)
+    memory.tensors[prediction_name(i)] = predictions_[i];
+  memory.tensors[kLastSample] = last_sample_;
+}
+
+void UniPCMultistepScheduler::recall_steps(const ScheduleMemory& memory) {
+  forget_steps();
+  if (next_index() == 0 || next_index() == step_count()) return;
+  for (std::size_t i = 0; memory.tensors.contains(prediction_name(i)); ++i)
+    predictions_.push_back(memory.tensors.at(prediction_name(i)));
+  const auto last_sample = memory.tensors.find(kLastSample);
+  if (predictions_.empty() || last_sample == memory.tensors.end())
+    throw InputError("the predictions of the steps taken are missing");
+  last_sample_ = last_sample->second;
+  last_order_ = order_at(next_index() - 1);
 }
 
 namespace {

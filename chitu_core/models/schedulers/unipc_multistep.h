@@ -21,10 +21,10 @@ struct UniPCConfig {
   std::int64_t solver_order = 2;  ///< 1 to 3
   UniPCSolverType solver_type = UniPCSolverType::bh2;
   bool lower_order_final = true;                ///< the last steps fall to order 1
-  std::vector<std::int64_t> disable_corrector;  ///< steps after which nothing is corrected
+  std::vector<std::int64_t> disable_corrector;  ///< steps whose result is not corrected
   double flow_shift = 1.0;
   std::optional<double> shift_terminal;
-  bool final_sigma_zero = true;  ///< else the last sigma stands twice
+  bool final_sigma_zero = true;  ///< false repeats the last sigma instead
 
   /// Flow prediction with flow sigmas and predict_x0: what Wan uses.
   ///
@@ -34,8 +34,8 @@ struct UniPCConfig {
 
 /// A predictor-corrector of order 1 to 3 over the last predictions.
 ///
-/// Tables are computed in float64 and kept in float32, steps run in float32, as in diffusers. The
-/// timesteps that the model is told are integers, rounded down.
+/// Tables are computed in float64 and stored in float32, steps run in float32, as in diffusers.
+/// Timesteps for the model are integers, rounded down.
 /// source  Zhao et al. 2023 (UniPC), arXiv:2302.04867, algorithms 1 and 2
 class UniPCMultistepScheduler final : public Scheduler {
  public:
@@ -54,9 +54,11 @@ class UniPCMultistepScheduler final : public Scheduler {
     predictions_.clear();
     last_sample_.reset();
   }
+  void remember_steps(ScheduleMemory& memory) const override;
+  void recall_steps(const ScheduleMemory& memory) override;
   std::int64_t order_at(std::int64_t index) const;
-  /// From sigma `source` to sigma `target` = source + 1; with `arrived`, the prediction made at the
-  /// target, the result is corrected by it.
+  /// From sigma `source` to sigma `target` = source + 1. With `arrived`, the prediction at the
+  /// target, the result is corrected.
   at::Tensor advance(const at::Tensor& sample, std::int64_t source, std::int64_t order,
                      const at::Tensor& arrived) const;
 

@@ -16,7 +16,7 @@ namespace {
 constexpr std::int64_t kMostLayers = 1000;
 constexpr std::int64_t kWidest = 1 << 24;
 
-/// Keys under other names, which transformers knows as well.
+/// Alternative names of keys, which transformers accepts too.
 constexpr const char* kSecondNames[][2] = {{"hidden_size", "d_model"},
                                            {"num_attention_heads", "num_heads"},
                                            {"num_hidden_layers", "num_layers"},
@@ -30,7 +30,7 @@ void refuse_second_names(const io::JsonObject& json) {
   }
 }
 
-/// The activation and the gate stand in keys of their own, which count, or in feed_forward_proj.
+/// The activation and the gate have keys of their own, which win over feed_forward_proj.
 void check_feed_forward(const io::JsonObject& json) {
   const auto projection = json.value_or<std::string>("feed_forward_proj", "gated-gelu");
   const auto activation = json.value_or<std::optional<std::string>>("dense_act_fn", std::nullopt);
@@ -55,10 +55,10 @@ std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t f
 }  // namespace
 
 UMT5Config UMT5Config::from_json(const io::JsonObject& json) {
-  // model_index.json names the class; transformers goes by that too.
+  // model_index.json names the class, and transformers uses that too.
   const auto type = json.value_or<std::string>("model_type", "umt5");
   if (type != "umt5")
-    logger("models")->info("{}: model_type: {}, read as umt5 all the same", json.name(), type);
+    logger("models")->info("{}: model_type: {}, ignored, read as umt5", json.name(), type);
   refuse_quantized(json);
   refuse_second_names(json);
   check_feed_forward(json);

@@ -8,8 +8,8 @@ class JsonObject;
 
 namespace chitu::models {
 
-/// What text_encoder/config.json says about the encoder; other keys are of the decoder, of training
-/// and of text generation.
+/// The encoder's part of text_encoder/config.json. Other keys describe the decoder, training and
+/// text generation.
 struct UMT5Config {
   std::int64_t vocab_size = 250112;
   std::int64_t d_model = 512;
@@ -21,7 +21,7 @@ struct UMT5Config {
   std::int64_t relative_attention_max_distance = 128;
   double layer_norm_epsilon = 1e-6;
 
-  /// throws  InputError naming file and key: another feed-forward than umT5's, quantized weights, a
+  /// throws  InputError naming file and key: a feed-forward unlike umT5's, quantized weights, a
   ///         wrong type, a number out of range
   static UMT5Config from_json(const io::JsonObject& json);
 };

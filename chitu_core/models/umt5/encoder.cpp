@@ -22,7 +22,7 @@ double lowest(at::ScalarType dtype) {
   return std::numeric_limits<float>::lowest();
 }
 
-/// Float16 residuals may overflow: the reference pulls them back below the largest number.
+/// Float16 residuals may overflow: like the reference, clamp them below the largest finite number.
 at::Tensor within_float16(const at::Tensor& hidden) {
   if (hidden.scalar_type() != at::kHalf) return hidden;
   const double largest = std::numeric_limits<at::Half>::max();
@@ -55,14 +55,14 @@ void check_ids(const at::Tensor& input_ids, const UMT5Config& config) {
 at::Tensor relative_position_buckets(std::int64_t length, const UMT5Config& config,
                                      c10::Device device) {
   const std::int64_t half = config.relative_attention_num_buckets / 2;
-  const std::int64_t exact = half / 2;  // distances below this have a bucket each
+  const std::int64_t exact = half / 2;  // each smaller distance has its own bucket
   const at::Tensor positions =
       at::arange(length, at::TensorOptions().dtype(at::kLong).device(device));
   const at::Tensor relative = positions.unsqueeze(0) - positions.unsqueeze(1);
   const at::Tensor distance = relative.abs();
   const double widths = std::log(static_cast<double>(config.relative_attention_max_distance) /
                                  static_cast<double>(exact));
-  // In float32 as in the reference: a double would round some borders to the other bucket.
+  // In float32, as in the reference: float64 would move some distances to the neighbouring bucket.
   const at::Tensor far = distance.to(at::kFloat)
                              .div_(static_cast<double>(exact))
                              .log_()
@@ -131,7 +131,7 @@ UMT5EncoderModel::UMT5EncoderModel(const UMT5Config& config)
     : config_(config),
       shared_(config.vocab_size, config.d_model, nn::Embedding::Rows::few),
       final_layer_norm_(config.d_model, config.layer_norm_epsilon) {
-  // The reference ties the two only where their numbers are the same, and reads the second.
+  // The reference ties the two tensors only if their values are equal, and reads the second.
   shared_.set_overriding_name("encoder.embed_tokens.weight");
   add_child("shared", shared_);
   for (std::int64_t index = 0; index < config.num_layers; ++index) {

@@ -17,22 +17,23 @@
 
 namespace chitu::models {
 
-/// The bucket of every pair of positions, both directions told apart: near distances have a bucket
-/// each, far ones share buckets that widen logarithmically up to max_distance.
+/// The relative position bucket of every pair of positions, separate for both directions. Short
+/// distances have a bucket each; long ones share buckets that widen logarithmically up to
+/// max_distance.
 ///
 /// returns  [length, length] int64 on the device: row = query, column = key
 /// source   Raffel et al. 2020 (T5), arXiv:1910.10683, section 2.1
 at::Tensor relative_position_buckets(std::int64_t length, const UMT5Config& config,
                                      c10::Device device);
 
-/// Attention without 1/sqrt(d), plus the bias of this layer's own position table.
+/// Attention without the factor 1/sqrt(d), plus the bias of this layer's own position table.
 class UMT5Attention : public memory::Module {
  public:
   explicit UMT5Attention(const UMT5Config& config);
 
   /// x        [B, L, d_model]
   /// buckets  [L, L] int64
-  /// mask     [B, 1, 1, L] bool, false on padding keys; undefined = every key counts
+  /// mask     [B, 1, 1, L] bool, false on padding keys; undefined = no padding
   at::Tensor forward(const at::Tensor& x, const at::Tensor& buckets, const at::Tensor& mask,
                      const nn::Attention& attention) const;
 
@@ -42,8 +43,8 @@ class UMT5Attention : public memory::Module {
   nn::Embedding relative_attention_bias_;
 };
 
-/// One layer: self-attention, then the gated feed-forward, each on the normed input and added to
-/// it.
+/// One layer: self-attention, then the gated feed-forward. Each takes the normed hidden states and
+/// is added to them.
 class UMT5Block : public memory::Module {
  public:
   explicit UMT5Block(const UMT5Config& config);
@@ -67,22 +68,22 @@ class UMT5EncoderModel : public memory::Module {
   const UMT5Config& config() const { return config_; }
   std::vector<std::pair<std::string, memory::Module*>> layers() override;
 
-  /// The decoder, which nothing here runs.
+  /// Weight names of the decoder, which is not loaded.
   std::vector<std::string> unused_prefixes() const override;
 
   /// input_ids       [B, L] int64, 0 to vocab_size - 1, on the weights' device
   /// attention_mask  [B, L], 0 on padding; undefined = no padding
-  /// observer        told about every layer
-  /// returns         [B, L, d_model] in the weights' dtype; rows of padding hold no meaning
-  /// throws          ShapeError when the shapes differ; InputError for an id outside the vocabulary
+  /// observer        gets the events of every layer
+  /// returns         [B, L, d_model] in the weights' dtype; rows of padding are undefined
+  /// throws          ShapeError if the shapes differ; InputError for an id outside the vocabulary
   at::Tensor forward(const at::Tensor& input_ids, const at::Tensor& attention_mask,
                      const nn::Attention& attention,
                      memory::LayerObserver* observer = nullptr) const;
 
-  /// What the transformer is fed: the hidden states of the tokens, then rows of zeros.
+  /// The transformer's input: the hidden states of the tokens, then rows of zeros.
   ///
-  /// Padding keys are masked in the reference, so leaving them out says the same in less time. All
-  /// prompts pass a layer before the next one; each has the bits it would have alone.
+  /// The reference masks padding keys; leaving padding out gives the same result in less time. All
+  /// prompts pass one layer before the next. Each gets the bits it would have alone.
   ///
   /// input_ids  per prompt [B, n] int64 without padding
   /// rows       n or more
@@ -92,7 +93,7 @@ class UMT5EncoderModel : public memory::Module {
                                         memory::LayerObserver* observer = nullptr) const;
 
  private:
-  /// What one prompt carries through the layers.
+  /// State of one prompt between layers.
   struct Pass {
     at::Tensor hidden, buckets, mask;
   };

@@ -53,7 +53,7 @@ at::Tensor WanRotaryPosEmbed::table(const std::array<std::int64_t, 3>& grid,
 void apply_rotary_(at::Tensor& x, const at::Tensor& table) {
   nn::for_row_chunks(x, [&](std::int64_t start, std::int64_t count) {
     at::Tensor rows = x.narrow(1, start, count);
-    const at::Tensor turned = rows.to(at::kFloat);  // the rows themselves where they are float32
+    const at::Tensor turned = rows.to(at::kFloat);  // no copy if already float32
     const at::Tensor pairs = at::view_as_complex(turned.unflatten(-1, {-1, 2}));
     pairs.mul_(table.narrow(0, start, count).unsqueeze(1));
     if (!turned.is_same(rows)) rows.copy_(turned);

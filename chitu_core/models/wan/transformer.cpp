@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "chitu_core/common/error.h"
@@ -16,7 +17,7 @@
 namespace chitu::models {
 namespace {
 
-/// x with its last slice along a dimension repeated until there are `count`.
+/// x with its last slice along a dimension repeated until it has `count`.
 at::Tensor repeat_last(const at::Tensor& x, std::int64_t dim, std::int64_t count) {
   const std::int64_t missing = count - x.size(dim);
   if (missing == 0) return x;
@@ -25,7 +26,7 @@ at::Tensor repeat_last(const at::Tensor& x, std::int64_t dim, std::int64_t count
   return at::cat({x, x.narrow(dim, x.size(dim) - 1, 1).expand(sizes)}, dim);
 }
 
-/// The block's keys and values for one prompt: kept ones, else made now, and kept if so asked.
+/// The block's keys and values for one prompt: cached ones, or new ones, cached if requested.
 KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
                             WanTextContext& text, bool keep) {
   constexpr std::int64_t kRows = 2;  // [B, heads, L, head_dim]
@@ -39,8 +40,7 @@ KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
   return {repeat_last(unlike.keys, kRows, text.rows), repeat_last(unlike.values, kRows, text.rows)};
 }
 
-/// How many rows of a prompt [B, L, D] differ from those behind them: its tokens, and one of the
-/// zeros that pad it.
+/// How many rows of a prompt [B, L, D] are distinct: its tokens, and one of the padding zeros.
 std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int64_t>& tokens) {
   const std::int64_t rows = embeds.size(1);
   if (tokens) return std::min(*tokens + 1, rows);
@@ -50,108 +50,135 @@ std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int6
   return std::min(count + 1, rows);
 }
 
-/// The hidden states of the prompts on their way through the layers. Until the first
-/// cross-attention they are one. Offloaded, one tensor of the device holds those of each prompt in
-/// its turn.
+/// The hidden states of all prompts of all videos on their way through the layers: lane
+/// video * prompts + prompt. Until the first cross-attention the prompts of a video share one
+/// tensor, in the lane of the first. With offloading, one device tensor holds the states of one
+/// lane at a time.
 class HiddenStates {
  public:
-  HiddenStates(at::Tensor shared, std::size_t prompts, bool offload)
-      : on_device_{std::move(shared)},
-        prompts_(prompts),
-        offload_(offload && prompts > 1 && !device::is_host(on_device_.front().device())) {}
-
-  at::Tensor& shared() { return on_device_.front(); }
-
-  void part_ways() {
-    if (!offload_) {
-      while (on_device_.size() < prompts_) on_device_.push_back(shared().clone());
-      return;
+  /// embed  makes the hidden states of a video
+  HiddenStates(std::size_t videos, std::size_t prompts, bool offload,
+               const std::function<at::Tensor(std::size_t)>& embed)
+      : prompts_(prompts),
+        lanes_(videos * prompts),
+        on_device_(offload ? 1 : lanes_),
+        offload_(offload) {
+    for (std::size_t video = videos; video-- > 0;) {  // the first one is here at the end
+      at::Tensor states = embed(video);
+      if (offload_ && resting_.empty()) make_room(states);
+      if (offload_ && video > 0)
+        device::copy_into(resting_[video * prompts_], states);
+      else
+        on_device_[video * prompts_] = std::move(states);
     }
-    for (std::size_t prompt = 0; prompt < prompts_; ++prompt)
-      resting_.push_back(at::empty(shared().sizes(), shared().options().device(device::host())));
-    for (std::size_t prompt = 1; prompt < prompts_; ++prompt)
-      device::copy_into(resting_[prompt], shared());
   }
 
-  /// The prompt whose states are on the device, of those that are offloaded.
+  std::size_t lanes() const { return lanes_; }
+  std::size_t prompts() const { return prompts_; }
+
+  /// After the first self-attention of a video: its other prompts continue from the same states.
+  void part_ways(std::size_t first_lane) {
+    for (std::size_t lane = first_lane + 1; lane < first_lane + prompts_; ++lane)
+      if (offload_)
+        device::copy_into(resting_[lane], shared());
+      else
+        on_device_[lane] = on_device_[first_lane].clone();
+  }
+
+  /// The lane whose states are on the device; the others are offloaded.
   std::size_t here() const { return here_; }
 
-  /// The prompts in the order that moves least: from the one that is on the device.
+  /// The lanes in the order that copies least: the one on the device first.
   std::vector<std::size_t> order() const {
     std::vector<std::size_t> order;
-    for (std::size_t i = 0; i < prompts_; ++i) order.push_back((here_ + i) % prompts_);
+    for (std::size_t i = 0; i < lanes_; ++i) order.push_back((here_ + i) % lanes_);
     return order;
   }
 
-  /// As if all had been worked on in their order.
+  /// Leaves the state as if all prompts had been processed in order.
   void pass() { here_ = offload_ ? order().back() : here_; }
 
-  /// The prompt's states, to work on until another's are asked for.
-  at::Tensor& of(std::size_t prompt) {
-    if (!offload_) return on_device_[prompt];
-    if (prompt != here_) device::copy_into(resting_[here_], shared());
-    bring(prompt);
+  /// The lane's states, valid until another lane's are requested.
+  at::Tensor& of(std::size_t lane) {
+    if (!offload_) return on_device_[lane];
+    if (lane != here_) device::copy_into(resting_[here_], shared());
+    bring(lane);
     return shared();
   }
 
-  /// The prompt's states for the last time; nobody asks for those that were taken before.
-  at::Tensor take(std::size_t prompt) {
-    if (!offload_) return std::move(on_device_[prompt]);
-    bring(prompt);
+  /// The lane's states for the last time; states taken before are not requested again.
+  at::Tensor take(std::size_t lane) {
+    if (!offload_) return std::move(on_device_[lane]);
+    bring(lane);
     return shared();
   }
 
  private:
-  void bring(std::size_t prompt) {
-    if (prompt != here_) device::copy_into(shared(), resting_[prompt]);
-    here_ = prompt;
+  at::Tensor& shared() { return on_device_.front(); }
+
+  void make_room(const at::Tensor& states) {
+    for (std::size_t lane = 0; lane < lanes_; ++lane)
+      resting_.push_back(at::empty(states.sizes(), states.options().device(device::host())));
   }
 
+  void bring(std::size_t lane) {
+    if (lane != here_) device::copy_into(shared(), resting_[lane]);
+    here_ = lane;
+  }
+
+  std::size_t prompts_, lanes_;
   std::vector<at::Tensor> on_device_;
-  std::vector<at::Tensor> resting_;  ///< of every prompt while it is not here; empty = none rests
-  std::size_t prompts_, here_ = 0;
+  std::vector<at::Tensor> resting_;  ///< host copy of every lane that is offloaded; empty = none
+  std::size_t here_ = 0;
   bool offload_;
 };
 
 /// What the blocks of one forward pass share.
 struct Pass {
   const WanTimeContext& time;
-  WanDenoiseContext& context;
+  const std::vector<WanVideo>& videos;
   const nn::Attention& attention;
   std::int64_t ffn_chunk;
   HiddenStates hidden;
 
+  WanDenoiseContext& context_of(std::size_t lane) const {
+    return videos[lane / hidden.prompts()].context;
+  }
+  WanTextContext& text_of(std::size_t lane) const {
+    return context_of(lane).texts[lane % hidden.prompts()];
+  }
+
   void compute(const WanTransformerBlock& block, std::size_t index) {
     const WanBlockModulation modulation = block.modulation(time.timestep_proj);
-    if (index == 0) {
-      block.self_attention(hidden.shared(), modulation, context.rotary, attention);
-      hidden.part_ways();
-    }
-    for (const std::size_t prompt : hidden.order()) {
-      at::Tensor& states = hidden.of(prompt);
-      if (index > 0) block.self_attention(states, modulation, context.rotary, attention);
+    for (const std::size_t lane : hidden.order()) {
+      at::Tensor& states = hidden.of(lane);
+      const WanDenoiseContext& context = context_of(lane);
+      const bool begins_video = index == 0 && lane % hidden.prompts() == 0;
+      if (index > 0 || begins_video)
+        block.self_attention(states, modulation, context.rotary, attention);
+      if (begins_video) hidden.part_ways(lane);
       block.cross_attention(
-          states, text_keys_values(block, index, context.texts[prompt], context.keep_text_kv),
-          attention);
+          states, text_keys_values(block, index, text_of(lane), context.keep_text_kv), attention);
       block.feed_forward(states, modulation, ffn_chunk);
     }
   }
 
-  /// What a block's use of memory depends on beside its weights: which prompt's states are here,
-  /// and whose keys and values are kept already.
+  /// What determines a block's memory use besides its weights: which lane's states are on the
+  /// device, and whose keys and values are cached.
   device::DryRunRepeats::Kind state(std::size_t index) const {
     device::DryRunRepeats::Kind state{static_cast<std::int64_t>(hidden.here())};
-    for (const WanTextContext& text : context.texts)
-      state.push_back(text.keys_values.size() > index ? 1 : 0);
+    for (std::size_t lane = 0; lane < hidden.lanes(); ++lane)
+      state.push_back(text_of(lane).keys_values.size() > index ? 1 : 0);
     return state;
   }
 
-  /// Of a plan that only counts the block: keeps keys and values like those of the block before.
+  /// In a dry run that only counts the block: caches keys and values of the sizes of the block
+  /// before.
   void skip(std::size_t index) {
     hidden.pass();
-    if (!context.keep_text_kv) return;
-    for (WanTextContext& text : context.texts) {
-      if (text.keys_values.size() > index) continue;
+    for (std::size_t lane = 0; lane < hidden.lanes(); ++lane) {
+      WanTextContext& text = text_of(lane);
+      if (!context_of(lane).keep_text_kv || text.keys_values.size() > index) continue;
       const KeysValues last = text.keys_values.back();
       text.keys_values.push_back(
           {device::dry_run_twin(last.keys), device::dry_run_twin(last.values)});
@@ -214,8 +241,10 @@ std::array<std::int64_t, 3> WanTransformer3DModel::grid(const at::Tensor& latent
 
 WanDenoiseContext WanTransformer3DModel::prepare(const at::Tensor& latents,
                                                  const std::vector<WanPrompt>& prompts,
-                                                 bool keep_text_kv) const {
-  WanDenoiseContext context{rotary_.table(grid(latents), latents.device()), {}, keep_text_kv};
+                                                 bool keep_text_kv,
+                                                 const at::Tensor& rotary) const {
+  WanDenoiseContext context{
+      rotary.defined() ? rotary : rotary_.table(grid(latents), latents.device()), {}, keep_text_kv};
   for (const auto& [embeds, tokens] : prompts) {
     if (embeds.dim() != 3 || embeds.size(0) != latents.size(0) ||
         embeds.size(2) != config_.text_dim)
@@ -232,28 +261,51 @@ std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents
                                                        WanDenoiseContext& context,
                                                        const nn::Attention& attention,
                                                        const WanForwardOptions& options) const {
-  const auto tokens = grid(latents);
-  if (tokens[0] * tokens[1] * tokens[2] != context.rotary.size(0))
-    throw ShapeError(fmt::format("the context was made for {} tokens, the latents have [{}]",
-                                 context.rotary.size(0), fmt::join(tokens, ", ")));
-  if (context.texts.empty()) throw ShapeError("the transformer needs the embeddings of a prompt");
+  return std::move(
+      forward(std::vector<WanVideo>{{latents, context}}, timestep, attention, options).front());
+}
+
+void WanTransformer3DModel::check_videos(const std::vector<WanVideo>& videos) const {
+  const auto tokens = grid(videos.front().latents);
+  const std::size_t prompts = videos.front().context.texts.size();
+  for (const auto& [latents, context] : videos) {
+    if (grid(latents) != tokens || tokens[0] * tokens[1] * tokens[2] != context.rotary.size(0))
+      throw ShapeError(fmt::format("the context was made for {} tokens, the latents have [{}]",
+                                   context.rotary.size(0), fmt::join(grid(latents), ", ")));
+    if (context.texts.empty()) throw ShapeError("the transformer needs the embeddings of a prompt");
+    if (context.texts.size() != prompts)
+      throw ShapeError(fmt::format("videos of {} and of {} prompts do not go together", prompts,
+                                   context.texts.size()));
+  }
+}
+
+std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
+    const std::vector<WanVideo>& videos, double timestep, const nn::Attention& attention,
+    const WanForwardOptions& options) const {
+  check_videos(videos);
+  const at::Tensor& first = videos.front().latents;
+  const auto tokens = grid(first);
   const std::int64_t ffn_chunk =
       options.ffn_chunk_tokens > 0
           ? options.ffn_chunk_tokens
           : default_ffn_chunk(tokens[0] * tokens[1] * tokens[2], config_.ffn_dim);
-  const WanTimeContext time = condition_embedder_.time(timestep, latents.device());
-
-  Pass pass{time, context, attention, ffn_chunk,
-            HiddenStates(patch_embedding_.forward(latents), context.texts.size(),
-                         options.offload_activations)};
+  const WanTimeContext time = condition_embedder_.time(timestep, first.device());
+  const std::size_t prompts = videos.front().context.texts.size();
+  const bool offload = options.offload_activations && videos.size() * prompts > 1 &&
+                       !device::is_host(first.device());
+  Pass pass{time, videos, attention, ffn_chunk,
+            HiddenStates(videos.size(), prompts, offload, [&](std::size_t video) {
+              return patch_embedding_.forward(videos[video].latents);
+            })};
   memory::LayerWalk walk(options.observer);
   for (std::size_t index = 0; index < blocks_.size(); ++index)
     walk.layer(
         *blocks_[index], pass.state(index), [&] { pass.compute(*blocks_[index], index); },
         [&] { pass.skip(index); });
-  std::vector<at::Tensor> predictions(context.texts.size());
-  for (const std::size_t prompt : pass.hidden.order())
-    predictions[prompt] = unpatchify(head(pass.hidden.take(prompt), time.temb), tokens);
+  std::vector<std::vector<at::Tensor>> predictions(videos.size(), std::vector<at::Tensor>(prompts));
+  for (const std::size_t lane : pass.hidden.order())
+    predictions[lane / prompts][lane % prompts] =
+        unpatchify(head(pass.hidden.take(lane), time.temb), tokens);
   return predictions;
 }
 

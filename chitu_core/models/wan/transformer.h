@@ -20,50 +20,56 @@
 
 namespace chitu::models {
 
-/// What one prompt says to the transformer, the same at every step.
+/// The prompt's input to the transformer, the same at every step.
 struct WanTextContext {
-  /// [B, U, D]: the projected prompt and one row of padding. The rows of padding behind a prompt
-  /// are all alike: what they become in a block is computed once and repeated.
+  /// [B, U, D]: the projected tokens and one row of padding. All rows of padding are equal, so each
+  /// block computes one and repeats the result.
   at::Tensor embeds;
   std::int64_t rows = 0;  ///< L, padding included; U or more
-  /// One entry a block, of U rows, filled by the first pass when the context keeps them.
+  /// One entry per block, of U rows; filled by the first pass if the context caches them.
   std::vector<KeysValues> keys_values;
 };
 
-/// A prompt as the text encoder leaves it: [B, L, text_dim], zero behind its tokens.
+/// A prompt as the text encoder returns it: [B, L, text_dim], zero after its tokens.
 struct WanPrompt {
   WanPrompt(at::Tensor all_rows, std::optional<std::int64_t> used_rows = {})  // NOLINT: implicit
       : embeds(std::move(all_rows)), tokens(used_rows) {}
   at::Tensor embeds;
-  std::optional<std::int64_t> tokens;  ///< rows that are tokens; empty = look at the values
+  std::optional<std::int64_t> tokens;  ///< rows that are tokens; empty = derive it from the values
 };
 
 /// [B, U, D] with its last row repeated: [B, rows, D].
 at::Tensor repeat_last_row(const at::Tensor& unlike, std::int64_t rows);
 
-/// What does not change while one video is denoised. The caller holds it, reuses it for every step,
-/// and frees it by dropping it.
+/// What stays the same while one video is denoised. The caller owns it, reuses it for every step
+/// and frees it.
 struct WanDenoiseContext {
   at::Tensor rotary;  ///< [tokens, head_dim / 2] complex64
   std::vector<WanTextContext>
       texts;  ///< one per prompt: with guidance the prompt, then the negative
-  /// Keep each block's cross-attention keys and values from the first pass on: 2 * blocks * B * U *
-  /// D elements per prompt, and no bit of the result differs.
+  /// Caches each block's cross-attention keys and values from the first pass on: 2 * blocks * B * U
+  /// * D elements per prompt. No bit of the result differs.
   bool keep_text_kv = true;
 };
 
 struct WanForwardOptions {
-  /// Most tokens in the feed-forward's wide middle at once; 0 = as default_ffn_chunk says.
+  /// Most tokens in the feed-forward's hidden layer at once; 0 = default_ffn_chunk().
   std::int64_t ffn_chunk_tokens = 0;
-  /// The hidden states of prompts that do not compute rest on the host: the device holds those of
-  /// one at a time. No bit differs; means nothing with one prompt, or where the host computes.
+  /// Offloads the hidden states of prompts that do not compute: the device holds those of one
+  /// prompt at a time. No bit differs. Without effect for one prompt of one video, or on the host.
   bool offload_activations = false;
-  memory::LayerObserver* observer = nullptr;  ///< told about every block
+  memory::LayerObserver* observer = nullptr;  ///< gets the events of every block
 };
 
-/// Tokens that go through a feed-forward of this width together: all of them where its middle stays
-/// below 128 MiB in 16 bit, else as many as that holds, in whole runs of 256. A function of shapes
-/// alone, for another number may round otherwise.
+/// One of several videos that pass the layers together.
+struct WanVideo {
+  const at::Tensor& latents;  ///< [B, C, F, H, W], any floating dtype; cast to the model's
+  WanDenoiseContext& context;
+};
+
+/// Tokens that pass a feed-forward of this width together: all of them while its hidden layer stays
+/// below 128 MiB in 16 bit, else as many as fit there, in multiples of 256. Depends on shapes
+/// alone, because another number may round otherwise.
 std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim);
 
 /// The text-to-video transformer of Wan 2.1: predicts the velocity of the latents.
@@ -77,13 +83,14 @@ class WanTransformer3DModel : public memory::Module {
   const WanTransformer3DConfig& config() const { return config_; }
   std::vector<std::pair<std::string, memory::Module*>> layers() override;
 
-  /// Makes what forward() needs besides the latents and the timestep.
+  /// Computes what forward() needs besides the latents and the timestep.
   ///
   /// latents  [B, C, F, H, W]; only its shape and device are read
-  /// throws   ShapeError when a shape does not fit the config; InputError when the video has more
+  /// rotary   of a video of the same shape, to share its table; undefined = compute one
+  /// throws   ShapeError if a shape does not fit the config; InputError if the video has more
   ///          tokens along an axis than rope_max_seq_len
   WanDenoiseContext prepare(const at::Tensor& latents, const std::vector<WanPrompt>& prompts,
-                            bool keep_text_kv = true) const;
+                            bool keep_text_kv = true, const at::Tensor& rotary = {}) const;
 
   /// One prediction per prompt of the context. Work that does not depend on the prompt is done
   /// once; every prediction has the bits it would have alone.
@@ -91,12 +98,22 @@ class WanTransformer3DModel : public memory::Module {
   /// latents    [B, C, F, H, W], any floating dtype; cast to the model's
   /// timestep   0 to 1000, as the scheduler gives it
   /// returns    velocity, [B, C, F, H, W] in the model's dtype, in the order of context.texts
-  /// throws     ShapeError when the latents are not those the context was made for
+  /// throws     ShapeError if the context was made for latents of another shape
   std::vector<at::Tensor> forward(const at::Tensor& latents, double timestep,
                                   WanDenoiseContext& context, const nn::Attention& attention,
                                   const WanForwardOptions& options = {}) const;
 
+  /// The same for several videos, all of one shape and with equally many prompts: each layer
+  /// computes for all of them before the next one, so that its weights are needed once. Every
+  /// prediction has the bits it would have alone.
+  ///
+  /// returns  the predictions of each video
+  std::vector<std::vector<at::Tensor>> forward(const std::vector<WanVideo>& videos, double timestep,
+                                               const nn::Attention& attention,
+                                               const WanForwardOptions& options = {}) const;
+
  private:
+  void check_videos(const std::vector<WanVideo>& videos) const;
   at::Tensor head(const at::Tensor& hidden, const at::Tensor& temb) const;
   at::Tensor unpatchify(const at::Tensor& tokens, const std::array<std::int64_t, 3>& grid) const;
   std::array<std::int64_t, 3> grid(const at::Tensor& latents) const;

@@ -32,7 +32,7 @@ at::Tensor WanAttention::join_heads(const at::Tensor& x) const {
 
 at::Tensor WanAttention::attend_to_itself(at::Tensor x, const at::Tensor& rotary,
                                           const nn::Attention& attention) const {
-  // Each of these is as large as the hidden states: made in place, and let go once used.
+  // Each of these is as large as the hidden states: computed in place, and freed once used.
   const auto turned = [&](const nn::Linear& map, const nn::RmsNorm& norm) {
     at::Tensor heads = split_heads(norm.forward_(map.forward(x)));
     apply_rotary_(heads, rotary);

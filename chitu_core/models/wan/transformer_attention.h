@@ -17,8 +17,8 @@ struct KeysValues {
   at::Tensor values;
 };
 
-/// One attention of a Wan block, over the video itself or over the prompt. Queries and keys are
-/// normalised over the full width, before they are split into heads.
+/// One attention of a Wan block: self-attention, or cross-attention to the prompt. Queries and keys
+/// are normalised over the full width, before the split into heads.
 class WanAttention : public memory::Module {
  public:
   WanAttention(std::int64_t width, std::int64_t heads, double eps);
@@ -27,9 +27,9 @@ class WanAttention : public memory::Module {
   at::Tensor attend_to_itself(at::Tensor x, const at::Tensor& rotary,
                               const nn::Attention& attention) const;
 
-  /// text [B, L, D]: the keys and values that the prompt gives at every step.
+  /// text [B, L, D]: the keys and values of the prompt, the same at every step.
   KeysValues keys_values(const at::Tensor& text) const;
-  /// x [B, L, D]; all rows of the prompt take part, the padding too. Returns [B, L, D].
+  /// x [B, L, D]; attends to all rows of the prompt, padding included. Returns [B, L, D].
   at::Tensor attend_to_text(const at::Tensor& x, const KeysValues& text,
                             const nn::Attention& attention) const;
 

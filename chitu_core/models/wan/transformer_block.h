@@ -14,7 +14,7 @@
 
 namespace chitu::models {
 
-/// What the timestep does to one block, [B, 1, D] float32 each; a scale includes its 1 +.
+/// Modulation of one block by the timestep, [B, 1, D] float32 each; a scale includes its 1 +.
 struct WanBlockModulation {
   at::Tensor attention_shift, attention_scale, attention_gate;
   at::Tensor ffn_shift, ffn_scale, ffn_gate;
@@ -30,8 +30,8 @@ class WanFeedForward : public memory::Module {
   nn::Linear in_, out_;
 };
 
-/// Self-attention, cross-attention and feed-forward, each added to the hidden states
-/// [B, L, D], which every step below changes in place.
+/// Self-attention, cross-attention and feed-forward, each added in place to the hidden states [B,
+/// L, D].
 class WanTransformerBlock : public memory::Module {
  public:
   explicit WanTransformerBlock(const WanTransformer3DConfig& config);
@@ -44,7 +44,7 @@ class WanTransformerBlock : public memory::Module {
                       const at::Tensor& rotary, const nn::Attention& attention) const;
   void cross_attention(at::Tensor& hidden, const KeysValues& text,
                        const nn::Attention& attention) const;
-  /// chunk_tokens bounds how many tokens are in the wide middle at once; 0 = all.
+  /// chunk_tokens bounds how many tokens are in the hidden layer at once; 0 = all.
   void feed_forward(at::Tensor& hidden, const WanBlockModulation& modulation,
                     std::int64_t chunk_tokens) const;
 

@@ -32,7 +32,7 @@ const std::vector<std::string> kKnownKeys{"patch_size",
                                           "rope_max_seq_len",
                                           "pos_embed_seq_len"};
 
-/// Keys of relatives of this model, and what to call the relative.
+/// Keys that only related models have, and the name of that model for the message.
 struct Relative {
   const char* key;
   const char* name;
@@ -80,7 +80,7 @@ void read_patch_size(const io::JsonObject& json, std::array<std::int64_t, 3>& pa
 void check(const WanTransformer3DConfig& config, const io::JsonObject& json) {
   if (config.attention_head_dim % 2 != 0)
     json.fail("attention_head_dim",
-              "expected an even number, for the rotary embedding turns pairs");
+              "expected an even number: the rotary embedding rotates pairs of channels");
   if (config.freq_dim % 2 != 0) json.fail("freq_dim", "expected an even number");
   if (config.width() > kWidest)
     json.fail("num_attention_heads", fmt::format("num_attention_heads * attention_head_dim is {}, "

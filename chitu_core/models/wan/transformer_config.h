@@ -9,7 +9,7 @@ class JsonObject;
 
 namespace chitu::models {
 
-/// What transformer/config.json says; the defaults are those of the published class.
+/// Content of transformer/config.json; the defaults are those of the published class.
 struct WanTransformer3DConfig {
   std::array<std::int64_t, 3> patch_size{1, 2, 2};  ///< latents per token: frames, rows, columns
   std::int64_t num_attention_heads = 40;
@@ -17,8 +17,8 @@ struct WanTransformer3DConfig {
   std::int64_t in_channels = 16;
   std::int64_t out_channels = 16;
   std::int64_t text_dim = 4096;  ///< width of the prompt embeddings
-  std::int64_t freq_dim = 256;   ///< width of the timestep's sinusoids
-  std::int64_t ffn_dim = 13824;  ///< width of the feed-forward's middle
+  std::int64_t freq_dim = 256;   ///< width of the timestep's sinusoidal embedding
+  std::int64_t ffn_dim = 13824;  ///< width of the feed-forward's hidden layer
   std::int64_t num_layers = 40;
   bool cross_attn_norm = true;
   double eps = 1e-6;

@@ -15,7 +15,7 @@ WanPatchEmbedding::WanPatchEmbedding(const WanTransformer3DConfig& config)
 
 at::Tensor WanPatchEmbedding::forward(const at::Tensor& latents) const {
   const auto [pt, ph, pw] = patch_;
-  // No two patches share a latent, so the convolution is a linear map of each patch.
+  // Patches do not overlap, so the convolution is a linear map of each patch.
   const at::Tensor patches = latents.to(weight_.tensor.scalar_type())
                                  .unflatten(4, {-1, pw})
                                  .unflatten(3, {-1, ph})

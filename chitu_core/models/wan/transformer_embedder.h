@@ -11,8 +11,8 @@
 
 namespace chitu::models {
 
-/// The convolution that makes tokens of latents, its kernel as large as its stride. Keys: weight
-/// [D, C, pt, ph, pw], bias [D].
+/// The patch embedding: a convolution whose kernel is as large as its stride. Keys: weight [D, C,
+/// pt, ph, pw], bias [D].
 class WanPatchEmbedding : public memory::Module {
  public:
   explicit WanPatchEmbedding(const WanTransformer3DConfig& config);
@@ -27,16 +27,16 @@ class WanPatchEmbedding : public memory::Module {
   memory::Parameter& bias_;
 };
 
-/// Two linear maps with an activation between. Keys: linear_1, linear_2.
+/// Two linear maps with an activation in between. Keys: linear_1, linear_2.
 struct TwoLinear : memory::Module {
   TwoLinear(std::int64_t in, std::int64_t out,
             memory::Precision precision = memory::Precision::follow);
   nn::Linear linear_1, linear_2;
 };
 
-/// What the timestep says to the whole transformer.
+/// The embedded timestep.
 struct WanTimeContext {
-  at::Tensor temb;           ///< [1, D] in the model's dtype: for the head
+  at::Tensor temb;           ///< [1, D] in the model's dtype, for the output head
   at::Tensor timestep_proj;  ///< [1, 6, D] float32: for the blocks
 };
 

@@ -12,7 +12,7 @@
 namespace chitu::models {
 namespace {
 
-/// Elements of a chunk's largest activation up to which chunks grow: 8 MiB in float32.
+/// Chunks of frames grow until their largest activation has so many elements: 8 MiB in float32.
 constexpr std::int64_t kChunkElements = 1 << 21;
 
 void check_latents(const at::Tensor& latents, std::int64_t z_dim) {
@@ -58,8 +58,9 @@ void AutoencoderKLWan::decode(const at::Tensor& latents, FrameSink& sink) const 
   nn::FeatureCache low_cache, high_cache;
   const auto decode_chunk = [&](std::int64_t first, std::int64_t count) {
     sink.check_stop();
-    sink.give(decoder_.chunk(input.narrow(1, first, count), low_cache, high_cache, first == 0),
-              frames_before(first, config_.temporal_factor()));
+    sink.give(
+        pictures(decoder_.chunk(input.narrow(1, first, count), low_cache, high_cache, first == 0)),
+        frames_before(first, config_.temporal_factor()));
   };
   for_each_chunk(input.size(1), chunk_frames(input.size(2), input.size(3)),
                  {&low_cache, &high_cache}, decode_chunk);
@@ -72,8 +73,19 @@ at::Tensor AutoencoderKLWan::decode(const at::Tensor& latents) const {
   return clip.frames();
 }
 
+at::Tensor AutoencoderKLWan::pictures(const at::Tensor& decoded) const {
+  const std::int64_t patch = config_.patch_size;
+  if (patch == 1) return decoded;
+  // A patch's pixels lie column by column in the channels.
+  return decoded.unflatten(-1, {3, patch, patch})
+      .permute({0, 1, 2, 6, 3, 5, 4})
+      .reshape(
+          {decoded.size(0), decoded.size(1), decoded.size(2) * patch, decoded.size(3) * patch, 3});
+}
+
 std::int64_t AutoencoderKLWan::chunk_frames(std::int64_t height, std::int64_t width) const {
-  const std::int64_t pixels = height * width * config_.spatial_factor() * config_.spatial_factor();
+  const std::int64_t factor = config_.upsampling_factor();
+  const std::int64_t pixels = height * width * factor * factor;
   const std::int64_t elements =
       pixels * config_.temporal_factor() * config_.base_dim * config_.dim_mult.front();
   return std::max<std::int64_t>(1, kChunkElements / elements);

@@ -14,8 +14,8 @@
 
 namespace chitu::models {
 
-/// The Wan autoencoder's way from latents to pictures. Encoding is not part of it: the encoder's
-/// weights are known and not loaded.
+/// The decoder of the Wan autoencoder: latents to pictures. The encoder's weights may be in the
+/// checkpoint and are not loaded.
 ///
 /// Keys: post_quant_conv, decoder.
 class AutoencoderKLWan : public memory::Module {
@@ -25,37 +25,41 @@ class AutoencoderKLWan : public memory::Module {
   const WanVaeConfig& config() const { return config_; }
   std::vector<std::string> unused_prefixes() const override { return {"encoder.", "quant_conv."}; }
 
-  /// Latents as the transformer makes them, brought back to the scale of the encoder:
-  /// latents / (1 / latents_std) + latents_mean, in float32, in the reference's order of
-  /// operations.
+  /// Undoes the normalisation of the transformer's latents: latents / (1 / latents_std) +
+  /// latents_mean, in float32, in the reference's order of operations.
   ///
   /// latents  [B, z_dim, T, h, w]; returns the same shape, float32
-  /// throws   ShapeError when latents have another number of dimensions or channels, or no frames
+  /// throws   ShapeError if latents have another number of dimensions or channels, or no frames
   at::Tensor denormalize(const at::Tensor& latents) const;
 
-  /// [B, 3, F, H, W] of the clip that decode() makes of these latents.
+  /// Shape [B, 3, F, H, W] of the clip that decode() returns for these latents.
   ///
-  /// throws  ShapeError as denormalize does
+  /// throws  ShapeError as denormalize()
   std::vector<std::int64_t> frames_shape(const at::Tensor& latents) const;
 
-  /// Decodes a clip and gives every chunk of frames to the sink as soon as it is done.
+  /// Decodes a clip and passes every chunk of frames to the sink as soon as it is done.
   ///
-  /// Parameters and errors as below; what the sink throws ends the decode.
+  /// Parameters and errors as below; an exception of the sink ends the decode.
   void decode(const at::Tensor& latents, FrameSink& sink) const;
 
   /// Decodes a whole clip.
   ///
-  /// latents  [B, z_dim, T, h, w] as the transformer makes them, on the weights' device
+  /// latents  [B, z_dim, T, h, w] as the transformer returns them, on the weights' device
   /// returns  [B, 3, 1 + (T - 1) * temporal_factor, h * spatial_factor, w * spatial_factor] in
   ///          -1..1, the weights' dtype, with the channels last in memory
-  /// throws   ShapeError as denormalize does
+  /// throws   ShapeError as denormalize()
   at::Tensor decode(const at::Tensor& latents) const;
 
-  /// What the decoder takes of denormalize()d latents: after post_quant_conv, channels last.
+  /// The decoder's input, from denormalize()d latents: after post_quant_conv, channels last.
   ///
   /// vae_input  [B, z_dim, T, h, w]; returns [B, T, h, w, z_dim] in the weights' dtype
   at::Tensor decoder_input(const at::Tensor& vae_input) const;
   const WanDecoder3d& decoder() const { return decoder_; }
+
+  /// What the decoder makes, as pictures.
+  ///
+  /// decoded  [B, F, H, W, 3 * patch_size^2]; returns [B, F, H * patch_size, W * patch_size, 3]
+  at::Tensor pictures(const at::Tensor& decoded) const;
 
   /// Latent frames that one chunk of the decoder takes after the first: one where the pictures are
   /// large, more where they are so small that calls would cost more than arithmetic. A function of
@@ -72,7 +76,7 @@ class AutoencoderKLWan : public memory::Module {
 ///
 /// frames  [1, 3, F, H, W] floating point, any strides
 /// returns [F, H, W, 3] uint8, contiguous, on the same device
-/// throws  ShapeError when frames are not one clip of three channels
+/// throws  ShapeError unless frames are one clip of three channels
 at::Tensor frames_to_uint8(const at::Tensor& frames);
 
 }  // namespace chitu::models

@@ -21,10 +21,11 @@ struct Tile {
   std::int64_t top, left, height, width;
 };
 
-/// Blends the starts of a tile's chunks along a dimension with the end of its neighbour, in place.
+/// Blends the start of each chunk of a tile along a dimension with the end of its neighbour, in
+/// place.
 class Seam {
  public:
-  /// end     [B, F, H, W, 3] of the neighbour, all frames
+  /// end     [B, F, H, W, C] of the neighbour, all frames
   /// extent  of the tile along `dim`: a tile smaller than the end blends with as much of it
   Seam(const at::Tensor& end, std::int64_t dim, std::int64_t extent)
       : dim_(dim), extent_(std::min(end.size(dim), extent)) {
@@ -48,16 +49,23 @@ class Seam {
   at::Tensor end_, share_, rest_;
 };
 
+/// Tiles of the decoder's output: diffusers blends it before patches become pixels.
+WanBlendedTiles in_positions(const WanBlendedTiles& tiles, const AutoencoderKLWan& vae) {
+  const std::int64_t patch = vae.config().patch_size;
+  return {tiles.height / patch, tiles.width / patch, tiles.stride_height / patch,
+          tiles.stride_width / patch};
+}
+
 /// One decode in the tiles of diffusers. A tile's edges are kept, blended but not clamped: its
 /// last rows for the tile below, its last columns for the one to the right.
 class BlendedDecode {
  public:
   BlendedDecode(const AutoencoderKLWan& vae, at::Tensor input, const WanBlendedTiles& tiles,
                 FrameSink& sink)
-      : vae_(vae), input_(std::move(input)), tiles_(tiles), sink_(sink) {}
+      : vae_(vae), input_(std::move(input)), tiles_(in_positions(tiles, vae)), sink_(sink) {}
 
   void run() {
-    const std::int64_t factor = vae_.config().spatial_factor();
+    const std::int64_t factor = vae_.config().upsampling_factor();
     const std::int64_t down = tiles_.stride_height / factor, right = tiles_.stride_width / factor;
     std::vector<at::Tensor> above(static_cast<std::size_t>(1 + (input_.size(3) - 1) / right));
     device::DryRunRepeats tiles;
@@ -80,18 +88,19 @@ class BlendedDecode {
 
  private:
   struct Edges {
-    at::Tensor rows, columns;  ///< [B, F, H, W, 3], undefined beside the picture's edge
+    at::Tensor rows, columns;  ///< [B, F, H, W, C], undefined beside the picture's edge
   };
 
   Tile tile_at(std::int64_t top, std::int64_t left) const {
-    const std::int64_t factor = vae_.config().spatial_factor();
+    const std::int64_t factor = vae_.config().upsampling_factor();
     return {top, left, std::min(tiles_.height / factor, input_.size(2) - top),
             std::min(tiles_.width / factor, input_.size(3) - left)};
   }
 
   Edges decode_tile(const Tile& tile, const at::Tensor& rows_above,
                     const at::Tensor& columns_before) const {
-    const std::int64_t factor = vae_.config().spatial_factor();
+    const std::int64_t factor = vae_.config().upsampling_factor();
+    const std::int64_t pixels = vae_.config().spatial_factor();
     std::optional<Seam> above, before;
     if (rows_above.defined()) above.emplace(rows_above, 2, tile.height * factor);
     if (columns_before.defined()) before.emplace(columns_before, 3, tile.width * factor);
@@ -102,12 +111,12 @@ class BlendedDecode {
       keep(edges, part, tile, frame);
       const at::Tensor shown = part.narrow(2, 0, std::min(part.size(2), tiles_.stride_height))
                                    .narrow(3, 0, std::min(part.size(3), tiles_.stride_width));
-      sink_.give(shown, frame, tile.top * factor, tile.left * factor);
+      sink_.give(vae_.pictures(shown), frame, tile.top * pixels, tile.left * pixels);
     });
     return edges;
   }
 
-  /// Both parts of the decoder on the tile alone; calls visit(frames [B, F, H, W, 3] not clamped,
+  /// Both parts of the decoder on the tile alone; calls visit(frames [B, F, H, W, C] not clamped,
   /// the first of them in the clip) for every chunk.
   void decode_alone(const Tile& tile,
                     const std::function<void(const at::Tensor&, std::int64_t)>& visit) const {
@@ -134,12 +143,13 @@ class BlendedDecode {
     if (has_right(tile)) keep_end(edges.columns, 3, tiles_.width - tiles_.stride_width);
   }
 
-  /// What keep() leaves of a tile, for a plan that only counts it.
+  /// The edges that keep() leaves of a tile, for a dry run that only counts it.
   Edges empty_edges(const Tile& tile) const {
-    const std::int64_t factor = vae_.config().spatial_factor();
+    const std::int64_t factor = vae_.config().upsampling_factor();
     const std::int64_t height = tile.height * factor, width = tile.width * factor;
     const auto empty = [&](std::int64_t rows, std::int64_t columns) {
-      return at::empty({input_.size(0), clip_frames(), rows, columns, 3}, input_.options());
+      return at::empty({input_.size(0), clip_frames(), rows, columns, vae_.config().out_channels()},
+                       input_.options());
     };
     Edges edges;
     if (has_below(tile))
@@ -149,7 +159,7 @@ class BlendedDecode {
     return edges;
   }
 
-  /// A tile's size, the edges that it blends with, and which it leaves.
+  /// A tile's size, the edges it blends with, and the edges it keeps.
   device::DryRunRepeats::Kind kind_of(const Tile& tile, const at::Tensor& above,
                                       const at::Tensor& before) const {
     return {tile.height,
@@ -164,15 +174,15 @@ class BlendedDecode {
     return frames_before(input_.size(1), vae_.config().temporal_factor());
   }
   bool has_below(const Tile& tile) const {
-    return tile.top + tiles_.stride_height / vae_.config().spatial_factor() < input_.size(2);
+    return tile.top + tiles_.stride_height / vae_.config().upsampling_factor() < input_.size(2);
   }
   bool has_right(const Tile& tile) const {
-    return tile.left + tiles_.stride_width / vae_.config().spatial_factor() < input_.size(3);
+    return tile.left + tiles_.stride_width / vae_.config().upsampling_factor() < input_.size(3);
   }
 
   const AutoencoderKLWan& vae_;
-  at::Tensor input_;  ///< [B, T, h, w, z]
-  WanBlendedTiles tiles_;
+  at::Tensor input_;       ///< [B, T, h, w, z]
+  WanBlendedTiles tiles_;  ///< in positions of the decoder's output
   FrameSink& sink_;
 };
 

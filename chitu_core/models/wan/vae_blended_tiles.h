@@ -13,21 +13,21 @@ namespace chitu::models {
 struct WanBlendedTiles {
   std::int64_t height = 256;
   std::int64_t width = 256;
-  std::int64_t stride_height = 192;  ///< from one tile to the next; the rest overlaps
+  std::int64_t stride_height = 192;  ///< distance between tiles; the rest overlaps
   std::int64_t stride_width = 192;
 };
 
-/// Decodes in blended tiles as AutoencoderKLWan.tiled_decode of diffusers does, with its numbers:
-/// each tile's attention sees that tile alone, so the result differs from decode() visibly. Clips
-/// that are not larger than a tile decode whole. Of the tiles, only the edges are held that later
-/// ones blend with. The sink gets every chunk of a tile, blended and without what the next tiles
-/// cover.
+/// Decodes in blended tiles as AutoencoderKLWan.tiled_decode of diffusers does, with its numbers.
+/// The attention of a tile sees that tile alone, so the result differs visibly from decode(). Clips
+/// that are not larger than a tile are decoded whole. Of finished tiles, only the edges that later
+/// tiles blend with are kept. The sink gets every chunk of a tile, blended and without what later
+/// tiles overlap.
 ///
 /// throws  InputError when a stride or size is no positive multiple of the pixels of a latent, or
 ///         a stride is larger than its tile; ShapeError as decode; what the sink throws
 void decode_blended_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
                           const WanBlendedTiles& tiles, FrameSink& sink);
-/// The same, put together; returns as AutoencoderKLWan::decode.
+/// The same, assembled into one clip; returns as AutoencoderKLWan::decode.
 at::Tensor decode_blended_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
                                 const WanBlendedTiles& tiles);
 

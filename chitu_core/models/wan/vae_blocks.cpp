@@ -9,10 +9,10 @@
 namespace chitu::models {
 namespace {
 
-/// Positions that the two convolutions of a residual block look at in each direction.
+/// Receptive field of a residual block in each direction: two convolutions.
 constexpr std::int64_t kResnetReach = 2;
 
-/// conv(silu(norm(x))): the norm writes where the convolution reads.
+/// conv(silu(norm(x))): the norm writes directly into the convolution's input.
 at::Tensor convolve_activated(const WanRmsNorm& norm, const nn::CausalConv3d& conv, at::Tensor x,
                               nn::FeatureCache& cache) {
   auto window = conv.window(x.sizes(), x.options(), cache);
@@ -72,10 +72,11 @@ at::Tensor WanMidBlock::forward(at::Tensor x, nn::FeatureCache& cache) const {
   return resnet1_.forward(std::move(x), cache);
 }
 
-WanResample::WanResample(std::int64_t channels, bool temporal) : conv_(channels, channels / 2, 3) {
+WanResample::WanResample(std::int64_t in_channels, std::int64_t out_channels, bool temporal)
+    : conv_(in_channels, out_channels, 3) {
   add_child("resample.1", conv_);
   if (!temporal) return;
-  time_conv_ = std::make_unique<nn::CausalConv3d>(channels, 2 * channels, 3, 1);
+  time_conv_ = std::make_unique<nn::CausalConv3d>(in_channels, 2 * in_channels, 3, 1);
   add_child("time_conv", *time_conv_);
 }
 
@@ -87,7 +88,8 @@ at::Tensor WanResample::forward(at::Tensor x, nn::FeatureCache& cache, bool firs
 }
 
 at::Tensor WanResample::double_frames(const at::Tensor& x, nn::FeatureCache& cache) const {
-  // The first half of the output channels is the earlier frame of each pair, the second the later.
+  // The first half of the output channels is the earlier frame of each pair, the second half the
+  // later.
   const at::Tensor pairs = time_conv_->forward(x, cache).unflatten(-1, {2, x.size(-1)});
   return pairs.permute({0, 1, 4, 2, 3, 5})
       .reshape({x.size(0), 2 * x.size(1), x.size(2), x.size(3), x.size(4)});
@@ -116,32 +118,75 @@ void WanTileWindow::enlarge() {
   for (auto& distance : distances_) distance *= 2;
 }
 
-WanUpBlock::WanUpBlock(std::int64_t in_channels, std::int64_t out_channels,
-                       std::int64_t num_resnets, WanUpsampling upsampling) {
-  for (std::int64_t index = 0; index < num_resnets; ++index) {
-    resnets_.push_back(
-        std::make_unique<WanResidualBlock>(index == 0 ? in_channels : out_channels, out_channels));
-    add_child("resnets." + std::to_string(index), *resnets_.back());
-  }
-  if (upsampling == WanUpsampling::none) return;
-  upsampler_ =
-      std::make_unique<WanResample>(out_channels, upsampling == WanUpsampling::spatial_temporal);
-  add_child("upsamplers.0", *upsampler_);
+WanRepeatShortcut::WanRepeatShortcut(std::int64_t in_channels, std::int64_t out_channels,
+                                     WanUpsampling upsampling)
+    : in_channels_(in_channels),
+      out_channels_(out_channels),
+      frames_(upsampling == WanUpsampling::spatial_temporal ? 2 : 1) {}
+
+/// The channels of the input that go to one of the positions which a position becomes.
+at::Tensor WanRepeatShortcut::channels_of(const at::Tensor& input, std::int64_t part) const {
+  const std::int64_t parts = 4 * frames_;
+  if (in_channels_ % out_channels_ != 0)
+    return input.unsqueeze(-1)
+        .expand({-1, -1, -1, -1, -1, out_channels_ / in_channels_})
+        .flatten(-2);
+  const std::int64_t step = in_channels_ / out_channels_;
+  return input.slice(-1, part * step / parts, in_channels_, step);
 }
 
-at::Tensor WanUpBlock::forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk,
-                               WanTileWindow* window) const {
+void WanRepeatShortcut::add_to(const at::Tensor& output, const at::Tensor& input) const {
+  // The clip's first frame becomes one frame: the last of those that another frame becomes.
+  const std::int64_t made = output.size(1) / input.size(1);
+  // [B, F, made, H, 2, W, 2, C]
+  const at::Tensor split =
+      output.unflatten(3, {-1, 2}).unflatten(2, {-1, 2}).unflatten(1, {-1, made});
+  for (std::int64_t frame = 0; frame < made; ++frame)
+    for (const std::int64_t row : {0, 1})
+      for (const std::int64_t column : {0, 1}) {
+        const std::int64_t part = ((frame + frames_ - made) * 2 + row) * 2 + column;
+        split.select(2, frame).select(3, row).select(4, column).add_(channels_of(input, part));
+      }
+}
+
+WanUpBlock::WanUpBlock(const WanUpBlockSizes& sizes) {
+  for (std::int64_t index = 0; index < sizes.num_resnets; ++index) {
+    resnets_.push_back(std::make_unique<WanResidualBlock>(
+        index == 0 ? sizes.in_channels : sizes.channels, sizes.channels));
+    add_child("resnets." + std::to_string(index), *resnets_.back());
+  }
+  if (sizes.upsampling == WanUpsampling::none) return;
+  upsampler_ = std::make_unique<WanResample>(sizes.channels, sizes.out_channels,
+                                             sizes.upsampling == WanUpsampling::spatial_temporal);
+  add_child(sizes.residual ? "upsampler" : "upsamplers.0", *upsampler_);
+  if (sizes.residual) shortcut_.emplace(sizes.in_channels, sizes.out_channels, sizes.upsampling);
+}
+
+at::Tensor WanUpBlock::run_resnets(at::Tensor x, nn::FeatureCache& cache,
+                                   WanTileWindow* window) const {
   for (const auto& resnet : resnets_) {
     x = resnet->forward(std::move(x), cache);
     if (window) x = window->shrink_to(x, window->halo() - kResnetReach);
   }
+  return x;
+}
+
+at::Tensor WanUpBlock::forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk,
+                               WanTileWindow* window) const {
+  at::Tensor around = shortcut_ ? x : at::Tensor();
+  std::optional<WanTileWindow> window_around;
+  if (window) window_around = *window;
+  x = run_resnets(std::move(x), cache, window);
   if (!upsampler_) return x;
+  if (shortcut_ && window) around = window_around->shrink_to(around, window->halo());
   if (window) window->enlarge();
-  return upsampler_->forward(std::move(x), cache, first_chunk);
+  x = upsampler_->forward(std::move(x), cache, first_chunk);
+  if (shortcut_) shortcut_->add_to(x, around);
+  return x;
 }
 
 std::int64_t WanUpBlock::input_halo(std::int64_t output_halo) const {
-  // The upsampler's convolution reaches one position of the output's size, half of one before.
+  // The upsampler's convolution reaches one position at the output's size, half a position before.
   const std::int64_t before = upsampler_ ? (output_halo + 2) / 2 : output_halo;
   return before + kResnetReach * static_cast<std::int64_t>(resnets_.size());
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "chitu_core/memory/module.h"
@@ -13,8 +14,8 @@
 
 namespace chitu::models {
 
-/// The parts of the Wan autoencoder's decoder. Activations are [B, F, H, W, C], contiguous, in the
-/// dtype of the weights; `cache` holds what the causal convolutions saw of earlier chunks.
+/// Parts of the Wan autoencoder's decoder. Activations are [B, F, H, W, C], contiguous, in the
+/// weights' dtype. `cache` holds the input frames of earlier chunks for the causal convolutions.
 
 /// Two causal convolutions around a shortcut. Keys: norm1, conv1, norm2, conv2, and conv_shortcut
 /// where the number of channels changes.
@@ -58,16 +59,16 @@ class WanMidBlock : public memory::Module {
   WanResidualBlock resnet1_;
 };
 
-/// Doubles height and width, halves the channels, and with `temporal` doubles the frames. Keys:
-/// resample.1, and time_conv with `temporal`.
+/// Doubles height and width, and with `temporal` the frames. Keys: resample.1, and time_conv with
+/// `temporal`.
 class WanResample : public memory::Module {
  public:
-  WanResample(std::int64_t channels, bool temporal);
+  WanResample(std::int64_t in_channels, std::int64_t out_channels, bool temporal);
 
-  /// The clip's first frame stays one frame: the temporal convolution neither makes it two nor sees
-  /// it, neither then nor, through the cache, later.
+  /// The first frame of a clip stays one frame: the temporal convolution does not double it, and
+  /// later frames do not see it through the cache.
   ///
-  /// first_chunk  x is the clip's first frame alone
+  /// first_chunk  x is the first frame of the clip
   at::Tensor forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk) const;
 
  private:
@@ -77,14 +78,14 @@ class WanResample : public memory::Module {
   std::unique_ptr<nn::CausalConv3d> time_conv_;
 };
 
-/// Where a tile stands in its picture while the decoder enlarges it. A tile comes with a halo of
-/// its neighbours' positions; each convolution spoils one more position at a tile's inner edge, and
-/// what is spoilt or no longer needed is cut off on the way. Edges of the picture have no halo: the
-/// zeros beyond them are those of the whole decode.
+/// Position of a tile in its picture while the decoder upsamples it. A tile comes with a halo of
+/// its neighbours' positions. Each convolution invalidates one more position at an inner edge;
+/// invalid and unused positions are cut off on the way. Edges of the picture have no halo: the
+/// zeros beyond them are those of a whole decode.
 class WanTileWindow {
  public:
-  /// Latents from the tile's edges to the picture's, and the halo that the tile comes with where
-  /// the picture is that wide.
+  /// Latents from the tile's edges to the picture's, and the width of the halo that the tile comes
+  /// with where the picture is that wide.
   WanTileWindow(std::int64_t above, std::int64_t below, std::int64_t left, std::int64_t right,
                 std::int64_t halo)
       : distances_{above, below, left, right}, halo_(halo) {}
@@ -93,9 +94,9 @@ class WanTileWindow {
   std::array<std::int64_t, 4> sides() const;
   std::int64_t halo() const { return halo_; }
   void set_halo(std::int64_t halo) { halo_ = halo; }
-  /// x [B, F, H, W, C] without all but `halo` positions of its halo, contiguous.
+  /// x [B, F, H, W, C], cropped to `halo` positions of halo, contiguous.
   at::Tensor shrink_to(const at::Tensor& x, std::int64_t halo);
-  /// From now on a position is half as large.
+  /// Call after each upsampling: positions are half as large from here on.
   void enlarge();
 
  private:
@@ -105,22 +106,57 @@ class WanTileWindow {
 
 enum class WanUpsampling { none, spatial, spatial_temporal };
 
-/// The residual blocks of one resolution, then the way to the next. Keys: resnets.N, upsamplers.0.
+/// The shortcut around an up block of the Wan 2.2 autoencoder: repeats positions and channels until
+/// they have the size of the block's output. Has no weights. Source: diffusers, DupUp3D.
+class WanRepeatShortcut {
+ public:
+  /// One number of channels is a multiple of the other, at most 4 times the temporal factor.
+  ///
+  /// upsampling  of the block; not none
+  WanRepeatShortcut(std::int64_t in_channels, std::int64_t out_channels, WanUpsampling upsampling);
+
+  /// Adds the repeated input to the output of the block, in place.
+  ///
+  /// input   [B, F, H, W, in_channels] of the block
+  /// output  [B, F', 2 H, 2 W, out_channels]; F' = 1 for the clip's first frame, else F times the
+  ///         temporal factor
+  void add_to(const at::Tensor& output, const at::Tensor& input) const;
+
+ private:
+  at::Tensor channels_of(const at::Tensor& input, std::int64_t part) const;
+
+  std::int64_t in_channels_, out_channels_, frames_;
+};
+
+/// The sizes of an up block.
+struct WanUpBlockSizes {
+  std::int64_t in_channels = 0;
+  std::int64_t channels = 0;      ///< of its residual blocks
+  std::int64_t out_channels = 0;  ///< after upsampling
+  std::int64_t num_resnets = 0;
+  WanUpsampling upsampling = WanUpsampling::none;
+  bool residual = false;  ///< with a shortcut around it where it upsamples
+};
+
+/// The residual blocks of one resolution, then the way to the next. Keys: resnets.N, and
+/// upsamplers.0, which is upsampler where the block has a shortcut around it.
 class WanUpBlock : public memory::Module {
  public:
-  WanUpBlock(std::int64_t in_channels, std::int64_t out_channels, std::int64_t num_resnets,
-             WanUpsampling upsampling);
+  explicit WanUpBlock(const WanUpBlockSizes& sizes);
 
-  /// window  where x stands in its picture when it is a tile; null for a whole picture
+  /// window  position of x in its picture if it is a tile; null for a whole picture
   at::Tensor forward(at::Tensor x, nn::FeatureCache& cache, bool first_chunk,
                      WanTileWindow* window = nullptr) const;
 
-  /// The halo that x needs for the output to have one of `output_halo` positions.
+  /// The halo that x needs if the output is to have `output_halo` positions of it.
   std::int64_t input_halo(std::int64_t output_halo) const;
 
  private:
+  at::Tensor run_resnets(at::Tensor x, nn::FeatureCache& cache, WanTileWindow* window) const;
+
   std::vector<std::unique_ptr<WanResidualBlock>> resnets_;
   std::unique_ptr<WanResample> upsampler_;
+  std::optional<WanRepeatShortcut> shortcut_;
 };
 
 }  // namespace chitu::models

@@ -15,8 +15,9 @@ namespace {
 
 constexpr std::int64_t kWidest = 1 << 14;
 constexpr std::int64_t kMostLevels = 8;
+constexpr std::int64_t kLargestPatch = 16;
 
-/// attn_scales, dropout and in_channels shape the encoder and its training alone.
+/// attn_scales, dropout and in_channels matter to the encoder and to training only.
 const std::vector<std::string> kKnownKeys{"base_dim",
                                           "decoder_base_dim",
                                           "z_dim",
@@ -34,23 +35,13 @@ const std::vector<std::string> kKnownKeys{"base_dim",
                                           "scale_factor_temporal",
                                           "scale_factor_spatial"};
 
-/// The published statistics of 16 latent channels, which hold where the file gives none.
+/// The published statistics of 16 latent channels, used if the file has none.
 const std::vector<double> kLatentsMean{-0.7571, -0.7089, -0.9113, 0.1075,  -0.1745, 0.9653,
                                        -0.1517, 1.5508,  0.4134,  -0.0715, 0.5517,  -0.3632,
                                        -0.1922, -0.9497, 0.2503,  -0.2921};
 const std::vector<double> kLatentsStd{2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708,
                                       2.6052, 2.0743, 3.2687, 2.1526, 2.8652, 1.5579,
                                       1.6382, 1.1253, 2.8251, 1.9160};
-
-void refuse_relatives(const io::JsonObject& json) {
-  check_keys(json, kKnownKeys);
-  if (json.value_or("is_residual", false))
-    json.fail("is_residual", "the residual autoencoder of Wan 2.2 is not supported");
-  if (json.contains("patch_size") && !json.json().at("patch_size").is_null())
-    json.fail("patch_size", "the patched autoencoder of Wan 2.2 is not supported, expected null");
-  if (json.value_or<std::int64_t>("out_channels", 3) != 3)
-    json.fail("out_channels", "expected 3: pictures are red, green and blue");
-}
 
 std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t fallback,
                      std::int64_t most) {
@@ -71,18 +62,42 @@ void read_dim_mult(const io::JsonObject& json, WanVaeConfig& config) {
                 fmt::format("expected 1 to {}, got {}", kWidest / config.base_dim, mult));
 }
 
+void check_channels(const io::JsonObject& json, const WanVaeConfig& config) {
+  const auto channels = json.value_or("out_channels", std::int64_t{3});
+  if (channels != config.out_channels())
+    json.fail("out_channels",
+              fmt::format("expected {}: red, green and blue of {} pixels, got {}",
+                          config.out_channels(), config.out_channels() / 3, channels));
+}
+
+/// A shortcut repeats or picks whole channels of the level below.
+void check_shortcuts(const io::JsonObject& json, const WanVaeConfig& config) {
+  if (!config.is_residual) return;
+  const auto& mult = config.dim_mult;
+  for (std::size_t level = 1; level + 1 < mult.size(); ++level) {
+    const std::int64_t out = mult[level], in = mult[level + 1];
+    const std::int64_t most = config.temperal_downsample[level - 1] ? 8 : 4;
+    if (out % in != 0 && (in % out != 0 || most % (in / out) != 0))
+      json.fail("dim_mult", fmt::format("expected neighbours of which one divides the other, since "
+                                        "is_residual is true; got {} and {}",
+                                        out, in));
+  }
+}
+
 void check_factor(const io::JsonObject& json, const char* key, std::int64_t expected) {
   const auto value = json.value_or(key, expected);
   if (value != expected)
-    json.fail(key, fmt::format("expected {}, which dim_mult and temperal_downsample make, got {}",
-                               expected, value));
+    json.fail(
+        key,
+        fmt::format("expected {}, which dim_mult, temperal_downsample and patch_size make, got {}",
+                    expected, value));
 }
 
 std::vector<double> statistics(const io::JsonObject& json, const char* key,
                                const std::vector<double>& published, std::int64_t z_dim) {
   auto values = json.value_or(key, published);
   if (static_cast<std::int64_t>(values.size()) != z_dim)
-    json.fail(key, fmt::format("expected {} numbers, one a latent channel, got {}", z_dim,
+    json.fail(key, fmt::format("expected {} numbers, one per latent channel, got {}", z_dim,
                                values.size()));
   const auto finite = [](double value) { return std::isfinite(value); };
   if (!std::all_of(values.begin(), values.end(), finite)) json.fail(key, "expected finite numbers");
@@ -92,8 +107,11 @@ std::vector<double> statistics(const io::JsonObject& json, const char* key,
 }  // namespace
 
 WanVaeConfig WanVaeConfig::from_json(const io::JsonObject& json) {
-  refuse_relatives(json);
+  check_keys(json, kKnownKeys);
   WanVaeConfig config;
+  config.is_residual = json.value_or("is_residual", false);
+  config.patch_size = integer(json, "patch_size", config.patch_size, kLargestPatch);
+  check_channels(json, config);
   config.base_dim = integer(json, "base_dim", config.base_dim, kWidest);
   config.base_dim = integer(json, "decoder_base_dim", config.base_dim, kWidest);
   config.z_dim = integer(json, "z_dim", config.z_dim, kWidest);
@@ -104,6 +122,7 @@ WanVaeConfig WanVaeConfig::from_json(const io::JsonObject& json) {
     json.fail("temperal_downsample",
               fmt::format("expected {} values, one fewer than dim_mult has, got {}",
                           config.dim_mult.size() - 1, config.temperal_downsample.size()));
+  check_shortcuts(json, config);
   check_factor(json, "scale_factor_spatial", config.spatial_factor());
   check_factor(json, "scale_factor_temporal", config.temporal_factor());
   config.latents_mean = statistics(json, "latents_mean", kLatentsMean, config.z_dim);
@@ -113,7 +132,7 @@ WanVaeConfig WanVaeConfig::from_json(const io::JsonObject& json) {
   return config;
 }
 
-std::int64_t WanVaeConfig::spatial_factor() const {
+std::int64_t WanVaeConfig::upsampling_factor() const {
   return std::int64_t{1} << (dim_mult.size() - 1);
 }
 

@@ -11,8 +11,8 @@
 namespace chitu::models {
 namespace {
 
-/// Elements of an activation at full resolution up to which frames go together: 256 MiB in float32.
-/// Large enough that small pictures lose nothing, and a function of shapes alone.
+/// Frames are decoded together while an activation at full resolution has at most so many elements:
+/// 256 MiB in float32. Small pictures lose no speed. Depends on shapes alone.
 constexpr std::int64_t kPieceElements = 1 << 26;
 
 std::int64_t lowest_channels(const WanVaeConfig& config) {
@@ -29,23 +29,26 @@ WanDecoder3d::WanDecoder3d(const WanVaeConfig& config)
     : conv_in_(config.z_dim, lowest_channels(config), 3, 3),
       mid_block_(lowest_channels(config)),
       norm_out_(highest_channels(config), 3),
-      conv_out_(highest_channels(config), 3, 3, 3) {
+      conv_out_(highest_channels(config), config.out_channels(), 3, 3) {
   add_child("conv_in", conv_in_);
   add_child("mid_block", mid_block_);
   std::int64_t channels = lowest_channels(config);
   // dim_mult runs from full resolution down, the decoder from low resolution up.
   for (std::size_t level = config.dim_mult.size(); level-- > 0;) {
-    const std::int64_t out = config.base_dim * config.dim_mult[level];
-    auto upsampling = WanUpsampling::none;
+    WanUpBlockSizes sizes;
+    sizes.in_channels = channels;
+    sizes.channels = config.base_dim * config.dim_mult[level];
+    sizes.num_resnets = config.num_res_blocks + 1;
+    sizes.residual = config.is_residual;
+    sizes.out_channels = config.is_residual ? sizes.channels : sizes.channels / 2;
     if (level > 0)
-      upsampling = config.temperal_downsample[level - 1] ? WanUpsampling::spatial_temporal
-                                                         : WanUpsampling::spatial;
+      sizes.upsampling = config.temperal_downsample[level - 1] ? WanUpsampling::spatial_temporal
+                                                               : WanUpsampling::spatial;
     const std::size_t index = up_blocks_.size();
-    up_blocks_.push_back(
-        std::make_unique<WanUpBlock>(channels, out, config.num_res_blocks + 1, upsampling));
+    up_blocks_.push_back(std::make_unique<WanUpBlock>(sizes));
     add_child("up_blocks." + std::to_string(index), *up_blocks_.back());
-    channels = out / 2;
-    if (upsampling == WanUpsampling::spatial_temporal) temporal_blocks_ = index + 1;
+    channels = sizes.out_channels;
+    if (sizes.upsampling == WanUpsampling::spatial_temporal) temporal_blocks_ = index + 1;
   }
   add_child("norm_out", norm_out_);
   add_child("conv_out", conv_out_);
@@ -59,8 +62,8 @@ at::Tensor WanDecoder3d::high_resolution(at::Tensor hidden, nn::FeatureCache& ca
                                          bool first_chunk, WanTileWindow* window) const {
   hidden = run_blocks(std::move(hidden), 0, temporal_blocks_, cache, first_chunk, window);
   const std::int64_t frames = hidden.size(1), most = piece_frames(hidden);
-  // From here on frames keep their number, so that few at a time do: the last block's activations
-  // are by far the largest.
+  // From here on the number of frames is fixed, so that few can be decoded at a time: the
+  // activations of the last block are by far the largest.
   const bool keeping = cache.keeping();
   at::Tensor pictures;
   for (std::int64_t start = 0; start < frames; start += most) {
@@ -110,12 +113,12 @@ at::Tensor WanDecoder3d::finish(at::Tensor hidden, nn::FeatureCache& cache,
 }
 
 std::int64_t WanDecoder3d::piece_frames(const at::Tensor& hidden) const {
-  // Every block but the last doubles the sides.
+  // Every block but the last doubles height and width.
   const std::int64_t scale = std::int64_t{1} << (up_blocks_.size() - 1 - temporal_blocks_);
   const std::int64_t frame =
       hidden.size(2) * scale * hidden.size(3) * scale * conv_out_.in_channels();
   const std::int64_t frames = std::max<std::int64_t>(1, kPieceElements / frame);
-  return frames > 1 ? frames / 2 * 2 : 1;  // the convolution over pairs of frames takes even ones
+  return frames > 1 ? frames / 2 * 2 : 1;  // the convolution over pairs takes even numbers
 }
 
 std::vector<std::int64_t> WanDecoder3d::block_halos() const {

@@ -16,13 +16,14 @@ namespace chitu::models {
 namespace {
 
 constexpr float kShortestLength = 1e-12F;
-/// Elements a block holds in float32 before it is rounded: half of a first-level cache.
+/// Elements per block in float32 before rounding: half of a first-level cache.
 constexpr std::int64_t kBlock = 4096;
-/// Elements a thread takes at least.
+/// Fewest elements of a thread.
 constexpr std::int64_t kGrain = 1 << 14;
 
-/// e^x within 2 units in the last place for x in -87..88, where float32 has it; branch-free, so
-/// that loops over it become vector code. The classic reduction by ln 2 with a minimax polynomial.
+/// e^x within 2 units in the last place for x in -87..88, where float32 can represent it.
+/// Branch-free, so that loops over it are vectorised. Range reduction by ln 2 and a minimax
+/// polynomial.
 [[gnu::always_inline]] inline float exponential(float x) {
   x = std::min(std::max(x, -87.0F), 88.0F);
   constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
@@ -42,7 +43,7 @@ constexpr std::int64_t kGrain = 1 << 14;
 /// The factor that scales a position to length 1.
 template <class T>
 [[gnu::always_inline]] inline float inverse_length(const T* x, std::int64_t channels) {
-  std::array<float, 16> sums{};  // a fixed order of summation that vector registers can follow
+  std::array<float, 16> sums{};  // a fixed order of summation that fits vector registers
   std::int64_t c = 0;
   for (; c + 16 <= channels; c += 16)
     for (std::size_t lane = 0; lane < 16; ++lane) {

@@ -11,7 +11,7 @@ namespace chitu::models {
 /// Scales the channels of each position to length sqrt(C), times gamma. Key: gamma [C, 1, 1, 1]
 /// (`trailing_dims` 3) or [C, 1, 1] (`trailing_dims` 2).
 ///
-/// Computed in float32 whatever the dtype, and rounded once.
+/// Computed in float32 for any dtype, and rounded once.
 class WanRmsNorm : public memory::Module {
  public:
   WanRmsNorm(std::int64_t channels, int trailing_dims);
@@ -22,7 +22,7 @@ class WanRmsNorm : public memory::Module {
   /// out = silu(norm(x)) in one pass over memory.
   ///
   /// x    [B, F, H, W, C] contiguous
-  /// out  the same shape and dtype; contiguous from dimension 1 on, and not x's memory
+  /// out  the same shape and dtype; contiguous from dimension 1 on; does not alias x
   void silu_into(const at::Tensor& x, at::Tensor& out) const;
 
  private:

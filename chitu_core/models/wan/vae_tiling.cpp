@@ -18,8 +18,8 @@ struct Tile {
   std::int64_t top, left, height, width;
 };
 
-/// Where the parts of an extent begin, and its end: as few as may be, as alike as can be, since the
-/// largest decides how much memory all of them take.
+/// Where the parts of an extent begin, and its end: as few parts as possible and of nearly equal
+/// size, since the largest part decides the memory.
 std::vector<std::int64_t> cut(std::int64_t extent, std::int64_t most) {
   const std::int64_t count = (extent + most - 1) / most;
   std::vector<std::int64_t> cuts;
@@ -42,7 +42,7 @@ WanTileWindow window_of(const Tile& tile, std::int64_t height, std::int64_t widt
           halo};
 }
 
-/// The low-resolution part over all frames: [B, T, h, w, C].
+/// Output of the low-resolution part for all frames: [B, T, h, w, C].
 at::Tensor all_hidden(const AutoencoderKLWan& vae, const at::Tensor& latents, FrameSink& sink) {
   const at::Tensor input = vae.decoder_input(vae.denormalize(latents));
   nn::FeatureCache cache;
@@ -56,7 +56,7 @@ at::Tensor all_hidden(const AutoencoderKLWan& vae, const at::Tensor& latents, Fr
   return hidden;
 }
 
-/// The high-resolution part of one tile over all frames.
+/// The high-resolution part of one tile, for all frames.
 void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const Tile& tile,
                  FrameSink& sink) {
   const WanDecoder3d& decoder = vae.decoder();
@@ -72,12 +72,12 @@ void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const Ti
     WanTileWindow window = window_of(tile, hidden.size(2), hidden.size(3), decoder.halo());
     const at::Tensor part = decoder.high_resolution(input.narrow(1, first, count).contiguous(),
                                                     cache, first == 0, &window);
-    sink.give(part, frames_before(first, vae.config().temporal_factor()), tile.top * factor,
-              tile.left * factor);
+    sink.give(vae.pictures(part), frames_before(first, vae.config().temporal_factor()),
+              tile.top * factor, tile.left * factor);
   });
 }
 
-/// Tiles of one size with halos alike are the same work, and so are those that mirror each other.
+/// Tiles of equal size with equal or mirrored halos are the same work.
 device::DryRunRepeats::Kind kind_of(const Tile& tile, std::int64_t height, std::int64_t width,
                                     std::int64_t halo) {
   const auto [above, below, left, right] = window_of(tile, height, width, halo).sides();
@@ -93,7 +93,7 @@ void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
   if (tile_latents < kSmallestVaeTile)
     throw InputError(fmt::format("vae tiles: expected {} latents or more a side, got {}",
                                  kSmallestVaeTile, tile_latents));
-  // One tile would hold all that a decode of the whole holds, and the low-resolution part besides.
+  // One tile would hold as much as a whole decode, and the low-resolution output besides.
   const auto shape = vae.frames_shape(latents);
   const std::int64_t tile_pixels = tile_latents * vae.config().spatial_factor();
   if (shape[3] <= tile_pixels && shape[4] <= tile_pixels) return vae.decode(latents, sink);

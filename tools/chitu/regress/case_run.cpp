@@ -4,8 +4,8 @@
 
 #include "pipelines/engine.h"
 #include "pipelines/observe/metrics.h"
+#include "pipelines/settings/settings.h"
 #include "tools/chitu/regress/memory_samples.h"
-#include "tools/chitu/settings.h"
 
 namespace chitu::tools {
 namespace {
@@ -19,18 +19,20 @@ struct KeepFrames final : graph::Observer, graph::FramesObserver {
 /// An engine for one run of a case.
 struct OpenCase {
   explicit OpenCase(const RegressCase& regress_case)
-      : settings(config::read<Settings>(regress_case.composition.view())),
+      : settings(config::read<pipelines::Settings>(regress_case.composition.view())),
         engine(settings.engine_options()),
         request(engine.complete(settings.request)),
         metrics(engine.choose_plan(request).device) {}
 
   void run(std::vector<graph::Observer*> observers, const std::stop_token& stop) {
     observers.insert(observers.begin(), &metrics);
-    engine.generate(request, {},
-                    {.observers = std::move(observers), .stop = stop, .dump_tensors = {}});
+    pipelines::Engine::RunOptions options;
+    options.observers = std::move(observers);
+    options.stop = stop;
+    engine.generate(request, {}, options);
   }
 
-  Settings settings;
+  pipelines::Settings settings;
   pipelines::Engine engine;
   pipelines::Request request;
   pipelines::Metrics metrics;
@@ -39,7 +41,7 @@ struct OpenCase {
 }  // namespace
 
 CaseOutcome CaseRunner::run(const RegressCase& regress_case) {
-  threads_.use(config::read<Settings>(regress_case.composition.view()).infer.threads);
+  threads_.use(config::read<pipelines::Settings>(regress_case.composition.view()).infer.threads);
   OpenCase open(regress_case);
   KeepFrames kept;
   MemorySamples samples(open.engine.plan().device);
@@ -53,7 +55,7 @@ CaseOutcome CaseRunner::run(const RegressCase& regress_case) {
 }
 
 double CaseRunner::seconds(const RegressCase& regress_case) {
-  threads_.use(config::read<Settings>(regress_case.composition.view()).infer.threads);
+  threads_.use(config::read<pipelines::Settings>(regress_case.composition.view()).infer.threads);
   OpenCase open(regress_case);
   open.run({}, stop_);
   return pipelines::figures_of(open.metrics.report(), regress_case.name).seconds();

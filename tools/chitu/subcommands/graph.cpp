@@ -12,6 +12,8 @@ struct GraphFlags : ComposeFlags {
   void declare(Flags& flags) {
     ComposeFlags::declare(flags);
     flags.add("--format", "text|mermaid|dot|json", "how to print the graph", call.format);
+    flags.add("--json", "", "short for --format json",
+              [this](const Words&) { call.format = "json"; });
   }
 };
 

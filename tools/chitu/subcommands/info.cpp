@@ -11,10 +11,12 @@ class Info final : public PlainSubcommand<InfoCall> {
             "list devices, libraries, and the models, strategies and backends there are",
             "Prints devices, libraries and what is registered: models, schedulers, backends, "
             "strategies.",
-            {{"chitu info", ""}}};
+            {{"chitu info", ""}, {"chitu info --json", "for a program"}}};
   }
 
-  void declare(CLI::App&, InfoCall&) const override {}
+  void declare(CLI::App& app, InfoCall& call) const override {
+    app.add_flag("--json", call.json, "print JSON");
+  }
 };
 
 CHITU_REGISTER(Subcommand, Info, "info");

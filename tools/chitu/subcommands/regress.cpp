@@ -38,6 +38,7 @@ struct RegressFlags {
     app.add_flag("--add", call.add, "update: keep the frames approved for this machine so far");
     app.add_flag("--forget-others", call.forget_others,
                  "update: drop the frames approved for other machines");
+    declare_console_flags(app);
   }
 
   /// A flag that another action has would be ignored.
@@ -80,6 +81,13 @@ class Regress final : public Subcommand {
     flags.call.cases = read_cases(flags.file, flags.only);
     flags.call.out = flags.out.empty() ? kDefaultOut : flags.out;
     return engine.run(engine_call(std::move(flags.call)));
+  }
+
+  std::vector<FlagText> flags() const override {
+    CLI::App app;
+    RegressFlags flags;
+    flags.declare(app);
+    return plain_flags(app);
   }
 
   Words complete(const Words& before, const std::string& typed) const override {

@@ -14,10 +14,19 @@ namespace chitu::tools {
 namespace {
 
 struct RunFlags : PrintFlags {
+  bool json = false;
+
   void declare(Flags& flags) {
     ComposeFlags::declare(flags);
     flags.add("--profile", "", "debug.profile=true: write trace.json, memory.svg, operators.txt",
               [this](const Words&) { overrides.emplace_back("++debug.profile=true"); });
+    flags.add("--json", "",
+              "print the folder, files and metrics of each run as one line of JSON, or what the "
+              "other flags print",
+              [this](const Words&) {
+                json = true;
+                format = "json";
+              });
     declare_printing(flags);
   }
 };
@@ -56,8 +65,13 @@ class Run final : public ComposingSubcommand<RunFlags> {
     }
     cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is reported once, not by every job
     if (!options.multirun)
-      if (auto single = compose_single(request)) return run_once(std::move(*single), engine);
-    return run_sweep(request, engine);
+      if (auto single = compose_single(request)) {
+        RunCall call{.composition = std::move(*single)};
+        call.json = options.json;
+        call.compose_flags = options.words();
+        return run_once(std::move(call), engine);
+      }
+    return run_sweep(request, options.json, engine);
   }
 };
 

@@ -1,0 +1,69 @@
+#include "pipelines/api/requests.h"
+
+#include "chitu_core/common/error.h"
+
+namespace chitu::api {
+namespace {
+
+/// Calls visit(field of a, field of b) for each field.
+void visit_fields(auto& a, auto& b, const auto& visit) {
+  visit(a.prompt, b.prompt);
+  visit(a.negative_prompt, b.negative_prompt);
+  visit(a.width, b.width);
+  visit(a.height, b.height);
+  visit(a.num_frames, b.num_frames);
+  visit(a.num_inference_steps, b.num_inference_steps);
+  visit(a.guidance_scale, b.guidance_scale);
+  visit(a.guidance_scale_2, b.guidance_scale_2);
+  visit(a.seed, b.seed);
+  visit(a.fps, b.fps);
+  visit(a.max_sequence_length, b.max_sequence_length);
+  visit(a.flow_shift, b.flow_shift);
+}
+
+template <class T>
+constexpr bool is_optional = false;
+template <class T>
+constexpr bool is_optional<std::optional<T>> = true;
+
+/// What `from` leaves open stays as it is in `to`.
+constexpr auto kAssign = [](auto& to, const auto& from) {
+  using To = std::remove_reference_t<decltype(to)>;
+  using From = std::remove_cvref_t<decltype(from)>;
+  if constexpr (is_optional<From> && !is_optional<To>) {
+    if (from) to = *from;
+  } else {
+    to = from;
+  }
+};
+
+}  // namespace
+
+Request merged(const Request& request, const Request& defaults) {
+  Request all = defaults;
+  visit_fields(all, request, [](auto& to, const auto& from) {
+    if (from) to = from;
+  });
+  return all;
+}
+
+pipelines::PartialRequest to_partial(const Request& request) {
+  if (!request.prompt) throw InputError("request.prompt: is missing, expected a text");
+  pipelines::PartialRequest partial;
+  visit_fields(partial, request, kAssign);
+  return partial;
+}
+
+Request from_partial(const pipelines::PartialRequest& partial) {
+  Request request;
+  visit_fields(request, partial, kAssign);
+  return request;
+}
+
+Request from_complete(const pipelines::Request& completed) {
+  Request request;
+  visit_fields(request, completed, kAssign);
+  return request;
+}
+
+}  // namespace chitu::api

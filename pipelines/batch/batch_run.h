@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pipelines/batch/batch.h"
+#include "pipelines/batch/spill.h"
+#include "pipelines/batch/window.h"
+#include "pipelines/batch/window_forecast.h"
+#include "pipelines/model/model_identity.h"
+#include "pipelines/model/pipeline.h"
+
+namespace chitu::pipelines {
+
+/// An opened checkpoint, for a window.
+struct BatchModel {
+  const Pipeline& pipeline;
+  ModelIdentity identity;
+  std::filesystem::path ckpt_dir;
+};
+
+/// One window from its checks to its last item.
+class BatchRun {
+ public:
+  /// Checks everything that can be checked before the work begins.
+  ///
+  /// throws  InputError as Engine::generate_batch(); all that is given outlives this
+  BatchRun(const BatchModel& model, std::span<const BatchItem> items, const BatchOptions& options,
+           BatchObserver& observer);
+
+  /// For forecasts.
+  const PlannedWindow& planned() const { return planned_; }
+  std::int64_t size() const { return options_.size; }
+
+  /// advice  what a user may do about an error of a request, "" = nothing more
+  /// throws  InputError when the forecast's values exceed the spill limit; as Window::run()
+  BatchEnd run(const memory::MemoryPlan& plan, const WindowForecast& forecast,
+               const std::function<std::string(const Request&, const std::exception&)>& advice);
+
+ private:
+  void check_folder() const;
+  void check_names() const;
+  void check_item(const BatchItem& item) const;
+  void check_limit(const WindowForecast& forecast) const;
+
+  const BatchModel& model_;
+  std::span<const BatchItem> items_;
+  const BatchOptions& options_;
+  BatchObserver& observer_;
+  PlannedWindow planned_;
+};
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,188 @@
+#include "pipelines/batch/window.h"
+
+#include <algorithm>
+#include <memory>
+#include <range/v3/view/enumerate.hpp>
+#include <utility>
+
+#include "chitu_core/common/error.h"
+#include "pipelines/batch/batch_groups.h"
+
+namespace chitu::pipelines {
+namespace rv = ranges::views;
+
+Window::Window(const Pipeline& pipeline, std::vector<Item> items, std::int64_t size,
+               std::size_t wanted)
+    : pipeline_(pipeline), items_(std::move(items)), wanted_(wanted) {
+  const graph::Execution run(pipeline.graph(), std::any(Job{}), wanted);
+  stages_ = run.stages();
+  legs_ = graph::legs_of(pipeline.graph(), stages_);
+  for (const Item& item : items_) requests_.push_back(item.job.request);
+  for (const auto [leg, stages] : rv::enumerate(legs_)) {
+    if (leg > 0) run.check_storable(stages.first);
+    std::vector<std::size_t> members;
+    for (std::size_t item = 0; item < items_.size(); ++item)
+      if (!items_[item].from_latents || leg == last_leg()) members.push_back(item);
+    groups_.push_back(alike_groups(requests_, members, is_shared(stages) ? size : 1));
+  }
+}
+
+const graph::Graph::StageInfo& Window::stage_at(std::size_t position) const {
+  return pipeline_.graph().stages()[stages_[position]];
+}
+
+bool Window::is_shared(const graph::Leg& leg) const {
+  for (std::size_t position = leg.first; position <= leg.last; ++position)
+    if (stage_at(position).runs_several) return true;
+  return false;
+}
+
+const std::string& Window::first_stage(std::size_t leg) const {
+  return stage_at(legs_[leg].first).name;
+}
+
+std::vector<std::string> Window::components(std::size_t leg) const {
+  std::vector<std::string> names;
+  for (std::size_t position = legs_[leg].first; position <= legs_[leg].last; ++position)
+    for (const memory::Component* component : stage_at(position).components)
+      names.push_back(component->name());
+  return names;
+}
+
+/// A window while it runs.
+class Window::Running {
+ public:
+  Running(Window& window, Spill& spill, WindowObserver& observer, graph::Context& context)
+      : window_(window),
+        spill_(spill),
+        observer_(observer),
+        context_(context),
+        runs_(window.items_.size()) {
+    for (std::size_t item = 0; item < runs_.size(); ++item)
+      runs_[item].execution.emplace(window.pipeline_.graph(),
+                                    std::any(std::move(window.items_[item].job)), window.wanted_);
+  }
+
+  void run_group(std::size_t leg, std::size_t group) {
+    std::vector<std::size_t> items = window_.groups_[leg][group];
+    drop_failed(items);
+    if (items.empty() || !observer_.group_begin(leg, group, items)) return;
+    if (leg > 0) restore(items, leg);
+    const auto [first, last] = window_.legs_[leg];
+    for (std::size_t stage = first; stage <= last && !items.empty(); ++stage)
+      run_stage({leg, group, stage}, items);
+    for (const std::size_t item : items) finish_leg(item, leg);
+  }
+
+  void offload(const graph::Leg& leg) {
+    for (std::size_t position = leg.first; position <= leg.last; ++position)
+      graph::offload_after(window_.pipeline_.graph(), window_.stages_[position], graph::Graph::npos,
+                           context_);
+  }
+  void offload_all() {
+    for (const graph::Leg& leg : window_.legs_) offload(leg);
+  }
+
+ private:
+  struct Run {
+    std::optional<graph::Execution> execution;  ///< empty once it has ended
+    std::vector<std::string> problems;
+  };
+
+  void drop_failed(std::vector<std::size_t>& items) const {
+    std::erase_if(items, [&](std::size_t item) { return !runs_[item].execution; });
+  }
+
+  void fail(std::size_t item, std::size_t leg, const std::exception_ptr& error) {
+    runs_[item].execution.reset();
+    if (leg > 0 && leg < window_.last_leg()) spill_.remove(item, leg);
+    observer_.failed(item, error);
+  }
+
+  void restore(std::vector<std::size_t>& items, std::size_t leg) {
+    for (const std::size_t item : items) try {
+        runs_[item].execution->restore(spill_.get(item, leg), window_.legs_[leg].first);
+      } catch (const InputError&) {
+        fail(item, leg, std::current_exception());
+      }
+    drop_failed(items);
+  }
+
+  /// All items together where the stage can, else one after another.
+  void run_stage(const WindowPlace& place, std::vector<std::size_t>& items) {
+    if (window_.stage_at(place.stage).runs_several)
+      run_together(place, items);
+    else
+      for (const std::size_t item : items) run_together(place, {&item, 1});
+    drop_failed(items);
+  }
+
+  void run_together(const WindowPlace& place, std::span<const std::size_t> items) {
+    std::vector<graph::Execution*> runs;
+    for (const std::size_t item : items) runs.push_back(&*runs_[item].execution);
+    const std::string& stage = window_.stage_at(place.stage).name;
+    observer_.stage_begin(place, stage, items);
+    std::exception_ptr error;
+    try {
+      graph::run_next_stage(runs, context_);
+    } catch (const Interrupted&) {
+      throw;
+    } catch (const std::exception&) {
+      error = std::current_exception();
+    }
+    observer_.stage_end(place, stage, items);
+    note_problems(items);
+    for (const std::size_t item : items)
+      if (const auto own = error ? error : runs_[item].execution->error())
+        fail(item, place.leg, own);
+  }
+
+  void note_problems(std::span<const std::size_t> items) {
+    for (const std::string& problem : std::exchange(context_.failed_outputs, {}))
+      for (const std::size_t item : items) runs_[item].problems.push_back(problem);
+  }
+
+  void finish_leg(std::size_t item, std::size_t leg) {
+    Run& run = runs_[item];
+    if (leg == window_.last_leg()) {
+      std::any result = run.execution->take_any();
+      run.execution.reset();
+      observer_.finished(item, std::move(result), run.problems);
+      if (leg > 0) spill_.remove(item, leg);
+      return;
+    }
+    spill_.put(item, leg + 1, run.execution->store());
+    run.execution->drop_stored();
+    if (leg > 0) spill_.remove(item, leg);
+    observer_.stored(item, leg + 1);
+  }
+
+  Window& window_;
+  Spill& spill_;
+  WindowObserver& observer_;
+  graph::Context& context_;
+  std::vector<Run> runs_;
+};
+
+BatchEnd Window::run(Spill& spill, WindowObserver& observer, graph::Context& context,
+                     const std::stop_token& pause) {
+  Running running(*this, spill, observer, context);
+  try {
+    for (std::size_t leg = 0; leg < legs_.size(); ++leg) {
+      for (std::size_t group = 0; group < groups_[leg].size(); ++group) {
+        if (pause.stop_requested()) {
+          running.offload_all();
+          return BatchEnd::paused;
+        }
+        running.run_group(leg, group);
+      }
+      running.offload(legs_[leg]);
+    }
+  } catch (...) {
+    running.offload_all();
+    throw;
+  }
+  return BatchEnd::finished;
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace chitu {
+
+/// One generation. What is empty is as the configuration of the engine says, else as the checkpoint
+/// advises. The fields are the keys of the group `request`. Fields are added at the end alone.
+struct Request {
+  std::optional<std::string> prompt{};
+  std::optional<std::string> negative_prompt{};       ///< what to steer away from
+  std::optional<std::int64_t> width{};                ///< pixels
+  std::optional<std::int64_t> height{};               ///< pixels
+  std::optional<std::int64_t> num_frames{};           ///< pictures
+  std::optional<std::int64_t> num_inference_steps{};  ///< denoising steps
+  std::optional<double> guidance_scale{};             ///< no unit; 1 or less turns guidance off
+  std::optional<std::uint64_t> seed{};                ///< of the noise
+  std::optional<std::int64_t> fps{};                  ///< frames per second in a file
+  std::optional<std::int64_t> max_sequence_length{};  ///< tokens of the prompt that count
+  std::optional<double> flow_shift{};                 ///< of the scheduler
+  std::optional<double> guidance_scale_2{};  ///< of the second transformer, where there are two
+  bool operator==(const Request&) const = default;
+};
+
+}  // namespace chitu

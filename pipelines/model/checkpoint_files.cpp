@@ -1,0 +1,199 @@
+#include "pipelines/model/checkpoint_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/shell_text.h"
+#include "chitu_core/io/json.h"
+#include "chitu_core/io/weight_files.h"
+
+namespace chitu::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kIndexName = "model_index.json";
+constexpr std::size_t kMostListed = 12;
+
+/// A checkpoint on the hub that runs here.
+struct Published {
+  const char* repository;
+  std::int64_t num_attention_heads;  ///< of its transformer
+  bool has_two_transformers;
+  const char* size;  ///< part of the names of its folders
+};
+/// The name of one may contain that of a later one.
+constexpr Published kPublished[] = {{"Wan-AI/Wan2.1-T2V-1.3B-Diffusers", 12, false, "1.3b"},
+                                    {"Wan-AI/Wan2.2-T2V-A14B-Diffusers", 40, true, "a14b"},
+                                    {"Wan-AI/Wan2.2-TI2V-5B-Diffusers", 24, false, "ti2v-5b"},
+                                    {"Wan-AI/Wan2.1-T2V-14B-Diffusers", 40, false, "14b"}};
+
+/// The components of every published checkpoint.
+const std::map<std::string, ComponentClass> kComponents{
+    {"scheduler", {"diffusers", "UniPCMultistepScheduler"}},
+    {"text_encoder", {"transformers", "UMT5EncoderModel"}},
+    {"tokenizer", {"transformers", "T5TokenizerFast"}},
+    {"transformer", {"diffusers", "WanTransformer3DModel"}},
+    {"vae", {"diffusers", "AutoencoderKLWan"}}};
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// The files of a folder, without links that have no target; none when there is no folder.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, ignored), end; entry != end; entry.increment(ignored))
+    if (is_there(entry->path())) names.push_back(entry->path().filename().string());
+  return names;
+}
+
+/// The shards that an index lists; none when it cannot be read, which another error says.
+std::set<std::string> shards_in(const fs::path& index) {
+  std::set<std::string> shards;
+  try {
+    const io::JsonObject weight_map = io::JsonObject::read(index).object("weight_map");
+    for (const std::string& tensor : weight_map.keys())
+      shards.insert(weight_map.required<std::string>(tensor));
+  } catch (const InputError&) {
+  }
+  return shards;
+}
+
+std::vector<std::string> missing_weights(const fs::path& folder, const std::string& stem) {
+  std::vector<std::string> missing;
+  bool has_index = false, has_weights = false, has_shards = false;
+  for (const std::string& name : names_in(folder)) {
+    const bool is_index =
+        name.find(".safetensors.") != std::string::npos && name.ends_with(".json");
+    has_index = has_index || is_index;
+    has_weights = has_weights || name.ends_with(".safetensors");
+    has_shards = has_shards || name.find("-of-") != std::string::npos;
+    if (!is_index) continue;
+    for (const std::string& shard : shards_in(folder / name))
+      if (!is_there(folder / shard)) missing.push_back(shard);
+  }
+  if (!has_index && !has_weights) missing.push_back(stem + "*.safetensors");
+  if (!has_index && has_shards) missing.push_back(stem + ".safetensors.index.json");
+  return missing;
+}
+
+/// The files of one component that its folder lacks.
+std::vector<std::string> missing_of(const fs::path& folder, const ComponentClass& named,
+                                    CheckpointUse use) {
+  const auto lacks = [&](const char* file) { return !is_there(folder / file); };
+  if (named.name.find("Scheduler") != std::string::npos) {
+    if (lacks("scheduler_config.json")) return {"scheduler_config.json"};
+    return {};
+  }
+  if (named.name.find("Token") != std::string::npos) {
+    const bool needed = use == CheckpointUse::run;
+    if (needed && lacks("tokenizer.json") && lacks("spiece.model")) return {"tokenizer.json"};
+    return {};
+  }
+  std::vector<std::string> missing;
+  if (lacks("config.json")) missing.emplace_back("config.json");
+  if (use == CheckpointUse::plan) return missing;
+  const bool is_diffusers = named.library == "diffusers";
+  for (auto& name : missing_weights(folder, is_diffusers ? "diffusion_pytorch_model" : "model"))
+    missing.push_back(std::move(name));
+  return missing;
+}
+
+std::vector<std::string> missing_components(const fs::path& path,
+                                            const std::map<std::string, ComponentClass>& components,
+                                            CheckpointUse use) {
+  std::vector<std::string> missing;
+  for (const auto& [component, named] : components)
+    if (!named.name.empty())
+      for (const std::string& file : missing_of(path / component, named, use))
+        missing.push_back(component + "/" + file);
+  return missing;
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+/// The heads of the transformer in a folder; 0 when its config cannot be read.
+std::int64_t heads_in(const fs::path& path) {
+  try {
+    return io::JsonObject::read(path / "transformer/config.json")
+        .value_or<std::int64_t>("num_attention_heads", 0);
+  } catch (const InputError&) {
+    return 0;
+  }
+}
+
+/// What a folder is a copy of, by its config, else by its name; the smallest where neither tells.
+const Published& published_as(const fs::path& path) {
+  const std::int64_t heads = heads_in(path);
+  const bool has_two = is_there(path / "transformer_2");
+  for (const Published& known : kPublished)
+    if (heads == known.num_attention_heads && has_two == known.has_two_transformers) return known;
+  const fs::path folder = path.has_filename() ? path : path.parent_path();
+  for (const Published& known : kPublished)
+    if (lower(folder.filename().string()).find(known.size) != std::string::npos) return known;
+  return kPublished[0];
+}
+
+/// Whether a folder has components, and no weights of any.
+bool is_architecture(const fs::path& path) {
+  if (!is_there(path / kIndexName)) return false;
+  return std::none_of(kComponents.begin(), kComponents.end(), [&](const auto& component) {
+    return io::holds_weights(path / component.first);
+  });
+}
+
+std::string target_of(const fs::path& path, const Published& known) {
+  std::error_code ignored;
+  const bool is_other = is_there(path) && !fs::is_directory(path, ignored);
+  if (path.empty() || is_other || is_architecture(path))
+    return fs::path(known.repository).filename().string();
+  return path.string();
+}
+
+}  // namespace
+
+std::vector<std::string> missing_files(const ModelFolder& folder, CheckpointUse use) {
+  return missing_components(folder.path, folder.components, use);
+}
+
+std::vector<std::string> missing_files(const fs::path& folder) {
+  std::vector<std::string> missing;
+  if (!is_there(folder / kIndexName)) missing.emplace_back(kIndexName);
+  auto components = kComponents;
+  if (published_as(folder).has_two_transformers)
+    components["transformer_2"] = components.at("transformer");
+  for (auto& file : missing_components(folder, components, CheckpointUse::run))
+    missing.push_back(std::move(file));
+  return missing;
+}
+
+std::string download_advice(const fs::path& path, const std::vector<std::string>& missing) {
+  if (missing.empty()) return "";
+  std::vector<std::string> listed = missing;
+  listed.resize(std::min(missing.size(), kMostListed));
+  const Published& known = published_as(path);
+  const std::string more = missing.size() > listed.size()
+                               ? fmt::format(" and {} more", missing.size() - listed.size())
+                               : "";
+  return fmt::format(
+      "; missing: {}{}; to download the checkpoint: {}", join(listed), more,
+      shell_line({"hf", "download", known.repository, "--local-dir", target_of(path, known)}));
+}
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,277 @@
+#include <c10/core/DeviceType.h>
+#include <fmt/format.h>
+
+#include <ctime>
+#include <iostream>
+
+#include "chitu_core/common/about_key.h"
+#include "chitu_core/common/interrupted_by.h"
+#include "chitu_core/device/host_allocator.h"
+#include "tools/chitu/batch/batch_folder.h"
+#include "tools/chitu/batch/batch_listing.h"
+#include "tools/chitu/batch/batch_recorder.h"
+#include "tools/chitu/batch/batch_setup.h"
+#include "tools/chitu/batch/batch_summary.h"
+#include "tools/chitu/batch/batch_work.h"
+#include "tools/chitu/batch/deciding_settings.h"
+#include "tools/chitu/batch/kept_list.h"
+#include "tools/chitu/batch/window_meter.h"
+#include "tools/chitu/console.h"
+#include "tools/chitu/counted_progress.h"
+#include "tools/chitu/engine_command.h"
+#include "tools/chitu/interrupt.h"
+#include "tools/chitu/kept_configuration.h"
+#include "tools/chitu/own_command.h"
+#include "tools/chitu/progress.h"
+#include "tools/chitu/run_folder.h"
+
+namespace chitu::tools {
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A job and what is left to do for it.
+struct OpenJob {
+  const PreparedJob* job;
+  JobWork work;
+};
+
+BatchProgress::Form progress_form() {
+  if (console::shows_progress()) return BatchProgress::Form::bar;
+  return console::is_quiet() ? BatchProgress::Form::none : BatchProgress::Form::lines;
+}
+
+/// One batch from its list to its summary.
+class Batch {
+ public:
+  Batch(const BatchCall& call, SessionState& state)
+      : call_(call),
+        state_(state),
+        settings_(read_batch_settings(call.list)),
+        shard_(shard_of(settings_.batch)),
+        places_(places_of(settings_.batch, call.list.stem, shard_)),
+        engine_(open_engine()),
+        header_(make_header()),
+        list_(prepare_jobs(call.list, places_.folder, header_.began,
+                           [&](const auto& partial) { return engine_.complete(partial); })) {
+    check_same_list(places_.folder / kJobsName, list_);
+    for (const PreparedJob& job : list_)
+      if (shard_.has(job.index)) jobs_.push_back(job);
+  }
+
+  /// Prints what a run would do.
+  int dry_run() {
+    const JournalContent journal = read_journal(places_.folder);
+    check_plans(journal);
+    std::cout << list_text(jobs_, journal, places_, call_.retry_failed);
+    return 0;
+  }
+
+  int run(const Interrupt& interrupt) {
+    check_plans(read_journal(places_.folder));
+    RunFolder folder = about_key("batch.dir", [&] { return RunFolder(places_.folder, false); });
+    Journal journal = begin(folder);
+    try {
+      const bool finished = run_windows(journal, interrupt);
+      return end(journal.content(), finished, interrupt);
+    } catch (const std::exception& error) {
+      fail(journal.content(), error, interrupt);
+    }
+  }
+
+ private:
+  pipelines::Engine open_engine() {
+    state_.threads.use(settings_.infer.threads);
+    return pipelines::Engine(settings_.engine_options());
+  }
+
+  /// The header of the journal that goes on, or of a new one.
+  JournalHeader make_header() const {
+    const std::string device = c10::DeviceTypeName(engine_.plan().device.type(), true);
+    JournalHeader header{std::time(nullptr), shard_.text(),
+                         deciding_settings(call_.list.composition.resolved(), device)};
+    if (const auto begun = read_journal(places_.folder).header) {
+      check_same_batch(places_.folder, *begun, header);
+      header.began = begun->began;
+    }
+    return header;
+  }
+
+  /// The jobs that are not done, in order.
+  std::vector<OpenJob> find_work(const JournalContent& journal) const {
+    std::vector<OpenJob> open;
+    CountedProgress progress("checking the files of job", jobs_.size());
+    for (const PreparedJob& job : jobs_) {
+      progress.show(job.index + 1);
+      JobWork work = work_left(journal.record(job.index), places_, call_.retry_failed);
+      if (work.step != JobWork::Step::none) open.push_back({&job, std::move(work)});
+    }
+    return open;
+  }
+
+  /// Checks that the jobs that are not done fit, before any work begins.
+  void check_plans(const JournalContent& journal) {
+    std::vector<const PreparedJob*> jobs;
+    for (const PreparedJob& job : jobs_)
+      if (journal.record(job.index).state != JobRecord::State::done) jobs.push_back(&job);
+    check_job_plans(engine_, jobs);
+    check_spill_limit(settings_, jobs);
+  }
+
+  /// Writes everything but the media: a full disk is found here.
+  Journal begin(RunFolder& folder) {
+    try {
+      if (!read_journal(places_.folder).header) check_new_names(jobs_);
+      write_configuration(folder, call_.list.composition);
+      check_same_list(places_.folder / kJobsName, list_);
+      folder.write(kJobsName, kept_list(list_));
+      about_key("batch.spill_dir", [&] { fs::create_directories(places_.spill); });
+      state_.logging.start_file(places_.folder / kBatchLog, Logging::File::append);
+      return Journal(places_.folder, header_);
+    } catch (...) {
+      state_.logging.stop_file();
+      folder.discard();
+      throw;
+    }
+  }
+
+  /// Returns false when the user paused it.
+  bool run_windows(Journal& journal, const Interrupt& interrupt) {
+    const std::vector<OpenJob> open = find_work(journal.content());
+    for (const OpenJob& left : open)
+      record_work(journal, left.job->index, left.work, places_.spill);
+    clean_spill(places_.spill, journal.content());
+    BatchProgress progress(std::cerr, progress_form(), open.size());
+    WindowMeter meter(engine_.plan().device);
+    const auto width = static_cast<std::size_t>(settings_.batch.window);
+    for (std::size_t i = 0; i < open.size(); i += width) {
+      if (interrupt.pause_token().stop_requested()) return false;
+      const std::span window(open.begin() + static_cast<std::ptrdiff_t>(i),
+                             std::min(width, open.size() - i));
+      progress.window_begin(window.size());
+      if (!run_window(window, journal, progress, meter, interrupt)) return false;
+      progress.window_end();
+    }
+    return true;
+  }
+
+  bool run_window(std::span<const OpenJob> window, Journal& journal, BatchProgress& progress,
+                  WindowMeter& meter, const Interrupt& interrupt) {
+    std::vector<pipelines::BatchItem> items;
+    std::vector<const PreparedJob*> jobs;
+    std::vector<std::size_t> indices;
+    for (const auto& [job, work] : window) {
+      items.push_back({job->request, job->output, fmt::format("{:04}", job->index), work.latents});
+      jobs.push_back(job);
+      indices.push_back(job->index);
+    }
+    LogObserver log;
+    BatchRecorder recorder(journal, progress, places_, jobs, items);
+    const auto ended = engine_.generate_batch(items, options({&meter, &log}, interrupt), recorder);
+    journal.add_window(meter.take(std::move(indices)));
+    return ended == pipelines::BatchEnd::finished;
+  }
+
+  pipelines::BatchOptions options(std::vector<graph::Observer*> observers,
+                                  const Interrupt& interrupt) const {
+    pipelines::BatchOptions options;
+    options.size = settings_.batch.size;
+    options.spill_dir = places_.spill;
+    options.spill_limit_bytes = settings_.batch.spill_limit_bytes();
+    options.stop = interrupt.token();
+    options.pause = interrupt.pause_token();
+    options.observers = std::move(observers);
+    return options;
+  }
+
+  /// The summary, and how the batch ended.
+  int end(const JournalContent& journal, bool finished, const Interrupt& interrupt) {
+    const Summary summary = summary_of(jobs_, list_.size(), journal);
+    write_summary(places_.folder, summary);
+    if (!finished) throw InterruptedBy(interrupt.signal(), "paused: " + how_far(summary));
+    std::error_code ignored;
+    fs::remove(places_.spill, ignored);  // only when empty
+    finish_log();
+    std::cout << summary_text(summary, call_.format) << std::flush;
+    return report_failures(summary, journal);
+  }
+
+  int report_failures(const Summary& summary, const JournalContent& journal) const {
+    int code = 0;
+    std::size_t incomplete = 0;
+    for (const PreparedJob& job : jobs_) {
+      const JobRecord record = journal.record(job.index);
+      if (code == 0) code = record.code;
+      if (record.state == JobRecord::State::done && !record.problems.empty()) ++incomplete;
+    }
+    if (incomplete > 0 && code == 0) code = exit_codes::kInputError;
+    if (code != 0)
+      std::cerr << console::label("error")
+                << fmt::format("{} of {} jobs failed{}; to try them again: {}\n",
+                               summary.count(kFailed), jobs_.size(),
+                               incomplete > 0 ? fmt::format(", {} lack a file", incomplete) : "",
+                               retry_command());
+    return code;
+  }
+
+  std::string retry_command() const {
+    return own_command() + (call_.retry_failed ? "" : " --retry-failed");
+  }
+
+  std::string how_far(const Summary& summary) const {
+    return fmt::format("{} of {} jobs are done in {}", summary.count(kDone), jobs_.size(),
+                       places_.folder.string());
+  }
+
+  void finish_log() {
+    if (!state_.logging.stop_file())
+      std::cerr << console::label("warning") << (places_.folder / kBatchLog).string()
+                << " is cut short\n";
+  }
+
+  /// Keeps what can be kept, and throws the error with how to go on.
+  [[noreturn]] void fail(const JournalContent& journal, const std::exception& error,
+                         const Interrupt& interrupt) {
+    const Summary summary = summary_of(jobs_, list_.size(), journal);
+    state_.logging.log_failure(explain(error));
+    state_.logging.stop_file();
+    try {
+      write_summary(places_.folder, summary);
+    } catch (const std::exception&) {
+      // The first error is the one to report.
+    }
+    const auto* interrupted = dynamic_cast<const Interrupted*>(&error);
+    if (interrupted && dynamic_cast<const InterruptedBy*>(interrupted)) throw;
+    if (interrupted) throw InterruptedBy(interrupt.signal(), "stopped: " + how_far(summary));
+    const std::string text =
+        explain(error) + "; " + how_far(summary) + "; to go on, repeat: " + own_command();
+    if (exit_code(error) == exit_codes::kInputError) throw InputError(text);
+    if (exit_code(error) == exit_codes::kOutOfMemory) throw OutOfMemoryError(text);
+    throw Error(text);
+  }
+
+  const BatchCall& call_;
+  SessionState& state_;
+  pipelines::Settings settings_;
+  Shard shard_;
+  BatchPlaces places_;
+  pipelines::Engine engine_;
+  JournalHeader header_;
+  std::vector<PreparedJob> list_;  ///< all
+  std::vector<PreparedJob> jobs_;  ///< of the shard
+};
+
+class BatchCommand final : public EngineCommandFor<BatchCall> {
+  int execute(const BatchCall& call, SessionState& state) const override {
+    state.logging.begin_run(call.list.composition);
+    device::reuse_host_memory();
+    const Interrupt interrupt(Interrupt::First::pauses);
+    Batch batch(call, state);
+    return call.dry_run ? batch.dry_run() : batch.run(interrupt);
+  }
+};
+
+CHITU_REGISTER(EngineCommand, BatchCommand, BatchCall::kCommand);
+
+}  // namespace
+}  // namespace chitu::tools

@@ -1,0 +1,40 @@
+#include "tools/chitu/batch/batch_summary.h"
+
+#include "chitu_core/common/nearest.h"
+
+namespace chitu::tools {
+namespace {
+
+const char* status_of(JobRecord::State state) {
+  if (state == JobRecord::State::done) return kDone;
+  return state == JobRecord::State::failed ? kFailed : kNotDone;
+}
+
+SummaryRow row_of(const PreparedJob& job, const JobRecord& record) {
+  SummaryRow row{job.index, status_of(record.state), job.request.prompt, {}};
+  for (const MediaDigest& media : record.media) row.files.push_back(media.name);
+  row.seconds = record.seconds;
+  row.peak_device_bytes = record.peak_device_bytes;
+  row.peak_host_bytes = record.peak_host_bytes;
+  row.problem = record.error.empty() ? join(record.problems, "; ") : record.error;
+  return row;
+}
+
+}  // namespace
+
+Summary summary_of(const std::vector<PreparedJob>& jobs, std::size_t list_jobs,
+                   const JournalContent& journal) {
+  Summary summary;
+  summary.list_jobs = list_jobs;
+  for (const PreparedJob& job : jobs)
+    summary.rows.push_back(row_of(job, journal.record(job.index)));
+  for (const WindowRecord& window : journal.windows)
+    summary.windows.push_back({{"jobs", window.jobs},
+                               {"loads", window.loads},
+                               {"h2d_bytes", window.h2d_bytes},
+                               {"d2h_bytes", window.d2h_bytes},
+                               {"disk_bytes", window.disk_bytes}});
+  return summary;
+}
+
+}  // namespace chitu::tools

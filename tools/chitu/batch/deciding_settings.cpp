@@ -1,0 +1,42 @@
+#include "tools/chitu/batch/deciding_settings.h"
+
+#include <filesystem>
+
+#include "chitu_core/config/yaml/yaml_writer.h"
+
+namespace chitu::tools {
+namespace {
+
+using config::Node;
+using Settings = std::map<std::string, std::string>;
+
+constexpr const char* kCheckpoint = "model.ckpt_dir";
+constexpr const char* kKeys[] = {
+    "infer.dtype",         "infer.vae_dtype",        "infer.attn_type",          "infer.vae_tiling",
+    "infer.vae_tile_size", "infer.activation_chunk", "infer.text_encoder_device"};
+constexpr const char* kStates[] = {"offload", "onload", "preparing", "computation"};
+
+void add(Settings& settings, const Node& config, const std::string& key) {
+  if (const Node* value = config.find(key)) settings[key] = config::to_inline_yaml(*value);
+}
+
+/// The dtypes that weights pass through; float8 rounds them.
+void add_dtypes(Settings& settings, const Node& config) {
+  const Node* memory = config.find("memory");
+  if (!memory || !memory->is_map()) return;
+  for (const std::string& role : config::keys_of(*memory, "memory"))
+    for (const char* state : kStates) add(settings, config, role + "." + state + ".dtype");
+}
+
+}  // namespace
+
+Settings deciding_settings(const Node& config, const std::string& device) {
+  Settings settings{{"device.name", device}};
+  for (const char* key : kKeys) add(settings, config, key);
+  add_dtypes(settings, config);
+  if (const Node* folder = config.find(kCheckpoint); folder && folder->is_string())
+    settings[kCheckpoint] = std::filesystem::weakly_canonical(folder->as_string()).string();
+  return settings;
+}
+
+}  // namespace chitu::tools

@@ -1,0 +1,61 @@
+#include "tools/chitu/console.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
+
+namespace chitu::tools::console {
+namespace {
+
+constexpr const char* kVariable = "CHITU_LOG_LEVEL";
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+void check(const std::string& source, const std::string& level) {
+  if (std::find(levels().begin(), levels().end(), level) == levels().end())
+    throw InputError(source + level + ": " + expected_one_of(level, levels()));
+}
+
+}  // namespace
+
+const std::vector<std::string>& levels() {
+  static const std::vector<std::string> all{"trace", "debug", "info", "warn", "error"};
+  return all;
+}
+
+void choose_level(const std::string& level) {
+  check("--log-level ", level);
+  ::setenv(kVariable, level.c_str(), 1);
+}
+
+std::string level() {
+  const std::string chosen(environment(kVariable));
+  if (!chosen.empty()) check(std::string(kVariable) + "=", chosen);
+  return chosen;
+}
+
+bool is_quiet() { return environment(kVariable) == "error"; }
+
+bool shows_progress() { return ::isatty(STDERR_FILENO) && !is_quiet(); }
+
+bool has_colors() {
+  const std::string_view terminal = environment("TERM");
+  return ::isatty(STDERR_FILENO) && environment("NO_COLOR").empty() && !terminal.empty() &&
+         terminal != "dumb";
+}
+
+std::string label(const std::string& word) {
+  if (!has_colors()) return word + ": ";
+  const char* color = word == "error" ? "\x1b[1;31m" : "\x1b[1;33m";
+  return color + word + ":\x1b[0m ";
+}
+
+}  // namespace chitu::tools::console

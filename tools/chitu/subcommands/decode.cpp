@@ -1,0 +1,40 @@
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "chitu_core/common/cpu_capability.h"
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
+#include "tools/chitu/composing_subcommand.h"
+#include "tools/chitu/decode_command_line.h"
+#include "tools/chitu/job.h"
+
+namespace chitu::tools {
+namespace {
+
+class Decode final : public ComposingSubcommand<ComposeFlags> {
+  Description describe() const override {
+    return {SubcommandGroup::generate,
+            "decode latents that a run or a batch has kept, and save the media",
+            "Decodes LATENTS.safetensors, which comes before the overrides, and saves the media.",
+            {{"chitu decode outputs/2026-01-31/12-00-00/latents.safetensors", "the demo model's"},
+             {"chitu decode FILE model.ckpt_dir=DIR infer.vae_tiling=exact", "with less memory"},
+             {"chitu decode FILE hydra.run.dir=DIR output.format=gif", "into a folder by name"}}};
+  }
+
+  int execute(const ComposeFlags& options, EngineLibrary& engine) const override {
+    ComposeFlags flags = options;
+    RunCall call;
+    call.latents = take_latents(flags.overrides);
+    check_decode_overrides(flags.overrides);
+    cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
+    call.composition = config::compose(compose_request(flags, trees()));
+    call.compose_flags = flags.words();
+    return run_once(std::move(call), engine);
+  }
+};
+
+CHITU_REGISTER(Subcommand, Decode, "decode");
+
+}  // namespace
+}  // namespace chitu::tools
