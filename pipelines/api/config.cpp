@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/is_optional.h"
 #include "chitu_core/common/utf8.h"
 #include "chitu_core/config/compose/compose.h"
 #include "chitu_core/config/override/edit.h"
@@ -24,8 +25,6 @@ using config::Kind;
 using config::Node;
 
 namespace {
-
-constexpr const char* kPrompt = "request.prompt";
 
 std::string full_key(std::string_view key) {
   return (pipelines::is_short_form(key) ? "request." : "") + std::string(key);
@@ -53,15 +52,10 @@ config::Composition compose_tree(const ComposeOptions& options) {
   return config::compose(request);
 }
 
-bool is_missing(const Node& tree, const char* key) {
-  const Node* node = tree.find(key);
-  return node && node->is_missing();
-}
-
 /// The settings, and what is wrong with them. A missing prompt is not: requests bring theirs.
 std::pair<pipelines::Settings, std::vector<std::string>> bind(const config::Composition& composed) {
   Node tree = composed.config;
-  if (is_missing(tree, kPrompt)) *tree.find(kPrompt) = Node::literal("");
+  pipelines::fill_in_prompt(tree);
   pipelines::Settings settings;
   config::Binder binder(config::View(tree, &composed.root));
   settings.bind(binder);
@@ -158,11 +152,6 @@ namespace {
 }
 
 template <class T>
-constexpr bool is_optional = false;
-template <class T>
-constexpr bool is_optional<std::optional<T>> = true;
-
-template <class T>
 T integer(const config::View& view) {
   const Node& node = view.node();
   if (node.kind() != Kind::integer) refuse(view, "an integer");
@@ -238,7 +227,8 @@ pipelines::Settings ConfigAccess::settings(const Config& config) {
 }
 
 bool ConfigAccess::has_prompt(const Config& config) {
-  return !is_missing(config.impl_->composed.config, kPrompt);
+  const Node* prompt = config.impl_->composed.config.find("request.prompt");
+  return !prompt || !prompt->is_missing();
 }
 
 }  // namespace chitu

@@ -1,6 +1,7 @@
 #include "pipelines/api/requests.h"
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/is_optional.h"
 
 namespace chitu::api {
 namespace {
@@ -20,11 +21,6 @@ void visit_fields(auto& a, auto& b, const auto& visit) {
   visit(a.max_sequence_length, b.max_sequence_length);
   visit(a.flow_shift, b.flow_shift);
 }
-
-template <class T>
-constexpr bool is_optional = false;
-template <class T>
-constexpr bool is_optional<std::optional<T>> = true;
 
 /// What `from` leaves open stays as it is in `to`.
 constexpr auto kAssign = [](auto& to, const auto& from) {

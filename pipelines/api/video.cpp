@@ -10,11 +10,11 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/io/png.h"
-#include "chitu_core/io/video.h"
 #include "pipelines/api/plain_errors.h"
 #include "pipelines/api/video_access.h"
 #include "pipelines/model/outputs.h"
 #include "pipelines/stages/save_frames.h"
+#include "pipelines/stages/write_video.h"
 
 namespace chitu {
 namespace fs = std::filesystem;
@@ -23,18 +23,6 @@ namespace {
 
 std::span<const std::uint8_t> bytes_of(const at::Tensor& tensor) {
   return {tensor.const_data_ptr<std::uint8_t>(), static_cast<std::size_t>(tensor.numel())};
-}
-
-void write_video(const at::Tensor& frames, double fps, io::VideoFormat format,
-                 const fs::path& file) {
-  io::VideoOptions options;
-  options.height_px = frames.size(1);
-  options.width_px = frames.size(2);
-  options.frames_per_second = fps;
-  options.format = format;
-  io::VideoWriter writer(file, options);
-  writer.add(frames);
-  writer.finish();
 }
 
 void write_picture(const at::Tensor& frames, const fs::path& file) {
@@ -82,8 +70,11 @@ void Video::save(const fs::path& file) const {
   const c10::InferenceMode inference;
   const std::string extension = file.extension().string();
   api::with_plain_errors([&] {
-    if (extension == ".mp4") return write_video(impl_->frames, fps(), io::VideoFormat::mp4, file);
-    if (extension == ".gif") return write_video(impl_->frames, fps(), io::VideoFormat::gif, file);
+    const auto write = [&](io::VideoFormat format) {
+      pipelines::write_video(impl_->frames, fps(), format, file, [] {});
+    };
+    if (extension == ".mp4") return write(io::VideoFormat::mp4);
+    if (extension == ".gif") return write(io::VideoFormat::gif);
     if (extension == ".png") return write_picture(impl_->frames, file);
     throw InputError(file.string() + ": expected a name that ends with .mp4, .gif or .png");
   });

@@ -21,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kIndexName = "model_index.json";
 constexpr std::size_t kMostListed = 12;
 
 /// A checkpoint on the hub that runs here.
@@ -152,7 +151,7 @@ const Published& published_as(const fs::path& path) {
 
 /// Whether a folder has components, and no weights of any.
 bool is_architecture(const fs::path& path) {
-  if (!is_there(path / kIndexName)) return false;
+  if (!is_there(path / kModelIndex)) return false;
   return std::none_of(kComponents.begin(), kComponents.end(), [&](const auto& component) {
     return io::holds_weights(path / component.first);
   });
@@ -174,7 +173,7 @@ std::vector<std::string> missing_files(const ModelFolder& folder, CheckpointUse 
 
 std::vector<std::string> missing_files(const fs::path& folder) {
   std::vector<std::string> missing;
-  if (!is_there(folder / kIndexName)) missing.emplace_back(kIndexName);
+  if (!is_there(folder / kModelIndex)) missing.emplace_back(kModelIndex);
   auto components = kComponents;
   if (published_as(folder).has_two_transformers)
     components["transformer_2"] = components.at("transformer");

@@ -31,7 +31,7 @@ ComponentClass class_of(const io::JsonObject& index, const std::string& key) {
 std::string snapshot_hint(const std::filesystem::path& path) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path / "snapshots", error))
-    if (name_exists(entry.path() / "model_index.json"))
+    if (name_exists(entry.path() / kModelIndex))
       return ", did you mean " + entry.path().string() + "?";
   return kExpected + download_advice(path, missing_files(path));
 }
@@ -42,7 +42,7 @@ ModelFolder ModelFolder::open(const std::filesystem::path& path) {
   const std::string given = "model.ckpt_dir=" + path.string() + ": ";
   if (const auto problem = folder_problem(path))
     throw InputError(given + *problem + kExpected + download_advice(path, missing_files(path)));
-  const auto file = path / "model_index.json";
+  const auto file = path / kModelIndex;
   if (!name_exists(file)) throw InputError(given + "has no model_index.json" + snapshot_hint(path));
   const auto index = io::JsonObject::read(file);
   ModelFolder folder{path, index.required<std::string>("_class_name"), {}};
@@ -62,7 +62,7 @@ std::filesystem::path ModelFolder::component(const std::string& name, const std:
                                              const std::vector<std::string>& classes) const {
   const std::string expected = (classes.size() > 1 ? "one of " : "") + join(classes);
   const auto fail = [&](const std::string& problem) {
-    throw InputError((path / "model_index.json").string() + ": " + problem);
+    throw InputError((path / kModelIndex).string() + ": " + problem);
   };
   const auto found = components.find(name);
   if (found == components.end()) fail(fmt::format("has no {}, expected {}", name, expected));

@@ -16,6 +16,9 @@ struct ComponentClass {
   std::string name;     ///< "WanTransformer3DModel"; empty = saved without this component
 };
 
+/// The file that makes a folder a checkpoint.
+inline constexpr const char* kModelIndex = "model_index.json";
+
 /// A checkpoint in the diffusers layout: model_index.json and one folder per component. As in
 /// diffusers, model_index.json decides the class of a component; a class name in the component's
 /// own config that differs is logged and ignored.
@@ -31,6 +34,10 @@ struct ModelFolder {
 
   /// Whether model_index.json has the component with a class.
   bool has(const std::string& name) const;
+  /// Everything that model_index.json says.
+  ///
+  /// throws  InputError when it cannot be read
+  io::JsonObject index() const { return io::JsonObject::read(path / kModelIndex); }
   /// The folder of a component.
   ///
   /// classes  of `library`; each of them is accepted

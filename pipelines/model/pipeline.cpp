@@ -32,7 +32,7 @@ const PipelineFamily& family_of(const ModelFolder& folder) {
   const auto& families = Registry<PipelineFamily>::instance();
   if (const PipelineFamily* family = families.find(folder.class_name)) return *family;
   throw InputError(fmt::format("{}: _class_name: {} is not supported, {}",
-                               (folder.path / "model_index.json").string(), folder.class_name,
+                               (folder.path / kModelIndex).string(), folder.class_name,
                                expected_one_of(folder.class_name, families.names())));
 }
 

@@ -163,4 +163,11 @@ EngineOptions Settings::engine_options() const {
   return options;
 }
 
+bool fill_in_prompt(config::Node& config) {
+  config::Node* prompt = config.find("request.prompt");
+  if (!prompt || !prompt->is_missing()) return false;
+  *prompt = config::Node::literal("");
+  return true;
+}
+
 }  // namespace chitu::pipelines

@@ -98,4 +98,8 @@ struct Settings {
   EngineOptions engine_options() const;
 };
 
+/// Sets an empty prompt where the configuration has none, for what needs none. Returns whether it
+/// was missing.
+bool fill_in_prompt(config::Node& config);
+
 }  // namespace chitu::pipelines

@@ -11,7 +11,7 @@
 #include "chitu_core/graph/frames_observer.h"
 #include "chitu_core/io/contact_sheet.h"
 #include "chitu_core/io/png.h"
-#include "chitu_core/io/video.h"
+#include "pipelines/stages/write_video.h"
 
 namespace chitu::pipelines {
 namespace fs = std::filesystem;
@@ -23,17 +23,7 @@ using CheckStop = std::function<void()>;
 
 fs::path save_video(const at::Tensor& frames, const Job& job, io::VideoFormat format,
                     const fs::path& file, const CheckStop& check_stop) {
-  io::VideoOptions options;
-  options.height_px = frames.size(1);
-  options.width_px = frames.size(2);
-  options.frames_per_second = static_cast<double>(job.request.fps);
-  options.format = format;
-  io::VideoWriter writer(file, options);
-  for (std::int64_t i = 0; i < frames.size(0); ++i) {
-    check_stop();
-    writer.add(frames[i]);
-  }
-  writer.finish();
+  write_video(frames, static_cast<double>(job.request.fps), format, file, check_stop);
   return file;
 }
 

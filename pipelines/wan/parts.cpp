@@ -39,11 +39,8 @@ void refuse_without_weights(const ModelFolder& folder) {
       folder.path.string()));
 }
 
-constexpr const char* kIndex = "model_index.json";
-
 /// Image-to-video pipelines share components with this one; these entries distinguish them.
-void refuse_other_wans(const ModelFolder& folder) {
-  const auto index = io::JsonObject::read(folder.path / kIndex);
+void refuse_other_wans(const ModelFolder& folder, const io::JsonObject& index) {
   const char* expected = "not supported, expected a text-to-video checkpoint of Wan 2.1 or 2.2";
   for (const char* key : {"image_encoder", "image_processor"})
     if (folder.has(key)) index.fail(key, expected);
@@ -59,8 +56,7 @@ std::optional<double> boundary_ratio(const io::JsonObject& index) {
 
 /// With expand_timesteps the model takes a timestep per token. Without an image to begin with, all
 /// tokens have the same one, which is what the transformer computes for a single timestep.
-RequestDefaults trained_for(const ModelFolder& folder) {
-  const auto index = io::JsonObject::read(folder.path / kIndex);
+RequestDefaults trained_for(const io::JsonObject& index) {
   if (index.value_or("expand_timesteps", false)) return kTimestepPerTokenTrainedFor;
   return boundary_ratio(index) ? kTwoExpertsTrainedFor : kTrainedFor;
 }
@@ -89,6 +85,26 @@ std::shared_ptr<const models::SchedulerFactory> read_scheduler(const ModelFolder
     config.fail("use_dynamic_shifting",
                 "true is not supported here: the pipeline does not pass the size of the picture");
   return scheduler;
+}
+
+std::vector<Expert> experts_in(const ModelFolder& folder, const io::JsonObject& index) {
+  const auto ratio = boundary_ratio(index);
+  if (!ratio) return {{.name = "transformer"}};
+  const auto expect = [&](const char* name) {
+    if (!folder.has(name))
+      index.fail(name, fmt::format("expected [\"diffusers\", \"WanTransformer3DModel\"], since "
+                                   "boundary_ratio {} leaves it steps to take",
+                                   *ratio));
+  };
+  if (*ratio < 1) expect("transformer");
+  if (*ratio > 0) expect("transformer_2");
+  const double boundary = *ratio * static_cast<double>(models::num_train_timesteps(
+                                       folder.config("scheduler", "scheduler_config.json")));
+  std::vector<Expert> experts;
+  if (folder.has("transformer"))
+    experts.push_back({"transformer", folder.has("transformer_2") ? boundary : 0});
+  if (folder.has("transformer_2")) experts.push_back({"transformer_2", 0, true});
+  return experts;
 }
 
 /// throws  InputError if two numbers differ that must be equal
@@ -126,29 +142,13 @@ std::shared_ptr<const io::Checkpoint> open_weights(const std::filesystem::path& 
 }
 
 std::vector<Expert> experts_of(const ModelFolder& folder) {
-  const auto index = io::JsonObject::read(folder.path / kIndex);
-  const auto ratio = boundary_ratio(index);
-  if (!ratio) return {{.name = "transformer"}};
-  const auto expect = [&](const char* name) {
-    if (!folder.has(name))
-      index.fail(name, fmt::format("expected [\"diffusers\", \"WanTransformer3DModel\"], since "
-                                   "boundary_ratio {} leaves it steps to take",
-                                   *ratio));
-  };
-  if (*ratio < 1) expect("transformer");
-  if (*ratio > 0) expect("transformer_2");
-  const double boundary = *ratio * static_cast<double>(models::num_train_timesteps(
-                                       folder.config("scheduler", "scheduler_config.json")));
-  std::vector<Expert> experts;
-  if (folder.has("transformer"))
-    experts.push_back({"transformer", folder.has("transformer_2") ? boundary : 0});
-  if (folder.has("transformer_2")) experts.push_back({"transformer_2", 0, true});
-  return experts;
+  return experts_in(folder, folder.index());
 }
 
 Parts read_parts(const ModelFolder& folder, const ModelChoices& choices) {
   const bool for_plan = choices.for_plan;
-  refuse_other_wans(folder);
+  const auto index = folder.index();
+  refuse_other_wans(folder, index);
   if (!for_plan) refuse_without_weights(folder);
   const auto read = [&](auto part, const std::string& name, const char* library,
                         const char* class_name) {
@@ -156,12 +156,12 @@ Parts read_parts(const ModelFolder& folder, const ModelChoices& choices) {
   };
   Parts parts;
   parts.folder = folder.path;
-  parts.has_boundary = boundary_ratio(io::JsonObject::read(folder.path / kIndex)).has_value();
-  parts.defaults = folder.request_defaults(trained_for(folder));
+  parts.has_boundary = boundary_ratio(index).has_value();
+  parts.defaults = folder.request_defaults(trained_for(index));
   parts.tokenizer = open_tokenizer(folder, for_plan);
   parts.text_encoder =
       read(Part<models::UMT5Config>(), "text_encoder", "transformers", "UMT5EncoderModel");
-  parts.experts = experts_of(folder);
+  parts.experts = experts_in(folder, index);
   for (const Expert& expert : parts.experts)
     parts.transformers.push_back(read(Part<models::WanTransformer3DConfig>(), expert.name,
                                       "diffusers", "WanTransformer3DModel"));

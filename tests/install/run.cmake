@@ -1,11 +1,5 @@
 # Installs the build in BUILD below WORK, builds the programs in examples/ against it and runs them.
-function(run expected)
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
-  if(NOT code EQUAL 0 OR NOT out MATCHES "${expected}")
-    message(FATAL_ERROR "${ARGN}\nexit code ${code}, expected output: ${expected}\n${out}${err}")
-  endif()
-  set(out "${out}" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/run_expecting.cmake)
 
 file(REMOVE_RECURSE ${WORK})
 set(prefix ${WORK}/prefix)

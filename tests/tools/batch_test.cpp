@@ -297,7 +297,9 @@ TEST_CASE("bad lists get one line, and nothing is written", "[e2e]") {
   const auto refused = [&](const std::string& text, const std::string& expected,
                            const Words& more = {}) {
     jobs.write("bad.yaml", text);
-    const auto run = jobs.run(more, "bad.yaml");
+    Words words{"batch", "bad.yaml", "device=cpu", of_tiny_model()};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto run = chitu(words, jobs.folder.path());
     INFO(run.err);
     CHECK(run.exit_code == 2);
     CHECK(run.out.empty());

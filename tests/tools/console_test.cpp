@@ -14,13 +14,6 @@ using Catch::ContainsSubstring;
 using nlohmann::json;
 using Words = std::vector<std::string>;
 
-Words small_run(const Words& more) {
-  Words words{"run",          of_tiny_model(),         "prompt=cat",       "width=32", "height=32",
-              "num_frames=5", "num_inference_steps=2", "hydra.run.dir=run"};
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
 /// A line for a shell in which $CHITU is the command under test.
 Finished in_shell(const std::string& line, const TemporaryFolder& folder) {
   const std::string script = "CHITU='" + chitu_command() + "'; " + line;
@@ -29,15 +22,15 @@ Finished in_shell(const std::string& line, const TemporaryFolder& folder) {
 
 TEST_CASE("--log-level chooses what standard error shows, above SPDLOG_LEVEL", "[e2e]") {
   const TemporaryFolder folder;
-  CHECK(chitu(small_run({}), folder.path()).err.empty());
-  CHECK_THAT(chitu(small_run({"--log-level", "info"}), folder.path()).err,
+  CHECK(chitu(tiny_run({}), folder.path()).err.empty());
+  CHECK_THAT(chitu(tiny_run({"--log-level", "info"}), folder.path()).err,
              ContainsSubstring("info: stage denoise begins") && !ContainsSubstring("debug: "));
-  CHECK_THAT(chitu(small_run({"--log-level=debug"}), folder.path()).err,
+  CHECK_THAT(chitu(tiny_run({"--log-level=debug"}), folder.path()).err,
              ContainsSubstring("debug: step 1 of 2"));
-  CHECK_THAT(chitu(small_run({"hydra.verbose=true"}), folder.path()).err,
+  CHECK_THAT(chitu(tiny_run({"hydra.verbose=true"}), folder.path()).err,
              ContainsSubstring("debug: step 1 of 2"));
-  CHECK(chitu(small_run({"hydra.verbose=true", "-q"}), folder.path()).err.empty());
-  const auto wrong = chitu(small_run({"--log-level", "inf"}), folder.path());
+  CHECK(chitu(tiny_run({"hydra.verbose=true", "-q"}), folder.path()).err.empty());
+  const auto wrong = chitu(tiny_run({"--log-level", "inf"}), folder.path());
   CHECK(wrong.exit_code == 2);
   CHECK(wrong.err ==
         "error: --log-level inf: expected one of trace, debug, info, warn, error, did you mean "
@@ -56,13 +49,13 @@ TEST_CASE("the level may also come from the environment, and the flag counts mor
 TEST_CASE("--quiet leaves results and errors alone", "[e2e]") {
   const TemporaryFolder folder;
   const auto sweep =
-      chitu(small_run({"-q", "-m", "seed=1,2", "hydra.sweep.dir=all", "output.format=gif"}),
+      chitu(tiny_run({"-q", "-m", "seed=1,2", "hydra.sweep.dir=all", "output.format=gif"}),
             folder.path());
   CHECK(sweep.exit_code == 0);
   CHECK(sweep.err.empty());
   CHECK(sweep.out == (folder / "all/0/video.gif").string() + "\n" +
                          (folder / "all/1/video.gif").string() + "\n");
-  const auto bad = chitu(small_run({"--quiet", "request.width=33"}), folder.path());
+  const auto bad = chitu(tiny_run({"--quiet", "request.width=33"}), folder.path());
   CHECK(bad.exit_code == 2);
   CHECK_THAT(bad.err, Catch::StartsWith("error: request.width=33"));
 }
@@ -84,7 +77,7 @@ TEST_CASE("a terminal has progress and colours, unless --quiet and NO_COLOR say 
              !ContainsSubstring("\x1b[1;31m") && ContainsSubstring("error: "));
   CHECK_THAT(on_terminal("TERM=dumb", "run width=3"), !ContainsSubstring("\x1b[1;31m"));
   std::string run;
-  for (const std::string& word : small_run({})) run += word + " ";
+  for (const std::string& word : tiny_run({})) run += word + " ";
   CHECK_THAT(on_terminal("", run), ContainsSubstring(to_line_start));
   CHECK_THAT(on_terminal("", run + "--quiet"), !ContainsSubstring(to_line_start));
 }
@@ -115,7 +108,7 @@ TEST_CASE("what a program reads is JSON with --json, of every subcommand that pr
 
 TEST_CASE("a run with --json prints one object a line, a job of a sweep likewise", "[e2e]") {
   const TemporaryFolder folder;
-  const auto run = chitu(small_run({"--json", "output.format=[gif,frames]"}), folder.path());
+  const auto run = chitu(tiny_run({"--json", "output.format=[gif,frames]"}), folder.path());
   INFO(run.err);
   REQUIRE(run.exit_code == 0);
   CHECK(json::parse(run.out) ==
@@ -124,7 +117,7 @@ TEST_CASE("a run with --json prints one object a line, a job of a sweep likewise
              {"files", {(folder / "run/video.gif").string(), (folder / "run/frames").string()}},
              {"metrics", (folder / "run/metrics.json").string()}});
   const auto sweep =
-      chitu(small_run({"--json", "-m", "seed=1,2", "hydra.sweep.dir=all"}), folder.path());
+      chitu(tiny_run({"--json", "-m", "seed=1,2", "hydra.sweep.dir=all"}), folder.path());
   std::istringstream lines(sweep.out);
   std::vector<json> jobs;
   for (std::string line; std::getline(lines, line);) jobs.push_back(json::parse(line));

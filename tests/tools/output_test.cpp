@@ -21,14 +21,6 @@ namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 using Words = std::vector<std::string>;
 
-/// A generation of a fraction of a second, into the folder `run`.
-Words small_run(const Words& more) {
-  Words words{"run",          of_tiny_model(),         "prompt=cat",       "width=32", "height=32",
-              "num_frames=5", "num_inference_steps=2", "hydra.run.dir=run"};
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
 /// The command line for a shell, which can limit and redirect what it starts.
 Finished in_shell(const std::string& before, const Words& words, const std::string& after,
                   const fs::path& folder) {
@@ -84,7 +76,7 @@ TEST_CASE("an output that cannot be written is refused before the work, with its
       {{"--multirun", "seed=1,2", "hydra.sweep.dir=file"}, "hydra.sweep.dir: "},
       {{"--multirun", "seed=1,2", "debug.dump_tensors=folder"}, "debug.dump_tensors=folder: is a"},
   }));
-  const auto run = chitu(small_run(words), folder.path());
+  const auto run = chitu(tiny_run(words), folder.path());
   INFO(run.err);
   CHECK(run.exit_code == 2);
   CHECK(run.out.empty());
@@ -95,8 +87,8 @@ TEST_CASE("an output that cannot be written is refused before the work, with its
 
 TEST_CASE("media are named by output.name, in every format of the run", "[e2e]") {
   const TemporaryFolder folder;
-  const auto run = chitu(small_run({"output.name={index:04d}-{prompt:.2}-{seed}", "seed=7",
-                                    "output.format=[gif,frames]", "output.contact_sheet=true"}),
+  const auto run = chitu(tiny_run({"output.name={index:04d}-{prompt:.2}-{seed}", "seed=7",
+                                   "output.format=[gif,frames]", "output.contact_sheet=true"}),
                          folder.path());
   INFO(run.err);
   REQUIRE(run.exit_code == 0);
@@ -107,7 +99,7 @@ TEST_CASE("media are named by output.name, in every format of the run", "[e2e]")
         nlohmann::json{"0000-ca-7.gif", "0000-ca-7", "0000-ca-7-contact_sheet.png"});
 
   // What output.name names stays when a later run in this folder makes other media.
-  REQUIRE(chitu(small_run({"output.name={seed}", "seed=8"}), folder.path()).exit_code == 0);
+  REQUIRE(chitu(tiny_run({"output.name={seed}", "seed=8"}), folder.path()).exit_code == 0);
   CHECK(names_in(folder / "run") ==
         std::set<std::string>{".hydra", "0000-ca-7", "0000-ca-7-contact_sheet.png", "0000-ca-7.gif",
                               "8.mp4", "metrics.json", "run.log"});
@@ -115,8 +107,8 @@ TEST_CASE("media are named by output.name, in every format of the run", "[e2e]")
 
 TEST_CASE("the index of a name is the number of the job in its sweep", "[e2e]") {
   const TemporaryFolder folder;
-  const auto run = chitu(small_run({"-m", "seed=5,6", "hydra.sweep.dir=all",
-                                    "output.name={index}-{seed}", "output.format=gif"}),
+  const auto run = chitu(tiny_run({"-m", "seed=5,6", "hydra.sweep.dir=all",
+                                   "output.name={index}-{seed}", "output.format=gif"}),
                          folder.path());
   INFO(run.err);
   REQUIRE(run.exit_code == 0);
@@ -141,7 +133,7 @@ TEST_CASE("a name that cannot be is refused before the work", "[e2e]") {
       {{"output.format=[mp4,png]"}, "output.format=png: holds one picture"},
       {{"-m", "seed=1,2", "hydra.sweep.dir=all", "output.name={x}"}, "unknown field {x}"},
   }));
-  const auto run = chitu(small_run(words), folder.path());
+  const auto run = chitu(tiny_run(words), folder.path());
   INFO(run.err);
   CHECK(run.exit_code == 2);
   CHECK(is_one_line(run.err));
@@ -159,7 +151,7 @@ TEST_CASE("a folder with the name of a file of the run is refused", "[e2e]") {
                                           {"trace.json", {"--profile"}},
                                           {".hydra/config.yaml", {}}}));
   fs::create_directories(folder / "run" / name);
-  const auto run = chitu(small_run(words), folder.path());
+  const auto run = chitu(tiny_run(words), folder.path());
   INFO(run.err);
   CHECK(run.exit_code == 2);
   CHECK(is_one_line(run.err));
@@ -169,8 +161,8 @@ TEST_CASE("a folder with the name of a file of the run is refused", "[e2e]") {
 
 TEST_CASE("a dump may lie in the folder of the run, which does not exist yet", "[e2e]") {
   const TemporaryFolder folder;
-  const auto run = chitu(
-      small_run({"debug.dump_tensors=${hydra:runtime.output_dir}/t.safetensors"}), folder.path());
+  const auto run = chitu(tiny_run({"debug.dump_tensors=${hydra:runtime.output_dir}/t.safetensors"}),
+                         folder.path());
   INFO(run.err);
   CHECK(run.exit_code == 0);
   CHECK(fs::exists(folder / "run/t.safetensors"));
@@ -182,7 +174,7 @@ TEST_CASE("a side output that fails late does not affect the media", "[e2e]") {
   const auto [words, key] = GENERATE(
       table<Words, std::string>({{{"debug.dump_tensors=t.safetensors"}, "debug.dump_tensors: "},
                                  {{"--profile"}, "debug.profile: "}}));
-  auto all = small_run(words);
+  auto all = tiny_run(words);
   all.insert(all.end(), {"infer.diffusion.low_mem_level=3", "num_inference_steps=40"});
   const auto run = in_shell("ulimit -f 24;", all, "", folder.path());
   INFO(run.err);
@@ -205,7 +197,7 @@ TEST_CASE("one frame as mp4 or gif is a video of one frame", "[e2e]") {
                                                              {"gif", "video.gif", "GIF8"},
                                                              {"png", "image.png", "PNG"},
                                                              {"frames", "frames", ""}}));
-  const auto run = chitu(small_run({"num_frames=1", "output.format=" + format}), folder.path());
+  const auto run = chitu(tiny_run({"num_frames=1", "output.format=" + format}), folder.path());
   INFO(run.err);
   REQUIRE(run.exit_code == 0);
   CHECK(run.out == (folder / "run" / name).string() + "\n");
@@ -215,40 +207,40 @@ TEST_CASE("one frame as mp4 or gif is a video of one frame", "[e2e]") {
 
 TEST_CASE("a second run in a folder replaces the files of the first, and nothing else", "[e2e]") {
   const TemporaryFolder folder;
-  REQUIRE(chitu(small_run({"output.contact_sheet=true", "output.format=frames"}), folder.path())
+  REQUIRE(chitu(tiny_run({"output.contact_sheet=true", "output.format=frames"}), folder.path())
               .exit_code == 0);
   write_file(folder / "run/frames/mine.txt", "x");
   write_file(folder / "run/image.png", "a picture of the user's");
-  REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
+  REQUIRE(chitu(tiny_run({}), folder.path()).exit_code == 0);
   CHECK(names_in(folder / "run") == std::set<std::string>{".hydra", "frames", "image.png",
                                                           "metrics.json", "run.log", "video.mp4"});
   CHECK(names_in(folder / "run/frames") == std::set<std::string>{"mine.txt"});
 
   // A video that the user has changed belongs to the user.
   write_file(folder / "run/video.mp4", "another");
-  REQUIRE(chitu(small_run({"output.format=gif"}), folder.path()).exit_code == 0);
+  REQUIRE(chitu(tiny_run({"output.format=gif"}), folder.path()).exit_code == 0);
   CHECK(read_file(folder / "run/video.mp4") == "another");
   CHECK(fs::exists(folder / "run/video.gif"));
 }
 
 TEST_CASE("files of an earlier run that a later one does not write go with its media", "[e2e]") {
   const TemporaryFolder folder;
-  REQUIRE(chitu(small_run({"--profile"}), folder.path()).exit_code == 0);
+  REQUIRE(chitu(tiny_run({"--profile"}), folder.path()).exit_code == 0);
   REQUIRE(fs::exists(folder / "run/operators.txt"));
   write_file(folder / "run/memory.svg", "a picture of the user's");
 
   SECTION("all that the run can write, unless it changed since") {
     REQUIRE(
-        chitu(small_run({"hydra.output_subdir=null", "hydra/job_logging=disabled"}), folder.path())
+        chitu(tiny_run({"hydra.output_subdir=null", "hydra/job_logging=disabled"}), folder.path())
             .exit_code == 0);
     CHECK(names_in(folder / "run") ==
           std::set<std::string>{"memory.svg", "metrics.json", "video.mp4"});
   }
   SECTION("also when a run between them failed") {
-    REQUIRE(chitu(small_run({"device=sim", "device.capacity=400KiB"}), folder.path()).exit_code ==
+    REQUIRE(chitu(tiny_run({"device=sim", "device.capacity=400KiB"}), folder.path()).exit_code ==
             3);
     CHECK(fs::exists(folder / "run/operators.txt"));
-    REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
+    REQUIRE(chitu(tiny_run({}), folder.path()).exit_code == 0);
     CHECK(names_in(folder / "run") ==
           std::set<std::string>{".hydra", "memory.svg", "metrics.json", "run.log", "video.mp4"});
   }
@@ -256,13 +248,13 @@ TEST_CASE("files of an earlier run that a later one does not write go with its m
 
 TEST_CASE("a failed second run leaves the folder as the first made it", "[e2e]") {
   const TemporaryFolder folder;
-  REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
+  REQUIRE(chitu(tiny_run({}), folder.path()).exit_code == 0);
   const auto metrics = read_file(folder / "run/metrics.json");
   const auto config = read_file(folder / "run/.hydra/config.yaml");
   const auto video = read_file(folder / "run/video.mp4");
-  const auto run = in_shell("ulimit -f 8;",
-                            small_run({"seed=7", "output.format=gif", "width=256", "height=256"}),
-                            "", folder.path());
+  const auto run =
+      in_shell("ulimit -f 8;", tiny_run({"seed=7", "output.format=gif", "width=256", "height=256"}),
+               "", folder.path());
   INFO(run.err);
   CHECK(run.exit_code == 2);
   CHECK(read_file(folder / "run/metrics.json") == metrics);
@@ -274,10 +266,10 @@ TEST_CASE("a failed second run leaves the folder as the first made it", "[e2e]")
 TEST_CASE("a signal ends a run with its own exit code, and keeps metrics and earlier media",
           "[e2e]") {
   const TemporaryFolder folder;
-  REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
+  REQUIRE(chitu(tiny_run({}), folder.path()).exit_code == 0);
   const auto [signal, code] =
       GENERATE(table<int, int>({{SIGINT, 130}, {SIGTERM, 143}, {SIGHUP, 129}}));
-  auto words = small_run({"num_inference_steps=1000", "output.format=gif"});
+  auto words = tiny_run({"num_inference_steps=1000", "output.format=gif"});
   words.insert(words.begin(), chitu_command());
   Process process(words, folder.path());
   const fs::path log = folder / "run/run.log";
@@ -290,14 +282,14 @@ TEST_CASE("a signal ends a run with its own exit code, and keeps metrics and ear
   CHECK(run.exit_code == code);
   CHECK(is_one_line(run.err));
   std::string command = chitu_command();
-  for (const std::string& word : small_run({"num_inference_steps=1000", "output.format=gif"}))
+  for (const std::string& word : tiny_run({"num_inference_steps=1000", "output.format=gif"}))
     command += " " + word;
   CHECK_THAT(run.err, Catch::EndsWith("; to repeat it: " + command + "\n"));
   CHECK(metrics_of(folder / "run").at("status") == "interrupted");
   CHECK(fs::exists(folder / "run/video.mp4"));
 
   // The media of the first run are still recorded, and are removed when others replace them.
-  REQUIRE(chitu(small_run({"output.format=gif"}), folder.path()).exit_code == 0);
+  REQUIRE(chitu(tiny_run({"output.format=gif"}), folder.path()).exit_code == 0);
   CHECK_FALSE(fs::exists(folder / "run/video.mp4"));
   CHECK(fs::exists(folder / "run/video.gif"));
 }
@@ -309,7 +301,7 @@ TEST_CASE("half-written files of a killed run are removed by the next run", "[e2
   write_file(folder / "run/.chitu-tmp-1-1.mp4", "x");
   fs::create_directories(folder / "run/.hydra");
   write_file(folder / "run/.hydra/.chitu-tmp-1-2.yaml", "x");
-  REQUIRE(chitu(small_run({}), folder.path()).exit_code == 0);
+  REQUIRE(chitu(tiny_run({}), folder.path()).exit_code == 0);
   CHECK(names_in(folder / "run") ==
         std::set<std::string>{".hydra", "metrics.json", "run.log", "video.mp4"});
   CHECK(names_in(folder / "run/.hydra") ==
@@ -325,7 +317,7 @@ TEST_CASE("lost output is reported in one line, with exit code 1", "[e2e]") {
                     Words{"-sc", "install=bash"}, Words{"info"}, Words{"graph", of_tiny_model()},
                     Words{"plan", of_tiny_model(), "width=32", "height=32", "num_frames=5"},
                     Words{"plan", of_tiny_model(), "--placement"},
-                    Words{"tokenize", "--ckpt-dir", model}, small_run({}));
+                    Words{"tokenize", "--ckpt-dir", model}, tiny_run({}));
   const auto [target, reason] = GENERATE(table<std::string, std::string>(
       {{">/dev/full", "No space left on device"}, {">&-", "Bad file descriptor"}}));
   const auto run = in_shell("echo '[]' |", words, target, folder.path());
@@ -338,7 +330,7 @@ TEST_CASE("lost output is reported in one line, with exit code 1", "[e2e]") {
 
 TEST_CASE("lost output of a sweep's jobs is reported, too", "[e2e]") {
   const TemporaryFolder folder;
-  const auto run = in_shell("", small_run({"-m", "seed=1,2", "hydra.sweep.dir=all"}), ">/dev/full",
+  const auto run = in_shell("", tiny_run({"-m", "seed=1,2", "hydra.sweep.dir=all"}), ">/dev/full",
                             folder.path());
   CHECK(run.exit_code == 1);
   CHECK_THAT(run.err, ContainsSubstring("2 jobs: 2 done") &&
@@ -354,7 +346,7 @@ TEST_CASE("a reader that stops early is not an error", "[e2e]") {
 
 TEST_CASE("running out of memory is reported in one line", "[e2e]") {
   const TemporaryFolder folder;
-  const auto run = chitu(small_run({"device=sim", "device.capacity=400KiB"}), folder.path());
+  const auto run = chitu(tiny_run({"device=sim", "device.capacity=400KiB"}), folder.path());
   CHECK(run.exit_code == 3);
   INFO(run.err);
   CHECK(is_one_line(run.err));

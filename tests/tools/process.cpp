@@ -61,6 +61,14 @@ fs::path tiny_model() { return fs::path(CHITU_TEST_DATA) / "pipelines/wan-unipc"
 
 std::string of_tiny_model() { return "model.ckpt_dir=" + tiny_model().string(); }
 
+std::vector<std::string> tiny_run(const std::vector<std::string>& more) {
+  std::vector<std::string> arguments{
+      "run",          of_tiny_model(),         "prompt=cat",       "width=32", "height=32",
+      "num_frames=5", "num_inference_steps=2", "hydra.run.dir=run"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
 Finished Plans::run(const std::vector<std::string>& more) const {
   std::vector<std::string> arguments{"plan", of_tiny_model()};
   for (const auto* part : {&request_, &more})

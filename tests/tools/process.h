@@ -41,6 +41,9 @@ std::string chitu_command();
 std::filesystem::path tiny_model();
 std::string of_tiny_model();
 
+/// The arguments of a generation of a fraction of a second with it, into the folder `run`.
+std::vector<std::string> tiny_run(const std::vector<std::string>& more);
+
 /// `chitu plan` with the tiny model and a request that tests share.
 class Plans {
  public:

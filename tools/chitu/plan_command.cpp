@@ -18,14 +18,6 @@
 namespace chitu::tools {
 namespace {
 
-/// Sets an empty prompt where there is none: a plan needs none. Returns whether it was missing.
-bool fill_in_prompt(config::Composition& composition) {
-  config::Node* prompt = composition.config.find("request.prompt");
-  if (!prompt || !prompt->is_missing()) return false;
-  *prompt = config::Node::literal("");
-  return true;
-}
-
 std::optional<std::int64_t> parse_fit(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
   const auto bytes = parse_bytes(*text);
@@ -91,7 +83,7 @@ int print_plans(const PlanCall& call) {
   device::reuse_host_memory();  // as a run does, so that the process is as large as in a run
   config::Composition composition = call.composition;
   pipelines::PlanQuestions questions{parse_fit(call.fit), call.explain, {}};
-  const bool no_prompt = fill_in_prompt(composition);
+  const bool no_prompt = pipelines::fill_in_prompt(composition.config);
   const auto settings = config::read<pipelines::Settings>(composition.view());
   if (call.placement) return print_placement(call, composition, settings, no_prompt);
   pipelines::LevelForecaster forecaster(settings.engine_options());

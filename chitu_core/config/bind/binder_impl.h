@@ -4,6 +4,7 @@
 #include <limits>
 #include <tuple>
 
+#include "chitu_core/common/is_optional.h"
 #include "chitu_core/config/bind/binder.h"
 
 namespace chitu::config {
@@ -25,10 +26,6 @@ template <class T>
 inline constexpr bool is_map = false;
 template <class T>
 inline constexpr bool is_map<std::map<std::string, T>> = true;
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
 template <class T>
 inline constexpr bool always_false = false;
 

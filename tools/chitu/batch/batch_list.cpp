@@ -129,9 +129,12 @@ BatchList compose_batch(const std::string& path, const std::optional<std::string
 }
 
 std::vector<std::string> take_paths(std::vector<std::string>& overrides) {
+  // A group may have a slash before the equals sign, "device/profile=rtx4090"; a path that has an
+  // equals sign has to begin like one.
   const auto is_override = [](const std::string& word) {
-    const auto equals = word.find('=');
-    return word.starts_with('~') || (equals != std::string::npos && word.find('/') > equals);
+    const bool begins_as_path =
+        word.starts_with('/') || word.starts_with("./") || word.starts_with("../");
+    return word.starts_with('~') || (word.find('=') != std::string::npos && !begins_as_path);
   };
   const auto paths = std::stable_partition(overrides.begin(), overrides.end(), is_override);
   std::vector<std::string> taken(paths, overrides.end());

@@ -18,8 +18,8 @@ namespace chitu::tools {
 BatchList compose_batch(const std::string& path, const std::optional<std::string>& format,
                         const config::ComposeRequest& request);
 
-/// The words of a command line that are no overrides, removed from `overrides`. An override has a =
-/// or begins with ~; a path with a slash before its first = is a path.
+/// The words of a command line that are not overrides, removed from `overrides`. An override has an
+/// equals sign or begins with ~; a path that has an equals sign begins with /, ./ or ../.
 std::vector<std::string> take_paths(std::vector<std::string>& overrides);
 
 }  // namespace chitu::tools

@@ -35,7 +35,8 @@ Settings deciding_settings(const Node& config, const std::string& device) {
   for (const char* key : kKeys) add(settings, config, key);
   add_dtypes(settings, config);
   if (const Node* folder = config.find(kCheckpoint); folder && folder->is_string())
-    settings[kCheckpoint] = std::filesystem::weakly_canonical(folder->as_string()).string();
+    settings[kCheckpoint] =
+        std::filesystem::weakly_canonical(std::filesystem::absolute(folder->as_string())).string();
   return settings;
 }
 

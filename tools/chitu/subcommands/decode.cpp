@@ -12,6 +12,12 @@
 namespace chitu::tools {
 namespace {
 
+/// The latents carry their request, the prompt included.
+void leave_prompt_open(config::Composition& composition) {
+  config::Node* prompt = composition.config.find("request.prompt");
+  if (prompt && prompt->is_missing()) *prompt = config::Node::literal("");
+}
+
 class Decode final : public ComposingSubcommand<ComposeFlags> {
   Description describe() const override {
     return {SubcommandGroup::generate,
@@ -29,6 +35,7 @@ class Decode final : public ComposingSubcommand<ComposeFlags> {
     check_decode_overrides(flags.overrides);
     cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
     call.composition = config::compose(compose_request(flags, trees()));
+    leave_prompt_open(call.composition);
     call.compose_flags = flags.words();
     return run_once(std::move(call), engine);
   }
