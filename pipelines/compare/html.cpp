@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/io/base64.h"
 #include "chitu_core/io/png.h"
 #include "pipelines/compare/comparison_text.h"
@@ -27,6 +28,26 @@ img { image-rendering: pixelated; border: 1px solid #ccc; }
 .pass { color: #1a7f37; } .fail { color: #b3261e; font-weight: bold; } .note { color: #8a6100; }
 .scroll { overflow-x: auto; }
 )";
+
+constexpr std::string_view kNoCharacter = "\uFFFD";  // stands for bytes that are not UTF-8
+
+/// XML has no control characters but tab and line feed.
+std::string_view escaped_character(std::string_view character) {
+  switch (const char c = character.front()) {
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&quot;";
+    case '\'':
+      return "&#39;";
+    default:
+      return static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t' ? character : "";
+  }
+}
 
 std::string difference_text(const FrameDifference& frame) {
   if (frame.identical()) return "no difference";
@@ -51,19 +72,10 @@ std::string frame_pair(const ClipPair& clips, std::size_t i) {
 
 std::string escaped(std::string_view text) {
   std::string result;
-  for (const char c : text) {
-    if (c == '&')
-      result += "&amp;";
-    else if (c == '<')
-      result += "&lt;";
-    else if (c == '>')
-      result += "&gt;";
-    else if (c == '"')
-      result += "&quot;";
-    else if (c == '\'')
-      result += "&#39;";
-    else if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t')
-      result += c;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size = character_size(text, at);
+    result += size == 0 ? kNoCharacter : escaped_character(text.substr(at, size));
+    at += std::max<std::size_t>(1, size);
   }
   return result;
 }

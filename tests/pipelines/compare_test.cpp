@@ -283,6 +283,7 @@ TEST_CASE("a page has pictures, tables and curves in it, and escapes names", "[p
   CHECK_THAT(page, ContainsSubstring("src=\"data:image/png;base64,") &&
                        ContainsSubstring("class=\"memory\"") && !ContainsSubstring("src=\"http"));
   CHECK(html::escaped("<\"'&\x01") == "&lt;&quot;&#39;&amp;");
+  CHECK(html::escaped("é\xff.") == "é\uFFFD.");
 }
 
 }  // namespace

@@ -4,8 +4,11 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
+#include "chitu_core/graph/values.h"
 #include "chitu_core/nn/attention.h"
+#include "pipelines/model/value_stage.h"
 
 namespace chitu::testing {
 namespace {
@@ -29,6 +32,19 @@ class PlantedAttention final : public nn::AttentionBackend {
 };
 
 CHITU_REGISTER(nn::AttentionBackend, PlantedAttention, "planted");
+
+class PlantedStage final : public pipelines::ValueStage<graph::Frames> {
+ public:
+  graph::Frames run(const graph::Frames& input, const pipelines::Request&,
+                    graph::Context&) const override {
+    if (!planted().pixel || device::in_dry_run()) return input;
+    at::Tensor frames = input.frames.clone();
+    frames[3][4][5][1].bitwise_xor_(1);
+    return {frames};
+  }
+};
+
+CHITU_REGISTER(pipelines::StageExtension, PlantedStage, "planted");
 
 }  // namespace
 

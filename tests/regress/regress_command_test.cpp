@@ -112,7 +112,7 @@ TEST_CASE("wrong input of regress is one line and exit code 2, before any case r
   check_input_error(project.regress("record", {"--dry-run"}), "--dry-run is a flag of another");
   check_input_error(project.regress("record", {"--case", "two"}), "--case two: cases.yaml has no");
   const Project wide("  - name: good\n  - name: wide\n    overrides: [request.width=40]\n");
-  check_input_error(wide.regress("record"), "cases.yaml:5: case wide: request.width");
+  check_input_error(wide.regress("record"), "cases.yaml:6: case wide: request.width");
   CHECK_FALSE(fs::exists(wide.folder / "records"));
   write_file(project.folder / "file", "");
   REQUIRE(project.regress("record").exit_code == 0);

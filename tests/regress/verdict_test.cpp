@@ -4,7 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "chitu_core/common/files.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/tools/process.h"
 #include "tools/chitu/regress/record_update.h"
 #include "tools/chitu/regress/regress_report.h"
 
@@ -150,7 +153,42 @@ TEST_CASE("the reports count what failed and say why", "[regress]") {
   const std::string junit = to_junit(reports, "cases.yaml");
   CHECK_THAT(junit, ContainsSubstring("<testsuite name=\"cases.yaml\" tests=\"2\" failures=\"1\" "
                                       "errors=\"1\""));
-  CHECK_THAT(junit, ContainsSubstring("<error message=\"a &lt;b&gt; &amp; &quot;c&quot;\"/>"));
+  CHECK_THAT(junit, ContainsSubstring(
+                        "<error type=\"error\" message=\"a &lt;b&gt; &amp; &quot;c&quot;\"/>"));
+}
+
+/// Reads the file as XML, and prints a line for each test case with what is in it.
+constexpr const char* kReadJunit = R"(
+import sys, xml.etree.ElementTree as tree
+suites = tree.parse(sys.argv[1]).getroot()
+for suite in suites:
+    print(suites.tag, suite.tag, [suite.get(key) for key in ('name', 'tests', 'failures', 'errors')])
+    for case in suite:
+        float(case.get('time'))
+        print(case.tag, case.get('classname'), case.get('name'))
+        for part in case:
+            print('', part.tag, part.get('type'), ascii(part.get('message') or part.text))
+)";
+
+TEST_CASE("junit.xml is XML whatever a message holds, and has what CI services read", "[regress]") {
+  if (!std::filesystem::exists("/usr/bin/python3")) {
+    WARN("skipped: no /usr/bin/python3 to read XML with");
+    return;
+  }
+  auto reports = two_reports();
+  reports[1].verdict.error = "a <b> & \"c\"\x01\xff\n]]>";
+  reports[0].verdict.notes = {"near"};
+  const testing::TemporaryFolder folder;
+  write_file(folder / "junit.xml", to_junit(reports, "a&b.yaml"));
+  const auto read =
+      testing::Process({"/usr/bin/python3", "-c", kReadJunit, "junit.xml"}, folder.path()).finish();
+  INFO(read.err);
+  CHECK(read.exit_code == 0);
+  CHECK_THAT(read.out,
+             Catch::StartsWith("testsuites testsuite ['a&b.yaml', '2', '1', '1']\n"
+                               "testcase a&b.yaml one\n failure frames '1 of 3 frames differ ") &&
+                 Catch::EndsWith("\n system-out None 'near\\n'\ntestcase a&b.yaml two\n"
+                                 " error error 'a <b> & \"c\"\\ufffd ]]>'\n"));
 }
 
 TEST_CASE("time that stays above its limit is a regression", "[regress]") {

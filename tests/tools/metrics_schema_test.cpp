@@ -3,12 +3,14 @@
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
 #include "pipelines/observe/metrics.h"
+#include "tests/io/full_disk.h"
 #include "tests/support/catch.h"
 #include "tests/support/json_schema.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/tools/process.h"
 
-// docs/metrics.schema.json describes what metrics.json holds.
+// docs/metrics.schema.json describes what metrics.json holds, docs/summary.schema.json the summary
+// of a batch.
 
 namespace chitu::testing {
 namespace {
@@ -16,19 +18,26 @@ namespace {
 using nlohmann::json;
 using Words = std::vector<std::string>;
 
-json schema() {
-  return json::parse(read_file(std::string(CHITU_SOURCE_DIR) + "/docs/metrics.schema.json"));
+json json_of(const std::filesystem::path& file) { return json::parse(read_file(file)); }
+
+json schema(const std::string& name = "metrics") {
+  return json_of(std::filesystem::path(CHITU_SOURCE_DIR) / "docs" / (name + ".schema.json"));
+}
+
+void run_chitu(const Words& words, int exit_code, const TemporaryFolder& folder) {
+  const auto run = chitu(words, folder.path());
+  INFO(run.err);
+  REQUIRE(run.exit_code == exit_code);
 }
 
 /// The metrics of a run of a fraction of a second.
 json metrics_after(const Words& more, int exit_code, const TemporaryFolder& folder) {
-  Words words{"run",          of_tiny_model(),         "prompt=cat",       "width=32", "height=32",
-              "num_frames=5", "num_inference_steps=2", "hydra.run.dir=run"};
-  words.insert(words.end(), more.begin(), more.end());
-  const auto run = chitu(words, folder.path());
-  INFO(run.err);
-  REQUIRE(run.exit_code == exit_code);
-  return json::parse(read_file(folder / "run/metrics.json"));
+  run_chitu(tiny_run(more), exit_code, folder);
+  return json_of(folder / "run/metrics.json");
+}
+
+void check_matches(const json& metrics) {
+  CHECK(join(schema_errors(metrics, schema()), "\n") == "");
 }
 
 TEST_CASE("metrics.json matches its schema, which describes every key", "[e2e]") {
@@ -36,12 +45,76 @@ TEST_CASE("metrics.json matches its schema, which describes every key", "[e2e]")
       {{"output.format=frames", "output.contact_sheet=true"}, 0, "done"},
       {{"device=sim", "infer.diffusion.low_mem_level=auto", "infer.vram_limit=64MiB"}, 0, "done"},
       {{"device=sim", "device.capacity=300KiB"}, 3, "failed"},
+      {{"debug.profile=true", "debug.dump_tensors=run/tensors.safetensors"}, 0, "done"},
+      {{"output.format=[mp4,gif,frames]", "output.name={seed}-{prompt}"}, 0, "done"},
   }));
   const TemporaryFolder folder;
   const json metrics = metrics_after(words, exit_code, folder);
   CHECK(metrics.at("status") == status);
   CHECK(metrics.at("frames").is_null() == (exit_code != 0));
-  CHECK(join(schema_errors(metrics, schema()), "\n") == "");
+  check_matches(metrics);
+}
+
+TEST_CASE("metrics of a failed run match the schema, with the files of the run before", "[e2e]") {
+  const TemporaryFolder folder;
+  metrics_after({"output.format=gif", "device=sim"}, 0, folder);
+  const json metrics = metrics_after({"device=sim", "device.capacity=300KiB"}, 3, folder);
+  CHECK(metrics.at("media").empty());
+  CHECK(metrics.at("earlier_media").contains("video.gif"));
+  CHECK(metrics.contains("earlier_side_files"));
+  check_matches(metrics);
+}
+
+TEST_CASE("metrics of every job of a sweep match the schema", "[e2e]") {
+  const TemporaryFolder folder;
+  run_chitu(
+      tiny_run({"--multirun", "hydra.sweep.dir=sweep", "prompt=cat,dog", "output.format=gif"}), 0,
+      folder);
+  for (const char* job : {"sweep/0", "sweep/1"})
+    check_matches(json_of(folder / job / "metrics.json"));
+}
+
+TEST_CASE("metrics of a run that kept its latents, and of their decode, match the schema",
+          "[e2e]") {
+  const TemporaryFolder folder;
+  const Words media{"output.format=gif", "width=64", "height=64"};
+  {
+    const io::FullDisk full(14 * 1024);  // the latents fit, the pictures do not
+    check_matches(metrics_after(media, 2, folder));
+  }
+  run_chitu({"decode", "run/latents.safetensors", of_tiny_model(), "output.format=gif",
+             "hydra.run.dir=run"},
+            0, folder);
+  const json metrics = json_of(folder / "run/metrics.json");
+  CHECK(metrics.at("status") == "done");
+  check_matches(metrics);
+}
+
+TEST_CASE("the summary of a batch, and of merged shards, matches its schema", "[e2e]") {
+  const TemporaryFolder folder;
+  write_file(
+      folder / "jobs.yaml",
+      "defaults: {width: 32, height: 32, num_frames: 5, num_inference_steps: 2}\n"
+      "jobs: [a cat, a dog, {prompt: a large hat, num_frames: 81, width: 64, height: 64}]\n");
+  const auto batch = [&](const Words& more, int exit_code) {
+    Words words{
+        "batch",        "jobs.yaml", "device=sim", "device.capacity=2MiB", "output.format=gif",
+        of_tiny_model()};
+    words.insert(words.end(), more.begin(), more.end());
+    run_chitu(words, exit_code, folder);
+  };
+  const auto check_summary = [&](const std::string& dir) {
+    const json summary = json_of(folder / dir / "summary.json");
+    CHECK(summary.at("totals").at("done") == 2);
+    CHECK(summary.at("totals").at("failed") == 1);
+    CHECK(join(schema_errors(summary, schema("summary")), "\n") == "");
+  };
+  batch({"batch.dir=one"}, 3);
+  check_summary("one");
+  batch({"batch.dir=shards", "batch.shard=2/2"}, 0);
+  batch({"batch.dir=shards", "batch.shard=1/2"}, 3);
+  run_chitu({"batch", "--merge", "shards"}, 1, folder);
+  check_summary("shards");
 }
 
 TEST_CASE("the schema is that of the version which a run writes", "[tools]") {

@@ -11,6 +11,8 @@
 namespace chitu::tools {
 namespace {
 
+constexpr auto kReplaceBadBytes = nlohmann::json::error_handler_t::replace;  // of names of files
+
 class CompareCommand final : public EngineCommandFor<CompareCall> {
   int execute(const CompareCall& call, SessionState&) const override {
     const auto tolerance = pipelines::Tolerance::parse(call.tolerance);
@@ -18,7 +20,7 @@ class CompareCommand final : public EngineCommandFor<CompareCall> {
     const auto comparison = pipelines::compare_sources(call.a, call.b, tolerance);
     if (!call.html.empty()) write_file(call.html, pipelines::to_html(comparison));
     if (call.json)
-      std::cout << pipelines::to_json(comparison).dump(1) << "\n";
+      std::cout << pipelines::to_json(comparison).dump(1, ' ', false, kReplaceBadBytes) << "\n";
     else
       std::cout << pipelines::to_text(comparison);
     return comparison.beyond.empty() ? 0 : 1;

@@ -28,6 +28,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr auto kReplaceBadBytes = nlohmann::json::error_handler_t::replace;  // of messages
+
 /// Three decimals are finer than any time is measured.
 double rounded(double ratio) { return std::round(ratio * 1000) / 1000; }
 
@@ -203,7 +205,7 @@ class Regression {
     write_file(call_.out / "report.html", to_html(reports, suite));
     write_file(call_.out / "junit.xml", to_junit(reports, suite));
     if (call_.json)
-      std::cout << to_json(reports).dump(1) << "\n";
+      std::cout << to_json(reports).dump(1, ' ', false, kReplaceBadBytes) << "\n";
     else
       std::cout << to_text(reports) << (call_.out / "report.html").string() << "\n";
     const bool passed = std::ranges::all_of(

@@ -47,7 +47,14 @@ bool is_sum(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+void check_sum(const std::string& sum, const std::string& key, const Node& node) {
+  if (!is_sum(sum))
+    throw ConfigError(node.origin(), key, "expected 64 hexadecimal digits, got \"" + sum + "\"");
+}
+
 void check_sums(const RecordFile& record, const Node& root) {
+  check_sum(record.frames.stored_sha256, "frames.stored_sha256",
+            root.find("frames")->at("stored_sha256"));
   for (std::size_t i = 0; i < record.approved.size(); ++i) {
     const Node& sums = root.find("approved")->list()[i].at("sha256");
     const auto count = static_cast<std::int64_t>(sums.list().size());
@@ -56,10 +63,8 @@ void check_sums(const RecordFile& record, const Node& root) {
           sums.origin(), fmt::format("approved[{}].sha256", i),
           fmt::format("expected {} sums, one for each frame, got {}", record.frames.count, count));
     for (std::size_t k = 0; k < record.approved[i].sha256.size(); ++k)
-      if (!is_sum(record.approved[i].sha256[k]))
-        throw ConfigError(
-            sums.list()[k].origin(), fmt::format("approved[{}].sha256[{}]", i, k),
-            "expected 64 hexadecimal digits, got \"" + record.approved[i].sha256[k] + "\"");
+      check_sum(record.approved[i].sha256[k], fmt::format("approved[{}].sha256[{}]", i, k),
+                sums.list()[k]);
   }
 }
 
@@ -92,6 +97,7 @@ Node node_of(const RecordedFrames& frames) {
   map.set("width", Node(frames.width));
   map.set("height", Node(frames.height));
   map.set("stored", Node(frames.stored));
+  map.set("stored_sha256", Node::literal(frames.stored_sha256));
   return Node(std::move(map));
 }
 
@@ -118,6 +124,7 @@ void RecordedFrames::bind(config::Binder& b) {
   b.required("width", width, positive);
   b.required("height", height, positive);
   b.required("stored", stored, positive);
+  b.required("stored_sha256", stored_sha256);
 }
 
 void GoldenRecord::bind(config::Binder& b) {

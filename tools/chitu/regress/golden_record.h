@@ -33,9 +33,10 @@ struct RecordedStage {
   void bind(config::Binder& binder);
 };
 
-/// Size of a clip, and how many of its frames are stored as pictures.
+/// Size of a clip, and which of its frames are stored as pictures.
 struct RecordedFrames {
   std::int64_t count = 0, width = 0, height = 0, stored = 0;
+  std::string stored_sha256{};  ///< of the bytes of all stored frames, one after another
 
   bool operator==(const RecordedFrames&) const = default;
   void bind(config::Binder& binder);

@@ -16,15 +16,18 @@ std::string joined_findings(const Verdict& verdict) {
   return text;
 }
 
+std::string failure(const Verdict& verdict) {
+  const Finding& first = verdict.regressions.front();
+  return fmt::format("   <failure type=\"{}\" message=\"{}\">{}</failure>\n", name_of(first.kind),
+                     escaped(first.text), escaped(joined_findings(verdict)));
+}
+
 std::string test_case(const Verdict& verdict, const std::string& suite) {
   std::string text = fmt::format("  <testcase classname=\"{}\" name=\"{}\" time=\"{:.3f}\">\n",
                                  escaped(suite), escaped(verdict.name), verdict.seconds);
   if (!verdict.error.empty())
-    text += fmt::format("   <error message=\"{}\"/>\n", escaped(verdict.error));
-  if (!verdict.regressions.empty())
-    text +=
-        fmt::format("   <failure message=\"{}\">{}</failure>\n",
-                    escaped(verdict.regressions.front().text), escaped(joined_findings(verdict)));
+    text += fmt::format("   <error type=\"error\" message=\"{}\"/>\n", escaped(verdict.error));
+  if (!verdict.regressions.empty()) text += failure(verdict);
   std::string notes;
   for (const std::string& note : verdict.notes) notes += note + "\n";
   if (!notes.empty()) text += fmt::format("   <system-out>{}</system-out>\n", escaped(notes));

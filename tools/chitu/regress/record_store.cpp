@@ -21,27 +21,21 @@ constexpr const char* kCurveName = "record";
 
 std::string frame_name(std::int64_t index) { return fmt::format("frame_{:04}.png", index); }
 
-/// A picture that no approved clip has was changed by hand, or an update was cut off.
-void check_approved(const fs::path& file, std::int64_t index, const std::string& sum,
-                    const GoldenRecord& record) {
-  const bool known = std::ranges::any_of(record.approved, [&](const Approval& approval) {
-    return approval.sha256[static_cast<std::size_t>(index)] == sum;
-  });
-  if (!known)
-    throw InputError(
-        fmt::format("{}: is not a frame that the record approves: its SHA-256 is {}; "
-                    "restore it, or remove the record and record the case again",
-                    file.string(), sum));
-}
-
-at::Tensor load_frame(const fs::path& file, std::int64_t index, const GoldenRecord& record) {
+at::Tensor load_frame(const fs::path& file, const RecordedFrames& size) {
   const at::Tensor frame = io::read_png(file);
-  const auto& size = record.frames;
   if (frame.size(0) != size.height || frame.size(1) != size.width)
     throw InputError(fmt::format("{}: expected {}x{} pixels, got {}x{}", file.string(), size.width,
                                  size.height, frame.size(1), frame.size(0)));
-  check_approved(file, index, io::digest_of(frame.unsqueeze(0)).all, record);
   return frame;
+}
+
+/// Frames of another sum were changed by hand, or an update was cut off.
+void check_sum(const fs::path& folder, const std::string& sum, const std::string& expected) {
+  if (sum != expected)
+    throw InputError(
+        fmt::format("{}: has other frames than the record: their SHA-256 is {}, expected {}; "
+                    "restore them, or remove the record and record the case again",
+                    folder.string(), sum, expected));
 }
 
 /// Replaces the folder by the one that was made; a crash leaves one of them whole.
@@ -66,8 +60,9 @@ StoredRecord RecordStore::load(const std::string& name) const {
                                  stored.record.case_name));
   std::vector<at::Tensor> frames;
   for (const std::int64_t i : stored_indices(stored.record.frames))
-    frames.push_back(load_frame(folder_ / name / frame_name(i), i, stored.record));
+    frames.push_back(load_frame(folder_ / name / frame_name(i), stored.record.frames));
   stored.frames = at::stack(frames);
+  check_sum(folder_ / name, io::digest_of(stored.frames).all, stored.record.frames.stored_sha256);
   if (const fs::path curve = folder_ / name / kMemoryFile; name_exists(curve))
     stored.memory = read_curve(kCurveName, curve);
   return stored;

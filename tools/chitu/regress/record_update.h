@@ -27,7 +27,8 @@ struct RecordUpdate {
 
 /// The record with the figures of this run. Sums of this key are replaced unless the frames are
 /// approved already. The stored frames stay while the new ones are approved beside them: by the
-/// tolerance of the case, for a key without sums.
+/// tolerance of the case, for a key without sums. Figures are those of the first key; under another
+/// one they stay while they are within the tolerance.
 RecordUpdate updated_record(const RegressCase& regress_case, const StoredRecord& before,
                             const CaseOutcome& outcome, const ApprovalRules& rules);
 

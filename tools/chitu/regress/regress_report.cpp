@@ -75,24 +75,6 @@ std::vector<std::string> row_of(const Verdict& verdict) {
           time_of(verdict.time)};
 }
 
-const char* name_of(Finding::Kind kind) {
-  switch (kind) {
-    case Finding::Kind::frames:
-      return "frames";
-    case Finding::Kind::memory:
-      return "memory";
-    case Finding::Kind::bytes:
-      return "bytes";
-    case Finding::Kind::loads:
-      return "loads";
-    case Finding::Kind::stages:
-      return "stages";
-    case Finding::Kind::time:
-      return "time";
-  }
-  return "";
-}
-
 json to_json(const Verdict& verdict) {
   json regressions = json::array();
   for (const Finding& finding : verdict.regressions)
@@ -117,6 +99,24 @@ std::size_t count_of(const std::vector<CaseReport>& cases, const std::string& re
 }
 
 }  // namespace
+
+const char* name_of(Finding::Kind kind) {
+  switch (kind) {
+    case Finding::Kind::frames:
+      return "frames";
+    case Finding::Kind::memory:
+      return "memory";
+    case Finding::Kind::bytes:
+      return "bytes";
+    case Finding::Kind::loads:
+      return "loads";
+    case Finding::Kind::stages:
+      return "stages";
+    case Finding::Kind::time:
+      return "time";
+  }
+  return "";
+}
 
 std::string summary(const std::vector<CaseReport>& cases) {
   std::string text = fmt::format("{} case{}: {} passed", cases.size(), cases.size() == 1 ? "" : "s",

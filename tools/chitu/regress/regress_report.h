@@ -18,6 +18,9 @@ struct CaseReport {
   std::optional<CaseOutcome> outcome;  ///< empty when the run failed
 };
 
+/// The name of a kind in reports: "frames".
+const char* name_of(Finding::Kind kind);
+
 /// "4 cases: 3 passed, 1 regressed".
 std::string summary(const std::vector<CaseReport>& cases);
 
@@ -27,7 +30,7 @@ std::vector<std::vector<std::string>> case_rows(const std::vector<CaseReport>& c
 /// For a terminal: the table, and what each case that failed did worse.
 std::string to_text(const std::vector<CaseReport>& cases);
 
-/// For programs; docs/regress.md describes it.
+/// For programs; docs/regress.md has an example.
 nlohmann::json to_json(const std::vector<CaseReport>& cases);
 
 /// A JUnit XML file; `suite` is the name of the cases file.
