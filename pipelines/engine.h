@@ -73,12 +73,13 @@ class Engine {
   /// latents through the transformer, then the decoder, each component loaded once. Values wait for
   /// the next stage in options.spill_dir. Every result has the bits that generate() gives it.
   ///
-  /// A request that fails is reported to the observer and does not stop the others.
+  /// A request that fails is reported to the observer and does not stop the others. So is one whose
+  /// output cannot be written, which is checked before each of these parts.
   ///
-  /// throws  InputError before the work begins, for an output that cannot be written, latents that
-  ///         are not of this model and request, or values that do not fit
-  ///         options.spill_limit_bytes; InputError when spill_dir can no longer be written;
-  ///         OutOfMemoryError if no plan fits; Interrupted; what an observer throws
+  /// throws  InputError before the work begins, for latents that are not of this model and request,
+  ///         or values that do not fit options.spill_limit_bytes; InputError when spill_dir can no
+  ///         longer be written; OutOfMemoryError if no plan fits; Interrupted; what an observer
+  ///         throws
   BatchEnd generate_batch(std::span<const BatchItem> items, const BatchOptions& options,
                           BatchObserver& observer);
 

@@ -80,6 +80,7 @@ class Progress final : public graph::Observer {
 };
 
 using Advice = std::function<std::string(const Request&, const std::exception&)>;
+using CheckItem = std::function<void(std::size_t item)>;
 
 /// The error with what the user may do about it.
 std::exception_ptr advised(const std::exception_ptr& error, const Request& request,
@@ -97,15 +98,19 @@ std::exception_ptr advised(const std::exception_ptr& error, const Request& reque
 class Reporter final : public WindowObserver {
  public:
   Reporter(const Window& window, const DiskSpill& spill, BatchObserver& observer,
-           const WindowWork& work, c10::Device device, std::size_t items, const Advice& advice)
+           const WindowWork& work, c10::Device device, std::size_t items, const Advice& advice,
+           CheckItem check)
       : window_(window),
         spill_(spill),
         observer_(observer),
         progress_(observer, work),
         meter_(device, items),
-        advice_(advice) {}
+        advice_(advice),
+        check_(std::move(check)) {}
 
   graph::Observer& progress() { return progress_; }
+
+  void check(std::size_t item) override { check_(item); }
 
   void stage_begin(const WindowPlace& place, std::string_view stage, Items items) override {
     progress_.begin(place);
@@ -139,6 +144,7 @@ class Reporter final : public WindowObserver {
   Progress progress_;
   CostMeter meter_;
   const Advice& advice_;
+  CheckItem check_;
 };
 
 /// Prefixes the problem of an item with its name.
@@ -191,7 +197,6 @@ void BatchRun::check_item(const BatchItem& item) const {
   model_.pipeline.check(item.request);
   if (item.output.dir.empty())
     throw InputError("output.dir: expected a folder that exists, for the media; got none");
-  model_.check_output(item.request, item.output);
   if (item.latents.empty()) return;
   const LatentsFile latents(item.latents);
   std::vector<std::string> components;
@@ -218,8 +223,9 @@ BatchEnd BatchRun::run(const memory::MemoryPlan& plan, const WindowForecast& for
   check_limit(forecast);
   Window window(model_.pipeline, planned_.items, options_.size, model_.pipeline.result_slot());
   DiskSpill spill(options_.spill_dir, planned_.spilled, window.last_leg(), forecast.spill_bytes);
-  Reporter reporter(window, spill, observer_, forecast.work.front(), plan.device, items_.size(),
-                    advice);
+  Reporter reporter(
+      window, spill, observer_, forecast.work.front(), plan.device, items_.size(), advice,
+      [&](std::size_t item) { model_.check_output(items_[item].request, items_[item].output); });
   graph::Context context{plan, options_.observers, options_.stop};
   context.observers.push_back(&reporter.progress());
   return window.run(spill, reporter, context, options_.pause);

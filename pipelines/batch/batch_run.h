@@ -22,7 +22,8 @@ struct BatchModel {
   const Pipeline& pipeline;
   ModelIdentity identity;
   std::filesystem::path ckpt_dir;
-  /// Throws InputError for an output that cannot be written.
+  /// Throws InputError for an output that cannot be written. Asked before each leg of an item,
+  /// which fails alone: names may be blocked while a batch goes on.
   std::function<void(const Request& request, const Output& output)> check_output{};
 };
 

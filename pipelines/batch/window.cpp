@@ -66,6 +66,7 @@ class Window::Running {
   void run_group(std::size_t leg, std::size_t group) {
     std::vector<std::size_t> items = window_.groups_[leg][group];
     drop_failed(items);
+    check(items, leg);
     if (items.empty() || !observer_.group_begin(leg, group, items)) return;
     if (leg > 0) restore(items, leg);
     const auto [first, last] = window_.legs_[leg];
@@ -99,13 +100,24 @@ class Window::Running {
     observer_.failed(item, error);
   }
 
-  void restore(std::vector<std::size_t>& items, std::size_t leg) {
+  /// An item of which this is not possible fails alone.
+  void try_each(std::vector<std::size_t>& items, std::size_t leg, const auto& work) {
     for (const std::size_t item : items) try {
-        runs_[item].execution->restore(spill_.get(item, leg), window_.legs_[leg].first);
+        work(item);
       } catch (const InputError&) {
         fail(item, leg, std::current_exception());
       }
     drop_failed(items);
+  }
+
+  void check(std::vector<std::size_t>& items, std::size_t leg) {
+    try_each(items, leg, [&](std::size_t item) { observer_.check(item); });
+  }
+
+  void restore(std::vector<std::size_t>& items, std::size_t leg) {
+    try_each(items, leg, [&](std::size_t item) {
+      runs_[item].execution->restore(spill_.get(item, leg), window_.legs_[leg].first);
+    });
   }
 
   /// All items together where the stage can, else one after another.

@@ -29,6 +29,10 @@ class WindowObserver {
  public:
   using Items = std::span<const std::size_t>;
   virtual ~WindowObserver() = default;
+  /// Before the item takes a leg. It fails with what this throws.
+  ///
+  /// throws  InputError for an item that cannot be finished
+  virtual void check(std::size_t /*item*/) {}
   /// Returns whether the group is to be run. One that is not must have been put in the spill.
   virtual bool group_begin(std::size_t /*leg*/, std::size_t /*group*/, Items /*items*/) {
     return true;

@@ -179,6 +179,61 @@ TEST_CASE("an item that fails does not stop the others, and keeps its latents", 
   CHECK(std::filesystem::exists(latents));
 }
 
+TEST_CASE("an item whose output cannot be written fails alone, before it is computed", "[batch]") {
+  BatchWorld world(tiny_on("cpu", 3));
+  world.options.size = 3;
+  world.add_alike(3);
+  std::string expected;
+  SECTION("its folder is missing") {
+    world.items[1].output.dir = world.folder / "missing";
+    expected = "missing: no such folder";
+  }
+  SECTION("its folder takes no files") {
+    world.items[1].output.dir = "/proc/self";
+    expected = "output.dir=/proc/self: cannot write: ";
+  }
+  SECTION("a file has the name of its folder of frames") {
+    write_file(world.items[1].output.dir / "frames", "x");
+    expected = "frames: is not a folder, and the run makes one there";
+  }
+  BatchLog log;
+  CHECK(world.run(log) == BatchEnd::finished);
+  CHECK(log.saved.size() == 2);
+  CHECK(log.latents.size() == 2);
+  REQUIRE(log.failed.size() == 1);
+  CHECK_THAT(log.errors.at(1), ContainsSubstring(expected));
+  for (const std::string& stage : log.stages) CHECK_THAT(stage, !ContainsSubstring(" 1"));
+  CHECK(world.made(0) == mixed_alone()[0]);
+  CHECK(world.made(2) == mixed_alone()[2]);
+}
+
+TEST_CASE("an output that is blocked while the window goes on fails its item alone", "[batch]") {
+  BatchWorld world(tiny_on("cpu", 3));
+  world.options.size = 2;
+  world.add_alike(2);
+  struct Blocker : BatchLog {
+    void stage_end(std::string_view stage, std::span<const std::size_t> items) override {
+      if (stage == at && items.back() == 1) write_file(path, "x");
+    }
+    std::string at;
+    std::filesystem::path path;
+  } log;
+  log.path = world.items[1].output.dir / "frames";
+  bool keeps = false;
+  SECTION("before it is sampled") { log.at = "encode_text"; }
+  SECTION("before it is decoded") {
+    log.at = "denoise";
+    keeps = true;
+  }
+  CHECK(world.run(log) == BatchEnd::finished);
+  CHECK(log.saved.size() == 1);
+  REQUIRE(log.failed.size() == 1);
+  CHECK_THAT(log.errors.at(1), ContainsSubstring("frames: is not a folder"));
+  CHECK(log.failed.at(1).latents.empty() != keeps);
+  CHECK(names_in(world.options.spill_dir).size() == (keeps ? 1 : 0));
+  CHECK(world.made(0) == mixed_alone()[0]);
+}
+
 TEST_CASE("latents that are not finite fail their item alone", "[batch]") {
   BatchWorld world(tiny_on("cpu", 3));
   world.options.size = 3;
@@ -296,9 +351,9 @@ TEST_CASE("items that cannot work are refused by name before the work begins", "
   world.add_alike(2);
   BatchLog log;
   std::string expected;
-  SECTION("a folder that is not there") {
-    world.items[1].output.dir = world.folder / "missing";
-    expected = "job1: output.dir=";
+  SECTION("no folder") {
+    world.items[1].output.dir.clear();
+    expected = "job1: output.dir: expected a folder that exists, for the media; got none";
   }
   SECTION("a size that the model cannot do") {
     world.items[0].request.width = 33;

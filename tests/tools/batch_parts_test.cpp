@@ -14,6 +14,7 @@
 #include "tools/chitu/batch/batch_recorder.h"
 #include "tools/chitu/batch/batch_work.h"
 #include "tools/chitu/batch/deciding_settings.h"
+#include "tools/chitu/batch/decode_job.h"
 #include "tools/chitu/batch/job_fields.h"
 #include "tools/chitu/batch/kept_list.h"
 #include "tools/chitu/batch/merge_summaries.h"
@@ -374,6 +375,22 @@ TEST_CASE("keys that only move weights do not decide a result", "[batch]") {
   CHECK(fs::path(settings.at("model.ckpt_dir")).is_absolute());
 }
 
+TEST_CASE("the command that decodes a job has its name, its formats and what holds for the batch",
+          "[batch]") {
+  BatchList list;
+  list.compose_flags = {"--config-dir", "my"};
+  list.composition.task_overrides = {"model=demo",     "batch.window=2",    "request.seed=1",
+                                     "output.name=no", "hydra.run.dir=out", "infer.threads=1"};
+  PreparedJob job;
+  job.output.formats = {pipelines::OutputFormat::mp4, pipelines::OutputFormat::frames};
+  job.output.name = "a {b}";
+  CHECK(decode_job_command(list, job, "/out/0001.latents.safetensors") ==
+        "chitu decode /out/0001.latents.safetensors --config-dir my model=demo infer.threads=1 "
+        "'output.format=[mp4,frames]' --set-str output.name 'a {{b}}'");
+  job.output.contact_sheet = true;
+  CHECK_THAT(decode_job_command(list, job, "/x"), ContainsSubstring(" output.contact_sheet=true "));
+}
+
 TEST_CASE("leftovers between stages go, latents of the journal stay", "[batch]") {
   const TemporaryFolder folder;
   fs::create_directory(folder / "spill");
@@ -411,19 +428,23 @@ TEST_CASE("a summary has a row for each job in every form", "[batch]") {
   const TemporaryFolder folder;
   write_summary(folder.path(), summary);
   CHECK(to_json(read_summary(folder.path())) == to_json(summary));
+  CHECK(to_json(summary).at("jobs").at(1).at("latents").is_null());
 }
 
 TEST_CASE("summaries of shards join in the order of the jobs", "[batch]") {
   const TemporaryFolder folder;
   for (const char* shard : {"shard-1-of-2", "shard-2-of-2"}) fs::create_directory(folder / shard);
   write_summary(folder / "shard-1-of-2", summary_with({0, 2}));
-  write_summary(folder / "shard-2-of-2", summary_with({1, 3}));
+  Summary second = summary_with({1, 3});
+  second.rows[1].latents = "spill/0003.latents.safetensors";
+  write_summary(folder / "shard-2-of-2", second);
   const auto folders = summary_folders(folder.path());
   REQUIRE(folders.size() == 2);
   const Summary merged = merge_summaries(folders, folder.path());
   REQUIRE(merged.rows.size() == 4);
   CHECK(merged.rows[1].job == 1);
   CHECK(merged.rows[1].files == Words{"shard-2-of-2/0001.mp4"});
+  CHECK(merged.rows[3].latents == "shard-2-of-2/spill/0003.latents.safetensors");
   CHECK(merged.list_jobs == 4);
   CHECK_THAT(refusal([&] { merge_summaries({folders[0], folders[0]}, folder.path()); }),
              ContainsSubstring("has job 0, as has"));

@@ -282,6 +282,45 @@ TEST_CASE("one failed job does not stop the others, and is tried again on reques
   CHECK(jobs.made() == std::map<int, int>{{0, 1}, {1, 1}, {2, 1}});
 }
 
+TEST_CASE("a job whose decoding failed keeps its latents, and the command that decodes them",
+          "[e2e]") {
+  const Jobs whole, blocked;
+  whole.write("jobs.yaml", "[a red circle, {prompt: a dog, output.name: own}, a cat]");
+  blocked.write("jobs.yaml", "[a red circle, {prompt: a dog, output.name: own}, a cat]");
+  REQUIRE(whole.run().exit_code == 0);
+  // The journal has a header and a line for each of the sampled jobs when it is killed.
+  REQUIRE(signalled(blocked, 4, SIGKILL, {}).exit_code == 128 + SIGKILL);
+  const fs::path at = blocked.folder / "batch/jobs/own";
+  write_file(at, "a file where the folder of frames would be");
+  const auto run = blocked.run();
+  INFO(run.err);
+  CHECK(run.exit_code == 2);
+  const std::string command =
+      "chitu decode " + (blocked.folder / "batch/jobs/spill/0001.latents.safetensors").string();
+  CHECK_THAT(run.err, ContainsSubstring("own: is not a folder") &&
+                          ContainsSubstring(" --retry-failed; the latents of 1 are kept, to "
+                                            "decode them alone: " +
+                                            command));
+  CHECK(blocked.summary().at("jobs").at(1).at("latents") == "spill/0001.latents.safetensors");
+  CHECK(blocked.summary().at("jobs").at(0).at("latents").is_null());
+
+  const auto begin = run.err.rfind(command);
+  const std::string line = run.err.substr(begin, run.err.find('\n', begin) - begin);
+  const auto decoded =
+      Process({"/bin/sh", "-c", "PATH=" CHITU_BIN_DIR ":$PATH; " + line + " hydra.run.dir=decoded"},
+              blocked.folder.path())
+          .finish();
+  INFO(decoded.err);
+  REQUIRE(decoded.exit_code == 0);
+  const std::string frame = "own/frame_0001.png";
+  CHECK(read_file(blocked.folder / "decoded" / frame) == whole.media().at(frame));
+
+  fs::remove(at);
+  CHECK(blocked.run({"--retry-failed"}).exit_code == 0);
+  CHECK(blocked.media() == whole.media());
+  CHECK_FALSE(blocked.summary().at("windows").back().at("loads").contains("transformer"));
+}
+
 TEST_CASE("--dry-run prints the expanded list and writes nothing", "[e2e]") {
   const Jobs jobs;
   const auto run = jobs.run({"--dry-run"});
@@ -314,7 +353,8 @@ TEST_CASE("bad lists get one line, and nothing is written", "[e2e]") {
   refused("- a\n- {prompt: b, output.format: png}\n", "bad.yaml:2: output.format=png");
   refused("- {prompt: a, output.name: x}\n- {prompt: b, output.name: x}\n",
           "bad.yaml:2: output.name: x is also the name of the job at bad.yaml:1");
-  refused("- {prompt: a, output.name: spill}\n", "bad.yaml:1: output.name: spill is a name that");
+  refused("- {prompt: a, output.name: spill, output.format: frames}\n",
+          "bad.yaml:1: output.name: spill is a name that");
   refused("- {prompt: a, overrides: [infer.dtype=float16]}\n",
           "bad.yaml:1: infer.dtype: holds for the whole batch");
   refused("- a\n", "batch.shard=3/2: expected i/n", {"batch.shard=3/2"});

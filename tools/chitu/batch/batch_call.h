@@ -21,6 +21,8 @@ struct BatchList {
   std::vector<BatchJob> jobs{};       ///< in the order of the list
   std::string name{};                 ///< of the list: "jobs.yaml"
   std::string stem{};                 ///< the default name of the folder: "jobs"
+  /// Flags that say from what the configuration is composed, as RunCall has them.
+  std::vector<std::string> compose_flags{};
 };
 
 /// `chitu batch`: generates the media of a list of jobs.

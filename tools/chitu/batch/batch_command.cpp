@@ -14,6 +14,7 @@
 #include "tools/chitu/batch/batch_summary.h"
 #include "tools/chitu/batch/batch_work.h"
 #include "tools/chitu/batch/deciding_settings.h"
+#include "tools/chitu/batch/decode_job.h"
 #include "tools/chitu/batch/kept_list.h"
 #include "tools/chitu/batch/window_meter.h"
 #include "tools/chitu/console.h"
@@ -186,7 +187,7 @@ class Batch {
 
   /// The summary, and how the batch ended.
   int end(const JournalContent& journal, bool finished, const Interrupt& interrupt) {
-    const Summary summary = summary_of(jobs_, list_.size(), journal);
+    const Summary summary = summary_of(jobs_, list_.size(), journal, places_);
     write_summary(places_.folder, summary);
     if (!finished) throw InterruptedBy(interrupt.signal(), "paused: " + how_far(summary));
     std::error_code ignored;
@@ -207,11 +208,23 @@ class Batch {
     if (incomplete > 0 && code == 0) code = exit_codes::kInputError;
     if (code != 0)
       std::cerr << console::label("error")
-                << fmt::format("{} of {} jobs failed{}; to try them again: {}\n",
+                << fmt::format("{} of {} jobs failed{}; to try them again: {}{}\n",
                                summary.count(kFailed), jobs_.size(),
                                incomplete > 0 ? fmt::format(", {} lack a file", incomplete) : "",
-                               retry_command());
+                               retry_command(), decode_advice(journal));
     return code;
+  }
+
+  /// How to decode the latents of failed jobs outside the batch.
+  std::string decode_advice(const JournalContent& journal) const {
+    std::size_t count = 0;
+    std::string command;
+    for (const PreparedJob& job : jobs_)
+      if (const auto latents = kept_latents(journal.record(job.index), places_); latents)
+        if (++count == 1) command = decode_job_command(call_.list, job, *latents);
+    return count == 0 ? ""
+                      : fmt::format("; the latents of {} are kept, to decode {}: {}", count,
+                                    count == 1 ? "them alone" : "the first", command);
   }
 
   std::string retry_command() const {
@@ -232,7 +245,7 @@ class Batch {
   /// Keeps what can be kept, and throws the error with how to go on.
   [[noreturn]] void fail(const JournalContent& journal, const std::exception& error,
                          const Interrupt& interrupt) {
-    const Summary summary = summary_of(jobs_, list_.size(), journal);
+    const Summary summary = summary_of(jobs_, list_.size(), journal, places_);
     state_.logging.log_failure(explain(error));
     state_.logging.stop_file();
     try {

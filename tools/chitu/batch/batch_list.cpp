@@ -119,7 +119,7 @@ BatchList compose_batch(const std::string& path, const std::optional<std::string
                         const config::ComposeRequest& request) {
   const JobSource source = read_job_source(path, format);
   const JobList list = read_job_list(source);
-  BatchList batch{compose_shared(request), {}, source.name, stem_of(path)};
+  BatchList batch{compose_shared(request), {}, source.name, stem_of(path), {}};
   const Node& config = batch.composition.config;
   KeyCheck(config).check(list);
   const auto fixed = fixed_keys(request);

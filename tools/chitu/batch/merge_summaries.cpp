@@ -47,6 +47,7 @@ Summary merge_summaries(const std::vector<fs::path>& folders, const fs::path& ta
         throw InputError(folder.string() + ": has job " + std::to_string(row.job) + ", as has " +
                          first->second.string() + "; expected shards of one list, each once");
       for (std::string& file : row.files) file = fs::proximate(folder / file, target).string();
+      if (!row.latents.empty()) row.latents = fs::proximate(folder / row.latents, target).string();
       rows.emplace(row.job, std::move(row));
     }
     merged.list_jobs = std::max(merged.list_jobs, part.list_jobs);

@@ -31,6 +31,12 @@ std::int64_t peak_of(const SummaryRow& row) {
   return row.peak_device_bytes > 0 ? row.peak_device_bytes : row.peak_host_bytes;
 }
 
+json text_or_null(const std::string& text) { return text.empty() ? json() : json(text); }
+std::string text_at(const json& row, const char* key) {
+  const json text = row.value(key, json());
+  return text.is_null() ? "" : text.get<std::string>();
+}
+
 json to_json(const SummaryRow& row) {
   return {{"job", row.job},
           {"status", row.status},
@@ -39,7 +45,8 @@ json to_json(const SummaryRow& row) {
           {"seconds", row.seconds},
           {"peak_device_bytes", row.peak_device_bytes},
           {"peak_host_bytes", row.peak_host_bytes},
-          {"problem", row.problem.empty() ? json() : json(row.problem)}};
+          {"problem", text_or_null(row.problem)},
+          {"latents", text_or_null(row.latents)}};
 }
 
 SummaryRow row_of(const json& row) {
@@ -50,7 +57,8 @@ SummaryRow row_of(const json& row) {
           row.at("seconds"),
           row.at("peak_device_bytes"),
           row.at("peak_host_bytes"),
-          row.at("problem").is_null() ? "" : row.at("problem").get<std::string>()};
+          text_at(row, "problem"),
+          text_at(row, "latents")};
 }
 
 std::string table_row(const SummaryRow& row) {

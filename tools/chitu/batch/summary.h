@@ -18,6 +18,7 @@ struct SummaryRow {
   double seconds = 0;
   std::int64_t peak_device_bytes = 0, peak_host_bytes = 0;
   std::string problem{};  ///< why it failed, or what beside the media is missing
+  std::string latents{};  ///< of a failed job: kept, relative to the folder; empty = none
 };
 
 /// The end of a batch.

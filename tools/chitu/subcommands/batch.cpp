@@ -109,6 +109,7 @@ class Batch final : public ComposingSubcommand<BatchFlags> {
     BatchCall call{
         compose_batch(the_list(paths), flags.list_format, compose_request(flags, trees())),
         flags.format, flags.retry_failed, flags.dry_run};
+    call.list.compose_flags = options.words();
     print_warnings(call.list.composition);
     refuse_python(call.list.composition);
     refuse_chdir(call.list.composition);
