@@ -113,6 +113,7 @@ std::optional<Slack> parse_slack(std::string_view text, bool is_count) {
     return count ? std::optional(Slack{Slack::Kind::amount, *count}) : std::nullopt;
   }
   if (text == "0") return Slack{};
+  if (parse_number(text)) return std::nullopt;  // elsewhere GiB, which no tolerance is meant to be
   const auto bytes = parse_bytes(text);
   return bytes ? std::optional(Slack{Slack::Kind::amount, *bytes}) : std::nullopt;
 }

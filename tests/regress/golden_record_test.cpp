@@ -151,7 +151,8 @@ TEST_CASE("a damaged record names the line and what is expected", "[regress]") {
   fails("  loads: 1", "  loads: -1", "one.yaml:28: stages[0].loads: expected at least 0");
   fails("record_version: 1", "record_version: 2", "one.yaml:2: record_version: expected 1");
   fails("case: one", "case: two", "case: expected one, got two");
-  fails("stored_sha256: ", "stored_sha256: x", "one.yaml:10: frames.stored_sha256: expected 64 hex");
+  fails("stored_sha256: ", "stored_sha256: x",
+        "one.yaml:10: frames.stored_sha256: expected 64 hex");
   fails("  - ", "  - x", "sha256[0]: expected 64 hexadecimal digits, got \"x");
   fails("count: 5", "count: 4", "approved[0].sha256: expected 4 sums, one for each frame, got 5");
 }
