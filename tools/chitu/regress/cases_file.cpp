@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 
 #include "chitu_core/common/error.h"
@@ -67,6 +68,23 @@ struct FileKeys {
   }
 };
 
+std::string number_text(const config::Node& node) {
+  if (node.kind() == config::Kind::integer) return node.integer_text();
+  if (node.kind() == config::Kind::real) return fmt::format("{}", node.as_real());
+  return node.is_string() ? node.text() : "";
+}
+
+/// In other files a number without a unit is in GiB, which no tolerance is meant to be.
+void check_units(const config::Node& keys, const std::string& name) {
+  for (const char* key : {"tolerance.peak", "tolerance.bytes"}) {
+    const config::Node* value = keys.find(key);
+    const std::string text = value ? number_text(*value) : "";
+    if (!text.empty() && std::isdigit(static_cast<unsigned char>(text.back())))
+      throw ConfigError(value->origin(), name + "." + key,
+                        "expected a unit, such as 1MiB or 5%, got " + text);
+  }
+}
+
 bool is_file_name(const std::string& name) {
   constexpr std::string_view kAllowed =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -105,6 +123,7 @@ class Reader {
   CasesFile read(const std::vector<std::string>& only) {
     check_names();
     check_references();
+    check_tolerances();
     CasesFile file{path_, beside(keys_.records), {}};
     for (const std::size_t i : chosen(only)) file.cases.push_back(make_case(i));
     return file;
@@ -160,6 +179,12 @@ class Reader {
         throw ConfigError(entry(i).at("time").origin(), "time",
                           "expected also reference: the case that its time is divided by");
     }
+  }
+
+  void check_tolerances() const {
+    if (const config::Node* defaults = root_.find("defaults")) check_units(*defaults, "defaults");
+    for (std::size_t i = 0; i < keys_.cases.size(); ++i)
+      check_units(entry(i), "cases[" + std::to_string(i) + "]");
   }
 
   std::vector<std::size_t> chosen(const std::vector<std::string>& only) const {
