@@ -10,6 +10,7 @@
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/system_limits.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/device/library_memory.h"
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
@@ -19,7 +20,7 @@
 #include "pipelines/batch/window_forecast.h"
 #include "pipelines/forecast/process_size.h"
 #include "pipelines/model/device_choices.h"
-#include "pipelines/model/outputs.h"
+#include "pipelines/output/outputs.h"
 #include "pipelines/side_output_error.h"
 
 namespace chitu::pipelines {
@@ -93,7 +94,9 @@ std::vector<std::string> Engine::Impl::held_components() const {
 /// it.
 device::MemoryRoom Engine::Impl::room() const {
   device::MemoryRoom room = device::memory_room(devices.device);
-  room.free_bytes += devices.device.is_cpu() ? device::owned_bytes() : weights_held();
+  room.free_bytes += devices.device.is_cpu()
+                         ? device::owned_bytes()
+                         : weights_held() + device::library_bytes(devices.device);
   return room;
 }
 
@@ -105,6 +108,7 @@ MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
   facts.room = room;
   facts.host_total_bytes = device::memory_room(c10::kCPU).total_bytes;
   facts.process_bytes = process_bytes;
+  facts.library_bytes = device::library_bytes(devices.device);
   return memory_budget(config, facts);
 }
 

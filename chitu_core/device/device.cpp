@@ -1,9 +1,12 @@
 #include "chitu_core/device/device.h"
 
+#include <ATen/Context.h>
 #include <ATen/DeviceAccelerator.h>
+#include <c10/core/AllocatorConfig.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 
@@ -15,6 +18,16 @@
 namespace chitu::device {
 namespace {
 
+/// Lets segments of the CUDA allocator grow, so that memory freed by one stage serves tensors of
+/// any size in the next; segments of fixed sizes stay split, and more memory is reserved than the
+/// plan says. The user's own settings win.
+void let_segments_grow(c10::DeviceType type) {
+  if (type != c10::kCUDA) return;
+  for (const char* name : {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"})
+    if (std::getenv(name)) return;
+  c10::CachingAllocator::setAllocatorSettings("expandable_segments:True");
+}
+
 std::optional<c10::DeviceType> accelerator() {
   // Asked once, because libtorch returns sim as soon as it is registered, and sim is used only by
   // name. An accelerator build of libtorch may run on a machine without one.
@@ -22,6 +35,7 @@ std::optional<c10::DeviceType> accelerator() {
     const auto found = at::accelerator::getAccelerator(false);
     if (!found || *found == c10::kPrivateUse1 || at::accelerator::deviceCount() == 0)
       return std::nullopt;
+    let_segments_grow(*found);
     return *found;
   }();
   return first;
@@ -29,6 +43,13 @@ std::optional<c10::DeviceType> accelerator() {
 
 std::int64_t status_bytes(std::string_view field) {
   return kernel_bytes("/proc/self/status", field);
+}
+
+/// The allocator of an accelerator. Until libtorch has set the accelerator up, which it does at the
+/// first allocation, the allocator refuses every question.
+c10::DeviceAllocator& allocator_of(c10::Device device) {
+  at::globalContext().lazyInitDevice(device.type());
+  return *at::getDeviceAllocator(device.type());
 }
 
 MemoryRoom host_room() {
@@ -73,7 +94,7 @@ MemoryUse memory_use(c10::Device device) {
     const std::int64_t now = resident_bytes();
     return {now, now, peak_resident_bytes()};
   }
-  const auto stats = at::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+  const auto stats = allocator_of(device).getDeviceStats(device.index());
   const auto all = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
   return {stats.allocated_bytes[all].current, stats.reserved_bytes[all].current,
           stats.allocated_bytes[all].peak};
@@ -81,7 +102,7 @@ MemoryUse memory_use(c10::Device device) {
 
 MemoryRoom memory_room(c10::Device device) {
   if (device.is_cpu()) return host_room();
-  const auto [free, total] = at::getDeviceAllocator(device.type())->getMemoryInfo(device.index());
+  const auto [free, total] = allocator_of(device).getMemoryInfo(device.index());
   return {static_cast<std::int64_t>(total), static_cast<std::int64_t>(free)};
 }
 
@@ -91,7 +112,7 @@ void reset_peak(c10::Device device) {
     std::ofstream("/proc/self/clear_refs") << "5";
     return;
   }
-  at::getDeviceAllocator(device.type())->resetPeakStats(device.index());
+  allocator_of(device).resetPeakStats(device.index());
 }
 
 void synchronize(c10::Device device) {

@@ -18,10 +18,10 @@ bool reads(const Graph::StageInfo& stage, std::size_t slot) {
 
 void onload(memory::Component& component, Context& context) {
   const memory::ComponentPlan& plan = context.plan.component(component.name());
-  const bool came =
-      plan.residency == memory::Residency::streamed
-          ? component.onload_streamed(plan.format(), context.plan.stream_options(plan))
-          : component.onload(plan.format());
+  const memory::WeightFormat format = context.plan.format(plan);
+  const bool came = plan.residency == memory::Residency::streamed
+                        ? component.onload_streamed(format, context.plan.stream_options(plan))
+                        : component.onload(format);
   if (!came) return;
   context.tell([&](Observer& observer) {
     observer.component_onloaded(component.name(), component.module().bound_bytes());

@@ -65,6 +65,11 @@ struct MemoryPlan : PlanEntries<std::type_identity_t> {
   }
   void set_residency(Role role, Residency residency);
 
+  WeightFormat format(const ComponentPlan& component) const {
+    WeightFormat format = component.format();
+    format.pin_memory = pin_memory;
+    return format;
+  }
   StreamOptions stream_options(const ComponentPlan& component) const {
     return {component.resident_layers, static_cast<int>(1 + prefetch_blocks), pin_memory};
   }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -14,5 +17,24 @@ inline constexpr std::int64_t kStagingBytes = 64 << 20;
 inline std::int64_t rows_that_fit(std::int64_t bytes, std::int64_t row_bytes) {
   return std::max<std::int64_t>(1, bytes / row_bytes);
 }
+
+/// Host memory that weights pass through on their way to a device. One buffer serves all of them,
+/// because making and pinning it takes longer than the copies.
+class Staging {
+ public:
+  /// The buffer is made at its first use.
+  Staging(std::int64_t bytes, c10::Device device, bool pin_memory)
+      : bytes_(bytes), device_(device), pin_memory_(pin_memory) {}
+
+  /// An uninitialised tensor in the buffer; the one returned before is no longer valid. It must not
+  /// be larger than the buffer.
+  at::Tensor tensor(at::IntArrayRef shape, at::ScalarType dtype);
+
+ private:
+  std::int64_t bytes_;
+  c10::Device device_;
+  bool pin_memory_;
+  at::Tensor buffer_{};
+};
 
 }  // namespace chitu::memory

@@ -75,54 +75,86 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
 
 namespace {
 
+bool needs_staging(const Parameter& parameter, c10::Device device) {
+  return !device::is_host(device) || parameter.memory_format != at::MemoryFormat::Contiguous;
+}
+
+/// Rows that pass through the staging buffer at once: all of them unless the weight is large.
+std::int64_t staged_rows(const Parameter& parameter) {
+  const std::int64_t rows = parameter.shape.empty() ? 1 : parameter.shape.front();
+  const std::int64_t bytes = parameter.stored_bytes();
+  return bytes <= kStagingBytes ? rows : rows_that_fit(kStagingBytes, bytes / rows);
+}
+
+std::int64_t staged_bytes(const Parameter& parameter) {
+  const std::int64_t rows = parameter.shape.empty() ? 1 : parameter.shape.front();
+  return rows == 0 ? 0 : parameter.stored_bytes() / rows * staged_rows(parameter);
+}
+
 /// Fills a weight on a device, or in another memory format, through a host buffer: at once, or in
 /// runs of rows if it is large.
 void copy_staged(const std::string& name, const Parameter& parameter, const WeightSource& source,
-                 const at::Tensor& bound) {
-  const auto options = at::TensorOptions().dtype(parameter.stored).device(device::host());
-  const auto bytes = static_cast<std::int64_t>(bound.nbytes());
-  if (bytes <= kStagingBytes || bound.dim() == 0) {
-    at::Tensor host = at::empty(parameter.shape, options);
+                 Staging& staging, const at::Tensor& bound) {
+  std::vector<std::int64_t> shape = parameter.shape;
+  const std::int64_t at_once = staged_rows(parameter), rows = shape.empty() ? 1 : shape.front();
+  if (at_once >= rows) {
+    at::Tensor host = staging.tensor(shape, parameter.stored);
     source.read_into(name, parameter, host);
     return device::copy_into(bound, host);
   }
-  const std::int64_t rows = bound.size(0);
-  std::vector<std::int64_t> shape = parameter.shape;
-  shape.front() = rows_that_fit(kStagingBytes, bytes / rows);
-  const at::Tensor buffer = at::empty(shape, options);
-  for (std::int64_t first = 0; first < rows; first += buffer.size(0)) {
-    at::Tensor part = buffer.narrow(0, 0, std::min(buffer.size(0), rows - first));
+  for (std::int64_t first = 0; first < rows; first += at_once) {
+    shape.front() = std::min(at_once, rows - first);
+    at::Tensor part = staging.tensor(shape, parameter.stored);
     source.read_rows(name, parameter, first, part);
-    device::copy_into(bound.narrow(0, first, part.size(0)), part);
+    device::copy_into(bound.narrow(0, first, shape.front()), part);
   }
 }
 
 /// A copy, never a view of the file: the file may change or vanish during the run, and the
 /// allocator's alignment is the same at every memory level.
 at::Tensor copy_of(const std::string& name, const Parameter& parameter, const WeightSource& source,
-                   c10::Device device) {
+                   Staging& staging, c10::Device device) {
   const auto options = at::TensorOptions().dtype(parameter.stored);
   at::Tensor bound =
       at::empty(parameter.shape, options.device(device).memory_format(parameter.memory_format));
-  if (device::is_host(device) && parameter.memory_format == at::MemoryFormat::Contiguous) {
+  if (needs_staging(parameter, device))
+    copy_staged(name, parameter, source, staging, bound);
+  else
     source.read_into(name, parameter, bound);
-    return bound;
-  }
-  copy_staged(name, parameter, source, bound);
   return bound;
 }
 
-/// Binds the parameters that `chosen` accepts: all of them, or none if it throws.
+/// Which parameters to bind, and whether the gathered ones stay where the source has them.
+struct Chosen {
+  std::function<bool(const std::string&)> accepts;
+  bool gather = false;
+
+  bool copies(const std::string& name, const Parameter& parameter) const {
+    return accepts(name) && !(gather && parameter.gathered);
+  }
+};
+
+Staging staging_for(const Module& module, const WeightFormat& format, const Chosen& chosen) {
+  std::int64_t bytes = 0;
+  module.visit_parameters([&](const std::string& name, const Parameter& parameter) {
+    if (chosen.copies(name, parameter) && needs_staging(parameter, format.device))
+      bytes = std::max(bytes, staged_bytes(parameter));
+  });
+  return {bytes, format.device, format.pin_memory};
+}
+
+/// Binds the parameters that are chosen: all of them, or none if it throws.
 void bind(Module& module, const WeightSource& source, const WeightFormat& format,
-          const std::function<bool(const std::string&)>& chosen, bool gather) {
+          const Chosen& chosen) {
   source.check(module);
   set_dtypes(module, format);
+  Staging staging = staging_for(module, format, chosen);
   try {
     module.visit_parameters([&](const std::string& name, Parameter& parameter) {
-      if (!chosen(name)) return;
-      parameter.tensor = gather && parameter.gathered
-                             ? source.table(name, parameter)
-                             : copy_of(name, parameter, source, format.device);
+      if (!chosen.accepts(name)) return;
+      parameter.tensor = chosen.copies(name, parameter)
+                             ? copy_of(name, parameter, source, staging, format.device)
+                             : source.table(name, parameter);
     });
   } catch (...) {
     module.unbind();
@@ -146,7 +178,7 @@ void set_dtypes(Module& module, const WeightFormat& format) {
 }
 
 void bind_weights(Module& module, const WeightSource& source, const WeightFormat& format) {
-  bind(module, source, format, [](const std::string&) { return true; }, false);
+  bind(module, source, format, {[](const std::string&) { return true; }});
 }
 
 void bind_outside_layers(Module& module, const WeightSource& source, const WeightFormat& format,
@@ -155,9 +187,8 @@ void bind_outside_layers(Module& module, const WeightSource& source, const Weigh
   std::int64_t index = 0;
   for (const auto& [name, layer] : module.layers())
     if (!resident(index++)) layers.push_back(name + ".");
-  bind(
-      module, source, format,
-      [&](const std::string& name) { return !starts_with_any(name, layers); }, true);
+  const auto is_outside = [&](const std::string& name) { return !starts_with_any(name, layers); };
+  bind(module, source, format, {is_outside, true});
 }
 
 std::int64_t weight_bytes(const Module& module, at::ScalarType dtype) {

@@ -20,6 +20,7 @@ struct WeightFormat {
   /// Storage dtype of the layers' matrices until they are used; empty = dtype.
   std::optional<at::ScalarType> stored{};
   bool rests_on_host = false;  ///< a copy stays in host memory, and device copies are made from it
+  bool pin_memory = true;      ///< weights pass through pinned host memory on their way to a device
 
   bool operator==(const WeightFormat&) const = default;
 };

@@ -12,7 +12,7 @@
 #include "chitu_core/io/png.h"
 #include "pipelines/api/plain_errors.h"
 #include "pipelines/api/video_access.h"
-#include "pipelines/model/outputs.h"
+#include "pipelines/output/outputs.h"
 #include "pipelines/stages/save_frames.h"
 #include "pipelines/stages/write_video.h"
 

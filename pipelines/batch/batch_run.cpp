@@ -12,7 +12,7 @@
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/device/device.h"
 #include "pipelines/batch/latents_file.h"
-#include "pipelines/model/outputs.h"
+#include "pipelines/output/outputs.h"
 
 namespace chitu::pipelines {
 namespace {

@@ -155,6 +155,8 @@ json modelled(const ForecastReport& report) {
       {"convolution_workspace", "not counted"},
       {"allocator_fragmentation", "not counted"},
       {"device_context", "not counted"},
+      {"library_bytes",
+       "what libraries keep on an accelerator of this machine, measured; 0 without one"},
       {"process_bytes",
        "the resident set of the planning process with its kernels loaded, before its first plan"},
       {"flops", "multiplications and additions of matrix products, attention and convolutions"},
@@ -183,6 +185,7 @@ ForecastReport head_of(const LevelForecaster& forecaster, const Request& request
 json budget_json(const MemoryBudget& budget) {
   return {{"source", budget.bytes ? json(budget.source) : json()},
           {"bytes", or_null(budget.bytes)},
+          {"library_bytes", budget.library_bytes},
           {"host_bytes", or_null(budget.host_bytes)}};
 }
 

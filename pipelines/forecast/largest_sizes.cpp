@@ -132,7 +132,7 @@ std::optional<std::int64_t> most_frames(const SizeSteps& steps, const Request& r
 
 LargestSizes largest_sizes(const LevelForecaster& forecaster, int level, const Request& request,
                            bool longest_prompts, std::int64_t limit_bytes) {
-  if (forecaster.host_computes()) limit_bytes -= forecaster.process_bytes();
+  limit_bytes -= forecaster.budget().base_bytes + forecaster.budget().library_bytes;
   const SizeSteps steps = forecaster.pipeline().size_steps();
   const memory::MemoryPlan plan = forecaster.plan_of(level);
   const auto need = [&](const Request& tried) {

@@ -7,6 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/device/library_memory.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/memory/weights.h"
 #include "pipelines/forecast/plan_choice.h"
@@ -67,6 +68,7 @@ LevelForecaster::Device LevelForecaster::resolve(const EngineOptions& options) {
   memory.declared =
       declared_memory(options.sim.capacity_bytes, options.profile, device.computes_on);
   memory.host_total_bytes = device::memory_room(c10::kCPU).total_bytes;
+  if (is_at_hand(device.name)) memory.library_bytes = device::library_bytes(device.computes_on);
   if (!memory.declared) memory.room = room_at_hand(device, chooses_plan(options.memory));
   return device;
 }
@@ -77,7 +79,8 @@ std::optional<device::MemoryRoom> LevelForecaster::room_at_hand(const Device& de
   const bool is_sim = device.computes_on.type() == c10::kPrivateUse1;
   if (is_sim ? !chooses : !is_at_hand(device.name)) return std::nullopt;
   device::MemoryRoom room = device::memory_room(device.computes_on);
-  if (device.computes_on.is_cpu()) room.free_bytes += device::owned_bytes();
+  room.free_bytes += device.computes_on.is_cpu() ? device::owned_bytes()
+                                                 : device::library_bytes(device.computes_on);
   return room;
 }
 

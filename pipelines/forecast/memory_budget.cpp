@@ -60,6 +60,7 @@ MemoryBudget memory_budget(const memory::MemoryConfig& config, const MemoryFacts
     budget.source = bound->source;
   }
   if (facts.host_computes) budget.base_bytes = facts.process_bytes;
+  budget.library_bytes = facts.library_bytes;
   budget.host_base_bytes = facts.process_bytes;
   if (config.host_limit) budget.host_bytes = config.host_limit->of(facts.host_total_bytes);
   return budget;
@@ -70,7 +71,7 @@ bool chooses_plan(const memory::MemoryConfig& config) {
 }
 
 std::int64_t needed_bytes(const Forecast& forecast, const MemoryBudget& budget) {
-  return budget.base_bytes + forecast.peak_bytes();
+  return budget.base_bytes + budget.library_bytes + forecast.peak_bytes();
 }
 
 std::int64_t needed_host_bytes(const Forecast& forecast, const MemoryBudget& budget) {

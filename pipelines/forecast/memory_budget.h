@@ -35,6 +35,7 @@ struct MemoryFacts {
   std::optional<device::MemoryRoom> room{};
   std::int64_t host_total_bytes = 0;
   std::int64_t process_bytes = 0;  ///< process_size()
+  std::int64_t library_bytes = 0;  ///< of an accelerator at hand: device::library_bytes()
 
   /// Whole memory of the device; empty if unknown.
   std::optional<std::int64_t> total_bytes() const;
@@ -44,6 +45,7 @@ struct MemoryFacts {
 struct MemoryBudget {
   std::optional<std::int64_t> bytes{};       ///< where it computes; empty = unknown
   std::int64_t base_bytes = 0;               ///< held under any plan: on a CPU, the process itself
+  std::int64_t library_bytes = 0;            ///< held by libraries where it computes, besides
   std::string source{};                      ///< of `bytes`, as in MemoryBound
   std::optional<MemoryBound> room{};         ///< the most that a limit could allow
   std::optional<std::int64_t> host_bytes{};  ///< infer.host_limit: of host tensors and the process
@@ -57,7 +59,8 @@ MemoryBudget memory_budget(const memory::MemoryConfig& config, const MemoryFacts
 /// Whether the plan depends on the request: level auto, or a limit.
 bool chooses_plan(const memory::MemoryConfig& config);
 
-/// Peak of a forecast on the computing device; includes the process itself if that is the host.
+/// Peak of a forecast on the computing device and what is held there under any plan: the process
+/// itself on a host, memory of libraries on an accelerator.
 std::int64_t needed_bytes(const Forecast& forecast, const MemoryBudget& budget);
 
 /// Peak of host memory of a forecast: tensors and the process itself.

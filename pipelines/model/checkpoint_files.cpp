@@ -12,9 +12,11 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/common/registry.h"
 #include "chitu_core/common/shell_text.h"
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/weight_files.h"
+#include "pipelines/model/published_checkpoint.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -22,27 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostListed = 12;
-
-/// A checkpoint on the hub that runs here.
-struct Published {
-  const char* repository;
-  std::int64_t num_attention_heads;  ///< of its transformer
-  bool has_two_transformers;
-  const char* size;  ///< part of the names of its folders
-};
-/// The name of one may contain that of a later one.
-constexpr Published kPublished[] = {{"Wan-AI/Wan2.1-T2V-1.3B-Diffusers", 12, false, "1.3b"},
-                                    {"Wan-AI/Wan2.2-T2V-A14B-Diffusers", 40, true, "a14b"},
-                                    {"Wan-AI/Wan2.2-TI2V-5B-Diffusers", 24, false, "ti2v-5b"},
-                                    {"Wan-AI/Wan2.1-T2V-14B-Diffusers", 40, false, "14b"}};
-
-/// The components of every published checkpoint.
-const std::map<std::string, ComponentClass> kComponents{
-    {"scheduler", {"diffusers", "UniPCMultistepScheduler"}},
-    {"text_encoder", {"transformers", "UMT5EncoderModel"}},
-    {"tokenizer", {"transformers", "T5TokenizerFast"}},
-    {"transformer", {"diffusers", "WanTransformer3DModel"}},
-    {"vae", {"diffusers", "AutoencoderKLWan"}}};
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;
@@ -88,12 +69,21 @@ std::vector<std::string> missing_weights(const fs::path& folder, const std::stri
   return missing;
 }
 
+/// Whether a class prepares pictures for an encoder; it has no weights.
+bool is_processor(const ComponentClass& named) {
+  return named.name.ends_with("ImageProcessor") || named.name.ends_with("FeatureExtractor");
+}
+
 /// The files of one component that its folder lacks.
 std::vector<std::string> missing_of(const fs::path& folder, const ComponentClass& named,
                                     CheckpointUse use) {
   const auto lacks = [&](const char* file) { return !is_there(folder / file); };
   if (named.name.find("Scheduler") != std::string::npos) {
     if (lacks("scheduler_config.json")) return {"scheduler_config.json"};
+    return {};
+  }
+  if (is_processor(named)) {
+    if (lacks("preprocessor_config.json")) return {"preprocessor_config.json"};
     return {};
   }
   if (named.name.find("Token") != std::string::npos) {
@@ -137,27 +127,37 @@ std::int64_t heads_in(const fs::path& path) {
   }
 }
 
+std::vector<PublishedCheckpoint> published_checkpoints() {
+  std::vector<PublishedCheckpoint> all;
+  for (const auto& [name, family] : Registry<PublishedCheckpoints>::instance().entries())
+    for (PublishedCheckpoint& known : family->list()) all.push_back(std::move(known));
+  return all;
+}
+
 /// What a folder is a copy of, by its config, else by its name; the smallest where neither tells.
-const Published& published_as(const fs::path& path) {
+PublishedCheckpoint published_as(const fs::path& path) {
+  const auto all = published_checkpoints();
   const std::int64_t heads = heads_in(path);
   const bool has_two = is_there(path / "transformer_2");
-  for (const Published& known : kPublished)
-    if (heads == known.num_attention_heads && has_two == known.has_two_transformers) return known;
+  for (const PublishedCheckpoint& known : all)
+    if (heads != 0 && heads == known.num_attention_heads &&
+        has_two == known.components.contains("transformer_2"))
+      return known;
   const fs::path folder = path.has_filename() ? path : path.parent_path();
-  for (const Published& known : kPublished)
+  for (const PublishedCheckpoint& known : all)
     if (lower(folder.filename().string()).find(known.size) != std::string::npos) return known;
-  return kPublished[0];
+  return all.at(0);  // of Wan, which is always part of the library
 }
 
 /// Whether a folder has components, and no weights of any.
 bool is_architecture(const fs::path& path) {
   if (!is_there(path / kModelIndex)) return false;
-  return std::none_of(kComponents.begin(), kComponents.end(), [&](const auto& component) {
-    return io::holds_weights(path / component.first);
-  });
+  const auto names = names_in(path);
+  return std::none_of(names.begin(), names.end(),
+                      [&](const std::string& name) { return io::holds_weights(path / name); });
 }
 
-std::string target_of(const fs::path& path, const Published& known) {
+std::string target_of(const fs::path& path, const PublishedCheckpoint& known) {
   std::error_code ignored;
   const bool is_other = is_there(path) && !fs::is_directory(path, ignored);
   if (path.empty() || is_other || is_architecture(path))
@@ -174,9 +174,7 @@ std::vector<std::string> missing_files(const ModelFolder& folder, CheckpointUse 
 std::vector<std::string> missing_files(const fs::path& folder) {
   std::vector<std::string> missing;
   if (!is_there(folder / kModelIndex)) missing.emplace_back(kModelIndex);
-  auto components = kComponents;
-  if (published_as(folder).has_two_transformers)
-    components["transformer_2"] = components.at("transformer");
+  const auto components = published_as(folder).components;
   for (auto& file : missing_components(folder, components, CheckpointUse::run))
     missing.push_back(std::move(file));
   return missing;
@@ -186,7 +184,7 @@ std::string download_advice(const fs::path& path, const std::vector<std::string>
   if (missing.empty()) return "";
   std::vector<std::string> listed = missing;
   listed.resize(std::min(missing.size(), kMostListed));
-  const Published& known = published_as(path);
+  const PublishedCheckpoint known = published_as(path);
   const std::string more = missing.size() > listed.size()
                                ? fmt::format(" and {} more", missing.size() - listed.size())
                                : "";

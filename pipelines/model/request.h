@@ -50,7 +50,7 @@ struct PartialRequest {
 };
 
 /// Where the frames of a run are saved, in which formats and under which name; see
-/// pipelines/model/media_names.h.
+/// pipelines/output/media_names.h.
 struct Output {
   std::vector<OutputFormat> formats{OutputFormat::mp4};  ///< each once
   std::filesystem::path dir{};                           ///< exists; see Engine::generate

@@ -5,7 +5,7 @@
 #include "chitu_core/device/device.h"
 #include "chitu_core/models/schedulers/scheduler.h"
 #include "chitu_core/nn/attention.h"
-#include "pipelines/model/media_names.h"
+#include "pipelines/output/media_names.h"
 
 namespace chitu::pipelines {
 

@@ -10,8 +10,8 @@
 
 #include "chitu_core/config/bind/binder.h"
 #include "pipelines/model/engine_options.h"
-#include "pipelines/model/output_name.h"
 #include "pipelines/model/request.h"
+#include "pipelines/output/output_name.h"
 #include "pipelines/settings/batch_settings.h"
 #include "pipelines/settings/profile_settings.h"
 

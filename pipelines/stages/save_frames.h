@@ -6,8 +6,8 @@
 
 #include "chitu_core/graph/stage.h"
 #include "chitu_core/graph/values.h"
-#include "pipelines/model/media_names.h"
 #include "pipelines/model/pipeline.h"
+#include "pipelines/output/media_names.h"
 
 namespace chitu::pipelines {
 

@@ -1,11 +1,15 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 #include "chitu_core/parallel/attention_hook.h"
+#include "pipelines/model/component_set.h"
 #include "pipelines/model/graph_builder.h"
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
@@ -18,20 +22,28 @@
 namespace chitu::pipelines::wan {
 namespace {
 
-/// Of transformer_2. Whether there is guidance at all, guidance_scale alone decides.
-Guidance second_guidance() {
-  Guidance guidance;
-  guidance.scale = [](const Request& request) {
-    return request.guidance_scale_2.value_or(request.guidance_scale);
-  };
-  guidance.key = "guidance_scale_2";
-  return guidance;
+/// The components of a checkpoint, in the order of reports. A further one is an entry here and its
+/// stage in build_graph().
+std::vector<ComponentDescription> describe_components(const ModelFolder&,
+                                                      const std::vector<Expert>& experts) {
+  using memory::Role;
+  std::vector<ComponentDescription> components;
+  components.push_back(describe<models::UMT5EncoderModel>("text_encoder", Role::text_encoder,
+                                                          "transformers", {"UMT5EncoderModel"}));
+  for (const Expert& expert : experts)
+    components.push_back(describe<models::WanTransformer3DModel>(
+        expert.name, Role::transformer, "diffusers", {"WanTransformer3DModel"}));
+  components.push_back(
+      describe<models::AutoencoderKLWan>("vae", Role::vae, "diffusers", {"AutoencoderKLWan"}));
+  return components;
 }
 
-/// "denoise", or where two experts share the steps, a name that says which steps it takes.
-std::string stage_name(const Expert& expert, std::size_t experts) {
-  if (experts == 1) return "denoise";
-  return expert.second ? "denoise_low_noise" : "denoise_high_noise";
+/// throws  InputError if two numbers differ that must be equal
+void check_same(const Parts& parts, const std::string& what, std::int64_t a,
+                const std::string& other, std::int64_t b) {
+  if (a != b)
+    throw InputError(
+        fmt::format("{}: {} is {}, but {} is {}", parts.folder.string(), what, a, other, b));
 }
 
 class WanPipeline final : public Pipeline {
@@ -39,12 +51,7 @@ class WanPipeline final : public Pipeline {
   WanPipeline(Parts parts, const ModelChoices& choices);
 
   const graph::Graph& graph() const override { return graph_; }
-  std::vector<memory::Component*> components() const override {
-    std::vector<memory::Component*> components{text_encoder_.get()};
-    for (const auto& transformer : transformers_) components.push_back(transformer.get());
-    components.push_back(vae_.get());
-    return components;
-  }
+  std::vector<memory::Component*> components() const override { return components_.all(); }
   RequestDefaults request_defaults() const override { return parts_.defaults; }
   void check(const Request& request) const override;
   SizeSteps size_steps() const override;
@@ -58,6 +65,21 @@ class WanPipeline final : public Pipeline {
   std::unique_ptr<Pipeline> for_plan() const override;
 
  private:
+  TextEncoder& text_encoder() const {
+    return components_.get<models::UMT5EncoderModel>("text_encoder");
+  }
+  Transformer& transformer(const Expert& expert) const {
+    return components_.get<models::WanTransformer3DModel>(expert.name);
+  }
+  const Transformer& first_transformer() const { return transformer(parts_.experts.front()); }
+  Vae& vae() const { return components_.get<models::AutoencoderKLWan>("vae"); }
+
+  /// Each config may be valid and still not fit another.
+  ///
+  /// throws  InputError naming two numbers that differ and must be equal
+  void check_configs() const;
+  void check_transformer(const std::string& name,
+                         const models::WanTransformer3DConfig& transformer) const;
   void build_graph();
   PrepareLatents prepare_latents() const;
   std::shared_ptr<const TextPredictor> make_predictor(Transformer& transformer) const;
@@ -70,9 +92,7 @@ class WanPipeline final : public Pipeline {
   Parts parts_;
   ScheduleCheck schedule_check_;
   ModelChoices choices_;
-  std::unique_ptr<TextEncoder> text_encoder_;
-  std::vector<std::unique_ptr<Transformer>> transformers_;  ///< one of each expert
-  std::unique_ptr<Vae> vae_;
+  ComponentSet components_;
   graph::Graph graph_;
   std::optional<graph::Port<graph::Frames>> frames_;
   std::optional<graph::Port<graph::SavedFiles>> result_;
@@ -82,14 +102,32 @@ WanPipeline::WanPipeline(Parts parts, const ModelChoices& choices)
     : parts_(std::move(parts)),
       schedule_check_(parts_.scheduler),
       choices_(choices),
-      text_encoder_(
-          parts_.text_encoder.make<models::UMT5EncoderModel>("text_encoder", choices.for_plan)),
-      vae_(parts_.vae.make<models::AutoencoderKLWan>("vae", choices.for_plan)) {
-  for (std::size_t i = 0; i < parts_.experts.size(); ++i)
-    transformers_.push_back(parts_.transformers[i].make<models::WanTransformer3DModel>(
-        parts_.experts[i].name, choices.for_plan));
-  check_configs(parts_);
+      components_(parts_.components, choices.for_plan) {
+  check_configs();
   build_graph();
+}
+
+void WanPipeline::check_configs() const {
+  for (const Expert& expert : parts_.experts)
+    check_transformer(expert.name, transformer(expert).model().config());
+  const auto& text = text_encoder().model().config();
+  if (parts_.tokenizer && parts_.tokenizer->vocab_size() > text.vocab_size)
+    check_same(parts_, "the tokenizer's vocabulary", parts_.tokenizer->vocab_size(),
+               "vocab_size of text_encoder", text.vocab_size);
+}
+
+void WanPipeline::check_transformer(const std::string& name,
+                                    const models::WanTransformer3DConfig& transformer) const {
+  const std::int64_t z_dim = vae().model().config().z_dim;
+  check_same(parts_, "text_dim of " + name, transformer.text_dim, "d_model of text_encoder",
+             text_encoder().model().config().d_model);
+  check_same(parts_, "in_channels of " + name, transformer.in_channels, "z_dim of vae", z_dim);
+  check_same(parts_, "out_channels of " + name, transformer.out_channels, "z_dim of vae", z_dim);
+  const auto& first = first_transformer();
+  for (const std::size_t side : {0, 1, 2})
+    check_same(parts_, fmt::format("patch_size[{}] of {}", side, name),
+               transformer.patch_size[side], "that of " + first.name(),
+               first.model().config().patch_size[side]);
 }
 
 std::unique_ptr<Pipeline> WanPipeline::for_plan() const {
@@ -110,18 +148,18 @@ void WanPipeline::build_graph() {
   GraphBuilder stages(graph_, job, choices_.stages);
   const auto tokens = stages.add(Tokenize{parts_.tokenizer}, job);
   const auto embeddings =
-      stages.add(EncodeText{text_encoder_.get(), attention, open_cache()}, tokens, job);
+      stages.add(EncodeText{&text_encoder(), attention, open_cache()}, tokens, job);
   const auto noise = stages.add(prepare_latents(), job);
   const auto latents = add_denoising(stages, noise, embeddings, job);
-  const auto decoded = stages.add(DecodeLatents{vae_.get()}, latents);
+  const auto decoded = stages.add(DecodeLatents{&vae()}, latents);
   frames_ = stages.input_of(std::string(SaveFrames::name), decoded);
   result_ = stages.add(SaveFrames{}, *frames_, job);
   stages.finish();
 }
 
 PrepareLatents WanPipeline::prepare_latents() const {
-  const auto& vae = parts_.vae.config;
-  return {vae.z_dim, vae.temporal_factor(), vae.spatial_factor()};
+  const auto& latent = vae().model().config();
+  return {latent.z_dim, latent.temporal_factor(), latent.spatial_factor()};
 }
 
 /// A stage for each expert. The first expert's weights are freed before the second's are loaded,
@@ -129,12 +167,10 @@ PrepareLatents WanPipeline::prepare_latents() const {
 graph::Port<graph::Latents> WanPipeline::add_denoising(
     GraphBuilder& stages, graph::Port<graph::Latents> latents,
     graph::Port<graph::TextEmbeddings> embeddings, graph::Port<Job> job) {
-  for (std::size_t i = 0; i < parts_.experts.size(); ++i) {
-    const Expert& expert = parts_.experts[i];
-    DenoiseLoop loop{parts_.scheduler, expert.second ? second_guidance() : Guidance{},
-                     expert.least_timestep};
+  for (const Expert& expert : parts_.experts) {
+    const DenoiseLoop loop{parts_.scheduler, guidance_of(expert), expert.least_timestep};
     latents = stages.add(stage_name(expert, parts_.experts.size()),
-                         Denoise<graph::TextEmbeddings>{make_predictor(*transformers_[i]), loop},
+                         Denoise<graph::TextEmbeddings>{make_predictor(transformer(expert)), loop},
                          latents, embeddings, job);
   }
   return latents;
@@ -142,24 +178,26 @@ graph::Port<graph::Latents> WanPipeline::add_denoising(
 
 std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
   if (choices_.prompt_cache.empty() || choices_.for_plan) return nullptr;
-  return std::make_shared<PromptCache>(choices_.prompt_cache, parts_.text_encoder.weights);
+  return std::make_shared<PromptCache>(choices_.prompt_cache,
+                                       weights_of(parts_.components, text_encoder().name()));
 }
 
 SizeSteps WanPipeline::size_steps() const {
-  return wan::size_steps(parts_.transformers.front().config, parts_.vae.config);
+  return wan::size_steps(first_transformer().model().config(), vae().model().config());
 }
 
 std::int64_t WanPipeline::transformer_layers() const {
   std::int64_t most = 0;
-  for (const auto& transformer : parts_.transformers)
-    most = std::max(most, transformer.config.num_layers);
+  for (const Expert& expert : parts_.experts)
+    most = std::max(most, transformer(expert).model().config().num_layers);
   return most;
 }
 
 double WanPipeline::recomputed_share(const Request& request, const memory::MemoryPlan& plan) const {
   if (plan.vae_tiling != memory::VaeTiling::exact) return 0;
-  const std::int64_t factor = vae_->model().config().spatial_factor();
-  return models::recomputed_share(vae_->model(), request.height / factor, request.width / factor,
+  const auto& model = vae().model();
+  const std::int64_t factor = model.config().spatial_factor();
+  return models::recomputed_share(model, request.height / factor, request.width / factor,
                                   plan.vae_tile_latents);
 }
 
@@ -172,15 +210,12 @@ void WanPipeline::check(const Request& request) const {
 class WanFamily final : public PipelineFamily {
  public:
   std::vector<memory::ComponentRole> components(const ModelFolder& folder) const override {
-    std::vector<memory::ComponentRole> components{{"text_encoder", memory::Role::text_encoder}};
-    for (const Expert& expert : experts_of(folder))
-      components.push_back({expert.name, memory::Role::transformer});
-    components.push_back({"vae", memory::Role::vae});
-    return components;
+    return roles_of(describe_components(folder, experts_of(folder, folder.index())));
   }
   std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                  const ModelChoices& choices) const override {
-    return std::make_unique<WanPipeline>(read_parts(folder, choices), choices);
+    return std::make_unique<WanPipeline>(read_parts(folder, choices, &describe_components),
+                                         choices);
   }
 };
 CHITU_REGISTER(PipelineFamily, WanFamily, "WanPipeline");

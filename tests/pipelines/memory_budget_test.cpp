@@ -71,6 +71,21 @@ TEST_CASE("the process counts as host memory, and as device memory if the host c
   CHECK(memory_budget(config, facts).base_bytes == kGiB);
 }
 
+TEST_CASE("what libraries keep on an accelerator counts with the tensors", "[pipelines]") {
+  MemoryFacts facts = at_hand();
+  facts.library_bytes = kGiB;
+  Forecast forecast;
+  forecast.peak_device_bytes = 5 * kGiB;
+  forecast.plan.device = c10::Device("cuda:0");
+  const auto fits_into = [&](std::int64_t bytes) {
+    return fits(forecast, memory_budget(limited({.bytes = bytes}), facts)).value();
+  };
+  CHECK(fits_into(6 * kGiB));
+  CHECK_FALSE(fits_into(6 * kGiB - 1));
+  const MemoryBudget budget = memory_budget(limited({.bytes = 6 * kGiB}), facts);
+  CHECK(least_limit(needed_bytes(forecast, budget), budget.base_bytes) == 6 * kGiB);
+}
+
 TEST_CASE("a profile declares the memory of a device that it describes, a capacity that of any",
           "[pipelines]") {
   DeviceProfile profile;

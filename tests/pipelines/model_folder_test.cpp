@@ -199,6 +199,25 @@ TEST_CASE("an incomplete checkpoint is told with the files that it lacks and how
                       repository + " --local-dir " + target));
 }
 
+TEST_CASE("a complete image-to-video checkpoint has no missing files", "[pipelines]") {
+  const EditedModel model;
+  model.edit("model_index.json", [](auto& json) {
+    json["image_encoder"] = {"transformers", "CLIPVisionModel"};
+    json["image_processor"] = {"transformers", "CLIPImageProcessor"};
+  });
+  for (const char* file : {"image_encoder/config.json", "image_encoder/model.safetensors",
+                           "image_processor/preprocessor_config.json"}) {
+    fs::create_directories((model.path() / file).parent_path());
+    write_file(model.path() / file, "{}");
+  }
+  CHECK_THAT(error_of([&] { model.open(); }),
+             Catch::EndsWith("image_encoder: not supported, expected a text-to-video checkpoint of "
+                             "Wan 2.1 or 2.2"));
+  fs::remove(model.path() / "image_processor/preprocessor_config.json");
+  CHECK_THAT(error_of([&] { model.open(); }),
+             ContainsSubstring("; missing: image_processor/preprocessor_config.json; to download"));
+}
+
 TEST_CASE("shards that an index lists and the folder lacks are named", "[pipelines]") {
   const EditedModel model("wan-euler");
   for (const char* shard : {"1", "3"})

@@ -1,7 +1,7 @@
-#include "pipelines/model/output_name.h"
+#include "pipelines/output/output_name.h"
 
 #include "chitu_core/common/error.h"
-#include "pipelines/model/media_names.h"
+#include "pipelines/output/media_names.h"
 #include "tests/support/catch.h"
 
 namespace chitu::pipelines {

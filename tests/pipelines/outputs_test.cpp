@@ -1,4 +1,4 @@
-#include "pipelines/model/outputs.h"
+#include "pipelines/output/outputs.h"
 
 #include "chitu_core/common/files.h"
 #include "pipelines/side_output_error.h"

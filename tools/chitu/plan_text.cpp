@@ -76,6 +76,8 @@ void add_peaks(Rows& rows, const ForecastReport& report) {
       const auto& use = forecast.stages[i].use;
       return on_host ? use.peak_host : use.peak_device;
     });
+  if (const std::int64_t bytes = report.budget.library_bytes; bytes > 0)
+    rows.bytes("libraries on the device, besides", [=](const Forecast&) { return bytes; });
   rows.add("weights between stages",
            [](const LevelReport& level) { return format_bytes(level.plan.at_rest_bytes()); });
   rows.bytes("peak on the host",

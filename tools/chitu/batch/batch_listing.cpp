@@ -4,7 +4,7 @@
 
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/utf8.h"
-#include "pipelines/model/media_names.h"
+#include "pipelines/output/media_names.h"
 #include "tools/chitu/batch/batch_work.h"
 
 namespace chitu::tools {

@@ -5,7 +5,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
-#include "pipelines/model/media_names.h"
+#include "pipelines/output/media_names.h"
 #include "tools/chitu/batch/batch_folder.h"
 
 namespace chitu::tools {

@@ -6,8 +6,8 @@
 #include <unordered_map>
 
 #include "chitu_core/common/error.h"
-#include "pipelines/model/media_names.h"
-#include "pipelines/model/outputs.h"
+#include "pipelines/output/media_names.h"
+#include "pipelines/output/outputs.h"
 #include "pipelines/settings/settings.h"
 #include "tools/chitu/batch/batch_folder.h"
 

@@ -1,4 +1,4 @@
-#include "pipelines/model/media_names.h"
+#include "pipelines/output/media_names.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "pipelines/model/output_name.h"
+#include "pipelines/output/output_name.h"
 
 #include <fmt/format.h>
 

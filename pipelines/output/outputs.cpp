@@ -1,4 +1,4 @@
-#include "pipelines/model/outputs.h"
+#include "pipelines/output/outputs.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/output_path.h"
-#include "pipelines/model/media_names.h"
+#include "pipelines/output/media_names.h"
 
 namespace chitu::pipelines {
 namespace fs = std::filesystem;
