@@ -30,7 +30,7 @@ std::vector<std::vector<std::string>> case_rows(const std::vector<CaseReport>& c
 /// For a terminal: the table, and what each case that failed did worse.
 std::string to_text(const std::vector<CaseReport>& cases);
 
-/// For programs; docs/regress.md has an example.
+/// For programs; docs/regress.md names its keys.
 nlohmann::json to_json(const std::vector<CaseReport>& cases);
 
 /// A JUnit XML file; `suite` is the name of the cases file.
