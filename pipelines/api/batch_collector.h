@@ -6,7 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "chitu/batch.h"
+#include "chitu/run_options.h"
+#include "chitu/video.h"
 #include "pipelines/batch/frames_batch.h"
 
 namespace chitu::api {

@@ -4,7 +4,6 @@
 /// need nothing but the standard library: neither libtorch nor any other package. Extensions have
 /// headers of their own: strategy.h, scheduler.h, attention.h, stage.h and family.h.
 
-#include "chitu/batch.h"        // IWYU pragma: export
 #include "chitu/config.h"       // IWYU pragma: export
 #include "chitu/engine.h"       // IWYU pragma: export
 #include "chitu/errors.h"       // IWYU pragma: export

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "chitu/batch.h"
 #include "chitu/config.h"
 #include "chitu/request.h"
 #include "chitu/run_options.h"
