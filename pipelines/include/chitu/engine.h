@@ -87,6 +87,17 @@ class Engine {
   ///         The engine can be used again after any of these.
   Video generate(const Request& request, const RunOptions& options = {});
 
+  /// Runs requests stage by stage: all prompts through the text encoder, then all latents through
+  /// the transformer, then the VAE, so that each is loaded once, whatever the memory level. Every
+  /// video has the bits that generate() gives it. The frames of all of them are in memory at the
+  /// end: give a long list in parts.
+  ///
+  /// returns  a result for each request, in order. One that fails does not stop the others
+  /// throws   InputError naming the request by its index, before the work begins; Interrupted after
+  ///          a stop; OutOfMemoryError if no plan fits; SystemLimitError; what a callback threw
+  std::vector<BatchResult> generate_batch(const std::vector<Request>& requests,
+                                          const BatchOptions& options = {});
+
   /// The stages of the pipeline, with the inserted ones.
   PipelineInfo pipeline() const;
 

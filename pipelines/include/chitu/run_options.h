@@ -1,7 +1,9 @@
 #pragma once
 
-#include <filesystem>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string_view>
 
@@ -10,6 +12,8 @@ class Tensor;
 }
 
 namespace chitu {
+
+class BatchResult;
 
 /// A denoising step that is done.
 struct Step {
@@ -34,6 +38,23 @@ struct RunOptions {
   std::function<void(std::string_view stage)> on_stage_begin{};
   std::function<void(std::string_view stage)> on_stage_end{};  ///< not for a stage that failed
   std::function<void(const Step& step)> on_step{};
+};
+
+/// What Engine::generate_batch() is told besides the requests.
+///
+/// Callbacks are called in order from the thread that called generate_batch(), and the batch waits
+/// for them. They must not use the same engine. What they throw ends the batch and comes out of
+/// generate_batch() as it is. Fields are added at the end alone.
+struct BatchOptions {
+  /// How many requests of like shape pass through the transformer together: its weights are copied
+  /// to the device once for all of them, and their activations take memory at the same time. No bit
+  /// of a result differs. Empty = batch.size of the configuration, 1 without one.
+  std::optional<std::int64_t> size{};
+  std::stop_token stop{};  ///< as RunOptions::stop
+  /// Share of the work that is done, 0 to 1, after every step and every stage.
+  std::function<void(double done)> on_progress{};
+  /// A result is there: the video can be saved while the others are made. index as of the requests.
+  std::function<void(std::size_t index, const BatchResult& result)> on_result{};
 };
 
 }  // namespace chitu
