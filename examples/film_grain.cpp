@@ -9,7 +9,7 @@ class FilmGrain final : public chitu::Stage<chitu::Frames> {
  public:
   chitu::Frames run(const chitu::Frames& input, const chitu::StageRequest& request,
                     chitu::StageContext& context) const override {
-    if (chitu::in_dry_run()) return input;  // shapes alone count
+    if (chitu::in_dry_run()) return input;  // only shapes count
     context.check_stop();
     auto generator = at::make_generator<at::CPUGeneratorImpl>(request.seed);
     const at::Tensor noise = at::randn(input.frames.sizes(), generator, at::kFloat);

@@ -59,6 +59,7 @@ struct Engine::Impl {
   std::string advice(const Request& request, const std::exception& error);
   void take(const memory::MemoryPlan& plan);
   auto with_advice(const Request& request, const auto& work);
+  auto run_window(auto& run, std::int64_t size);
   std::string what_would_fit(const Request& request);
   std::string what_the_device_holds(const Request& request);
   std::string what_needs_less(const Request& request);
@@ -273,6 +274,17 @@ auto Engine::Impl::with_advice(const Request& request, const auto& work) {
   }
 }
 
+/// Runs a window under a plan that is made or chosen for it.
+auto Engine::Impl::run_window(auto& run, std::int64_t size) {
+  const WindowForecasts forecasts(the_forecaster(), {run.planned()}, size,
+                                  {plan, held_components()});
+  if (plans()) choose_and_take(forecasts.for_choice());
+  chosen_for.reset();
+  return run.run(
+      plan, forecasts.of(plan),
+      [&](const Request& request, const std::exception& error) { return advice(request, error); });
+}
+
 namespace {
 
 /// A context, and the tensors that the run keeps for a dump.
@@ -368,14 +380,15 @@ BatchEnd Engine::generate_batch(std::span<const BatchItem> items, const BatchOpt
   if (items.empty()) return BatchEnd::finished;
   const BatchModel model = impl_->model();
   BatchRun run(model, items, options, observer);
-  const WindowForecasts forecasts(impl_->the_forecaster(), {run.planned()}, options.size,
-                                  {impl_->plan, impl_->held_components()});
-  if (impl_->plans()) impl_->choose_and_take(forecasts.for_choice());
-  impl_->chosen_for.reset();
-  return run.run(impl_->plan, forecasts.of(impl_->plan),
-                 [&](const Request& request, const std::exception& error) {
-                   return impl_->advice(request, error);
-                 });
+  return impl_->run_window(run, options.size);
+}
+
+void Engine::make_frames_batch(std::span<const Request> requests,
+                               const FramesBatchOptions& options) {
+  const c10::InferenceMode inference;
+  if (requests.empty()) return;
+  FramesBatch batch(*impl_->pipeline, requests, options);
+  impl_->run_window(batch, options.size);
 }
 
 const memory::MemoryPlan& Engine::choose_plan(const Request& request) {

@@ -12,6 +12,7 @@
 
 #include "chitu_core/graph/events.h"
 #include "pipelines/batch/batch.h"
+#include "pipelines/batch/frames_batch.h"
 #include "pipelines/forecast/plan_choice.h"
 #include "pipelines/model/engine_options.h"
 #include "pipelines/model/pipeline.h"
@@ -82,6 +83,14 @@ class Engine {
   ///         throws
   BatchEnd generate_batch(std::span<const BatchItem> items, const BatchOptions& options,
                           BatchObserver& observer);
+
+  /// The same up to the frames, which are given to options.made. Nothing is written; what waits for
+  /// the next stage is in memory.
+  ///
+  /// requests  complete and checked
+  /// throws    InputError for a size below 1; OutOfMemoryError if no plan fits; Interrupted; what
+  ///           a callback throws
+  void make_frames_batch(std::span<const Request> requests, const FramesBatchOptions& options);
 
   /// Decodes latents that a run or a batch has kept, and saves the media as generate() does.
   ///

@@ -22,14 +22,14 @@ bool lies_in(const std::filesystem::path& path, const std::filesystem::path& fol
 std::filesystem::path check_output_file(const std::string& given,
                                         const std::filesystem::path& path);
 
-/// Likewise for a folder that will receive files. Does not create it: if it does not exist, checks
+/// The same for a folder that will receive files. Does not create it: if it does not exist, checks
 /// the nearest existing parent.
 ///
 /// throws   InputError "<given>: <problem>"
 void check_output_folder(const std::string& given, const std::filesystem::path& path);
 
-/// Checks that what a run is going to write can take this name: a file replaces a file or a link, a
-/// folder takes the place of a folder alone.
+/// Checks that a run may write under this name: a file may replace a file or a link, a folder only
+/// a folder.
 ///
 /// throws   InputError "<path>: is a folder, and the run writes a file there"
 void check_kind(const std::filesystem::path& path, bool is_folder);

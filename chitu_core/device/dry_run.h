@@ -58,9 +58,9 @@ class DryRun {
   DryRun(const DryRun&) = delete;
   DryRun& operator=(const DryRun&) = delete;
 
-  /// Stands for the imitated device.
+  /// Represents the imitated device.
   static c10::Device device();
-  /// Stands for the host: CPU work is counted there.
+  /// Represents the host: CPU work is counted there.
   static c10::Device host();
   DryRunUse use() const;
   /// Sets the peaks to the bytes held now.
@@ -91,12 +91,12 @@ class DryRunPart {
 
 /// Whether this thread is in a dry run.
 bool in_dry_run();
-/// Whether the device is the host, or stands for it in a dry run.
+/// Whether the device is the host, or represents it in a dry run.
 bool is_host(c10::Device device);
 /// Whether chitu's own CPU kernels run on it: the CPU and the simulated device.
 bool has_host_kernels(c10::Device device);
 
-/// The device of host tensors: the CPU, or what stands for it in a dry run.
+/// The device of host tensors: the CPU, or what represents it in a dry run.
 c10::Device host();
 
 /// Counts a read from a file if this thread is in a dry run.

@@ -10,7 +10,7 @@ namespace chitu::graph {
 std::string to_text(const Graph& graph);
 /// As a Mermaid flowchart, with each component, its lifetime and the stages that use it.
 std::string to_mermaid(const Graph& graph);
-/// In Graphviz's DOT language, likewise.
+/// The same in Graphviz's DOT language.
 std::string to_dot(const Graph& graph);
 /// As one JSON document: stages with inputs, output and components, and component lifetimes.
 std::string to_json(const Graph& graph);

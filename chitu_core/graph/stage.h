@@ -64,7 +64,7 @@ using RunInputs = typename detail::References<Inputs>::type;
 ///       using Inputs = std::tuple<Latents>;
 ///       using Output = Frames;
 ///       static constexpr std::string_view name = "decode_latents";
-/// the executor loads them
+///       std::vector<memory::Component*> components() const;  // the executor loads them
 ///       Frames run(const Latents& latents, Context& context) const;
 ///     };
 template <class S>

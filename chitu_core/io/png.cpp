@@ -1,10 +1,12 @@
 #include "chitu_core/io/png.h"
 
+#include <ATen/ops/empty.h>
 #include <png.h>
 
 #include <string>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/common/temporary.h"
 #include "chitu_core/io/frames.h"
 
@@ -31,8 +33,8 @@ class PngImage {
 
 }  // namespace
 
-void write_png(const std::filesystem::path& path, const at::Tensor& image) {
-  const at::Tensor pixels = as_image(image, path.string());
+std::string png_bytes(const at::Tensor& image, const std::string& what) {
+  const at::Tensor pixels = as_image(image, what);
   PngImage png;
   png->height = static_cast<png_uint_32>(pixels.size(0));
   png->width = static_cast<png_uint_32>(pixels.size(1));
@@ -41,10 +43,30 @@ void write_png(const std::filesystem::path& path, const at::Tensor& image) {
   bytes.resize(size);
   if (png_image_write_to_memory(png.get(), bytes.data(), &size, 0, pixels.const_data_ptr(), 0,
                                 nullptr) == 0)
-    throw InputError(path.string() + ": cannot write: " + png->message);
+    throw InputError(what + ": cannot write: " + png->message);
+  bytes.resize(size);
+  return bytes;
+}
+
+void write_png(const std::filesystem::path& path, const at::Tensor& image) {
+  const std::string bytes = png_bytes(image, path.string());
   TemporaryFile file(path);
-  file.write(std::string_view(bytes).substr(0, size));
+  file.write(bytes);
   file.commit();
+}
+
+at::Tensor read_png(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  PngImage png;
+  const auto check = [&](int done) {
+    if (done == 0) throw InputError(path.string() + ": cannot read: " + png->message);
+  };
+  check(png_image_begin_read_from_memory(png.get(), bytes.data(), bytes.size()));
+  png->format = PNG_FORMAT_RGB;
+  at::Tensor pixels = at::empty({png->height, png->width, 3}, at::kByte);
+  const png_color black{};
+  check(png_image_finish_read(png.get(), &black, pixels.data_ptr(), 0, nullptr));
+  return pixels;
 }
 
 }  // namespace chitu::io

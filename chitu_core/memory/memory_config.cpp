@@ -61,11 +61,11 @@ void MemoryConfig::bind(config::Binder& b) {
       *this);
   b.field("offload_text_encoder", offload_text_encoder,
           "offload the text encoder after its stage; null: as the level says");
-  b.field("offload_vae", offload_vae, "load the VAE for its stage alone; null: as the level says");
+  b.field("offload_vae", offload_vae, "load the VAE for its stage only; null: as the level says");
   b.field("offload_dit", offload_dit,
           "stream the transformer layer by layer; null: as the level says");
   b.field("sequential_load", sequential_load,
-          "load each component for its stages alone; null: as the level says");
+          "load each component for its stages only; null: as the level says");
   bind_limit(b, "vram_limit", vram_limit,
              "most device memory: 6GiB, 512MiB, 80%; on a CPU, most memory of the process, by an "
              "estimate; null: all");

@@ -33,9 +33,9 @@ struct MemoryConfig : PlanEntries<std::optional> {
   std::vector<std::string> strategies;    ///< applied after those of the level
   /// True drops the text encoder after its stage, false keeps it.
   std::optional<bool> offload_text_encoder;
-  std::optional<bool> offload_vae;      ///< likewise
+  std::optional<bool> offload_vae;      ///< the same for the VAE
   std::optional<bool> offload_dit;      ///< true streams the transformer's layers
-  std::optional<bool> sequential_load;  ///< true loads every component for its stages alone
+  std::optional<bool> sequential_load;  ///< true loads every component for its stages only
   bool text_encoder_on_cpu = false;
   RoleStates states;
   bool operator==(const MemoryConfig&) const = default;

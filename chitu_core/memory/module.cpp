@@ -80,6 +80,8 @@ std::int64_t Module::bound_bytes() const {
   return bytes;
 }
 
+bool Module::add_low_rank(std::int64_t) { return false; }
+
 void Module::unbind() noexcept {
   visit_parameters([](const std::string&, Parameter& p) { p.tensor.reset(); });
 }

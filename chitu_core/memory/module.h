@@ -40,6 +40,8 @@ struct Parameter {
   bool cast_for_use = false;
   at::ScalarType stored = at::kFloat;  ///< of the bound tensor: `dtype`, or narrower
 
+  bool added = false;  ///< by a LoRA: the checkpoint has no such tensor
+
   /// Full name of another tensor that takes precedence over the one of this name if the checkpoint
   /// has it. Empty = none.
   std::string overriding_name{};
@@ -93,6 +95,9 @@ class Module {
   /// The layers that run one after another in every pass, with their names: streaming fetches them
   /// one by one. The model calls a LayerObserver for each.
   virtual std::vector<std::pair<std::string, Module*>> layers() { return {}; }
+  /// Adds a pair of matrices of this rank to the module's linear map, for a LoRA; ranks add up.
+  /// False if the module is not a single linear map.
+  virtual bool add_low_rank(std::int64_t rank);
   /// Drops every tensor of the tree. Nothing is lost: weights never change, the source keeps them.
   void unbind() noexcept;
 

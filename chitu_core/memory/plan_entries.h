@@ -60,7 +60,7 @@ struct PlanEntries {
 /// One entry for readers.
 struct EntryInfo {
   std::string_view name;  ///< in reports
-  std::string_view key;   ///< below infer; empty = strategies alone set it
+  std::string_view key;   ///< below infer; empty = only strategies set it
   std::string_view help{};
   config::Rule rule{};
 };

@@ -8,7 +8,7 @@
 
 namespace chitu::memory {
 
-/// Most bytes of weights that pass through host memory at once, unless one row alone has more:
+/// Most bytes of weights that pass through host memory at once, unless a single row has more:
 /// enough for a copy at the full rate of the link, and a power of two because pinned memory is
 /// allocated in powers of two.
 inline constexpr std::int64_t kStagingBytes = 64 << 20;

@@ -52,6 +52,7 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
                                    info.file.string(), name, at::toString(info.dtype)));
   };
   module.visit_parameters([&](const std::string& name, const Parameter& parameter) {
+    if (parameter.added) return;  // checked when the LoRA was read
     bool found = false;
     for (const std::string& stored : {name, parameter.overriding_name}) {
       if (stored.empty()) continue;

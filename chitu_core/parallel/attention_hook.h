@@ -10,7 +10,7 @@
 
 namespace chitu::parallel {
 
-/// What the queries look at.
+/// What the queries attend to.
 enum class AttentionKind {
   self,   ///< the same sequence: the one that context parallelism splits
   cross,  ///< another sequence, whole on every rank
@@ -24,7 +24,7 @@ struct AttentionOptions {
   std::optional<double> scale;
 };
 
-/// Computes softmax(q k^T * scale + bias) v on this rank alone. Attention backends are that.
+/// Computes softmax(q k^T * scale + bias) v on this rank only. Attention backends implement it.
 class LocalAttention {
  public:
   virtual ~LocalAttention() = default;
@@ -33,8 +33,8 @@ class LocalAttention {
                          const AttentionOptions& options) const = 0;
 };
 
-/// Stands around the attention calls of a transformer: where context parallelism exchanges heads or
-/// pieces of the sequence between ranks. Knows neither models nor attention backends.
+/// Wraps the attention calls of a transformer. Context parallelism exchanges heads or pieces of the
+/// sequence between ranks here. Depends neither on models nor on attention backends.
 class AttentionHook {
  public:
   virtual ~AttentionHook() = default;
@@ -49,7 +49,7 @@ class AttentionHook {
 class AttentionScheme {
  public:
   virtual ~AttentionScheme() = default;
-  /// Null where every rank attends by itself.
+  /// Null if ranks exchange nothing.
   virtual std::shared_ptr<const AttentionHook> make() const = 0;
 };
 

@@ -52,7 +52,7 @@ config::Composition compose_tree(const ComposeOptions& options) {
   return config::compose(request);
 }
 
-/// The settings, and what is wrong with them. A missing prompt is not: requests bring theirs.
+/// The settings, and what is wrong with them. A prompt may be missing: each request has its own.
 std::pair<pipelines::Settings, std::vector<std::string>> bind(const config::Composition& composed) {
   Node tree = composed.config;
   pipelines::fill_in_prompt(tree);

@@ -11,6 +11,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/compute_threads.h"
+#include "pipelines/api/batch_collector.h"
 #include "pipelines/api/callback_observer.h"
 #include "pipelines/api/config_access.h"
 #include "pipelines/api/latents_keeper.h"
@@ -67,14 +68,16 @@ struct Engine::Impl {
   explicit Impl(const pipelines::EngineOptions& options) : engine(options) {}
 
   pipelines::Engine engine;
-  Request defaults{};  ///< what the configuration says of requests
+  Request defaults{};  ///< the values of requests in the configuration
   std::optional<int> threads{};
+  std::int64_t batch_size = 1;
   std::mutex mutex{};
   std::atomic<std::thread::id> user{};
 
   pipelines::Request complete(const Request& request) const {
     return engine.complete(api::to_partial(api::merged(request, defaults)));
   }
+  std::vector<pipelines::Request> complete_all(const std::vector<Request>& requests) const;
   Video generate(const pipelines::Request& request, const RunOptions& options,
                  api::CallbackObserver& callbacks);
 };
@@ -87,7 +90,7 @@ Request defaults_of(const Config& config, const pipelines::Settings& settings) {
   return defaults;
 }
 
-/// Keys that only the command obeys are not passed over in silence.
+/// Reports keys that only the command uses, instead of ignoring them.
 void refuse_files_of_a_run(const pipelines::DebugSettings& debug) {
   if (debug.dump_tensors)
     throw InputError("debug.dump_tensors=" + *debug.dump_tensors +
@@ -107,6 +110,7 @@ Engine::Engine(const Config& config) {
     impl_ = std::make_unique<Impl>(settings.engine_options());
     impl_->defaults = defaults_of(config, settings);
     impl_->threads = settings.infer.threads;
+    impl_->batch_size = settings.batch.size;
   });
 }
 
@@ -122,6 +126,17 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 Request Engine::complete(const Request& request) const {
   const Turn turn(impl_->mutex, impl_->user);
   return api::with_plain_errors([&] { return api::from_complete(impl_->complete(request)); });
+}
+
+std::vector<pipelines::Request> Engine::Impl::complete_all(
+    const std::vector<Request>& requests) const {
+  std::vector<pipelines::Request> completed;
+  for (const Request& request : requests) try {
+      completed.push_back(complete(request));
+    } catch (const InputError& error) {
+      throw InputError("request " + std::to_string(completed.size()) + ": " + error.what());
+    }
+  return completed;
 }
 
 Video Engine::Impl::generate(const pipelines::Request& request, const RunOptions& options,
@@ -147,6 +162,24 @@ Video Engine::generate(const Request& request, const RunOptions& options) {
     });
   } catch (...) {
     callbacks.rethrow_failure();
+    throw;
+  }
+}
+
+std::vector<BatchResult> Engine::generate_batch(const std::vector<Request>& requests,
+                                                const BatchOptions& options) {
+  const Turn turn(impl_->mutex, impl_->user);
+  api::BatchCollector collector(options, requests.size());
+  try {
+    api::with_plain_errors([&] {
+      const auto completed = impl_->complete_all(requests);
+      const ComputeThreads threads(impl_->threads);
+      impl_->engine.make_frames_batch(
+          completed, collector.options(options.size.value_or(impl_->batch_size), completed));
+    });
+    return collector.take();
+  } catch (...) {
+    collector.rethrow_failure();
     throw;
   }
 }

@@ -2,9 +2,9 @@
 
 namespace chitu::api {
 
-/// Sends what chitu logs where set_log() says, at first: warnings and errors to standard error.
-/// Without it, messages go where spdlog's default logger sends them: standard output, which is the
-/// program's. Further calls do nothing.
+/// Sends the messages of chitu where set_log() says, which is at first: warnings and errors to
+/// standard error. Without it, spdlog's default logger would write them to the program's standard
+/// output. Further calls do nothing.
 void log_quietly();
 
 }  // namespace chitu::api

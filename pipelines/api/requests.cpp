@@ -22,7 +22,7 @@ void visit_fields(auto& a, auto& b, const auto& visit) {
   visit(a.flow_shift, b.flow_shift);
 }
 
-/// What `from` leaves open stays as it is in `to`.
+/// Where a field of `from` is empty, that of `to` stays.
 constexpr auto kAssign = [](auto& to, const auto& from) {
   using To = std::remove_reference_t<decltype(to)>;
   using From = std::remove_cvref_t<decltype(from)>;

@@ -5,7 +5,7 @@
 
 namespace chitu::api {
 
-/// `request` with what it leaves open as `defaults` say.
+/// `request`, with its empty fields filled in from `defaults`.
 Request merged(const Request& request, const Request& defaults);
 
 /// throws  InputError when there is no prompt

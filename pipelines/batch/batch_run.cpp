@@ -12,6 +12,7 @@
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/device/device.h"
 #include "pipelines/batch/latents_file.h"
+#include "pipelines/batch/window_progress.h"
 #include "pipelines/output/outputs.h"
 
 namespace chitu::pipelines {
@@ -53,46 +54,7 @@ class CostMeter {
   Clock::time_point begin_;
 };
 
-/// Tells the observer of the batch how far the window is. Within a stage, where it would be taken
-/// for a fault of the stage, an exception from the observer waits for the stage's end.
-class Progress final : public graph::Observer {
- public:
-  Progress(BatchObserver& observer, const WindowWork& work) : observer_(observer), work_(work) {}
-
-  void begin(const WindowPlace& place) { place_ = place; }
-  void end() {
-    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
-    observer_.progress(work_.done_at(place_, 1));
-  }
-  void step_end(int index, int count) override {
-    try {
-      if (!error_) observer_.progress(work_.done_at(place_, (index + 1.0) / count));
-    } catch (...) {
-      error_ = std::current_exception();
-    }
-  }
-
- private:
-  BatchObserver& observer_;
-  const WindowWork& work_;
-  WindowPlace place_{};
-  std::exception_ptr error_;
-};
-
-using Advice = std::function<std::string(const Request&, const std::exception&)>;
 using CheckItem = std::function<void(std::size_t item)>;
-
-/// The error with what the user may do about it.
-std::exception_ptr advised(const std::exception_ptr& error, const Request& request,
-                           const Advice& advice) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& thrown) {
-    const std::string more = advice ? advice(request, thrown) : "";
-    return more.empty() ? error
-                        : std::make_exception_ptr(OutOfMemoryError(explain(thrown) + "; " + more));
-  }
-}
 
 /// From the window to the observer of the batch.
 class Reporter final : public WindowObserver {
@@ -103,7 +65,7 @@ class Reporter final : public WindowObserver {
       : window_(window),
         spill_(spill),
         observer_(observer),
-        progress_(observer, work),
+        progress_([&](double done) { observer.progress(done); }, work),
         meter_(device, items),
         advice_(advice),
         check_(std::move(check)) {}
@@ -133,7 +95,7 @@ class Reporter final : public WindowObserver {
   void failed(std::size_t item, const std::exception_ptr& error) override {
     const bool keeps = spill_.has_latents(item);
     observer_.item_failed(
-        item, {advised(error, window_.request(item), advice_),
+        item, {advised_error(error, window_.request(item), advice_),
                keeps ? spill_.latents_path(item) : std::filesystem::path(), meter_.of(item)});
   }
 
@@ -141,7 +103,7 @@ class Reporter final : public WindowObserver {
   const Window& window_;
   const DiskSpill& spill_;
   BatchObserver& observer_;
-  Progress progress_;
+  WindowProgress progress_;
   CostMeter meter_;
   const Advice& advice_;
   CheckItem check_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/batch/advised_error.h"
 #include "pipelines/batch/batch.h"
 #include "pipelines/batch/spill.h"
 #include "pipelines/batch/window.h"
@@ -43,7 +44,7 @@ class BatchRun {
   /// advice  what a user may do about an error of a request, "" = nothing more
   /// throws  InputError when the forecast's values exceed the spill limit; as Window::run()
   BatchEnd run(const memory::MemoryPlan& plan, const WindowForecast& forecast,
-               const std::function<std::string(const Request&, const std::exception&)>& advice);
+               const Advice& advice);
 
  private:
   void check_folder() const;

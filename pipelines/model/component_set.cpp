@@ -26,14 +26,27 @@ ComponentFiles read_component(const ComponentDescription& described, const Model
           open_weights(path, for_plan)};
 }
 
-std::unique_ptr<ComponentOwner> make_component(const ComponentFiles& files, bool for_plan) {
-  std::shared_ptr<const memory::WeightSource> source;
+std::shared_ptr<const memory::WeightSource> source_of(const ComponentFiles& files, bool for_plan) {
   if (for_plan)
-    source =
-        std::make_shared<memory::DryRunWeights>(files.weights, files.description.published_dtype);
-  else
-    source = std::make_shared<memory::FileWeights>(files.weights);
-  return files.make(files.description.name, std::move(source));
+    return std::make_shared<memory::DryRunWeights>(files.weights,
+                                                   files.description.published_dtype);
+  return std::make_shared<memory::FileWeights>(files.weights);
+}
+
+std::unique_ptr<ComponentOwner> make_component(const ComponentFiles& files, bool for_plan,
+                                               LoraSet& loras) {
+  const std::string& name = files.description.name;
+  if (loras.empty()) return files.make(name, source_of(files, for_plan));
+  const auto source = std::make_shared<memory::LoraWeights>(source_of(files, for_plan), for_plan);
+  auto owner = files.make(name, source);
+  loras.apply(name, owner->module(), *source, files.description.original_name);
+  return owner;
+}
+
+std::vector<std::string> names_of(const std::vector<ComponentFiles>& files) {
+  std::vector<std::string> names;
+  for (const ComponentFiles& component : files) names.push_back(component.description.name);
+  return names;
 }
 
 }  // namespace
@@ -53,9 +66,12 @@ std::vector<ComponentFiles> read_components(const std::vector<ComponentDescripti
   return files;
 }
 
-ComponentSet::ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan) {
+ComponentSet::ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan,
+                           const std::vector<LoraChoice>& choices) {
+  LoraSet loras(choices, names_of(files));
   for (const ComponentFiles& component : files)
-    owners_.push_back(make_component(component, for_plan));
+    owners_.push_back(make_component(component, for_plan, loras));
+  loras.finish(!for_plan);
 }
 
 std::vector<memory::Component*> ComponentSet::all() const {

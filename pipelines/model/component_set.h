@@ -12,6 +12,7 @@
 #include "chitu_core/io/weight_files.h"
 #include "chitu_core/memory/component.h"
 #include "chitu_core/memory/role.h"
+#include "pipelines/model/lora_layers.h"
 #include "pipelines/model/model_folder.h"
 
 namespace chitu::pipelines {
@@ -21,13 +22,17 @@ class ComponentOwner {
  public:
   virtual ~ComponentOwner() = default;
   virtual memory::Component& component() = 0;
+  /// Of the component, to add LoRAs before anything is bound.
+  virtual memory::Module& module() = 0;
 };
 template <class Model>
 struct OwnerOf final : ComponentOwner {
-  OwnerOf(std::string name, std::shared_ptr<Model> model,
+  OwnerOf(std::string name, std::shared_ptr<Model> made,
           std::shared_ptr<const memory::WeightSource> weights)
-      : owned(std::move(name), std::move(model), std::move(weights)) {}
+      : model(std::move(made)), owned(std::move(name), model, std::move(weights)) {}
   memory::Component& component() override { return owned; }
+  memory::Module& module() override { return *model; }
+  std::shared_ptr<Model> model;
   memory::ModelComponent<Model> owned;
 };
 
@@ -45,6 +50,7 @@ struct ComponentDescription {
   std::function<ComponentMaker(const io::JsonObject& config)> read_config;
   /// Dtype of the files on the hub, for dry runs without files.
   at::ScalarType published_dtype = at::kFloat;
+  OriginalName original_name{};  ///< of layers and weights, for LoRA files; empty = the same
 };
 
 /// The description of a component whose weights are a Model.
@@ -83,8 +89,9 @@ std::vector<ComponentFiles> read_components(const std::vector<ComponentDescripti
 class ComponentSet {
  public:
   /// for_plan  weights have sizes only
-  /// throws    InputError if weights do not fit their config
-  ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan);
+  /// throws    InputError if weights do not fit their config, or LoRAs the components
+  ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan,
+               const std::vector<LoraChoice>& loras = {});
 
   /// In the order of the descriptions.
   std::vector<memory::Component*> all() const;

@@ -67,7 +67,8 @@ ModelChoices model_choices(const EngineOptions& options, c10::Device device) {
           .context_parallel = options.context_parallel,
           .prompt_cache = options.prompt_cache,
           .scheduler = options.scheduler,
-          .stages = options.stages};
+          .stages = options.stages,
+          .loras = options.loras};
 }
 
 device::SimOptions sim_options(const EngineOptions& options) {

@@ -17,7 +17,7 @@ memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options)
 
 /// The same for the device that the options name, which must be at hand. Configures "sim".
 ///
-/// throws  InputError likewise, and for a device that this machine does not have
+/// throws  InputError as above, and for a device that this machine does not have
 memory::PlanRequest devices_of(const EngineOptions& options);
 
 /// What the options choose for the models, which compute on this device.

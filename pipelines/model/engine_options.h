@@ -8,6 +8,7 @@
 #include "chitu_core/device/sim_options.h"
 #include "chitu_core/memory/memory_config.h"
 #include "pipelines/machine/device_profile.h"
+#include "pipelines/model/lora_choice.h"
 #include "pipelines/model/stage_insertion.h"
 
 namespace chitu::pipelines {
@@ -27,6 +28,7 @@ struct EngineOptions {
   std::filesystem::path prompt_cache{};    ///< folder that keeps prompt embeddings; empty = none
   std::string scheduler{};                 ///< a scheduler class; empty = the checkpoint's
   std::vector<StageInsertion> stages{};    ///< that the program adds to the pipeline
+  std::vector<LoraChoice> loras{};         ///< that change the components' weights
   bool operator==(const EngineOptions&) const = default;
 };
 

@@ -9,6 +9,7 @@
 #include "chitu_core/graph/graph.h"
 #include "chitu_core/graph/values.h"
 #include "chitu_core/memory/plan.h"
+#include "pipelines/model/lora_choice.h"
 #include "pipelines/model/model_folder.h"
 #include "pipelines/model/request.h"
 #include "pipelines/model/stage_insertion.h"
@@ -89,6 +90,7 @@ struct ModelChoices {
   std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none
   std::string scheduler{};               ///< a SchedulerClass; empty = the checkpoint's
   std::vector<StageInsertion> stages{};  ///< that the program adds to the graph
+  std::vector<LoraChoice> loras{};       ///< that change the components' weights
 };
 
 /// Opens a checkpoint with the family that its model_index.json names.

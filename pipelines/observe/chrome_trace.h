@@ -28,7 +28,7 @@ class ChromeTrace {
   /// Times count from now.
   ChromeTrace() : start_(Clock::now()) {}
 
-  /// Spans of one track must not overlap unless one lies within the other.
+  /// Spans of one track must not overlap unless one is within the other.
   void span(const Track& track, std::string name, Clock::time_point begin, Clock::time_point end,
             Args args = {});
   /// A mark at one moment.

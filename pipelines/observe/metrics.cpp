@@ -12,6 +12,17 @@
 #include "chitu_core/io/safetensors.h"
 
 namespace chitu::pipelines {
+namespace {
+
+nlohmann::json to_json(const io::FramesDigest& digest) {
+  return {{"count", digest.each.size()},
+          {"width", digest.width_px},
+          {"height", digest.height_px},
+          {"sha256", digest.all},
+          {"sha256_each", digest.each}};
+}
+
+}  // namespace
 
 Metrics::Metrics(c10::Device device, RunClock clock) : device_(device), clock_(clock) {}
 
@@ -72,7 +83,10 @@ void Metrics::step_end(int, int) {
 
 void Metrics::component_onloaded(std::string_view component, std::int64_t bytes) {
   components_.emplace_back(component, bytes);
+  if (in_stage_) ++stages_.back().loads;
 }
+
+void Metrics::frames_made(const at::Tensor& frames) { frames_ = io::digest_of(frames); }
 
 nlohmann::json Metrics::report() const {
   using nlohmann::json;
@@ -90,12 +104,15 @@ nlohmann::json Metrics::report() const {
                      {"seconds", step.end_s - step.begin_s}});
   for (const auto& [name, bytes] : components_)
     components.push_back({{"name", name}, {"weight_bytes", bytes}});
-  return {{"versions", {{"chitu", CHITU_VERSION}, {"libtorch", TORCH_VERSION}}},
+  return {{"schema_version", kMetricsVersion},
+          {"versions", {{"chitu", CHITU_VERSION}, {"libtorch", TORCH_VERSION}}},
           {"threads", at::get_num_threads()},
           {"cpu",
            {{"capability", to_string(cpu_capability())},
             {"bfloat16_instructions", has_bfloat16_instructions()}}},
+          {"frames", frames_ ? to_json(*frames_) : json()},
           {"stages", stages},
+          {"sums", sums_json(this->stages())},
           {"steps", steps},
           {"components", components},
           {"memory",

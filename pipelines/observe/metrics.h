@@ -3,20 +3,27 @@
 #include <cstdint>
 #include <mutex>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/graph/events.h"
+#include "chitu_core/graph/frames_observer.h"
+#include "chitu_core/io/frames_digest.h"
 #include "pipelines/observe/run_clock.h"
 #include "pipelines/observe/stage_cost.h"
 
 namespace chitu::pipelines {
 
+/// The version of what report() tells; docs/metrics.schema.json describes it. It grows when a field
+/// goes or changes its meaning. New fields may come without it.
+inline constexpr int kMetricsVersion = 1;
+
 /// Measures the cost of a run: time, memory and traffic of each stage, seconds of each step,
-/// counted by the given clock, and bytes of each component.
-class Metrics final : public graph::Observer {
+/// counted by the given clock, and bytes of each component. Takes a digest of the frames.
+class Metrics final : public graph::Observer, public graph::FramesObserver {
  public:
   explicit Metrics(c10::Device device, RunClock clock = RunClock::since_process_start());
 
@@ -25,6 +32,7 @@ class Metrics final : public graph::Observer {
   void step_begin(int index, int count) override;
   void step_end(int index, int count) override;
   void component_onloaded(std::string_view component, std::int64_t bytes) override;
+  void frames_made(const at::Tensor& frames) override;
   void layer_streamed(std::string_view component,
                       const memory::StreamEvent& event) noexcept override;
 
@@ -57,6 +65,7 @@ class Metrics final : public graph::Observer {
   Before before_;
   std::vector<Step> steps_;
   std::vector<std::pair<std::string, std::int64_t>> components_;
+  std::optional<io::FramesDigest> frames_;
   std::int64_t peak_host_bytes_ = 0;  ///< before the stage
   mutable std::mutex mutex_;
   Streaming streaming_;  ///< of the stage

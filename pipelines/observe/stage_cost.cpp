@@ -37,6 +37,7 @@ StageCost total_of(const std::vector<StageCost>& stages) {
     total.h2d_bytes += stage.h2d_bytes;
     total.d2h_bytes += stage.d2h_bytes;
     total.disk_bytes += stage.disk_bytes;
+    total.loads += stage.loads;
   }
   return total;
 }
@@ -55,7 +56,17 @@ nlohmann::json to_json(const StageCost& stage) {
           {"h2d_bytes", stage.h2d_bytes},
           {"d2h_bytes", stage.d2h_bytes},
           {"disk_bytes", stage.disk_bytes},
+          {"loads", stage.loads},
           {"overlap", stage.overlap ? nlohmann::json(*stage.overlap) : nlohmann::json()}};
+}
+
+nlohmann::json sums_json(const std::vector<StageCost>& stages) {
+  const StageCost total = total_of(stages);
+  return {{"seconds", total.end_s},
+          {"h2d_bytes", total.h2d_bytes},
+          {"d2h_bytes", total.d2h_bytes},
+          {"disk_bytes", total.disk_bytes},
+          {"loads", total.loads}};
 }
 
 std::vector<std::string> stage_table(const std::vector<StageCost>& stages) {

@@ -19,6 +19,7 @@ struct StageCost {
   std::int64_t peak_host_bytes = 0;           ///< resident set
   std::int64_t h2d_bytes = 0, d2h_bytes = 0;  ///< between host and device
   std::int64_t disk_bytes = 0;                ///< weights read from files
+  std::int64_t loads = 0;                     ///< components whose weights came to their device
   /// Share of the time for reading and copying layers that overlapped with computing: 1 if the
   /// model never waited. Empty if nothing was streamed.
   std::optional<double> overlap{};
@@ -26,6 +27,9 @@ struct StageCost {
 
 /// As in metrics.json.
 nlohmann::json to_json(const StageCost& stage);
+
+/// Sums over the stages, as they stand in metrics.json: seconds, bytes moved and loads.
+nlohmann::json sums_json(const std::vector<StageCost>& stages);
 
 /// The lines of a table with one row per stage, a header and totals.
 std::vector<std::string> stage_table(const std::vector<StageCost>& stages);

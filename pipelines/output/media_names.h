@@ -12,7 +12,7 @@ namespace chitu::pipelines {
 /// The longest name of a file or folder on the file systems of Linux, in bytes.
 inline constexpr std::size_t kLongestName = 255;
 
-/// One of the media of a run, as it stands below Output::dir.
+/// One of the media of a run: its path below Output::dir.
 struct MediaName {
   std::string name;
   bool is_folder = false;  ///< holds frame_0000.png and so on

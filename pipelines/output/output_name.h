@@ -24,7 +24,7 @@ std::string model_name(const std::filesystem::path& ckpt_dir);
 /// A template of the names of media, as output.name has it:
 /// "{index:04d}-{prompt:.40}-{seed}".
 ///
-/// {FIELD} or {FIELD:SPEC} stands for a value, {{ and }} for braces. FIELD is a field of a request,
+/// {FIELD} or {FIELD:SPEC} becomes a value, {{ and }} become braces. FIELD is a field of a request,
 /// index, model, date (2026-01-31) or time (23-59-59). SPEC is that of Python's format(), without
 /// grouping: fill and alignment, width, zeros, precision, type. Precision cuts a text to so many
 /// characters. A SPEC of date and time with a % is that of strftime.

@@ -6,9 +6,9 @@ using config::more_than;
 
 void RateSettings::bind(config::Binder& b) {
   b.field("bfloat16", bfloat16, more_than(0), "dense, with sums in float32");
-  b.field("float16", float16, more_than(0), "likewise");
+  b.field("float16", float16, more_than(0), "as bfloat16");
   b.field("float8", float8, more_than(0),
-          "likewise; not used for weights that are only stored in float8");
+          "as bfloat16; not used for weights that are only stored in float8");
   b.field("tfloat32", tfloat32, more_than(0), "used for float32 convolutions when given");
   b.field("float32", float32, more_than(0), "without tensor cores");
 }

@@ -18,6 +18,7 @@ namespace {
 const std::vector<std::string> kDtypes{"auto", "float32", "bfloat16", "float16"};
 // More steps than this are probably a typing error.
 constexpr double kMostSteps = 1000;
+constexpr double kMostScale = 100;
 }  // namespace
 
 void StageSettings::bind(config::Binder& b) {
@@ -26,11 +27,20 @@ void StageSettings::bind(config::Binder& b) {
   b.field("before", before, "stage of the pipeline whose input it changes; null: see after");
 }
 
+void LoraSettings::bind(config::Binder& b) {
+  b.required("path", path, {}, "safetensors file of the LoRA");
+  b.field("scale", scale, between(-kMostScale, kMostScale), "factor of the change");
+  b.field("component", component,
+          "component to change, such as transformer_2; null: those that its layers belong to");
+  b.field("strict", strict, "every tensor of the file must have its place in the model");
+}
+
 void ModelSettings::bind(config::Binder& b) {
   b.required("ckpt_dir", ckpt_dir, {}, "folder of a checkpoint in the diffusers layout");
   b.field("scheduler", scheduler, one_of(Registry<models::SchedulerClass>::instance().names()),
           "scheduler class, with the settings of the checkpoint's; null: the checkpoint's");
   b.field("stages", stages, "stages that a C++ program has registered, and where they go");
+  b.field("loras", loras, "LoRAs that change the weights, in this order");
 }
 
 void InferSettings::bind(config::Binder& b) {
@@ -157,6 +167,8 @@ EngineOptions Settings::engine_options() const {
   options.scheduler = model.scheduler.value_or("");
   for (const StageSettings& stage : model.stages)
     options.stages.push_back({stage.name, stage.after.value_or(""), stage.before.value_or("")});
+  for (const LoraSettings& lora : model.loras)
+    options.loras.push_back({lora.path, lora.scale, lora.component.value_or(""), lora.strict});
   if (infer.prompt_cache == "")
     throw InputError("infer.prompt_cache='': expected a folder or null");
   options.prompt_cache = infer.prompt_cache.value_or("");

@@ -29,11 +29,21 @@ struct StageSettings {
   void bind(config::Binder& binder);
 };
 
+/// An entry of `model.loras`.
+struct LoraSettings {
+  std::string path;
+  double scale = 1;
+  std::optional<std::string> component;
+  bool strict = true;
+  void bind(config::Binder& binder);
+};
+
 /// The group `model`.
 struct ModelSettings {
   std::string ckpt_dir;
   std::optional<std::string> scheduler;
   std::vector<StageSettings> stages;
+  std::vector<LoraSettings> loras;
   void bind(config::Binder& binder);
 };
 
@@ -60,7 +70,7 @@ struct OutputSettings {
   bool contact_sheet = false;
   void bind(config::Binder& binder);
 
-  /// Where the media of one request go. Their names are checked as far as that needs no folder.
+  /// Where the media of one request go. Checks of their names that need a folder are left out.
   ///
   /// throws  InputError naming output.name
   Output output_in(const std::filesystem::path& folder, const NameValues& values) const;
@@ -98,8 +108,8 @@ struct Settings {
   EngineOptions engine_options() const;
 };
 
-/// Sets an empty prompt where the configuration has none, for what needs none. Returns whether it
-/// was missing.
+/// Sets an empty prompt where the configuration has none, for work that needs none. Returns whether
+/// it was missing.
 bool fill_in_prompt(config::Node& config);
 
 }  // namespace chitu::pipelines

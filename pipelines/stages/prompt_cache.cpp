@@ -37,7 +37,7 @@ constexpr const char* kTensor = "prompt_embeds";
 }
 
 /// The kind and the model of the device. Libtorch has no common name for the model of an
-/// accelerator, so its memory stands for it.
+/// accelerator, so its memory is used instead.
 std::string device_name(c10::Device device) {
   const std::string kind = c10::DeviceTypeName(device.type());
   if (device::has_host_kernels(device))

@@ -8,6 +8,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/temporary.h"
+#include "chitu_core/graph/frames_observer.h"
 #include "chitu_core/io/contact_sheet.h"
 #include "chitu_core/io/png.h"
 #include "pipelines/stages/write_video.h"
@@ -84,11 +85,18 @@ fs::path save_media(const at::Tensor& frames, const Job& job, OutputFormat forma
   return path;
 }
 
+void show(const at::Tensor& frames, const graph::Context& context) {
+  context.tell([&](graph::Observer& observer) {
+    if (auto* wants = dynamic_cast<graph::FramesObserver*>(&observer)) wants->frames_made(frames);
+  });
+}
+
 }  // namespace
 
 graph::SavedFiles SaveFrames::run(const graph::Frames& input, const Job& job,
                                   graph::Context& context) const {
   const auto& output = job.output;
+  show(input.frames, context);
   if (output.dir.empty()) return {};  // the run only writes a dump or feeds an observer
   graph::SavedFiles saved;
   const auto save = [&](OutputFormat format, const CheckStop& check_stop) {

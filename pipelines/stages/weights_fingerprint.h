@@ -13,7 +13,7 @@ namespace chitu::pipelines {
 /// Reading all files takes a while (11 GB: about 10 s from a fast drive, more if the drive or the
 /// processor is slow). So the checksum of each file is kept in the folder `memory`, with the file's
 /// identity: device, inode, size, times of last write and last change, its header, and samples of
-/// its tensors. The time of change is set by the system alone; no archive, copy or `touch` sets it.
+/// its tensors. The time of change is set only by the system; no archive, copy or `touch` sets it.
 /// If it has no fraction of a second, as in reproducible file system images, no kept checksum is
 /// used. The checksum of a file that changed less than two seconds ago is not kept.
 ///

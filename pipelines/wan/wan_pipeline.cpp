@@ -14,6 +14,7 @@
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
 #include "pipelines/stages/schedule_check.h"
+#include "pipelines/wan/original_names.h"
 #include "pipelines/wan/parts.h"
 #include "pipelines/wan/predictor.h"
 #include "pipelines/wan/request_limits.h"
@@ -30,9 +31,11 @@ std::vector<ComponentDescription> describe_components(const ModelFolder&,
   std::vector<ComponentDescription> components;
   components.push_back(describe<models::UMT5EncoderModel>("text_encoder", Role::text_encoder,
                                                           "transformers", {"UMT5EncoderModel"}));
-  for (const Expert& expert : experts)
+  for (const Expert& expert : experts) {
     components.push_back(describe<models::WanTransformer3DModel>(
         expert.name, Role::transformer, "diffusers", {"WanTransformer3DModel"}));
+    components.back().original_name = original_name;
+  }
   components.push_back(
       describe<models::AutoencoderKLWan>("vae", Role::vae, "diffusers", {"AutoencoderKLWan"}));
   return components;
@@ -102,7 +105,7 @@ WanPipeline::WanPipeline(Parts parts, const ModelChoices& choices)
     : parts_(std::move(parts)),
       schedule_check_(parts_.scheduler),
       choices_(choices),
-      components_(parts_.components, choices.for_plan) {
+      components_(parts_.components, choices.for_plan, choices.loras) {
   check_configs();
   build_graph();
 }

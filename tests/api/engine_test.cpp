@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <thread>
 
+#include "chitu_core/device/sim.h"
 #include "tests/api/tiny_engine.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -80,6 +82,90 @@ TEST_CASE("mistakes are refused with one line before the work begins", "[api]") 
                     ContainsSubstring("debug.profile"));
   CHECK_THROWS_WITH(Engine(tiny_config({"debug.dump_tensors=x.safetensors"})),
                     ContainsSubstring("debug.dump_tensors=x.safetensors"));
+}
+
+TEST_CASE("a batch makes the videos of single requests, each component loaded once", "[api]") {
+  const char* level = GENERATE("0", "3");
+  const std::int64_t size = GENERATE(1, 2);
+  Engine engine(tiny_config({std::string("infer.diffusion.low_mem_level=") + level}));
+  std::vector<Request> requests{{.prompt = "a red circle"}, {.prompt = "a dog"}, {.prompt = "x"}};
+  requests[1].seed = 9;
+  requests[2].num_frames = 1;
+  std::vector<std::size_t> told;
+  std::vector<double> shares;
+  const auto results =
+      engine.generate_batch(requests, {.size = size,
+                                       .on_progress = [&](double done) { shares.push_back(done); },
+                                       .on_result =
+                                           [&](std::size_t index, const BatchResult& result) {
+                                             CHECK(result.has_video());
+                                             told.push_back(index);
+                                           }});
+  REQUIRE(results.size() == 3);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    CAPTURE(level, size, i);
+    const Video alone = engine.generate(requests[i]);
+    const Video& together = results[i].video();
+    CHECK(bytes_of(together) == bytes_of(alone));
+    CHECK(at::equal(together.latents(), alone.latents()));
+    CHECK(together.request().seed == alone.request().seed);
+  }
+  CHECK(told == std::vector<std::size_t>{0, 1, 2});
+  CHECK(std::ranges::is_sorted(shares));
+  CHECK(shares.back() == Catch::Approx(1.0));
+  CHECK(engine.generate_batch({}).empty());
+}
+
+TEST_CASE("a batch takes its size from the configuration", "[api]") {
+  const auto bytes_to_device = [](const Config& config) {
+    Engine engine(config);
+    const std::int64_t before = device::sim_traffic().h2d_bytes;
+    engine.generate_batch({{.prompt = "a red circle"}, {.prompt = "a dog"}});
+    return device::sim_traffic().h2d_bytes - before;
+  };
+  const std::vector<std::string> streamed{"device=sim", "infer.diffusion.low_mem_level=3"};
+  std::vector<std::string> shared = streamed;
+  shared.emplace_back("batch.size=2");
+  CHECK(bytes_to_device(tiny_config(shared)) < bytes_to_device(tiny_config(streamed)));
+}
+
+TEST_CASE("a request of a batch that fails does not stop the others", "[api]") {
+  Engine engine(tiny_config());
+  std::vector<Request> requests{{.prompt = "a red circle"}, {.prompt = "a dog"}};
+  requests[0].guidance_scale = 1e38;
+  const auto results = engine.generate_batch(requests, {.size = 2});
+  CHECK_FALSE(results[0].has_video());
+  CHECK_THROWS_WITH(results[0].video(), ContainsSubstring("stage denoise: ") &&
+                                            ContainsSubstring("request.guidance_scale below"));
+  CHECK(bytes_of(results[1].video()) == bytes_of(engine.generate(requests[1])));
+}
+
+TEST_CASE("mistakes of a batch are refused before the work begins", "[api]") {
+  Engine engine(tiny_config());
+  Request odd{.prompt = "x"};
+  odd.width = 33;
+  const auto untouched = [](double) { FAIL("work has begun"); };
+  CHECK_THROWS_WITH(engine.generate_batch({{.prompt = "a dog"}, odd}, {.on_progress = untouched}),
+                    ContainsSubstring("request 1: request.width=33: expected a multiple of 16"));
+  CHECK_THROWS_WITH(
+      engine.generate_batch({{.prompt = "a dog"}}, {.size = 0, .on_progress = untouched}),
+      "batch.size=0: expected 1 or more");
+}
+
+TEST_CASE("a batch stops on request, and by what a callback throws", "[api]") {
+  Engine engine(tiny_config());
+  const std::vector<Request> requests{{.prompt = "a red circle"}, {.prompt = "a dog"}};
+  std::stop_source stop;
+  BatchOptions options{.stop = stop.get_token()};
+  options.on_progress = [&](double done) {
+    if (done > 0) stop.request_stop();
+  };
+  CHECK_THROWS_AS(engine.generate_batch(requests, options), Interrupted);
+  CHECK_THROWS_AS(engine.generate_batch(requests, {.on_progress = [](double) { throw 7; }}), int);
+  CHECK_THROWS_AS(engine.generate_batch(
+                      requests, {.on_result = [](std::size_t, const BatchResult&) { throw 8; }}),
+                  int);
+  CHECK(engine.generate_batch(requests)[1].video().frame_count() == 5);
 }
 
 TEST_CASE("callbacks see stages and steps in order, with latents as a preview", "[api]") {

@@ -14,7 +14,7 @@
 namespace chitu {
 namespace {
 
-// Enumerators are added at the end alone: programs that are compiled hold their numbers.
+// New enumerators are added at the end only: compiled programs contain their numbers.
 static_assert(static_cast<int>(VaeTiling::off) == 0 && static_cast<int>(VaeTiling::exact) == 1 &&
               static_cast<int>(VaeTiling::blend) == 2);
 static_assert(static_cast<int>(Residency::resident) == 0 &&

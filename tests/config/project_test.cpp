@@ -21,7 +21,7 @@ std::vector<std::string> texts(const Node& list) {
   return texts;
 }
 
-/// The request of one job alone: its overrides and those of Hydra's node, with hydra.job.num.
+/// The request of a single job: its overrides and those of Hydra's node, with hydra.job.num.
 ComposeRequest job_request(const ComposeRequest& request, const SweepPlan& plan, std::size_t job) {
   ComposeRequest one = request;
   one.multirun = false;
@@ -32,7 +32,7 @@ ComposeRequest job_request(const ComposeRequest& request, const SweepPlan& plan,
   return one;
 }
 
-/// A job composed with the shared parts of a sweep equals the job composed alone.
+/// A job composed with the shared parts of a sweep equals the job composed by itself.
 void check_job(const ComposeRequest& request, const SweepPlan& plan, std::size_t job) {
   const auto composed = [](const auto& work) {
     try {

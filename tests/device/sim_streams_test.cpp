@@ -66,7 +66,7 @@ TEST_CASE("a copy from pinned memory is queued on its stream while the caller co
   CHECK_FALSE(s.guard.queryStream(s.copies));
   CHECK(s.values().sum().item<float>() == 0);  // the default stream does not wait
   held.let_go();
-  copied.block(s.guard.getStream(s.device));  // until told to
+  copied.block(s.guard.getStream(s.device));  // until it is released
   CHECK(s.values().sum().item<float>() == 16);
 }
 

@@ -7,7 +7,7 @@
 
 namespace {
 
-/// The parser's guarantee: every tensor's bytes lie in the file, one after the other, and their
+/// The parser's guarantee: every tensor's bytes are in the file, one after the other, and their
 /// number follows from shape and dtype.
 void check(const std::vector<chitu::io::TensorInfo>& tensors, std::int64_t file_bytes) {
   std::int64_t end = tensors.empty() ? file_bytes : tensors.front().offset_bytes;

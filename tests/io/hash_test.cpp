@@ -6,7 +6,9 @@
 #include <numeric>
 
 #include "chitu_core/common/files.h"
+#include "chitu_core/io/base64.h"
 #include "chitu_core/io/content_hash.h"
+#include "chitu_core/io/frames_digest.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/support/catch.h"
 
@@ -18,6 +20,33 @@ TEST_CASE("a checksum over pieces equals the checksum over the whole", "[io]") {
   Sha256 sum;
   for (const char* piece : {"a", "", "bc"}) sum.update(piece);
   CHECK(sum.finish() == sha256("abc"));
+}
+
+TEST_CASE("base64 of any length decodes to the same bytes", "[io]") {
+  CHECK(encode_base64("") == "");
+  CHECK(encode_base64("f") == "Zg==");
+  CHECK(encode_base64("fo") == "Zm8=");
+  CHECK(encode_base64("foo") == "Zm9v");
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  CHECK(decode_base64(encode_base64(bytes)) == bytes);
+}
+
+TEST_CASE("a digest of frames has the sums of their bytes, whatever the number of threads",
+          "[io]") {
+  const at::Tensor clip =
+      at::stack({at::zeros({2, 2, 3}, at::kByte), at::arange(12, at::kByte).reshape({2, 2, 3})});
+  const int threads = at::get_num_threads();
+  for (const int count : {1, 2, 3}) {
+    at::set_num_threads(count);
+    const FramesDigest digest = digest_of(clip);
+    CHECK(digest.each == std::vector<std::string>{
+                             sha256(std::string(12, '\0')),
+                             "fff3a9bcdd37363d703c1c4f9512533686157868f0d4f16a0f02d0f1da24f9a2"});
+    CHECK(digest.all == "19e1afcc98a95f1d00e0c3bf318ddfd6ac6c860145e558b5cf6d967fba0d2a9e");
+    CHECK(digest.width_px == 2);
+  }
+  at::set_num_threads(threads);
 }
 
 TEST_CASE("the checksum of a file covers every byte, for any number of threads", "[io]") {

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/io/contact_sheet.h"
 #include "chitu_core/io/png.h"
 #include "tests/io/full_disk.h"
@@ -24,6 +25,17 @@ TEST_CASE("a PNG that was written reads back unchanged", "[io]") {
   write_png(folder / "x.png", strided);
   CHECK(at::equal(testing::read_png(folder / "x.png"), strided));
   CHECK(folder.files() == 1);
+}
+
+TEST_CASE("a PNG is read as RGB, and named when it cannot be", "[io]") {
+  const ScratchFolder folder("read_png");
+  const at::Tensor image = noise({5, 7, 3});
+  write_png(folder / "x.png", image);
+  CHECK(at::equal(read_png(folder / "x.png"), image));
+  write_file(folder / "cut.png", read_file(folder / "x.png").substr(0, 60));
+  CHECK_THROWS_WITH(read_png(folder / "cut.png"),
+                    Catch::ContainsSubstring("cut.png: cannot read: "));
+  CHECK_THROWS_WITH(read_png(folder / "none.png"), Catch::ContainsSubstring("No such file"));
 }
 
 TEST_CASE("the error about an unwritable PNG names it", "[io]") {

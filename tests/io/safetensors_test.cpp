@@ -153,7 +153,7 @@ TEST_CASE("a full disk stops the writing and leaves nothing behind", "[io]") {
 struct Hostile {
   std::string what;
   std::string bytes;
-  std::string message;  ///< must stand in the error
+  std::string message;  ///< must be part of the error
 };
 
 std::string one(const std::string& entry) { return "{\"w\":" + entry + "}"; }

@@ -4,9 +4,9 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/io/read_video.h"
 #include "chitu_core/io/video/palette.h"
 #include "tests/io/full_disk.h"
-#include "tests/io/read_video.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/support/catch.h"
 
@@ -83,6 +83,17 @@ TEST_CASE("a gif of few colours is exact", "[io]") {
   write(folder / "x.gif", frames, VideoFormat::gif);
   CHECK(at::equal(read_video(folder / "x.gif").frames, frames));
   CHECK(folder.files() == 1);
+}
+
+TEST_CASE("a video that is cut short or none is named", "[io]") {
+  const ScratchFolder folder("cut");
+  write(folder / "x.mp4", clip(9, 48, 64), VideoFormat::mp4);
+  const std::string bytes = read_file(folder / "x.mp4");
+  write_file(folder / "cut.mp4", bytes.substr(0, bytes.size() / 2));
+  write_file(folder / "none.mp4", "text");
+  for (const char* name : {"cut.mp4", "none.mp4", "missing.mp4"})
+    CHECK_THROWS_WITH(read_video(folder / name),
+                      Catch::ContainsSubstring(std::string(name) + ": cannot decode: "));
 }
 
 TEST_CASE("a gif of many colours is close to the original", "[io]") {

@@ -15,6 +15,7 @@
 #include "chitu_core/memory/levels.h"
 #include "pipelines/engine.h"
 #include "tests/pipelines/deep_model.h"
+#include "tests/pipelines/lora_files.h"
 #include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
@@ -37,10 +38,11 @@ struct Peaks final : graph::Observer {
 Forecast forecast_for(const EngineOptions& options, const Engine& engine, const Request& request) {
   const ModelFolder folder = ModelFolder::open(options.ckpt_dir);
   const c10::Device sim = engine.plan().device;
-  const Forecaster forecaster(Registry<PipelineFamily>::instance()
-                                  .find(folder.class_name)
-                                  ->open(folder, {.device = sim, .for_plan = true}),
-                              {});
+  const Forecaster forecaster(
+      Registry<PipelineFamily>::instance()
+          .find(folder.class_name)
+          ->open(folder, {.device = sim, .for_plan = true, .loras = options.loras}),
+      {});
   return forecaster.forecast(request, engine.plan());
 }
 
@@ -75,6 +77,13 @@ TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "
   CAPTURE(options.memory.low_mem_level);
   auto request = small_request();
   SECTION("as it comes") {}
+  const testing::TemporaryFolder folder;
+  SECTION("with a LoRA") {
+    write_lora(folder / "lora.safetensors", random_lora("wan-unipc", 3), LoraSpelling::peft);
+    options.loras = {{folder / "lora.safetensors"}};
+    options.dtype = GENERATE("float32", "bfloat16");
+    request.width = 144;
+  }
   SECTION("two experts") {
     options.ckpt_dir = fixtures() / "wan-two-experts";
     request.num_inference_steps = 5;

@@ -38,7 +38,7 @@ Words listed_values(const std::string& key) {
   return values;
 }
 
-/// A flag whose value is being typed, and what stands before it.
+/// A flag whose value is being typed, and the text before it.
 struct OpenFlag {
   std::string name, placeholder;  ///< "--explain", "KEY"
   Words before;
@@ -56,7 +56,7 @@ std::optional<OpenFlag> open_flag(const Words& words, const Flags& flags) {
   return std::nullopt;
 }
 
-/// Overrides that begin as typed, without the equals sign: keys alone.
+/// Overrides that begin as typed, without the equals sign: only keys.
 Words keys_of(const Words& overrides) {
   Words keys;
   for (std::string text : overrides) {

@@ -6,7 +6,7 @@
 
 namespace chitu::tools {
 
-/// A line such as "checking job 1200 of 20000", on a terminal alone, and only when the work takes
+/// A line such as "checking job 1200 of 20000", only on a terminal, and only when the work takes
 /// longer than half a second.
 class CountedProgress {
  public:

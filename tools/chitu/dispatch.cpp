@@ -30,6 +30,7 @@ constexpr const char* kTail =
 
 constexpr std::array kGroups{std::pair{SubcommandGroup::generate, "Generate"},
                              std::pair{SubcommandGroup::look_ahead, "Look before you run"},
+                             std::pair{SubcommandGroup::check, "Compare results"},
                              std::pair{SubcommandGroup::machine, "This machine"},
                              std::pair{SubcommandGroup::text, "Text"}};
 

@@ -14,7 +14,7 @@ struct PlanCall {
   std::string format = "table";      ///< table, json, csv, markdown
   std::optional<std::string> fit{};  ///< the limit to find sizes for
   bool explain = false;              ///< show what makes up the peaks
-  bool placement = false;            ///< print the memory plans alone
+  bool placement = false;            ///< print only the memory plans
 };
 
 }  // namespace chitu::tools

@@ -413,7 +413,7 @@ class Run {
   /// estimated.
   void warn_of_overruns(nlohmann::json& report) const {
     if (!engine_.choice()) return;
-    // Tensors of sim lie in the process, but do not count as host memory.
+    // Tensors of sim are memory of the process, but do not count as host memory.
     const bool is_sim = engine_.plan().device.type() == c10::kPrivateUse1;
     std::int64_t peak = 0, host_peak = 0;
     for (const pipelines::StageCost& stage : metrics_.stages()) {

@@ -12,7 +12,7 @@ using Words = std::vector<std::string>;
 constexpr const char* kDefaultSubcommand = "run";
 
 /// The headings of `chitu --help`, in its order.
-enum class SubcommandGroup { generate, look_ahead, machine, text };
+enum class SubcommandGroup { generate, look_ahead, check, machine, text };
 
 /// One subcommand of `chitu`. Usage, dispatch, --help and completion all read
 /// Registry<Subcommand>; a new subcommand is a file in subcommands/ that registers itself.

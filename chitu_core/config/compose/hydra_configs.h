@@ -18,7 +18,7 @@ bool built_in_group(const std::string& group_path);
 std::vector<std::string> built_in_options(const std::string& group_path);
 std::vector<std::string> built_in_groups(const std::string& group_path);
 
-/// Name of the empty config that stands for the primary config when none is named.
+/// Name of the empty config that is the primary config when none is named.
 inline constexpr const char* kEmptyConfig = "_dummy_empty_config_";
 
 /// The version of Hydra that composition follows.

@@ -33,13 +33,13 @@ class Cursor {
   /// Index of the first character at or after `at` that is no blank; the size of the text when
   /// there is none.
   std::size_t skip_blanks_from(std::size_t at) const;
-  /// Whether `c` stands at or after `at`, with only blanks between.
+  /// Whether `c` is at or after `at`, with only blanks between.
   bool follows(std::size_t at, char c) const;
   /// The first character from here that is no blank; '\0' at the end.
   char peek_after_blanks() const;
 
   void skip_blanks() { at_ = skip_blanks_from(at_); }
-  /// Moves past `c` when it stands here.
+  /// Moves past `c` when it is the character here.
   bool take(char c);
   /// As take, also past the blanks before `c`. Moves nowhere when another character follows them.
   bool take_after_blanks(char c);

@@ -18,7 +18,7 @@ std::int64_t host_bytes() {
   return bytes;
 }
 
-/// True once, when the countdown reaches the call that shall fail.
+/// True once, when the countdown reaches the call that is to fail.
 bool strikes(std::int64_t& fault) { return fault > 0 && --fault == 0; }
 
 }  // namespace

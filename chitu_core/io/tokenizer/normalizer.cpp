@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/io/base64.h"
 #include "chitu_core/io/json.h"
-#include "chitu_core/io/tokenizer/base64.h"
 #include "chitu_core/io/tokenizer/charsmap.h"
 #include "chitu_core/io/utf8.h"
 

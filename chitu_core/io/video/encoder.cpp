@@ -1,13 +1,11 @@
 #include "chitu_core/io/video/encoder.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <cmath>
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/log.h"
 #include "chitu_core/common/system_limits.h"
 
 extern "C" {
@@ -26,35 +24,15 @@ constexpr int kMpeg4Quantiser = 2;
 /// GIF counts time in hundredths of a second.
 constexpr AVRational kGifTimeBase{1, 100};
 
-/// FFmpeg's messages go to the logger chitu.io instead of standard error.
-void log_line(void* source, int level, const char* format, va_list arguments) {
-  if (level > AV_LOG_WARNING) return;
-  char line[1024];
-  int print_prefix = 1;
-  av_log_format_line2(source, level, format, arguments, line, sizeof line, &print_prefix);
-  std::string_view text(line);
-  while (text.ends_with('\n')) text.remove_suffix(1);
-  logger("io")->debug("ffmpeg: {}", text);
-}
-
 AVRational frame_duration(const VideoOptions& options) {
   return av_inv_q(av_d2q(options.frames_per_second, 1001000));
 }
 
 }  // namespace
 
-void FreeAv::operator()(AVCodecContext* context) const { avcodec_free_context(&context); }
-void FreeAv::operator()(AVFrame* frame) const { av_frame_free(&frame); }
-void FreeAv::operator()(AVPacket* packet) const { av_packet_free(&packet); }
-void FreeAv::operator()(AVFormatContext* context) const {
-  if (context->pb != nullptr) avio_closep(&context->pb);
-  avformat_free_context(context);
-}
-
 Encoder::Encoder(const std::filesystem::path& path, std::string target, const VideoOptions& options)
     : target_(std::move(target)), frame_(av_frame_alloc()), packet_(av_packet_alloc()) {
-  static const bool redirected = (av_log_set_callback(log_line), true);
-  static_cast<void>(redirected);
+  redirect_av_messages();
   AVFormatContext* format = nullptr;
   const char* muxer = options.format == VideoFormat::gif ? "gif" : "mp4";
   // The muxer reads the file again at this path to move the index to the front.
@@ -71,9 +49,7 @@ int Encoder::check(int result, const char* doing) const {
   if (result >= 0) return result;
   if (is_system_limit(AVUNERROR(result)))
     fail_system_call(fmt::format("{}: {}", target_, doing), AVUNERROR(result));
-  char reason[AV_ERROR_MAX_STRING_SIZE] = "";
-  av_strerror(result, reason, sizeof reason);
-  throw InputError(fmt::format("{}: cannot write: {} ({})", target_, reason, doing));
+  throw InputError(fmt::format("{}: cannot write: {} ({})", target_, av_reason(result), doing));
 }
 
 void Encoder::choose_codec(const VideoOptions& options) {

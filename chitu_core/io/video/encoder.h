@@ -7,21 +7,12 @@
 #include <string>
 
 #include "chitu_core/io/video.h"
+#include "chitu_core/io/video/av.h"
 
-struct AVCodecContext;
-struct AVFormatContext;
-struct AVFrame;
-struct AVPacket;
 struct AVStream;
 
 namespace chitu::io {
 
-struct FreeAv {
-  void operator()(AVCodecContext* context) const;
-  void operator()(AVFormatContext* context) const;
-  void operator()(AVFrame* frame) const;
-  void operator()(AVPacket* packet) const;
-};
 template <typename T>
 using AvPtr = std::unique_ptr<T, FreeAv>;
 

@@ -9,14 +9,14 @@
 
 namespace chitu::memory {
 
-/// How long a device waits for the copies of its layers, measured by events in its own queue: the
-/// host does not wait for the device to learn it.
+/// How long a device waits for the copies of its layers, measured by events in its own queue:
+/// the host need not wait for the device.
 class DeviceWaits {
  public:
   /// An event that records its time, queued on the stream.
   static c10::Event mark(const c10::Stream& stream);
 
-  /// Adds a wait that lies between two marks.
+  /// Adds a wait between two marks.
   void add(const LayerLayout& layer, StreamEvent::Clock::time_point begin, c10::Event from,
            c10::Event to) {
     waits_.push_back({&layer, begin, std::move(from), std::move(to)});

@@ -46,7 +46,7 @@ class LayerLayout {
   /// name         of the layer in the source
   /// index        of the layer in its component
   /// module       its dtypes are set (set_dtypes)
-  /// chunk_bytes  most bytes of a chunk, unless one row alone has more
+  /// chunk_bytes  most bytes of a chunk, unless a single row has more
   /// throws       Error for a weight that is not contiguous
   LayerLayout(const std::string& name, std::int64_t index, Module& module,
               std::int64_t chunk_bytes = kStagingBytes);

@@ -13,7 +13,7 @@ struct StreamTraffic {
   std::int64_t bytes = 0;
 };
 
-/// Counts what a stream copies, and tells the observer of the current passes about it. Not
+/// Counts what a stream copies, and reports it to the observer of the current passes. Not
 /// thread-safe: the stream holds its lock.
 class StreamReport {
  public:

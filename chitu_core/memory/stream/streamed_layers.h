@@ -10,8 +10,8 @@
 
 namespace chitu::memory {
 
-/// The layers of a module that are streamed, and the chunks in which their weights move. Passes
-/// follow each other, so turns count on: turn t is layer t modulo their number, and likewise for
+/// The layers of a module that are streamed, and the chunks in which their weights move. Turns
+/// are counted across passes: turn t is layer t modulo the number of layers. The same holds for
 /// chunks.
 class StreamedLayers {
  public:

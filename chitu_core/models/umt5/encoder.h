@@ -83,7 +83,7 @@ class UMT5EncoderModel : public memory::Module {
   /// The transformer's input: the hidden states of the tokens, then rows of zeros.
   ///
   /// The reference masks padding keys; leaving padding out gives the same result in less time. All
-  /// prompts pass one layer before the next. Each gets the bits it would have alone.
+  /// prompts pass one layer before the next. Each has the same bits as in a call of its own.
   ///
   /// input_ids  per prompt [B, n] int64 without padding
   /// rows       n or more

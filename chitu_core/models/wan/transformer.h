@@ -68,8 +68,8 @@ struct WanVideo {
 };
 
 /// Tokens that pass a feed-forward of this width together: all of them while its hidden layer stays
-/// below 128 MiB in 16 bit, else as many as fit there, in multiples of 256. Depends on shapes
-/// alone, because another number may round otherwise.
+/// below 128 MiB in 16 bit, else as many as fit there, in multiples of 256. Depends only
+/// on shapes, because another number may round otherwise.
 std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim);
 
 /// The text-to-video transformer of Wan 2.1: predicts the velocity of the latents.
@@ -93,7 +93,7 @@ class WanTransformer3DModel : public memory::Module {
                             bool keep_text_kv = true, const at::Tensor& rotary = {}) const;
 
   /// One prediction per prompt of the context. Work that does not depend on the prompt is done
-  /// once; every prediction has the bits it would have alone.
+  /// once; every prediction has the same bits as in a pass of its own.
   ///
   /// latents    [B, C, F, H, W], any floating dtype; cast to the model's
   /// timestep   0 to 1000, as the scheduler gives it

@@ -76,7 +76,7 @@ at::Tensor AutoencoderKLWan::decode(const at::Tensor& latents) const {
 at::Tensor AutoencoderKLWan::pictures(const at::Tensor& decoded) const {
   const std::int64_t patch = config_.patch_size;
   if (patch == 1) return decoded;
-  // A patch's pixels lie column by column in the channels.
+  // The pixels of a patch are in the channels, column by column.
   return decoded.unflatten(-1, {3, patch, patch})
       .permute({0, 1, 2, 6, 3, 5, 4})
       .reshape(

@@ -62,8 +62,8 @@ class AutoencoderKLWan : public memory::Module {
   at::Tensor pictures(const at::Tensor& decoded) const;
 
   /// Latent frames that one chunk of the decoder takes after the first: one where the pictures are
-  /// large, more where they are so small that calls would cost more than arithmetic. A function of
-  /// the size alone.
+  /// large, more where they are so small that calls would cost more than arithmetic. Depends
+  /// only on the size.
   std::int64_t chunk_frames(std::int64_t height, std::int64_t width) const;
 
  private:

@@ -18,7 +18,7 @@ struct WanBlendedTiles {
 };
 
 /// Decodes in blended tiles as AutoencoderKLWan.tiled_decode of diffusers does, with its numbers.
-/// The attention of a tile sees that tile alone, so the result differs visibly from decode(). Clips
+/// The attention of a tile sees only that tile, so the result differs visibly from decode(). Clips
 /// that are not larger than a tile are decoded whole. Of finished tiles, only the edges that later
 /// tiles blend with are kept. The sink gets every chunk of a tile, blended and without what later
 /// tiles overlap.

@@ -12,7 +12,7 @@ namespace chitu::models {
 namespace {
 
 /// Frames are decoded together while an activation at full resolution has at most so many elements:
-/// 256 MiB in float32. Small pictures lose no speed. Depends on shapes alone.
+/// 256 MiB in float32. Small pictures lose no speed. Depends only on shapes.
 constexpr std::int64_t kPieceElements = 1 << 26;
 
 std::int64_t lowest_channels(const WanVaeConfig& config) {

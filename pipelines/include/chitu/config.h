@@ -9,7 +9,7 @@
 
 namespace chitu {
 
-/// What compose() composes: the shipped configurations with changes, as the command `chitu` does.
+/// Options of compose(), which composes the shipped configurations as the command `chitu` does.
 struct ComposeOptions {
   /// A folder with further groups, options and configs, as --config-dir; empty = none.
   std::string config_dir{};
@@ -74,7 +74,7 @@ class Config {
 ///
 /// throws  ConfigError or ConfigErrors as the command would: for a folder or config that does not
 ///         exist, an override that is malformed or names no key, a value of the wrong type or out
-///         of range. A prompt may be missing: requests bring theirs.
+///         of range. A prompt may be missing: each request has its own.
 Config compose(const ComposeOptions& options = {});
 
 }  // namespace chitu

@@ -12,7 +12,7 @@
 
 namespace chitu {
 
-/// What an Engine is made from without a Config. Fields that are not set have the defaults of the
+/// The settings of an Engine without a Config. Fields that are not set have the defaults of the
 /// command, and the keys of the groups `model`, `device`, `infer` and `memory` document them:
 ///
 ///     chitu::EngineOptions options{.ckpt_dir = "Wan2.1-T2V-1.3B-Diffusers"};
@@ -37,7 +37,7 @@ struct StageInfo {
   std::vector<std::string> components;  ///< whose weights it needs: "vae"
 };
 
-/// A copy of what a pipeline is made of. Its names are those that model.stages takes.
+/// The stages of a pipeline, as a copy. Their names are those that model.stages takes.
 struct PipelineInfo {
   std::vector<StageInfo> stages;  ///< in the order in which they run
 
@@ -55,12 +55,12 @@ struct PipelineInfo {
 /// The same request gives the same bits, whatever the memory level.
 ///
 /// Threads: members of one engine may be called from any thread; calls wait for each other.
-/// Different engines work at the same time, each with the compute threads of its caller. The
-/// simulated device is one for the whole process: its options are those of the engine that was
+/// Different engines work at the same time, each with the compute threads of its caller. All
+/// engines of a process share one simulated device: its options are those of the engine that was
 /// opened last.
 class Engine {
  public:
-  /// Reads configs and headers alone. Weights are loaded by the first request that needs them, and
+  /// Reads configs and headers only. Weights are loaded by the first request that needs them, and
   /// stay as the memory level says.
   ///
   /// throws  ConfigError for a value that is missing or does not fit; InputError for a device or a
@@ -74,18 +74,29 @@ class Engine {
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
 
-  /// Fills in what is empty and checks the whole, without running it.
+  /// Fills in empty fields and checks the request, without running it.
   ///
   /// throws  InputError naming the field, what was expected, and the nearest values that work
   Request complete(const Request& request) const;
 
-  /// Runs the pipeline. With infer.threads, the calling thread computes with so many threads
-  /// meanwhile; without, with at::get_num_threads().
+  /// Runs the pipeline. With infer.threads, the calling thread computes with that many
+  /// threads during the call; without it, with at::get_num_threads().
   ///
   /// throws  InputError as complete(), before the work begins; OutOfMemoryError; SystemLimitError;
   ///         Interrupted after a stop; Error when the result is not finite; what a callback threw.
   ///         The engine can be used again after any of these.
   Video generate(const Request& request, const RunOptions& options = {});
+
+  /// Runs requests stage by stage: all prompts through the text encoder, then all latents through
+  /// the transformer, then the VAE, so that each is loaded once, whatever the memory level. Every
+  /// video has the bits that generate() gives it. The frames of all of them are in memory at the
+  /// end: give a long list in parts.
+  ///
+  /// returns  a result for each request, in order. One that fails does not stop the others
+  /// throws   InputError naming the request by its index, before the work begins; Interrupted after
+  ///          a stop; OutOfMemoryError if no plan fits; SystemLimitError; what a callback threw
+  std::vector<BatchResult> generate_batch(const std::vector<Request>& requests,
+                                          const BatchOptions& options = {});
 
   /// The stages of the pipeline, with the inserted ones.
   PipelineInfo pipeline() const;

@@ -9,7 +9,7 @@
 /// that works.
 ///
 ///     std::runtime_error
-///     └ chitu::Error              base of all; by itself: a failure that is none of the below
+///     └ chitu::Error              base of all; by itself: a failure of no other kind
 ///       ├ chitu::InputError       a key, a request, a checkpoint or a file is wrong
 ///       │ ├ chitu::ConfigError    in YAML or an override; begins with file:line or the override
 ///       │ │ └ chitu::ConfigErrors several at once, a line each; mistakes() lists them
@@ -19,8 +19,8 @@
 ///       ├ chitu::ShapeError       a tensor that an extension made has another shape than expected
 ///       └ chitu::Interrupted      the run was cancelled
 ///
-/// Functions throw nothing else, with two exceptions: what a callback of yours throws comes out of
-/// generate() as it is, and std::bad_alloc may come from anywhere.
+/// Functions throw nothing else, with two exceptions: what a callback of the program throws leaves
+/// generate() unchanged, and any function may throw std::bad_alloc.
 namespace chitu {
 
 using config::ConfigError;

@@ -5,7 +5,7 @@
 
 namespace chitu {
 
-/// From the least important to the most. Levels are added at the end alone.
+/// From the least important to the most. New levels are added at the end only.
 enum class LogLevel { debug, info, warning, error, off };
 
 /// One message. `area` is the part of chitu that it comes from: "memory".

@@ -6,8 +6,8 @@
 
 namespace chitu {
 
-/// One generation. What is empty is as the configuration of the engine says, else as the checkpoint
-/// advises. The fields are the keys of the group `request`. Fields are added at the end alone.
+/// One generation. An empty field has the value of the engine's configuration, or else the default
+/// of the checkpoint. The fields are the keys of the group `request`. New ones come at the end.
 struct Request {
   std::optional<std::string> prompt{};
   std::optional<std::string> negative_prompt{};       ///< what to steer away from

@@ -22,7 +22,7 @@ using graph::Latents;
 using graph::TextEmbeddings;
 using graph::Tokens;
 using pipelines::StageExtension;
-/// What a stage is told of the run: the memory plan, and check_stop().
+/// The part of a run that a stage sees: the memory plan, and check_stop().
 using StageContext = graph::Context;
 /// The request that a stage works on, with everything filled in.
 using StageRequest = pipelines::Request;

@@ -6,7 +6,7 @@
 
 namespace chitu {
 
-/// A memory strategy: edits the plan of where weights are. Register it with
+/// A memory strategy: edits the memory plan. Register it with
 ///
 ///     CHITU_REGISTER(chitu::Strategy, SmallTiles, "small_tiles");
 ///

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "chitu/request.h"
@@ -61,7 +64,7 @@ class Video {
   /// Writes into a folder that exists what the command would: video.mp4 and so on.
   ///
   /// returns  the files, the media first
-  /// throws   InputError likewise; SideOutputError when the first format is saved, and another one
+  /// throws   InputError as above; SideOutputError when the first format is saved, and another one
   ///          or the contact sheet is not
   std::vector<std::filesystem::path> save(const Output& output) const;
 
@@ -71,6 +74,24 @@ class Video {
   explicit Video(std::shared_ptr<const Impl> impl);
 
   std::shared_ptr<const Impl> impl_;
+};
+
+/// What one request of Engine::generate_batch() came to.
+class BatchResult {
+ public:
+  explicit BatchResult(Video video) : video_(std::move(video)) {}
+  explicit BatchResult(std::exception_ptr error) : error_(std::move(error)) {}
+
+  bool has_video() const { return video_.has_value(); }
+  /// throws  what the request failed with, as Engine::generate() would
+  const Video& video() const& {
+    if (!video_) std::rethrow_exception(error_);
+    return *video_;
+  }
+
+ private:
+  std::optional<Video> video_;
+  std::exception_ptr error_;
 };
 
 }  // namespace chitu

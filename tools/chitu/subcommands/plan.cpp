@@ -20,7 +20,7 @@ struct PlanFlags : ComposeFlags {
     flags.add("--fit", "SIZE", "find the largest picture and the most frames that fit, as 16GiB",
               call.fit);
     flags.add("--explain", "show what makes up each peak, and what would lower it", call.explain);
-    flags.add({"--placement", "--dry"}, "print the memory plans alone, as YAML; no dry run",
+    flags.add({"--placement", "--dry"}, "print only the memory plans, as YAML; no dry run",
               call.placement);
     flags.add("--list-format", "yaml|json|jsonl|csv|text", "of a list of jobs; else by its name",
               list_format);

@@ -6,6 +6,9 @@
 
 namespace chitu::io {
 
+/// The bytes as standard base64 with padding.
+std::string encode_base64(std::string_view bytes);
+
 /// Decodes standard base64 with padding; empty if the text is not that.
 std::optional<std::string> decode_base64(std::string_view text);
 

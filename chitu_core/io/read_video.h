@@ -14,7 +14,10 @@ struct Video {
   bool bt709 = false;
 };
 
-/// Decodes the first video stream of a file.
+/// Decodes the first video stream of a file, such as an mp4 or a GIF, with FFmpeg's libraries. YUV
+/// becomes RGB by BT.709 in limited range, as VideoWriter writes it. Holds every frame in memory.
+///
+/// throws  InputError "<path>: cannot decode: <reason>", also for a file that ends early
 Video read_video(const std::filesystem::path& path);
 
 }  // namespace chitu::io

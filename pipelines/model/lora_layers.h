@@ -1,0 +1,44 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "chitu_core/io/lora_file.h"
+#include "chitu_core/memory/lora_weights.h"
+#include "chitu_core/memory/module.h"
+#include "pipelines/model/lora_choice.h"
+
+namespace chitu::pipelines {
+
+/// The name of a layer or a weight in the repository of the model's authors.
+using OriginalName = std::function<std::string(const std::string& name)>;
+
+/// The chosen LoRAs of a checkpoint, opened, and which of their layers have found their place.
+class LoraSet {
+ public:
+  /// throws  InputError naming the entry of `model.loras` or the file for a file that is missing or
+  ///         damaged, or a component that the checkpoint does not have
+  LoraSet(const std::vector<LoraChoice>& choices, const std::vector<std::string>& components);
+
+  bool empty() const { return loras_.empty(); }
+
+  /// Adds what belongs to a component: matrices to its linear maps, differences to its weights.
+  ///
+  /// throws  InputError naming file and tensor for a shape that does not fit
+  void apply(const std::string& component, memory::Module& module, memory::LoraWeights& weights,
+             const OriginalName& original_name);
+
+  /// After the last component.
+  ///
+  /// reports  whether each LoRA gets a line in the log
+  /// throws   InputError naming the tensors of a strict LoRA that no component has a place for
+  void finish(bool reports) const;
+
+ private:
+  struct Opened;
+  std::vector<std::shared_ptr<Opened>> loras_;
+};
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,190 @@
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/io/safetensors.h"
+#include "tests/pipelines/edited_model.h"
+#include "tests/pipelines/lora_files.h"
+#include "tests/pipelines/tiny_models.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+
+namespace chitu::pipelines {
+namespace {
+
+using Catch::ContainsSubstring;
+
+constexpr double kTolerance = 1e-4;
+
+EngineOptions with_loras(const std::vector<LoraChoice>& loras, const std::string& device = "cpu",
+                         int level = 0) {
+  EngineOptions options;
+  options.ckpt_dir = fixtures() / "wan-unipc";
+  options.device = device;
+  options.dtype = "float32";
+  options.memory.low_mem_level = level;
+  options.loras = loras;
+  return options;
+}
+
+at::Tensor latents_of(const EngineOptions& options) {
+  const c10::InferenceMode inference;
+  const testing::TemporaryFolder folder;
+  Engine engine(options);
+  Engine::RunOptions run;
+  run.dump_tensors = folder / "dump.safetensors";
+  engine.generate(engine.complete(small_request()), {}, run);
+  return io::SafetensorsFile(run.dump_tensors).tensor("final_latents").clone();
+}
+
+double distance(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).norm().item<double>() / b.norm().item<double>();
+}
+
+/// A file of rank 3 for every matrix of the blocks.
+struct LoraFixture {
+  explicit LoraFixture(LoraSpelling spelling = LoraSpelling::peft) {
+    write_lora(file(), matrices, spelling);
+  }
+  std::filesystem::path file() const { return folder / "lora.safetensors"; }
+  testing::TemporaryFolder folder;
+  std::vector<LoraMatrices> matrices = random_lora("wan-unipc", 3);
+};
+
+/// Latents of a checkpoint whose weights have been changed as the LoRA says.
+at::Tensor merged(const std::vector<LoraMatrices>& lora, double scale) {
+  const EditedModel model;
+  model.edit_weights("transformer/diffusion_pytorch_model.safetensors", [&](auto& tensors) {
+    std::map<std::string, at::Tensor> changes;
+    for (const LoraMatrices& each : lora)
+      changes[each.layer + ".weight"] = at::mm(each.up, each.down) * (2 * scale);
+    for (auto& [name, tensor] : tensors)
+      if (changes.contains(name)) tensor = tensor.to(at::kFloat) + changes[name];
+  });
+  return model.run("final_latents");
+}
+
+TEST_CASE("a LoRA changes weights as merging it would, however its file spells names",
+          "[pipelines][lora]") {
+  const auto spelling = GENERATE(LoraSpelling::peft, LoraSpelling::original, LoraSpelling::kohya);
+  const LoraFixture lora(spelling);
+  const double scale = GENERATE(1.0, 0.5);
+  const at::Tensor changed = latents_of(with_loras({{lora.file(), scale}}));
+  CHECK(distance(changed, merged(lora.matrices, scale)) < kTolerance);
+  CHECK(distance(changed, latents_of(with_loras({}))) > 100 * kTolerance);
+}
+
+TEST_CASE("LoRAs add up, and one with scale 0 changes nothing", "[pipelines][lora]") {
+  const LoraFixture lora;
+  const at::Tensor once = latents_of(with_loras({{lora.file(), 1}}));
+  const at::Tensor halves = latents_of(with_loras({{lora.file(), 0.5}, {lora.file(), 0.5}}));
+  CHECK(distance(halves, once) < kTolerance);
+  CHECK(distance(latents_of(with_loras({{lora.file(), 0}})), latents_of(with_loras({}))) <
+        kTolerance);
+}
+
+TEST_CASE("with a LoRA, every level gives the same bits on the CPU and on a device",
+          "[pipelines][lora]") {
+  const LoraFixture lora;
+  const at::Tensor expected = latents_of(with_loras({{lora.file()}}));
+  for (const char* device : {"cpu", "sim"})
+    for (int level = 0; level <= 3; ++level) {
+      CAPTURE(device, level);
+      CHECK(at::equal(latents_of(with_loras({{lora.file()}}, device, level)), expected));
+    }
+}
+
+TEST_CASE("differences of weights and biases are added to them", "[pipelines][lora]") {
+  const testing::TemporaryFolder folder;
+  const auto file = folder / "lora.safetensors";
+  const std::string block = "diffusion_model.blocks.0.";
+  EditedModel model;
+  NamedTensors lora;
+  model.edit_weights("transformer/diffusion_pytorch_model.safetensors", [&](auto& tensors) {
+    const std::map<std::string, std::string> spelled{
+        {"blocks.0.ffn.net.0.proj.bias", block + "ffn.0.diff_b"},
+        {"blocks.0.norm2.weight", block + "norm3.diff"},
+        {"blocks.0.scale_shift_table", block + "modulation.diff"}};
+    for (auto& [name, tensor] : tensors) {
+      const auto found = spelled.find(name);
+      if (found == spelled.end()) continue;
+      const at::Tensor difference = at::rand(tensor.sizes()) * 0.3;
+      lora.emplace_back(found->second, difference);
+      tensor = tensor.to(at::kFloat) + difference * 0.5;
+    }
+  });
+  REQUIRE(lora.size() == 3);
+  io::write_safetensors(file, lora);
+  const at::Tensor expected = model.run("final_latents");
+  CHECK(distance(latents_of(with_loras({{file, 0.5}})), expected) < kTolerance);
+  CHECK(at::equal(latents_of(with_loras({{file, 0.5}}, "sim", 3)),
+                  latents_of(with_loras({{file, 0.5}}))));
+}
+
+TEST_CASE("a LoRA of one expert leaves the other as it is", "[pipelines][lora]") {
+  const testing::TemporaryFolder folder;
+  const auto file = folder / "lora.safetensors";
+  auto options = with_loras({});
+  options.ckpt_dir = fixtures() / "wan-two-experts";
+  const at::Tensor plain = latents_of(options);
+  write_lora(file, random_lora("wan-two-experts", 2), LoraSpelling::peft, "transformer_2.");
+  options.loras = {{file}};
+  const at::Tensor by_prefix = latents_of(options);
+  write_lora(file, random_lora("wan-two-experts", 2), LoraSpelling::original);
+  options.loras = {{file, 1, "transformer_2"}};
+  CHECK(distance(latents_of(options), by_prefix) < kTolerance);
+  options.loras = {{file}};
+  CHECK(distance(latents_of(options), by_prefix) > kTolerance);
+  CHECK(distance(by_prefix, plain) > kTolerance);
+}
+
+TEST_CASE("what a LoRA has no place for is an error, unless it is not strict",
+          "[pipelines][lora]") {
+  const testing::TemporaryFolder folder;
+  const auto file = folder / "lora.safetensors";
+  auto lora = random_lora("wan-unipc", 2);
+  lora.front().layer = "blocks.7.attn1.to_q";
+  write_lora(file, lora, LoraSpelling::peft);
+  CHECK_THROWS_WITH(latents_of(with_loras({{file}})),
+                    ContainsSubstring("lora.safetensors: 2 of its tensors have no place in the "
+                                      "model: transformer.blocks.7.attn1.to_q.lora_A.weight, ") &&
+                        ContainsSubstring("strict: false"));
+  CHECK_NOTHROW(latents_of(with_loras({{file, 1, "", false}})));
+}
+
+void write_one(const std::filesystem::path& file, NamedTensors tensors) {
+  io::write_safetensors(file, std::move(tensors));
+}
+
+TEST_CASE("bad LoRA files get one line that names the tensor", "[pipelines][lora]") {
+  const testing::TemporaryFolder folder;
+  const auto file = folder / "lora.safetensors";
+  const std::string layer = "transformer.blocks.0.attn1.to_q.";
+  const auto width = matrices_of("wan-unipc").front().second.size(1);
+  const auto fails = [&](const std::string& expected) {
+    CHECK_THROWS_WITH(latents_of(with_loras({{file}})), ContainsSubstring(expected));
+  };
+  fails("model.loras[0].path=" + file.string() + ": expected a safetensors file, there is none");
+  write_one(file, {{layer + "lora_A.weight", at::zeros({2, width + 1})},
+                   {layer + "lora_B.weight", at::zeros({width, 2})}});
+  fails("lora_A.weight\": expected shape [2, ");
+  write_one(file, {{layer + "lora_A.weight", at::zeros({2, width})},
+                   {layer + "lora_B.weight", at::zeros({width, 3})}});
+  fails("lora_B.weight\": has rank 3, but " + layer + "lora_A.weight has 2");
+  write_one(file, {{layer + "lora_A.weight", at::zeros({2, width})}});
+  fails("1 of its tensors have no place in the model: " + layer + "lora_A.weight");
+  write_one(file, {{layer + "dora_scale", at::zeros({2})}});
+  fails("1 of its tensors have no place in the model: " + layer + "dora_scale");
+  write_one(file, {});
+  fails("lora.safetensors: changes no layer of the model");
+  CHECK_THROWS_WITH(latents_of(with_loras({{file, 1, "transformr"}})),
+                    ContainsSubstring("model.loras[0].component=transformr") &&
+                        ContainsSubstring("did you mean transformer?"));
+}
+
+}  // namespace
+}  // namespace chitu::pipelines
