@@ -479,7 +479,10 @@ TEST_CASE("summaries of shards join in the order of the jobs", "[batch]") {
   CHECK(merged.rows[3].latents == "shard-2-of-2/spill/0003.latents.safetensors");
   CHECK(merged.list_jobs == 4);
   CHECK_THAT(refusal([&] { merge_summaries({folders[0], folders[0]}, folder.path()); }),
-             ContainsSubstring("has job 0, as has"));
+             ContainsSubstring("is named twice, expected each shard once"));
+  fs::copy(folders[0], folder / "copy", fs::copy_options::recursive);
+  CHECK_THAT(refusal([&] { merge_summaries({folders[0], folder / "copy"}, folder.path()); }),
+             ContainsSubstring("copy: has job 0, as has"));
   write_file(folder / "shard-1-of-2/summary.json", "{}");
   CHECK_THAT(refusal([&] { merge_summaries(folders, folder.path()); }),
              ContainsSubstring("summary.json: is damaged"));
