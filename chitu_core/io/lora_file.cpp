@@ -69,14 +69,20 @@ double scalar(const SafetensorsFile& file, const std::string& name) {
   if (file.info(name).numel() != 1) refuse(file, name, "expected one number");
   at::Tensor value = at::empty({1}, at::kDouble);
   file.read_into(name, value);
+  if (!std::isfinite(value.item<double>())) refuse(file, name, "expected a finite number");
   return value.item<double>();
 }
 
 std::int64_t rank_of(const SafetensorsFile& file, const LoraLayer& layer) {
   const auto &down = file.info(layer.down).shape, &up = file.info(layer.up).shape;
+  for (const std::string& name : {layer.down, layer.up})
+    if (const auto dtype = file.info(name).dtype; !at::isFloatingType(dtype))
+      refuse(file, name,
+             fmt::format("expected a floating-point dtype, got {}", at::toString(dtype)));
   if (down.size() != 2) refuse(file, layer.down, "expected a matrix [rank, in]");
   if (up.size() != 2) refuse(file, layer.up, "expected a matrix [out, rank]");
-  if (down[0] != up[1] || down[0] == 0)
+  if (down[0] == 0) refuse(file, layer.down, "has rank 0, expected at least 1");
+  if (down[0] != up[1])
     refuse(file, layer.up, fmt::format("has rank {}, but {} has {}", up[1], layer.down, down[0]));
   return down[0];
 }

@@ -94,10 +94,10 @@ Request defaults_of(const Config& config, const pipelines::Settings& settings) {
 void refuse_files_of_a_run(const pipelines::DebugSettings& debug) {
   if (debug.dump_tensors)
     throw InputError("debug.dump_tensors=" + *debug.dump_tensors +
-                     ": is written by the command alone; a program reads Video::latents() and "
+                     ": only the command writes it; a program reads Video::latents() and "
                      "RunOptions::on_step");
   if (debug.profile)
-    throw InputError("debug.profile=true: is written by the command alone; expected false");
+    throw InputError("debug.profile=true: only the command writes profiles; expected false");
 }
 
 }  // namespace

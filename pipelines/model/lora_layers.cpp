@@ -163,6 +163,9 @@ void LoraSet::Opened::check_pair(const io::LoraLayer& layer,
 void LoraSet::Opened::check_difference(const std::string& tensor,
                                        const memory::Parameter& weight) const {
   const io::TensorInfo& info = file.tensors().info(tensor);
+  if (!at::isFloatingType(info.dtype))
+    refuse(tensor,
+           fmt::format("expected a floating-point dtype, got {}", at::toString(info.dtype)));
   if (info.numel() != weight.numel())
     refuse(tensor, fmt::format("expected shape {}, got {}", shape_text(weight.shape),
                                shape_text(info.shape)));
@@ -189,6 +192,15 @@ std::vector<std::string> LoraSet::Opened::left_over() const {
       if (!name.empty() && !placed.contains(name)) names.push_back(name);
   return names;
 }
+
+namespace {
+
+std::string instead_of_file(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) return "it is a folder";
+  return std::filesystem::exists(path) ? "it is not a regular file" : "there is none";
+}
+
+}  // namespace
 
 /// Whether the layer has a place there.
 bool LoraSet::Opened::place(Placing& placing, const std::string& name, const io::LoraLayer& layer) {
@@ -230,9 +242,8 @@ LoraSet::LoraSet(const std::vector<LoraChoice>& choices,
                                    choice.component,
                                    expected_one_of(choice.component, components)));
     if (!std::filesystem::is_regular_file(choice.path))
-      throw InputError(
-          fmt::format("{}.path={}: expected a safetensors file, {}", key, choice.path.string(),
-                      std::filesystem::exists(choice.path) ? "it is a folder" : "there is none"));
+      throw InputError(fmt::format("{}.path={}: expected a safetensors file, {}", key,
+                                   choice.path.string(), instead_of_file(choice.path)));
     loras_.push_back(std::make_shared<Opened>(choice));
   }
 }
@@ -253,13 +264,15 @@ void LoraSet::apply(const std::string& component, memory::Module& module,
 void LoraSet::finish(bool reports) const {
   for (const auto& lora : loras_) {
     const auto left = lora->left_over();
-    if (!left.empty() && lora->choice.strict)
-      throw InputError(
-          fmt::format("{}: {} of its tensors have no place in the model: {}; strict: false in "
-                      "model.loras leaves them out",
-                      lora->choice.path.string(), left.size(), named(left)));
+    const std::string& component = lora->choice.component;
     if (lora->layers.empty() && lora->choice.strict)
-      throw InputError(lora->choice.path.string() + ": changes no layer of the model");
+      throw InputError(fmt::format("{}: changes no layer of {}", lora->choice.path.string(),
+                                   component.empty() ? "the model" : component));
+    if (!left.empty() && lora->choice.strict)
+      throw InputError(fmt::format(
+          "{}: {} of its tensors have no place in the model: {}; strict: false in model.loras "
+          "leaves them out",
+          lora->choice.path.string(), left.size(), named(left)));
     if (reports) lora->report(left);
   }
 }

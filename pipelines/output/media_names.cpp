@@ -73,7 +73,8 @@ void check_media_names(const Output& output, std::size_t longest) {
   const bool is_path =
       output.name.find('/') != std::string::npos || output.name.find('\0') != std::string::npos;
   if (is_path || output.name == "." || output.name == "..")
-    refuse(output.name, "expected a name without slashes; the folder is hydra.run.dir");
+    refuse(output.name,
+           "expected a name without slashes; the folder is hydra.run.dir, of a batch batch.dir");
   for (const MediaName& media : media_names(output))
     if (media.name.size() > longest)
       refuse(media.name, fmt::format("has {} bytes, expected at most {}; cut a text, as in "

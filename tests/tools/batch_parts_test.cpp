@@ -1,9 +1,11 @@
+#include <ATen/ATen.h>
 #include <signal.h>
 
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/io/safetensors.h"
 #include "pipelines/composition/shipped_configs.h"
 #include "pipelines/settings/settings.h"
 #include "tests/support/catch.h"
@@ -354,7 +356,9 @@ TEST_CASE("another list is refused with the job and key that changed", "[batch]"
   jobs[1].output.name = "0001";
   jobs[1].place = "jobs.yaml:2";
   write_file(folder / "jobs.jsonl", kept_list(jobs));
-  const auto said = [&] { return refusal([&] { check_same_list(folder / "jobs.jsonl", jobs); }); };
+  const auto said = [&] {
+    return refusal([&] { check_same_list(folder / "jobs.jsonl", jobs, 0); });
+  };
   CHECK(said().empty());
   jobs.push_back(jobs[1]);
   CHECK(said().empty());  // a longer list goes on
@@ -363,6 +367,34 @@ TEST_CASE("another list is refused with the job and key that changed", "[batch]"
                                        "now 5; expected the list that the folder was begun with"));
   jobs.resize(1);
   CHECK_THAT(said(), ContainsSubstring("jobs.jsonl: has 2 jobs, the list has 1 now"));
+}
+
+TEST_CASE("a journal whose list is gone or cut is refused", "[batch]") {
+  const TemporaryFolder folder;
+  std::vector<PreparedJob> jobs(2);
+  const auto said = [&](std::size_t journaled) {
+    return refusal([&] { check_same_list(folder / "jobs.jsonl", jobs, journaled); });
+  };
+  CHECK(said(0).empty());
+  CHECK_THAT(said(2), ContainsSubstring("jobs.jsonl: is missing, but journal.jsonl has 2; expected "
+                                        "both as they were left, or another folder"));
+  write_file(folder / "jobs.jsonl", "");
+  CHECK_THAT(said(1), ContainsSubstring("jobs.jsonl: has 0 jobs, but journal.jsonl has 1"));
+}
+
+TEST_CASE("a LoRA decides the result, with the content of its file", "[batch]") {
+  const TemporaryFolder folder;
+  const auto file = folder / "lora.safetensors";
+  const auto settings = [&] {
+    const auto list =
+        composed("[a]", {"model.ckpt_dir=x", "model.loras=[{path:" + file.string() + "}]"});
+    return deciding_settings(list.composition.resolved(), "cpu");
+  };
+  io::write_safetensors(file, {{"a", at::zeros({2})}});
+  const auto first = settings();
+  CHECK_THAT(first.at("model.loras"), ContainsSubstring(file.string()));
+  io::write_safetensors(file, {{"a", at::ones({2})}});
+  CHECK(settings().at("content of model.loras[0]") != first.at("content of model.loras[0]"));
 }
 
 TEST_CASE("keys that only move weights do not decide a result", "[batch]") {
@@ -447,7 +479,10 @@ TEST_CASE("summaries of shards join in the order of the jobs", "[batch]") {
   CHECK(merged.rows[3].latents == "shard-2-of-2/spill/0003.latents.safetensors");
   CHECK(merged.list_jobs == 4);
   CHECK_THAT(refusal([&] { merge_summaries({folders[0], folders[0]}, folder.path()); }),
-             ContainsSubstring("has job 0, as has"));
+             ContainsSubstring("is named twice, expected each shard once"));
+  fs::copy(folders[0], folder / "copy", fs::copy_options::recursive);
+  CHECK_THAT(refusal([&] { merge_summaries({folders[0], folder / "copy"}, folder.path()); }),
+             ContainsSubstring("copy: has job 0, as has"));
   write_file(folder / "shard-1-of-2/summary.json", "{}");
   CHECK_THAT(refusal([&] { merge_summaries(folders, folder.path()); }),
              ContainsSubstring("summary.json: is damaged"));

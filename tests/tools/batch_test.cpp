@@ -172,6 +172,8 @@ TEST_CASE("a batch may go on at another level, but not with another list or dtyp
     CHECK_THAT(run.err, ContainsSubstring(expected));
   };
   refused({"infer.dtype=bfloat16"}, "journal.jsonl:1: the batch was begun with infer.dtype=auto");
+  refused({"model.scheduler=FlowMatchEulerDiscreteScheduler"},
+          "journal.jsonl:1: the batch was begun with model.scheduler=null");
   refused({"request.fps=9"},
           "jobs.jsonl:1: job 0 (jobs.yaml:1 (prompt=a red circle, seed=1)) was "
           "begun with fps=");

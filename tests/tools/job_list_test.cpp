@@ -158,7 +158,7 @@ TEST_CASE("a broken list is refused with its line", "[batch]") {
   CHECK_THAT(refusal(F::yaml, "jobs: [{prompt: a, seed: 1}]\nmatrix: {seed: [1, 2]}\n"),
              Catch::StartsWith("jobs:1: seed: is also in matrix (jobs:2)"));
   CHECK_THAT(refusal(F::yaml, "jobs: [a]\nmatrix: {seed: []}\n"),
-             Catch::StartsWith("jobs:2: matrix.seed: expected a list of values"));
+             Catch::StartsWith("jobs:2: matrix.seed: has no values, expected a list"));
   CHECK_THAT(refusal(F::yaml, "- prompt: a\n  overrides: [seed=1,2]\n"),
              ContainsSubstring("jobs:2: "));
   CHECK_THAT(refusal(F::yaml, "- prompt: a\n  overrides: ['~seed']\n"),

@@ -31,6 +31,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// How many jobs a list must have that a journal belongs to.
+std::size_t jobs_of(const JournalContent& journal) {
+  return journal.jobs.empty() ? 0 : journal.jobs.rbegin()->first + 1;
+}
+
 /// A job and what is left to do for it.
 struct OpenJob {
   const PreparedJob* job;
@@ -55,7 +60,7 @@ class Batch {
         header_(make_header()),
         list_(prepare_jobs(call.list, places_.folder, header_.began,
                            [&](const auto& partial) { return engine_.complete(partial); })) {
-    check_same_list(places_.folder / kJobsName, list_);
+    check_same_list(places_.folder / kJobsName, list_, jobs_of(read_journal(places_.folder)));
     for (const PreparedJob& job : list_)
       if (shard_.has(job.index)) jobs_.push_back(job);
   }
@@ -122,9 +127,10 @@ class Batch {
   /// Writes everything but the media: a full disk is found here.
   Journal begin(RunFolder& folder) {
     try {
-      if (!read_journal(places_.folder).header) check_new_names(jobs_);
+      const JournalContent journal = read_journal(places_.folder);
+      if (!journal.header) check_new_names(jobs_);
       write_configuration(folder, call_.list.composition);
-      check_same_list(places_.folder / kJobsName, list_);
+      check_same_list(places_.folder / kJobsName, list_, jobs_of(journal));
       folder.write(kJobsName, kept_list(list_));
       about_key("batch.spill_dir", [&] { fs::create_directories(places_.spill); });
       state_.logging.start_file(places_.folder / kBatchLog, Logging::File::append);

@@ -85,7 +85,8 @@ void check_spill_limit(const pipelines::Settings& settings,
   throw InputError(fmt::format(
       "batch.spill_limit={}: what waits between the stages of {} jobs takes up to {}; expected as "
       "much or more{}",
-      format_bytes(limit), settings.batch.window, format_bytes_up(forecast.spill_bytes),
+      format_bytes(limit), std::min<std::size_t>(settings.batch.window, jobs.size()),
+      format_bytes_up(forecast.spill_bytes),
       forecast.largest_window > 0 ? fmt::format(", or batch.window={}", forecast.largest_window)
                                   : ""));
 }

@@ -1,8 +1,11 @@
 #include "tools/chitu/batch/deciding_settings.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
 #include "chitu_core/config/yaml/yaml_writer.h"
+#include "chitu_core/io/content_hash.h"
 
 namespace chitu::tools {
 namespace {
@@ -11,9 +14,16 @@ using config::Node;
 using Settings = std::map<std::string, std::string>;
 
 constexpr const char* kCheckpoint = "model.ckpt_dir";
-constexpr const char* kKeys[] = {
-    "infer.dtype",         "infer.vae_dtype",        "infer.attn_type",          "infer.vae_tiling",
-    "infer.vae_tile_size", "infer.activation_chunk", "infer.text_encoder_device"};
+constexpr const char* kKeys[] = {"model.scheduler",
+                                 "model.stages",
+                                 "model.loras",
+                                 "infer.dtype",
+                                 "infer.vae_dtype",
+                                 "infer.attn_type",
+                                 "infer.vae_tiling",
+                                 "infer.vae_tile_size",
+                                 "infer.activation_chunk",
+                                 "infer.text_encoder_device"};
 constexpr const char* kStates[] = {"offload", "onload", "preparing", "computation"};
 
 void add(Settings& settings, const Node& config, const std::string& key) {
@@ -28,12 +38,23 @@ void add_dtypes(Settings& settings, const Node& config) {
     for (const char* state : kStates) add(settings, config, role + "." + state + ".dtype");
 }
 
+/// A LoRA's file may be replaced under its name.
+void add_lora_contents(Settings& settings, const Node& config) {
+  const Node* loras = config.find("model.loras");
+  if (!loras || !loras->is_list()) return;
+  for (std::size_t i = 0; i < loras->list().size(); ++i)
+    if (const Node* path = loras->list()[i].find("path"); path && path->is_string())
+      settings[fmt::format("content of model.loras[{}]", i)] =
+          io::sampled_sum(io::SafetensorsFile(path->as_string()));
+}
+
 }  // namespace
 
 Settings deciding_settings(const Node& config, const std::string& device) {
   Settings settings{{"device.name", device}};
   for (const char* key : kKeys) add(settings, config, key);
   add_dtypes(settings, config);
+  add_lora_contents(settings, config);
   if (const Node* folder = config.find(kCheckpoint); folder && folder->is_string())
     settings[kCheckpoint] =
         std::filesystem::weakly_canonical(std::filesystem::absolute(folder->as_string())).string();

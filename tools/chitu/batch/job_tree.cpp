@@ -70,7 +70,9 @@ JobAxis axis_of(const Entry& written) {
   if (axis.values.empty() || written.value.is_null() || written.value.is_map())
     throw ConfigError(
         written.origin, "matrix." + written.key.text,
-        "expected a list of values, or range(first,past), got " + config::show(written.value));
+        (axis.values.empty() ? "has no values, expected a list or range(first,past), got "
+                             : "expected a list of values, or range(first,past), got ") +
+            config::show(written.value));
   return axis;
 }
 

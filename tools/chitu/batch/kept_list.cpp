@@ -60,9 +60,9 @@ std::vector<json> read_lines(const std::filesystem::path& file) {
     lines.push_back(json::parse(line, nullptr, false));
     if (!lines.back().is_object())
       throw InputError(
-          fmt::format("{}:{}: is damaged; without this file and {}, the folder's jobs "
-                      "are made again",
-                      file.string(), lines.size(), "journal.jsonl"));
+          fmt::format("{}:{}: is damaged; expected the file as it was left, or another "
+                      "folder with batch.dir",
+                      file.string(), lines.size()));
   }
   return lines;
 }
@@ -75,9 +75,16 @@ std::string kept_list(const std::vector<PreparedJob>& jobs) {
   return text;
 }
 
-void check_same_list(const std::filesystem::path& file, const std::vector<PreparedJob>& jobs) {
-  if (!name_exists(file)) return;
-  const std::vector<json> kept = read_lines(file);
+void check_same_list(const std::filesystem::path& file, const std::vector<PreparedJob>& jobs,
+                     std::size_t journaled) {
+  std::vector<json> kept;
+  if (name_exists(file)) kept = read_lines(file);
+  if (kept.size() < journaled)
+    throw InputError(fmt::format(
+        "{}: {}, but journal.jsonl has {}; expected both as they were "
+        "left, or another folder with batch.dir",
+        file.string(), name_exists(file) ? fmt::format("has {} jobs", kept.size()) : "is missing",
+        journaled));
   for (std::size_t i = 0; i < std::min(kept.size(), jobs.size()); ++i) {
     // Compared as text is written and read, so that numbers are rounded alike.
     const json now = json::parse(text_of(line_of(jobs[i])));

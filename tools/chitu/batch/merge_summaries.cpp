@@ -40,6 +40,8 @@ Summary merge_summaries(const std::vector<fs::path>& folders, const fs::path& ta
   std::map<std::size_t, fs::path> sources;
   Summary merged;
   for (const fs::path& folder : folders) {
+    if (std::ranges::count(folders, folder) > 1)
+      throw InputError(folder.string() + ": is named twice, expected each shard once");
     Summary part = read_summary(folder);
     for (SummaryRow& row : part.rows) {
       const auto [first, is_new] = sources.emplace(row.job, folder);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/config/yaml/loader.h"
 #include "tools/chitu/command_line.h"
@@ -191,8 +192,8 @@ class Reader {
     const auto known = names();
     for (const std::string& name : only)
       if (std::ranges::count(known, name) == 0)
-        throw InputError("--case " + name + ": " + path_.string() + " has no such case" +
-                         did_you_mean(name, known));
+        throw InputError("--case " + name + ": " + path_.string() + " has no such case, " +
+                         expected_one_of(name, known));
     std::vector<std::string> wanted = only;
     for (std::size_t i = 0; i < known.size(); ++i)  // a time needs that of its reference
       if (std::ranges::count(only, known[i]) > 0 && is_timed(i)) wanted.push_back(*reference(i));

@@ -39,7 +39,7 @@ void check_whole(const std::filesystem::path& file, const std::string& text, con
   const auto lines = std::max<std::ptrdiff_t>(1, std::ranges::count(text, '\n'));
   throw InputError(
       fmt::format("{}:{}: the record is cut short: expected `end: true` as its last "
-                  "line",
+                  "line; without this file, chitu regress record makes it anew",
                   file.string(), lines));
 }
 

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "tools/chitu/batch/batch_list.h"
 #include "tools/chitu/batch/merge_summaries.h"
@@ -60,8 +61,11 @@ int report_merged(const Summary& summary) {
   const std::size_t missing = summary.list_jobs - std::min(summary.list_jobs, summary.rows.size());
   const std::size_t left = summary.rows.size() - summary.count(kDone);
   if (missing + left == 0) return 0;
-  std::cerr << console::label("error") << "of " << summary.list_jobs << " jobs, " << left
-            << " are not done or have failed, and " << missing << " are in none of the folders\n";
+  std::vector<std::string> parts;
+  if (left > 0) parts.push_back(std::to_string(left) + " are not done or have failed");
+  if (missing > 0) parts.push_back(std::to_string(missing) + " are in none of the folders");
+  std::cerr << console::label("error") << "of " << summary.list_jobs << " jobs, "
+            << join(parts, " and ") << "\n";
   return exit_codes::kFailed;
 }
 
