@@ -2,7 +2,6 @@
 
 #include <c10/core/InferenceMode.h>
 
-#include "chitu_core/common/nearest.h"
 #include "chitu_core/memory/levels.h"
 #include "pipelines/model/device_choices.h"
 
@@ -14,17 +13,12 @@ constexpr std::size_t kMostModels = 16;  // bounds the memory of a sweep over ma
 }  // namespace
 
 const Pipeline& RunChecker::model(const EngineOptions& options, c10::Device device) {
-  std::vector<std::string> parts{
-      options.ckpt_dir.string(), options.attn_type, device.str(),
-      options.context_parallel,  options.scheduler, options.prompt_cache.string()};
-  for (const StageInsertion& stage : options.stages)
-    parts.insert(parts.end(), {stage.name, stage.after, stage.before});
-  const std::string key = join(parts, "\n");
-  const auto known = models_.find(key);
-  if (known != models_.end()) return *known->second;
-  auto opened = open_pipeline(options.ckpt_dir, model_choices(options, device));
+  const ModelChoices choices = model_choices(options, device);
+  for (const Opened& known : models_)
+    if (known.ckpt_dir == options.ckpt_dir && known.choices == choices) return *known.pipeline;
+  auto opened = open_pipeline(options.ckpt_dir, choices);
   if (models_.size() >= kMostModels) models_.clear();
-  return *(models_[key] = std::move(opened));
+  return *models_.emplace_back(Opened{options.ckpt_dir, choices, std::move(opened)}).pipeline;
 }
 
 Request RunChecker::check(const EngineOptions& options, const PartialRequest& partial) {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <map>
+#include <filesystem>
 #include <memory>
-#include <string>
+#include <vector>
 
 #include "pipelines/engine.h"
 #include "pipelines/model/pipeline.h"
@@ -22,7 +22,12 @@ class RunChecker {
  private:
   const Pipeline& model(const EngineOptions& options, c10::Device device);
 
-  std::map<std::string, std::unique_ptr<Pipeline>> models_;
+  struct Opened {
+    std::filesystem::path ckpt_dir;
+    ModelChoices choices;
+    std::unique_ptr<Pipeline> pipeline;
+  };
+  std::vector<Opened> models_;
 };
 
 }  // namespace chitu::pipelines

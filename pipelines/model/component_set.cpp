@@ -36,16 +36,19 @@ std::shared_ptr<const memory::WeightSource> source_of(const ComponentFiles& file
 std::unique_ptr<ComponentOwner> make_component(const ComponentFiles& files, bool for_plan,
                                                LoraSet& loras) {
   const std::string& name = files.description.name;
-  if (loras.empty()) return files.make(name, source_of(files, for_plan));
+  if (loras.empty() || files.description.role != memory::Role::transformer)
+    return files.make(name, source_of(files, for_plan));
   const auto source = std::make_shared<memory::LoraWeights>(source_of(files, for_plan), for_plan);
   auto owner = files.make(name, source);
   loras.apply(name, owner->module(), *source, files.description.original_name);
   return owner;
 }
 
-std::vector<std::string> names_of(const std::vector<ComponentFiles>& files) {
+std::vector<std::string> transformers_of(const std::vector<ComponentFiles>& files) {
   std::vector<std::string> names;
-  for (const ComponentFiles& component : files) names.push_back(component.description.name);
+  for (const ComponentFiles& component : files)
+    if (component.description.role == memory::Role::transformer)
+      names.push_back(component.description.name);
   return names;
 }
 
@@ -68,7 +71,7 @@ std::vector<ComponentFiles> read_components(const std::vector<ComponentDescripti
 
 ComponentSet::ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan,
                            const std::vector<LoraChoice>& choices) {
-  LoraSet loras(choices, names_of(files));
+  LoraSet loras(choices, transformers_of(files));
   for (const ComponentFiles& component : files)
     owners_.push_back(make_component(component, for_plan, loras));
   loras.finish(!for_plan);

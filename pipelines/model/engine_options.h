@@ -28,7 +28,7 @@ struct EngineOptions {
   std::filesystem::path prompt_cache{};    ///< folder that keeps prompt embeddings; empty = none
   std::string scheduler{};                 ///< a scheduler class; empty = the checkpoint's
   std::vector<StageInsertion> stages{};    ///< that the program adds to the pipeline
-  std::vector<LoraChoice> loras{};         ///< that change the components' weights
+  std::vector<LoraChoice> loras{};         ///< that change the transformers' weights
   bool operator==(const EngineOptions&) const = default;
 };
 

@@ -232,15 +232,15 @@ bool LoraSet::Opened::place(Placing& placing, const std::string& name, const io:
 }
 
 LoraSet::LoraSet(const std::vector<LoraChoice>& choices,
-                 const std::vector<std::string>& components) {
+                 const std::vector<std::string>& transformers) {
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const LoraChoice& choice = choices[i];
     const std::string key = fmt::format("model.loras[{}]", i);
     if (!choice.component.empty() &&
-        std::ranges::find(components, choice.component) == components.end())
-      throw InputError(fmt::format("{}.component={}: the checkpoint has no such component, {}", key,
-                                   choice.component,
-                                   expected_one_of(choice.component, components)));
+        std::ranges::find(transformers, choice.component) == transformers.end())
+      throw InputError(fmt::format("{}.component={}: the checkpoint has no such transformer, {}",
+                                   key, choice.component,
+                                   expected_one_of(choice.component, transformers)));
     if (!std::filesystem::is_regular_file(choice.path))
       throw InputError(fmt::format("{}.path={}: expected a safetensors file, {}", key,
                                    choice.path.string(), instead_of_file(choice.path)));

@@ -18,9 +18,10 @@ using OriginalName = std::function<std::string(const std::string& name)>;
 /// The chosen LoRAs of a checkpoint, opened, and which of their layers have found their place.
 class LoraSet {
  public:
+  /// transformers  their names: LoRAs change no other components
   /// throws  InputError naming the entry of `model.loras` or the file for a file that is missing or
-  ///         damaged, or a component that the checkpoint does not have
-  LoraSet(const std::vector<LoraChoice>& choices, const std::vector<std::string>& components);
+  ///         damaged, or a transformer that the checkpoint does not have
+  LoraSet(const std::vector<LoraChoice>& choices, const std::vector<std::string>& transformers);
 
   bool empty() const { return loras_.empty(); }
 

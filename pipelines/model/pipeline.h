@@ -90,7 +90,8 @@ struct ModelChoices {
   std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none
   std::string scheduler{};               ///< a SchedulerClass; empty = the checkpoint's
   std::vector<StageInsertion> stages{};  ///< that the program adds to the graph
-  std::vector<LoraChoice> loras{};       ///< that change the components' weights
+  std::vector<LoraChoice> loras{};       ///< that change the transformers' weights
+  bool operator==(const ModelChoices&) const = default;
 };
 
 /// Opens a checkpoint with the family that its model_index.json names.

@@ -31,7 +31,7 @@ void LoraSettings::bind(config::Binder& b) {
   b.required("path", path, {}, "safetensors file of the LoRA");
   b.field("scale", scale, between(-kMostScale, kMostScale), "factor of the change");
   b.field("component", component,
-          "component to change, such as transformer_2; null: those that its layers belong to");
+          "transformer to change, such as transformer_2; null: those that its layers belong to");
   b.field("strict", strict, "every tensor of the file must have its place in the model");
 }
 

@@ -8,6 +8,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/io/safetensors.h"
+#include "pipelines/run_checker.h"
 #include "tests/pipelines/edited_model.h"
 #include "tests/pipelines/lora_files.h"
 #include "tests/pipelines/tiny_models.h"
@@ -157,6 +158,15 @@ TEST_CASE("what a LoRA has no place for is an error, unless it is not strict",
   CHECK_NOTHROW(latents_of(with_loras({{file, 1, "", false}})));
 }
 
+TEST_CASE("a sweep's check opens each LoRA, also beside one of the same checkpoint",
+          "[pipelines][lora]") {
+  const LoraFixture lora;
+  RunChecker checker;
+  checker.check(with_loras({{lora.file()}}), small_request());
+  CHECK_THROWS_WITH(checker.check(with_loras({{lora.folder / "missing"}}), small_request()),
+                    ContainsSubstring("missing: expected a safetensors file, there is none"));
+}
+
 void write_one(const std::filesystem::path& file, NamedTensors tensors) {
   io::write_safetensors(file, std::move(tensors));
 }
@@ -189,7 +199,8 @@ TEST_CASE("bad LoRA files get one line that names the tensor", "[pipelines][lora
   fails("alpha\": expected a finite number");
   write_lora(file, random_lora("wan-unipc", 2), LoraSpelling::peft);
   CHECK_THROWS_WITH(latents_of(with_loras({{file, 1, "vae"}})),
-                    ContainsSubstring("lora.safetensors: changes no layer of vae"));
+                    ContainsSubstring("model.loras[0].component=vae: the checkpoint has no such "
+                                      "transformer, expected one of transformer"));
   write_one(file, {});
   fails("lora.safetensors: changes no layer of the model");
   CHECK_THROWS_WITH(latents_of(with_loras({{file, 1, "transformr"}})),
