@@ -106,4 +106,11 @@ std::string join(const std::vector<std::string>& items, std::string_view separat
   return text;
 }
 
+std::vector<std::string> first_few(const std::vector<std::string>& items, std::size_t most) {
+  if (items.size() <= most) return items;
+  std::vector<std::string> few(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(most));
+  few.push_back("and " + std::to_string(items.size() - most) + " more");
+  return few;
+}
+
 }  // namespace chitu

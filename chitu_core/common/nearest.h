@@ -21,4 +21,7 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
 /// "a, b, c".
 std::string join(const std::vector<std::string>& items, std::string_view separator = ", ");
 
+/// The first items; where there are more than `most`, the last says "and 3 more".
+std::vector<std::string> first_few(const std::vector<std::string>& items, std::size_t most);
+
 }  // namespace chitu

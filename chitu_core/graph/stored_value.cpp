@@ -1,9 +1,9 @@
 #include "chitu_core/graph/stored_value.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/parse_number.h"
 
 namespace chitu::graph {
 namespace {
@@ -34,12 +34,9 @@ const std::string& StoredValue::text(std::string_view name) const {
 
 std::int64_t StoredValue::number(std::string_view name) const {
   const std::string& digits = text(name);
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size())
-    throw InputError("the entry \"" + std::string(name) + "\": expected a number, got \"" + digits +
-                     "\"");
-  return number;
+  if (const auto number = parse_number<std::int64_t>(digits)) return *number;
+  throw InputError("the entry \"" + std::string(name) + "\": expected a number, got \"" + digits +
+                   "\"");
 }
 
 void StoredValue::add(std::string name, const at::Tensor& tensor) {

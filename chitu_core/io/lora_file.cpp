@@ -148,12 +148,14 @@ LoraFile::LoraFile(const std::filesystem::path& path) : tensors_(path) {
     if (found->second == Part::alpha) alphas[key] = tensor.name;
     place(layer, found->second, tensor.name);
   }
+  std::map<std::string, Adapter> adapters;  // by component: their settings are read once
   for (auto& [key, layer] : layers) {
     if (layer.has_pair()) {
       layer.rank = rank_of(tensors_, layer);
       const auto alpha = alphas.find(key);
       layer.factor = alpha == alphas.end()
-                         ? Adapter(tensors_, layer.component).factor(layer.layer, layer.rank)
+                         ? adapters.try_emplace(layer.component, tensors_, layer.component)
+                               .first->second.factor(layer.layer, layer.rank)
                          : scalar(tensors_, alpha->second) / static_cast<double>(layer.rank);
     }
     layers_.push_back(std::move(layer));

@@ -11,10 +11,6 @@
 namespace chitu::memory {
 namespace {
 
-std::int64_t rows_of(const Parameter& parameter) {
-  return parameter.shape.empty() ? 1 : parameter.shape.front();
-}
-
 /// Bytes in the file of this many rows.
 std::int64_t file_bytes(const io::TensorInfo& info, std::int64_t rows) {
   return info.shape.empty() || info.shape.front() == 0
@@ -50,7 +46,7 @@ const std::vector<LowRankPair>& LoraWeights::pairs_of(const std::string& name) c
 void LoraWeights::read_into(const std::string& name, const Parameter& parameter,
                             at::Tensor& to) const {
   if (parameter.added) return read_rows(name, parameter, 0, to);
-  read_base(name, parameter, {0, rows_of(parameter)}, to);
+  read_base(name, parameter, {0, parameter.rows()}, to);
 }
 
 void LoraWeights::read_rows(const std::string& name, const Parameter& parameter,
@@ -64,7 +60,7 @@ void LoraWeights::read_rows(const std::string& name, const Parameter& parameter,
 void LoraWeights::read_base(const std::string& name, const Parameter& parameter, Rows rows,
                             at::Tensor& to) const {
   const auto read_from_base = [&](at::Tensor& into) {
-    if (rows.second == rows_of(parameter))
+    if (rows.second == parameter.rows())
       base_->read_into(name, parameter, into);
     else
       base_->read_rows(name, parameter, rows.first, into);

@@ -1,6 +1,8 @@
 #include "chitu_core/memory/module.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -17,6 +19,10 @@ at::ScalarType compute_dtype(Precision precision, at::ScalarType chosen) {
 
 std::int64_t Parameter::numel() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
 std::int64_t Parameter::stored_bytes() const {

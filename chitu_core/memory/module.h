@@ -47,11 +47,16 @@ struct Parameter {
   std::string overriding_name{};
 
   std::int64_t numel() const;
+  /// Of the first dimension; 1 for a scalar.
+  std::int64_t rows() const { return shape.empty() ? 1 : shape.front(); }
   /// Bytes of the bound tensor.
   std::int64_t stored_bytes() const;
   /// The bound tensor in the dtype for computation: itself, or a temporary copy.
   at::Tensor for_use() const;
 };
+
+/// "[5120, 64]".
+std::string shape_text(const std::vector<std::int64_t>& shape);
 
 /// A tree of weights, named as in the published checkpoint. Building one allocates no weights, so a
 /// 14B model can be built, counted and dry-run on any machine. Forward functions are members of the

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -19,22 +18,9 @@ namespace {
 
 constexpr std::size_t kMostFaults = 10;
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
-
 bool starts_with_any(const std::string& name, const std::vector<std::string>& prefixes) {
   return std::any_of(prefixes.begin(), prefixes.end(),
                      [&](const std::string& prefix) { return name.rfind(prefix, 0) == 0; });
-}
-
-[[noreturn]] void refuse(const std::vector<std::string>& faults) {
-  std::vector<std::string> shown(
-      faults.begin(),
-      faults.begin() + static_cast<std::ptrdiff_t>(std::min(faults.size(), kMostFaults)));
-  if (faults.size() > kMostFaults)
-    shown.push_back(fmt::format("and {} more", faults.size() - kMostFaults));
-  throw InputError(join(shown, "\n"));
 }
 
 }  // namespace
@@ -71,7 +57,7 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
     faults.push_back(fmt::format("{}: unknown tensor {}, the model has no such weight",
                                  checkpoint.info(name).file.string(), name));
   }
-  if (!faults.empty()) refuse(faults);
+  if (!faults.empty()) throw InputError(join(first_few(faults, kMostFaults), "\n"));
 }
 
 namespace {
@@ -82,13 +68,13 @@ bool needs_staging(const Parameter& parameter, c10::Device device) {
 
 /// Rows that pass through the staging buffer at once: all of them unless the weight is large.
 std::int64_t staged_rows(const Parameter& parameter) {
-  const std::int64_t rows = parameter.shape.empty() ? 1 : parameter.shape.front();
+  const std::int64_t rows = parameter.rows();
   const std::int64_t bytes = parameter.stored_bytes();
   return bytes <= kStagingBytes ? rows : rows_that_fit(kStagingBytes, bytes / rows);
 }
 
 std::int64_t staged_bytes(const Parameter& parameter) {
-  const std::int64_t rows = parameter.shape.empty() ? 1 : parameter.shape.front();
+  const std::int64_t rows = parameter.rows();
   return rows == 0 ? 0 : parameter.stored_bytes() / rows * staged_rows(parameter);
 }
 
@@ -97,7 +83,7 @@ std::int64_t staged_bytes(const Parameter& parameter) {
 void copy_staged(const std::string& name, const Parameter& parameter, const WeightSource& source,
                  Staging& staging, const at::Tensor& bound) {
   std::vector<std::int64_t> shape = parameter.shape;
-  const std::int64_t at_once = staged_rows(parameter), rows = shape.empty() ? 1 : shape.front();
+  const std::int64_t at_once = staged_rows(parameter), rows = parameter.rows();
   if (at_once >= rows) {
     at::Tensor host = staging.tensor(shape, parameter.stored);
     source.read_into(name, parameter, host);

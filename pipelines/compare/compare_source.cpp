@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <tuple>
 #include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/config/value/text.h"
 #include "chitu_core/io/png.h"
 #include "chitu_core/io/read_video.h"
 
@@ -26,9 +26,7 @@ constexpr const char* kExpected =
 
 /// The kind of a file by its extension; empty for one that is not a medium.
 std::optional<Kind> kind_of(const fs::path& file) {
-  std::string extension = file.extension().string();
-  std::ranges::transform(extension, extension.begin(),
-                         [](unsigned char c) { return std::tolower(c); });
+  const std::string extension = config::lower(file.extension().string());
   if (file.filename().string().ends_with(kContactSheet)) return std::nullopt;
   if (extension == ".png") return Kind::picture;
   if (extension == ".gif") return Kind::gif;

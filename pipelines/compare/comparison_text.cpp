@@ -32,10 +32,6 @@ std::string counts(const StagePair& stage, Figure figure, auto&& text) {
   return text(one.*figure, one.*figure) + (stage.a ? " (A)" : " (B)");
 }
 
-std::string count_change(std::int64_t before, std::int64_t after) {
-  return before == after ? std::to_string(after) : fmt::format("{} -> {}", before, after);
-}
-
 std::string time_change(double before, double after) {
   return before == after ? fmt::format("{:.3f} s", after)
                          : fmt::format("{:.3f} s -> {:.3f} s", before, after);
@@ -108,6 +104,10 @@ std::string change_text(std::int64_t before, std::int64_t after) {
   const std::string sign = after > before ? "+" : "-";
   return fmt::format("{} -> {} ({}{})", format_bytes(before), format_bytes(after), sign,
                      format_bytes(std::abs(after - before)));
+}
+
+std::string count_change(std::int64_t before, std::int64_t after) {
+  return before == after ? std::to_string(after) : fmt::format("{} -> {}", before, after);
 }
 
 std::vector<std::string> aligned_lines(const Rows& rows) {

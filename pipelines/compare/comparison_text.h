@@ -14,6 +14,9 @@ std::string psnr_text(double psnr_db);
 /// "1.8 MiB" for equal sizes, else "1.8 MiB -> 2.8 MiB (+1.0 MiB)".
 std::string change_text(std::int64_t before, std::int64_t after);
 
+/// "2" for equal counts, else "1 -> 2".
+std::string count_change(std::int64_t before, std::int64_t after);
+
 /// Rows of cells, each column as wide as its widest cell.
 std::vector<std::string> aligned_lines(const std::vector<std::vector<std::string>>& rows);
 

@@ -1,37 +1,33 @@
 #include "pipelines/compare/tolerance.h"
 
-#include <charconv>
 #include <cmath>
 #include <cstdlib>
 
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
+#include "chitu_core/common/expected.h"
+#include "chitu_core/common/parse_number.h"
 
 namespace chitu::pipelines {
 namespace {
 
 const std::vector<std::string> kNames{"psnr", "ssim", "frames", "peak", "bytes", "loads", "time"};
 
-std::optional<double> parse_number(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && std::isfinite(number) ? std::optional(number) : std::nullopt;
+std::optional<double> parse_finite(std::string_view text) {
+  const auto number = parse_number<double>(text);
+  return number && std::isfinite(*number) ? number : std::nullopt;
 }
 
 /// "5%" as 0.05; not negative.
 std::optional<double> parse_share(std::string_view text) {
   if (!text.ends_with('%')) return std::nullopt;
-  const auto percent = parse_number(text.substr(0, text.size() - 1));
+  const auto percent = parse_finite(text.substr(0, text.size() - 1));
   return percent && *percent >= 0 ? std::optional(*percent / 100) : std::nullopt;
 }
 
 std::optional<std::int64_t> parse_count(std::string_view text) {
-  std::int64_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && count >= 0 ? std::optional(count) : std::nullopt;
+  const auto count = parse_number<std::int64_t>(text);
+  return count && *count >= 0 ? count : std::nullopt;
 }
 
 /// One `name=value` of --tolerance.
@@ -48,7 +44,7 @@ struct Word {
     throw InputError("--tolerance " + text + ": expected " + expected);
   }
   double number(double least, double most, const std::string& expected) const {
-    const auto parsed = parse_number(value);
+    const auto parsed = parse_finite(value);
     if (!parsed || *parsed < least || *parsed > most) refuse(expected);
     return *parsed;
   }
@@ -78,7 +74,7 @@ void apply(const Word& word, Tolerance& tolerance) {
     tolerance.time_share = parse_share(word.value);
     if (!tolerance.time_share) word.refuse("a percentage, such as time=10%");
   } else {
-    word.refuse("one of " + join(kNames) + did_you_mean(word.name, kNames));
+    throw InputError("--tolerance " + word.text + ": " + expected_one_of(word.name, kNames));
   }
 }
 
@@ -113,7 +109,7 @@ std::optional<Slack> parse_slack(std::string_view text, bool is_count) {
     return count ? std::optional(Slack{Slack::Kind::amount, *count}) : std::nullopt;
   }
   if (text == "0") return Slack{};
-  if (parse_number(text)) return std::nullopt;  // elsewhere GiB, which no tolerance is meant to be
+  if (parse_finite(text)) return std::nullopt;  // elsewhere GiB, which no tolerance is meant to be
   const auto bytes = parse_bytes(text);
   return bytes ? std::optional(Slack{Slack::Kind::amount, *bytes}) : std::nullopt;
 }

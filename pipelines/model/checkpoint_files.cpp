@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -14,6 +13,7 @@
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/common/shell_text.h"
+#include "chitu_core/config/value/text.h"
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/weight_files.h"
 #include "pipelines/model/published_checkpoint.h"
@@ -111,12 +111,6 @@ std::vector<std::string> missing_components(const fs::path& path,
   return missing;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 /// The heads of the transformer in a folder; 0 when its config cannot be read.
 std::int64_t heads_in(const fs::path& path) {
   try {
@@ -145,7 +139,8 @@ PublishedCheckpoint published_as(const fs::path& path) {
       return known;
   const fs::path folder = path.has_filename() ? path : path.parent_path();
   for (const PublishedCheckpoint& known : all)
-    if (lower(folder.filename().string()).find(known.size) != std::string::npos) return known;
+    if (config::lower(folder.filename().string()).find(known.size) != std::string::npos)
+      return known;
   return all.at(0);  // of Wan, which is always part of the library
 }
 

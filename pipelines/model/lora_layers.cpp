@@ -107,19 +107,6 @@ class Placing {
   double scale_;
 };
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
-}
-
-std::string named(const std::vector<std::string>& names) {
-  std::vector<std::string> shown(
-      names.begin(),
-      names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kMostNamed)));
-  if (names.size() > kMostNamed)
-    shown.push_back(fmt::format("and {} more", names.size() - kMostNamed));
-  return join(shown);
-}
-
 }  // namespace
 
 struct LoraSet::Opened {
@@ -154,10 +141,10 @@ void LoraSet::Opened::check_pair(const io::LoraLayer& layer,
              &up = file.tensors().info(layer.up).shape;
   if (down[1] != weight.shape[1])
     refuse(layer.down, fmt::format("expected shape [{}, {}], got {}", down[0], weight.shape[1],
-                                   shape_text(down)));
+                                   memory::shape_text(down)));
   if (up[0] != weight.shape[0])
-    refuse(layer.up,
-           fmt::format("expected shape [{}, {}], got {}", weight.shape[0], up[1], shape_text(up)));
+    refuse(layer.up, fmt::format("expected shape [{}, {}], got {}", weight.shape[0], up[1],
+                                 memory::shape_text(up)));
 }
 
 void LoraSet::Opened::check_difference(const std::string& tensor,
@@ -167,8 +154,8 @@ void LoraSet::Opened::check_difference(const std::string& tensor,
     refuse(tensor,
            fmt::format("expected a floating-point dtype, got {}", at::toString(info.dtype)));
   if (info.numel() != weight.numel())
-    refuse(tensor, fmt::format("expected shape {}, got {}", shape_text(weight.shape),
-                               shape_text(info.shape)));
+    refuse(tensor, fmt::format("expected shape {}, got {}", memory::shape_text(weight.shape),
+                               memory::shape_text(info.shape)));
 }
 
 void LoraSet::Opened::report(const std::vector<std::string>& left) const {
@@ -180,7 +167,7 @@ void LoraSet::Opened::report(const std::vector<std::string>& left) const {
             parts.empty() ? "changes nothing" : join(parts), most_rank, choice.scale);
   if (!left.empty())
     log->warn("LoRA {}: {} tensors have no place and are left out: {}", choice.path.string(),
-              left.size(), named(left));
+              left.size(), join(first_few(left, kMostNamed)));
 }
 
 /// Tensors that no component has used.
@@ -272,7 +259,7 @@ void LoraSet::finish(bool reports) const {
       throw InputError(fmt::format(
           "{}: {} of its tensors have no place in the model: {}; strict: false in model.loras "
           "leaves them out",
-          lora->choice.path.string(), left.size(), named(left)));
+          lora->choice.path.string(), left.size(), join(first_few(left, kMostNamed))));
     if (reports) lora->report(left);
   }
 }

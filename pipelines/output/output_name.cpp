@@ -125,6 +125,12 @@ std::string model_name(const std::filesystem::path& ckpt_dir) {
   return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
 }
 
+std::string literal_template(const std::string& name) {
+  std::string text;
+  for (const char c : name) text.append(c == '{' || c == '}' ? 2 : 1, c);
+  return text;
+}
+
 std::vector<std::string> NameTemplate::fields() {
   std::vector<std::string> names{"date", "time"};
   const json sample = sample_values();

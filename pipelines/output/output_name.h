@@ -21,6 +21,9 @@ struct NameValues {
 /// The last folder of the path of a checkpoint: "Wan2.1-T2V-1.3B-Diffusers".
 std::string model_name(const std::filesystem::path& ckpt_dir);
 
+/// The template that gives exactly this name: its braces are doubled.
+std::string literal_template(const std::string& name);
+
 /// A template of the names of media, as output.name has it:
 /// "{index:04d}-{prompt:.40}-{seed}".
 ///

@@ -15,10 +15,6 @@ std::int64_t aligned(std::int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-std::int64_t rows_of(const Parameter& parameter) {
-  return parameter.shape.empty() ? 1 : parameter.shape.front();
-}
-
 at::Tensor weights_in(const at::Tensor& bytes, const Parameter& parameter, std::int64_t rows) {
   std::vector<std::int64_t> shape = parameter.shape;
   if (!shape.empty()) shape.front() = rows;
@@ -29,7 +25,7 @@ at::Tensor weights_in(const at::Tensor& bytes, const Parameter& parameter, std::
 
 at::Tensor LayerPiece::in(const at::Tensor& slab) const {
   return weights_in(slab.narrow(0, offset_bytes, parameter->stored_bytes()), *parameter,
-                    rows_of(*parameter));
+                    parameter->rows());
 }
 
 LayerLayout::LayerLayout(const std::string& name, std::int64_t index, Module& module,
@@ -50,7 +46,7 @@ LayerLayout::LayerLayout(const std::string& name, std::int64_t index, Module& mo
 void LayerLayout::cut(std::size_t piece) {
   const Parameter& parameter = *pieces_[piece].parameter;
   if (parameter.numel() == 0) return;
-  const std::int64_t rows = rows_of(parameter), row_bytes = parameter.stored_bytes() / rows;
+  const std::int64_t rows = parameter.rows(), row_bytes = parameter.stored_bytes() / rows;
   for (std::int64_t first = 0; first < rows;) {
     const std::int64_t offset = pieces_[piece].offset_bytes + first * row_bytes;
     // Minus the gap that may precede the next piece.
@@ -70,7 +66,7 @@ void LayerLayout::read(const LayerChunk& chunk, const WeightSource& source,
                        const at::Tensor& buffer) const {
   for (const LayerRun& run : chunk.runs) {
     const LayerPiece& piece = pieces_[run.piece];
-    const std::int64_t rows = rows_of(*piece.parameter);
+    const std::int64_t rows = piece.parameter->rows();
     const std::int64_t bytes = piece.parameter->stored_bytes() / rows * run.rows;
     at::Tensor to = weights_in(buffer.narrow(0, run.offset_bytes - chunk.base, bytes),
                                *piece.parameter, run.rows);

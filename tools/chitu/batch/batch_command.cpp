@@ -57,24 +57,24 @@ class Batch {
         shard_(shard_of(settings_.batch)),
         places_(places_of(settings_.batch, call.list.stem, shard_)),
         engine_(open_engine()),
+        begun_(read_journal(places_.folder)),
         header_(make_header()),
         list_(prepare_jobs(call.list, places_.folder, header_.began,
                            [&](const auto& partial) { return engine_.complete(partial); })) {
-    check_same_list(places_.folder / kJobsName, list_, jobs_of(read_journal(places_.folder)));
+    check_same_list(places_.folder / kJobsName, list_, jobs_of(begun_));
     for (const PreparedJob& job : list_)
       if (shard_.has(job.index)) jobs_.push_back(job);
   }
 
   /// Prints what a run would do.
   int dry_run() {
-    const JournalContent journal = read_journal(places_.folder);
-    check_plans(journal);
-    std::cout << list_text(jobs_, journal, places_, call_.retry_failed);
+    check_plans();
+    std::cout << list_text(jobs_, begun_, places_, call_.retry_failed);
     return 0;
   }
 
   int run(const Interrupt& interrupt) {
-    check_plans(read_journal(places_.folder));
+    check_plans();
     RunFolder folder = about_key("batch.dir", [&] { return RunFolder(places_.folder, false); });
     Journal journal = begin(folder);
     try {
@@ -96,9 +96,9 @@ class Batch {
     const std::string device = c10::DeviceTypeName(engine_.plan().device.type(), true);
     JournalHeader header{std::time(nullptr), shard_.text(),
                          deciding_settings(call_.list.composition.resolved(), device)};
-    if (const auto begun = read_journal(places_.folder).header) {
-      check_same_batch(places_.folder, *begun, header);
-      header.began = begun->began;
+    if (begun_.header) {
+      check_same_batch(places_.folder, *begun_.header, header);
+      header.began = begun_.header->began;
     }
     return header;
   }
@@ -116,10 +116,10 @@ class Batch {
   }
 
   /// Checks that the jobs that are not done fit, before any work begins.
-  void check_plans(const JournalContent& journal) {
+  void check_plans() {
     std::vector<const PreparedJob*> jobs;
     for (const PreparedJob& job : jobs_)
-      if (journal.record(job.index).state != JobRecord::State::done) jobs.push_back(&job);
+      if (begun_.record(job.index).state != JobRecord::State::done) jobs.push_back(&job);
     check_job_plans(engine_, jobs);
     check_spill_limit(settings_, jobs);
   }
@@ -275,6 +275,7 @@ class Batch {
   Shard shard_;
   BatchPlaces places_;
   pipelines::Engine engine_;
+  JournalContent begun_;  ///< before the folder is locked
   JournalHeader header_;
   std::vector<PreparedJob> list_;  ///< all
   std::vector<PreparedJob> jobs_;  ///< of the shard

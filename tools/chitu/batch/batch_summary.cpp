@@ -36,12 +36,7 @@ Summary summary_of(const std::vector<PreparedJob>& jobs, std::size_t list_jobs,
   summary.list_jobs = list_jobs;
   for (const PreparedJob& job : jobs)
     summary.rows.push_back(row_of(job, journal.record(job.index), places));
-  for (const WindowRecord& window : journal.windows)
-    summary.windows.push_back({{"jobs", window.jobs},
-                               {"loads", window.loads},
-                               {"h2d_bytes", window.h2d_bytes},
-                               {"d2h_bytes", window.d2h_bytes},
-                               {"disk_bytes", window.disk_bytes}});
+  for (const WindowRecord& window : journal.windows) summary.windows.push_back(to_json(window));
   return summary;
 }
 

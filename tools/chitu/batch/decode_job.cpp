@@ -4,6 +4,7 @@
 
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/shell_text.h"
+#include "pipelines/output/output_name.h"
 #include "pipelines/settings/settings.h"
 #include "tools/chitu/kept_latents.h"
 
@@ -12,20 +13,13 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-/// The name as output.name has it, where braces begin a field.
-std::string escaped(const std::string& name) {
-  std::string text;
-  for (const char c : name) text.append(c == '{' || c == '}' ? 2 : 1, c);
-  return text;
-}
-
 void add_output(Words& words, const pipelines::Output& output) {
   Words formats;
   for (const pipelines::OutputFormat format : output.formats)
     formats.emplace_back(config::name_of(format));
   words.push_back("output.format=[" + join(formats, ",") + "]");
   if (output.contact_sheet) words.emplace_back("output.contact_sheet=true");
-  words.insert(words.end(), {"--set-str", "output.name", escaped(output.name)});
+  words.insert(words.end(), {"--set-str", "output.name", pipelines::literal_template(output.name)});
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/utf8.h"
@@ -44,8 +45,7 @@ std::vector<std::string> names(const std::array<Named, N>& among) {
 
 JobFormat format_named(const std::string& name) {
   if (const auto format = find(kFormats, name)) return *format;
-  throw InputError("--list-format " + name + ": expected one of " + join(names(kFormats)) +
-                   did_you_mean(name, names(kFormats)));
+  throw InputError("--list-format " + name + ": " + expected_one_of(name, names(kFormats)));
 }
 
 JobFormat format_of_file(const std::string& path) {

@@ -135,6 +135,14 @@ void take_line(JournalContent& content, const json& line) {
 
 }  // namespace
 
+json to_json(const WindowRecord& window) {
+  return {{"jobs", window.jobs},
+          {"loads", window.loads},
+          {"h2d_bytes", window.h2d_bytes},
+          {"d2h_bytes", window.d2h_bytes},
+          {"disk_bytes", window.disk_bytes}};
+}
+
 JobRecord JournalContent::record(std::size_t job) const {
   const auto found = jobs.find(job);
   return found == jobs.end() ? JobRecord{} : found->second;
@@ -223,13 +231,6 @@ void Journal::add_reopened(std::size_t job, std::string_view reason) {
   add({{"job", job}, {"state", "reopened"}, {"reason", reason}});
 }
 
-void Journal::add_window(const WindowRecord& window) {
-  add({{"window",
-        {{"jobs", window.jobs},
-         {"loads", window.loads},
-         {"h2d_bytes", window.h2d_bytes},
-         {"d2h_bytes", window.d2h_bytes},
-         {"disk_bytes", window.disk_bytes}}}});
-}
+void Journal::add_window(const WindowRecord& window) { add({{"window", tools::to_json(window)}}); }
 
 }  // namespace chitu::tools

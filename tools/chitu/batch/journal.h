@@ -42,6 +42,9 @@ struct WindowRecord {
   std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;
 };
 
+/// As it stands in the journal and in summary.json.
+nlohmann::json to_json(const WindowRecord& window);
+
 /// What a journal says.
 struct JournalContent {
   std::optional<JournalHeader> header{};

@@ -8,6 +8,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "pipelines/model/request_json.h"
+#include "pipelines/output/output_name.h"
 #include "pipelines/settings/settings.h"
 
 namespace chitu::tools {
@@ -25,16 +26,9 @@ json formats_of(const pipelines::Output& output) {
   return names;
 }
 
-/// The name as a template: braces are doubled.
-std::string name_template(const std::string& name) {
-  std::string text;
-  for (const char c : name) text.append(c == '{' || c == '}' ? 2 : 1, c);
-  return text;
-}
-
 json line_of(const PreparedJob& job) {
   json line = pipelines::to_json(job.request);
-  line["output.name"] = name_template(job.output.name);
+  line["output.name"] = pipelines::literal_template(job.output.name);
   line["output.format"] = formats_of(job.output);
   line["output.contact_sheet"] = job.output.contact_sheet;
   return line;

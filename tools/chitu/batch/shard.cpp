@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/parse_number.h"
 
 namespace chitu::tools {
 namespace {
@@ -12,10 +11,8 @@ namespace {
 constexpr std::size_t kMostShards = 1'000'000;
 
 std::optional<std::size_t> number(std::string_view text) {
-  std::size_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && value <= kMostShards ? std::optional(value) : std::nullopt;
+  const auto value = parse_number<std::size_t>(text);
+  return value && *value <= kMostShards ? value : std::nullopt;
 }
 
 /// A number from the environment; empty when it is not set.

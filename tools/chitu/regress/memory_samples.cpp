@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <map>
 #include <sstream>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/common/parse_number.h"
 #include "chitu_core/device/device.h"
 
 namespace chitu::tools {
@@ -33,18 +33,15 @@ std::vector<Point> reduced(const std::vector<Point>& points) {
   return kept;
 }
 
-template <class Number>
-bool parse(std::string_view text, Number& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
 bool parse_point(const std::string& line, Point& point) {
   const std::size_t comma = line.find(',');
   if (comma == std::string::npos) return false;
   const std::string_view text = line;
-  return parse(text.substr(0, comma), point.stage) && parse(text.substr(comma + 1), point.bytes) &&
-         std::isfinite(point.stage) && point.stage >= 0 && point.bytes >= 0;
+  const auto stage = parse_number<double>(text.substr(0, comma));
+  const auto bytes = parse_number<std::int64_t>(text.substr(comma + 1));
+  if (!stage || !bytes || !std::isfinite(*stage) || *stage < 0 || *bytes < 0) return false;
+  point = {*stage, *bytes};
+  return true;
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ std::string loads_of(const std::vector<StagePair>& stages) {
     before += stage.a ? stage.a->loads : 0;
     now += stage.b ? stage.b->loads : 0;
   }
-  return before == now ? std::to_string(now) : fmt::format("{} -> {}", before, now);
+  return pipelines::count_change(before, now);
 }
 
 std::string time_of(const std::optional<TimeResult>& time) {
