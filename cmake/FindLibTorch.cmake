@@ -51,6 +51,13 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
       list(APPEND libraries ${LibTorch_${name}_LIBRARY})
     endif()
   endforeach()
+  # The OpenMP library that libtorch itself uses: a wheel brings its own.
+  cmake_path(GET LibTorch_c10_LIBRARY PARENT_PATH LibTorch_folder)
+  file(GLOB LibTorch_openmp_LIBRARY ${LibTorch_folder}/libgomp*.so*)
+  list(APPEND libraries ${LibTorch_openmp_LIBRARY})
+  if(NOT LibTorch_openmp_LIBRARY)
+    list(APPEND libraries gomp)
+  endif()
   # Operators register themselves when a library loads; without --no-as-needed the linker would
   # leave out those that no symbol names.
   target_link_libraries(LibTorch::LibTorch INTERFACE

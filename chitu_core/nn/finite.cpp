@@ -1,13 +1,13 @@
 #include "chitu_core/nn/finite.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <atomic>
 #include <cmath>
 #include <limits>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/parallel_for.h"
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/nn/cpu_kernels.h"
@@ -34,7 +34,7 @@ template <class Bits>
 bool dense_is_finite(const at::Tensor& dense, Bits exponent) {
   const auto* bits = static_cast<const Bits*>(dense.const_data_ptr());
   std::atomic<bool> finite{true};
-  at::parallel_for(0, dense.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(0, dense.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     bool found = false;
     run_cpu_kernel<AnyNotFinite>(bits + begin, exponent, end - begin, &found);
     if (found) finite = false;

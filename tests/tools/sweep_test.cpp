@@ -192,6 +192,21 @@ TEST_CASE("an interrupt stops the sweep and says how to continue", "[e2e]") {
   }
 }
 
+TEST_CASE("an interrupt as a job ends stops the sweep, too", "[e2e]") {
+  const TemporaryFolder folder;
+  auto words = sweep({"seed=range(0,40)"});
+  words.insert(words.begin(), chitu_command());
+  Process process(words, folder.path());
+  // The media are written after a job's last check for an interrupt.
+  while (!fs::exists(folder / "all/0/frames"))
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  process.send(SIGTERM);
+  const auto run = process.finish();
+  INFO(run.err);
+  CHECK(run.exit_code == 143);
+  CHECK_THAT(run.err, ContainsSubstring("not started"));
+}
+
 /// The ids of the child processes of a process.
 std::vector<std::string> children_of(int process) {
   const std::string id = std::to_string(process);

@@ -477,7 +477,10 @@ class RunCommand final : public EngineCommandFor<RunCall> {
                                            : pipelines::RunClock::since_process_start();
     state.logging.begin_run(call.composition);
     device::reuse_host_memory();
-    const Interrupt interrupt;
+    if (!state.interrupt) state.interrupt.emplace();
+    const Interrupt& interrupt = *state.interrupt;
+    if (interrupt.signal() != 0)
+      throw InterruptedBy(interrupt.signal(), "interrupted before it began");
     return Run(call, state, interrupt, clock).execute();
   }
 };

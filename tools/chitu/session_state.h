@@ -8,6 +8,7 @@
 #include "pipelines/engine.h"
 #include "pipelines/run_checker.h"
 #include "tools/chitu/compute_threads.h"
+#include "tools/chitu/interrupt.h"
 #include "tools/chitu/logging.h"
 
 namespace chitu::tools {
@@ -26,6 +27,8 @@ struct SessionState {
   Logging logging{};
   ComputeThreads threads{};
   std::optional<OpenEngine> engine{};
+  /// From the first run on: a signal that comes as one job ends stops the sweep before the next.
+  std::optional<Interrupt> interrupt{};
   std::optional<JobChecks> checks{};  ///< while the jobs of a sweep are checked
 };
 

@@ -11,6 +11,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/dry_run_repeats.h"
+#include "chitu_core/device/side_by_side.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/memory/layer_walk.h"
 
@@ -133,12 +134,23 @@ class HiddenStates {
   bool offload_;
 };
 
+/// Whether a block's arithmetic for one prompt takes one thread about a millisecond: more
+/// threads would not shorten it. The answer may not depend on anything but config and tokens.
+bool is_small(const WanTransformer3DConfig& config, std::int64_t tokens) {
+  constexpr double kMostOperations = 64e6;
+  const auto width = static_cast<double>(config.width());
+  const double weights = width * (6 * width + 2 * static_cast<double>(config.ffn_dim));
+  const auto rows = static_cast<double>(tokens);
+  return 2 * rows * (weights + 2 * rows * width) <= kMostOperations;
+}
+
 /// What the blocks of one forward pass share.
 struct Pass {
   const WanTimeContext& time;
   const std::vector<WanVideo>& videos;
   const nn::Attention& attention;
   std::int64_t ffn_chunk;
+  bool small;  ///< each video computes on one thread, several videos at once
   HiddenStates hidden;
 
   WanDenoiseContext& context_of(std::size_t lane) const {
@@ -150,17 +162,35 @@ struct Pass {
 
   void compute(const WanTransformerBlock& block, std::size_t index) {
     const WanBlockModulation modulation = block.modulation(time.timestep_proj);
-    for (const std::size_t lane : hidden.order()) {
-      at::Tensor& states = hidden.of(lane);
-      const WanDenoiseContext& context = context_of(lane);
-      const bool begins_video = index == 0 && lane % hidden.prompts() == 0;
-      if (index > 0 || begins_video)
-        block.self_attention(states, modulation, context.rotary, attention);
-      if (begins_video) hidden.part_ways(lane);
-      block.cross_attention(
-          states, text_keys_values(block, index, text_of(lane), context.keep_text_kv), attention);
-      block.feed_forward(states, modulation, ffn_chunk);
+    if (!small) {
+      for (const std::size_t lane : hidden.order()) compute_lane(block, index, modulation, lane);
+      return;
     }
+    const std::size_t prompts = hidden.prompts();
+    each_video([&](std::size_t video) {
+      for (std::size_t lane = video * prompts; lane < (video + 1) * prompts; ++lane)
+        compute_lane(block, index, modulation, lane);
+    });
+  }
+
+  void each_video(const std::function<void(std::size_t)>& work) const {
+    const auto count = static_cast<std::int64_t>(videos.size());
+    const bool at_once = videos.front().latents.is_cpu() && !device::in_dry_run();
+    device::side_by_side(at_once, count,
+                         [&](std::int64_t i) { work(static_cast<std::size_t>(i)); });
+  }
+
+  void compute_lane(const WanTransformerBlock& block, std::size_t index,
+                    const WanBlockModulation& modulation, std::size_t lane) {
+    at::Tensor& states = hidden.of(lane);
+    const WanDenoiseContext& context = context_of(lane);
+    const bool begins_video = index == 0 && lane % hidden.prompts() == 0;
+    if (index > 0 || begins_video)
+      block.self_attention(states, modulation, context.rotary, attention);
+    if (begins_video) hidden.part_ways(lane);
+    block.cross_attention(
+        states, text_keys_values(block, index, text_of(lane), context.keep_text_kv), attention);
+    block.feed_forward(states, modulation, ffn_chunk);
   }
 
   /// What determines a block's memory use besides its weights: which lane's states are on the
@@ -293,7 +323,13 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
   const std::size_t prompts = videos.front().context.texts.size();
   const bool offload = options.offload_activations && videos.size() * prompts > 1 &&
                        !device::is_host(first.device());
-  Pass pass{time, videos, attention, ffn_chunk,
+  const bool small = !offload && device::has_host_kernels(first.device()) &&
+                     is_small(config_, first.size(0) * tokens[0] * tokens[1] * tokens[2]);
+  Pass pass{time,
+            videos,
+            attention,
+            ffn_chunk,
+            small,
             HiddenStates(videos.size(), prompts, offload, [&](std::size_t video) {
               return patch_embedding_.forward(videos[video].latents);
             })};

@@ -1,13 +1,13 @@
 #include "chitu_core/models/wan/vae_norm.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 
+#include "chitu_core/common/parallel_for.h"
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/nn/conv.h"
 #include "chitu_core/nn/cpu_kernels.h"
@@ -97,11 +97,11 @@ void norm_on_host(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor
   for (std::int64_t b = 0; b < batch; ++b) {
     const T* from = x.const_data_ptr<T>() + b * x.stride(0);
     T* to = out.mutable_data_ptr<T>() + b * out.stride(0);
-    at::parallel_for(0, positions, std::max<std::int64_t>(1, kGrain / channels),
-                     [&](std::int64_t begin, std::int64_t end) {
-                       nn::run_cpu_kernel<NormPositions>(from, weight.const_data_ptr<float>(), to,
-                                                         channels, silu, begin, end);
-                     });
+    parallel_for(0, positions, std::max<std::int64_t>(1, kGrain / channels),
+                 [&](std::int64_t begin, std::int64_t end) {
+                   nn::run_cpu_kernel<NormPositions>(from, weight.const_data_ptr<float>(), to,
+                                                     channels, silu, begin, end);
+                 });
   }
 }
 
