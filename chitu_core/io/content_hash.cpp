@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "chitu_core/common/parallel_for.h"
 #include "chitu_core/io/hash.h"
+#include "chitu_core/threads/parallel_for.h"
 
 namespace chitu::io {
 namespace {
@@ -43,7 +43,7 @@ std::string content_sum(const SafetensorsFile& file, const std::function<void()>
   std::vector<std::string> sums(static_cast<std::size_t>(pieces));
   for (std::int64_t first = 0; first < pieces; first += at_once) {
     between();
-    parallel_for(first, std::min(first + at_once, pieces), 1, [&](auto begin, auto end) {
+    threads::parallel_for(first, std::min(first + at_once, pieces), 1, [&](auto begin, auto end) {
       for (std::int64_t i = begin; i < end; ++i)
         sums[static_cast<std::size_t>(i)] =
             sum_of_piece(file, i * kPieceBytes, std::min((i + 1) * kPieceBytes, size));

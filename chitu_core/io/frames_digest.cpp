@@ -2,9 +2,9 @@
 
 #include <string_view>
 
-#include "chitu_core/common/parallel_for.h"
 #include "chitu_core/io/frames.h"
 #include "chitu_core/io/hash.h"
+#include "chitu_core/threads/parallel_for.h"
 
 namespace chitu::io {
 namespace {
@@ -25,7 +25,7 @@ FramesDigest digest_of(const at::Tensor& frames) {
   const std::size_t frame_bytes = all.size() / static_cast<std::size_t>(count);
   digest.each.resize(static_cast<std::size_t>(count));
   // Index 0 is the whole clip, which takes as long as all frames together.
-  parallel_for(0, count + 1, 1, [&](std::int64_t begin, std::int64_t end) {
+  threads::parallel_for(0, count + 1, 1, [&](std::int64_t begin, std::int64_t end) {
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       if (i == 0)
         digest.all = sha256(all);

@@ -98,19 +98,19 @@ class Decoder {
   }
 
   /// [H, W, 3] of a decoded frame.
-  at::Tensor rgb(const AVFrame& frame) const {
-    const std::unique_ptr<SwsContext, FreeScaler> scaler(sws_getContext(
-        frame.width, frame.height, static_cast<AVPixelFormat>(frame.format), frame.width,
-        frame.height, AV_PIX_FMT_RGB24, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT,
-        nullptr, nullptr, nullptr));
-    if (!scaler) fail("its pixel format is not supported");
+  at::Tensor rgb(const AVFrame& frame) {
+    scaler_.reset(sws_getCachedContext(
+        scaler_.release(), frame.width, frame.height, static_cast<AVPixelFormat>(frame.format),
+        frame.width, frame.height, AV_PIX_FMT_RGB24,
+        SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, nullptr, nullptr, nullptr));
+    if (!scaler_) fail("its pixel format is not supported");
     const int* bt709 = sws_getCoefficients(SWS_CS_ITU709);
-    sws_setColorspaceDetails(scaler.get(), bt709, 0, bt709, 1, 0, 1 << 16, 1 << 16);
+    sws_setColorspaceDetails(scaler_.get(), bt709, 0, bt709, 1, 0, 1 << 16, 1 << 16);
     // The library writes whole vectors; a row of its own size keeps it inside.
     const int row_bytes = (frame.width * 3 + 63) / 64 * 64;
     at::Tensor rows = at::empty({frame.height + 1, row_bytes}, at::kByte);
     auto* data = rows.data_ptr<std::uint8_t>();
-    sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height, &data, &row_bytes);
+    sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, &data, &row_bytes);
     return rows.slice(0, 0, frame.height)
         .slice(1, 0, frame.width * 3)
         .reshape({frame.height, frame.width, 3})
@@ -121,6 +121,7 @@ class Decoder {
   std::unique_ptr<AVFormatContext, CloseInput> format_;
   std::unique_ptr<AVCodecContext, FreeAv> codec_;
   std::unique_ptr<AVPacket, FreeAv> packet_{av_packet_alloc()};
+  std::unique_ptr<SwsContext, FreeScaler> scaler_;  ///< the last frame's, kept for the next
   std::unique_ptr<AVFrame, FreeAv> frame_{av_frame_alloc()};
   int stream_ = 0;
   bool bt709_ = false;

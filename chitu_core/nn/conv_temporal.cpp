@@ -4,9 +4,9 @@
 
 #include <array>
 
-#include "chitu_core/common/parallel_for.h"
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/nn/cpu_kernels.h"
+#include "chitu_core/threads/parallel_for.h"
 
 namespace chitu::nn {
 namespace {
@@ -84,7 +84,7 @@ Four<at::Tensor> mixed_frames(const at::Tensor& all) {
     const Four<const T*> d{first, first + frame, first + 2 * frame, first + 3 * frame};
     Four<T*> out;
     for (std::size_t k = 0; k < 4; ++k) out[k] = mixed[k].mutable_data_ptr<T>() + n * frame;
-    parallel_for(0, frame, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    threads::parallel_for(0, frame, kGrain, [&](std::int64_t begin, std::int64_t end) {
       run_cpu_kernel<MixFrames>(&d, &out, begin, end);
     });
   }
@@ -103,7 +103,7 @@ at::Tensor joined_frames(const Four<at::Tensor>& products) {
     Four<const T*> in;
     for (std::size_t k = 0; k < 4; ++k) in[k] = products[k].const_data_ptr<T>() + n * frame;
     T* even = output.mutable_data_ptr<T>() + 2 * n * frame;
-    parallel_for(0, frame, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    threads::parallel_for(0, frame, kGrain, [&](std::int64_t begin, std::int64_t end) {
       run_cpu_kernel<JoinProducts>(&in, even, frame, begin, end);
     });
   }
@@ -120,7 +120,7 @@ Four<at::Tensor> mixed_taps(const at::Tensor& weight) {
     tensor = at::empty({taps.size(0), taps.size(1), taps.size(3), taps.size(4)},
                        taps.options().memory_format(at::MemoryFormat::ChannelsLast));
   if (device::in_dry_run()) return mixed;
-  parallel_for(0, taps.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+  threads::parallel_for(0, taps.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t out = begin; out < end; ++out) {
       const T* g = taps.const_data_ptr<T>() + out * 3 * picture;
       Four<T*> to;

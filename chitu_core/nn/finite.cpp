@@ -7,10 +7,10 @@
 #include <limits>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/parallel_for.h"
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/nn/cpu_kernels.h"
+#include "chitu_core/threads/parallel_for.h"
 
 namespace chitu::nn {
 namespace {
@@ -34,7 +34,7 @@ template <class Bits>
 bool dense_is_finite(const at::Tensor& dense, Bits exponent) {
   const auto* bits = static_cast<const Bits*>(dense.const_data_ptr());
   std::atomic<bool> finite{true};
-  parallel_for(0, dense.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+  threads::parallel_for(0, dense.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
     bool found = false;
     run_cpu_kernel<AnyNotFinite>(bits + begin, exponent, end - begin, &found);
     if (found) finite = false;

@@ -11,9 +11,9 @@
 #include <numbers>
 #include <vector>
 
-#include "chitu_core/common/parallel_for.h"
 #include "chitu_core/nn/cpu_kernels.h"
 #include "chitu_core/nn/cpu_vectors.h"
+#include "chitu_core/threads/parallel_for.h"
 
 namespace chitu::nn {
 namespace {
@@ -319,7 +319,7 @@ void attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const
       rows_of<const T>(q), rows_of<const T>(k), rows_of<const T>(v),
       rows_of<T>(out),     q.size(1),           q.size(2),
       k.size(2),           queries_at_once(q),  static_cast<float>(scale * std::numbers::log2e)};
-  parallel_for(
+  threads::parallel_for(
       0, q.size(0) * job.heads * job.blocks(), 1,
       [&](std::int64_t begin, std::int64_t end) { run_cpu_kernel<Flash>(&job, begin, end); });
 }

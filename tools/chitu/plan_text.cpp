@@ -15,6 +15,7 @@
 #include "pipelines/model/device_choices.h"
 #include "tools/chitu/flops_text.h"
 #include "tools/chitu/plan_cells.h"
+#include "tools/chitu/seconds_text.h"
 
 namespace chitu::tools {
 namespace {
@@ -108,18 +109,6 @@ void add_choices(Rows& rows, const ForecastReport& report) {
   if (report.request.guided())
     rows.add("guidance branches",
              [](const LevelReport& level) { return guidance_text(plan_of(level)); });
-}
-
-std::string seconds_text(double seconds) {
-  if (seconds >= 3600) {
-    const long minutes = std::lround(seconds / 60);
-    return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
-  }
-  if (seconds >= 100) {
-    const long whole = std::lround(seconds);
-    return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  }
-  return seconds >= 1 ? fmt::format("{:.1f} s", seconds) : fmt::format("{:.2f} ms", seconds * 1e3);
 }
 
 void add_least_times(Rows& rows) {

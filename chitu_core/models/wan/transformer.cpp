@@ -6,14 +6,15 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/dry_run_repeats.h"
-#include "chitu_core/device/side_by_side.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/memory/layer_walk.h"
+#include "chitu_core/threads/side_by_side.h"
 
 namespace chitu::models {
 namespace {
@@ -76,6 +77,7 @@ class HiddenStates {
 
   std::size_t lanes() const { return lanes_; }
   std::size_t prompts() const { return prompts_; }
+  bool offloads() const { return offload_; }
 
   /// After the first self-attention of a video: its other prompts continue from the same states.
   void part_ways(std::size_t first_lane) {
@@ -150,7 +152,7 @@ struct Pass {
   const std::vector<WanVideo>& videos;
   const nn::Attention& attention;
   std::int64_t ffn_chunk;
-  bool small;  ///< each video computes on one thread, several videos at once
+  bool small;  ///< a block computes on one thread for each video
   HiddenStates hidden;
 
   WanDenoiseContext& context_of(std::size_t lane) const {
@@ -162,22 +164,20 @@ struct Pass {
 
   void compute(const WanTransformerBlock& block, std::size_t index) {
     const WanBlockModulation modulation = block.modulation(time.timestep_proj);
-    if (!small) {
-      for (const std::size_t lane : hidden.order()) compute_lane(block, index, modulation, lane);
-      return;
-    }
-    const std::size_t prompts = hidden.prompts();
-    each_video([&](std::size_t video) {
-      for (std::size_t lane = video * prompts; lane < (video + 1) * prompts; ++lane)
-        compute_lane(block, index, modulation, lane);
-    });
+    if (small && !hidden.offloads()) return compute_side_by_side(block, index, modulation);
+    std::optional<threads::OnOneThread> alone;
+    if (small) alone.emplace();
+    for (const std::size_t lane : hidden.order()) compute_lane(block, index, modulation, lane);
   }
 
-  void each_video(const std::function<void(std::size_t)>& work) const {
-    const auto count = static_cast<std::int64_t>(videos.size());
+  void compute_side_by_side(const WanTransformerBlock& block, std::size_t index,
+                            const WanBlockModulation& modulation) {
     const bool at_once = videos.front().latents.is_cpu() && !device::in_dry_run();
-    device::side_by_side(at_once, count,
-                         [&](std::int64_t i) { work(static_cast<std::size_t>(i)); });
+    threads::side_by_side(at_once, std::ssize(videos), [&](std::int64_t video) {
+      const std::size_t first = static_cast<std::size_t>(video) * hidden.prompts();
+      for (std::size_t lane = first; lane < first + hidden.prompts(); ++lane)
+        compute_lane(block, index, modulation, lane);
+    });
   }
 
   void compute_lane(const WanTransformerBlock& block, std::size_t index,
@@ -323,7 +323,7 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
   const std::size_t prompts = videos.front().context.texts.size();
   const bool offload = options.offload_activations && videos.size() * prompts > 1 &&
                        !device::is_host(first.device());
-  const bool small = !offload && device::has_host_kernels(first.device()) &&
+  const bool small = device::has_host_kernels(first.device()) &&
                      is_small(config_, first.size(0) * tokens[0] * tokens[1] * tokens[2]);
   Pass pass{time,
             videos,

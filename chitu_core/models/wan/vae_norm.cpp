@@ -7,10 +7,10 @@
 #include <bit>
 #include <cmath>
 
-#include "chitu_core/common/parallel_for.h"
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/nn/conv.h"
 #include "chitu_core/nn/cpu_kernels.h"
+#include "chitu_core/threads/parallel_for.h"
 
 namespace chitu::models {
 namespace {
@@ -97,11 +97,11 @@ void norm_on_host(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor
   for (std::int64_t b = 0; b < batch; ++b) {
     const T* from = x.const_data_ptr<T>() + b * x.stride(0);
     T* to = out.mutable_data_ptr<T>() + b * out.stride(0);
-    parallel_for(0, positions, std::max<std::int64_t>(1, kGrain / channels),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   nn::run_cpu_kernel<NormPositions>(from, weight.const_data_ptr<float>(), to,
-                                                     channels, silu, begin, end);
-                 });
+    threads::parallel_for(0, positions, std::max<std::int64_t>(1, kGrain / channels),
+                          [&](std::int64_t begin, std::int64_t end) {
+                            nn::run_cpu_kernel<NormPositions>(from, weight.const_data_ptr<float>(),
+                                                              to, channels, silu, begin, end);
+                          });
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "chitu_core/common/bytes.h"
 #include "tools/chitu/flops_text.h"
+#include "tools/chitu/seconds_text.h"
 
 namespace chitu::tools {
 namespace {
@@ -54,12 +55,6 @@ bool any(const BatchPlanReport& report, const Has& has) {
   return std::any_of(report.forecasts.begin(), report.forecasts.end(), has);
 }
 
-std::string time_text(double seconds) {
-  if (seconds < 120) return fmt::format("{:.1f} s", seconds);
-  if (seconds < 2 * 3600) return fmt::format("{:.1f} min", seconds / 60);
-  return fmt::format("{:.1f} h", seconds / 3600);
-}
-
 /// The window, where it is too large for the spill limit, and where not even one job fits.
 std::string window_text(const BatchForecast& forecast) {
   return forecast.largest_window == 0 ? "none" : fmt::format("{}", forecast.largest_window);
@@ -80,7 +75,8 @@ std::string to_table(const BatchPlanReport& report) {
   table.row("read from disk", [](const auto& f) { return format_bytes(f.disk_bytes); });
   table.row("arithmetic", [](const auto& f) { return flops_text(f.flops); });
   if (any(report, [](const auto& f) { return f.least_s.has_value(); }))
-    table.row("least time", [](const auto& f) { return f.least_s ? time_text(*f.least_s) : "-"; });
+    table.row("least time",
+              [](const auto& f) { return f.least_s ? seconds_text(*f.least_s) : "-"; });
   table.row("waits on disk", [](const auto& f) { return format_bytes(f.spill_bytes); });
   if (is_limited(report.shape)) table.row("window that fits the disk", window_text);
   if (any(report, [](const auto& f) { return f.fits.has_value(); }))

@@ -93,9 +93,12 @@ struct Lines {
 };
 
 [[noreturn]] void refuse_line(const fs::path& file, std::size_t line, const std::string& problem) {
+  const std::string remedy =
+      line == 1 ? "or another batch.dir"
+                : "or none from this line on: if you delete it and those after it, their jobs are "
+                  "made again";
   throw InputError(file.string() + ":" + std::to_string(line) + ": " + problem +
-                   "; expected the journal of a batch. Without this file, the folder's jobs are "
-                   "made again");
+                   "; expected the journal of a batch, " + remedy);
 }
 
 Lines read_lines(const fs::path& file) {

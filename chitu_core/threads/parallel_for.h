@@ -17,7 +17,7 @@ extern "C" int omp_get_thread_num();
 extern "C" int omp_get_num_threads();
 #endif
 
-namespace chitu {
+namespace chitu::threads {
 namespace detail {
 
 /// What the threads of one parallel_for share.
@@ -70,4 +70,4 @@ void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
   at::parallel_for(begin, end, grain, function);
 }
 
-}  // namespace chitu
+}  // namespace chitu::threads

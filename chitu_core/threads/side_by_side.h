@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 
-namespace chitu::device {
+namespace chitu::threads {
 
 /// While it lives, the calling thread's operators compute on it alone. Small operators are faster
 /// so: waking a second thread takes longer than their work.
@@ -27,4 +27,4 @@ class OnOneThread {
 /// throws   what a call throws, the first of them
 void side_by_side(bool at_once, std::int64_t count, const std::function<void(std::int64_t)>& work);
 
-}  // namespace chitu::device
+}  // namespace chitu::threads

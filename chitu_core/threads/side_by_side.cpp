@@ -1,12 +1,12 @@
-#include "chitu_core/device/side_by_side.h"
+#include "chitu_core/threads/side_by_side.h"
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <dlfcn.h>
 
-#include "chitu_core/common/parallel_for.h"
+#include "chitu_core/threads/parallel_for.h"
 
-namespace chitu::device {
+namespace chitu::threads {
 namespace {
 
 /// Of the calling thread alone; at::set_num_threads would also change other threads. Libraries
@@ -52,4 +52,4 @@ void side_by_side(bool at_once, std::int64_t count, const std::function<void(std
   });
 }
 
-}  // namespace chitu::device
+}  // namespace chitu::threads

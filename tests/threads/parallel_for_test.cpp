@@ -1,4 +1,4 @@
-#include "chitu_core/common/parallel_for.h"
+#include "chitu_core/threads/parallel_for.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -9,10 +9,10 @@
 #include <thread>
 #include <vector>
 
-#include "chitu_core/device/side_by_side.h"
+#include "chitu_core/threads/side_by_side.h"
 #include "tests/support/catch.h"
 
-namespace chitu::device {
+namespace chitu::threads {
 namespace {
 
 /// Sets the number of libtorch's threads until the end of a test.
@@ -90,4 +90,4 @@ TEST_CASE("calls side by side run at once") {
 }
 
 }  // namespace
-}  // namespace chitu::device
+}  // namespace chitu::threads
