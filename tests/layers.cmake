@@ -31,6 +31,7 @@ set(below_pipelines_forecast ${below_pipelines_stages} forecast)
 set(below_pipelines_settings ${below_pipelines_output} settings)
 set(below_pipelines_observe ${below_pipelines_forecast} observe)
 set(below_pipelines_compare ${below_pipelines_observe} compare)
+set(below_pipelines_qwen_image ${below_pipelines_stages} qwen_image)
 set(below_pipelines_wan ${below_pipelines_stages} wan)
 set(below_pipelines_batch ${below_pipelines_observe} batch)
 set(below_pipelines_ ${below_pipelines_batch} composition settings "")  # the engine

@@ -3,24 +3,45 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/io/tokenizer/bpe_tokenizer.h"
 #include "chitu_core/io/tokenizer/sentencepiece_tokenizer.h"
+#include "chitu_core/io/tokenizer/tokenizer_file.h"
 #include "chitu_core/io/tokenizer/unigram_tokenizer.h"
 #include "chitu_core/io/utf8.h"
 
 namespace chitu::io {
+namespace {
+
+bool is_bpe(const nlohmann::json& contents) {
+  if (!contents.is_object() || !contents.contains("model")) return false;
+  const auto& model = contents["model"];
+  return model.is_object() && model.contains("type") && model["type"] == "BPE";
+}
+
+std::unique_ptr<Tokenizer> load_file(const std::filesystem::path& folder) {
+  TokenizerFile contents = read_tokenizer_file(folder / "tokenizer.json");
+  if (is_bpe(contents.json)) return std::make_unique<BpeTokenizer>(folder, contents.json);
+  return std::make_unique<UnigramTokenizer>(folder, std::move(contents));
+}
+
+}  // namespace
 
 std::unique_ptr<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) {
   if (const auto problem = folder_problem(folder))
     throw InputError(folder.string() + ": " + *problem);
   // Includes a link without its target, which is reported when it is opened.
-  if (name_exists(folder / "tokenizer.json")) return std::make_unique<UnigramTokenizer>(folder);
+  if (name_exists(folder / "tokenizer.json")) return load_file(folder);
   if (name_exists(folder / "spiece.model")) return std::make_unique<SentencePieceTokenizer>(folder);
+  if (name_exists(folder / "vocab.json") && name_exists(folder / "merges.txt"))
+    return BpeTokenizer::from_vocab_and_merges(folder);
   throw InputError(folder.string() +
-                   ": no tokenizer here, looked for tokenizer.json, spiece.model");
+                   ": no tokenizer here, looked for tokenizer.json, spiece.model, and vocab.json "
+                   "with merges.txt");
 }
 
 std::vector<std::int64_t> Tokenizer::encode(std::string_view text) const {

@@ -14,8 +14,8 @@ namespace chitu::io {
 class Tokenizer {
  public:
   /// Reads the `tokenizer/` folder of a checkpoint: `tokenizer.json` if it exists (Unigram models,
-  /// such as umT5 and T5), else `spiece.model` with the sentencepiece library, with </s> after the
-  /// text as in T5.
+  /// such as umT5 and T5, and byte-level BPE), else `spiece.model` with the sentencepiece library,
+  /// with </s> after the text as in T5, else `vocab.json` with `merges.txt` as in Qwen2.
   /// Throws InputError naming the file if it is missing, damaged or not supported.
   static std::unique_ptr<Tokenizer> load(const std::filesystem::path& folder);
 

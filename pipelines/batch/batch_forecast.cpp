@@ -18,11 +18,10 @@ std::vector<PlannedWindow> cut(const LevelForecaster& forecaster, std::span<cons
   for (const memory::Component* component : pipeline.components())
     components.push_back(component->name());
   const Window legs(pipeline, {}, 1, pipeline.frames_slot());
-  const LatentsOrigin origin{
-      {},
-      nobodys_identity(ModelFolder::open(forecaster.ckpt_dir()).class_name, components),
-      forecaster.ckpt_dir(),
-      legs.first_stage(legs.last_leg())};
+  const LatentsOrigin origin{{},
+                             nobodys_identity(ModelFolder::open(forecaster.ckpt_dir()), components),
+                             forecaster.ckpt_dir(),
+                             legs.first_stage(legs.last_leg())};
   std::vector<PlannedWindow> windows;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (i % static_cast<std::size_t>(shape.window) == 0) windows.emplace_back();

@@ -84,7 +84,7 @@ class PlanningObserver final : public WindowObserver {
   static std::string request_key(std::size_t leg, Request request) {
     if (leg > 0) {
       request.prompt.clear();
-      request.negative_prompt.clear();
+      if (request.negative_prompt) request.negative_prompt->clear();
     }
     request.seed = 0;
     return to_json(request).dump() + "\n";

@@ -88,7 +88,9 @@ std::vector<std::string> missing_of(const fs::path& folder, const ComponentClass
   }
   if (named.name.find("Token") != std::string::npos) {
     const bool needed = use == CheckpointUse::run;
-    if (needed && lacks("tokenizer.json") && lacks("spiece.model")) return {"tokenizer.json"};
+    const bool lacks_pair = lacks("vocab.json") || lacks("merges.txt");
+    if (needed && lacks("tokenizer.json") && lacks("spiece.model") && lacks_pair)
+      return {"tokenizer.json"};
     return {};
   }
   std::vector<std::string> missing;
@@ -111,13 +113,16 @@ std::vector<std::string> missing_components(const fs::path& path,
   return missing;
 }
 
-/// The heads of the transformer in a folder; 0 when its config cannot be read.
-std::int64_t heads_in(const fs::path& path) {
+/// Whether the transformer in a folder has the class, if its config names one, and the heads of a
+/// published one.
+bool has_transformer_of(const fs::path& path, const PublishedCheckpoint& known) {
   try {
-    return io::JsonObject::read(path / "transformer/config.json")
-        .value_or<std::int64_t>("num_attention_heads", 0);
+    const auto config = io::JsonObject::read(path / "transformer/config.json");
+    const std::string& expected = known.components.at("transformer").name;
+    return config.value_or("_class_name", expected) == expected &&
+           config.value_or<std::int64_t>("num_attention_heads", 0) == known.num_attention_heads;
   } catch (const InputError&) {
-    return 0;
+    return false;
   }
 }
 
@@ -131,11 +136,9 @@ std::vector<PublishedCheckpoint> published_checkpoints() {
 /// What a folder is a copy of, by its config, else by its name; the smallest where neither tells.
 PublishedCheckpoint published_as(const fs::path& path) {
   const auto all = published_checkpoints();
-  const std::int64_t heads = heads_in(path);
   const bool has_two = is_there(path / "transformer_2");
   for (const PublishedCheckpoint& known : all)
-    if (heads != 0 && heads == known.num_attention_heads &&
-        has_two == known.components.contains("transformer_2"))
+    if (has_transformer_of(path, known) && has_two == known.components.contains("transformer_2"))
       return known;
   const fs::path folder = path.has_filename() ? path : path.parent_path();
   for (const PublishedCheckpoint& known : all)
@@ -173,6 +176,15 @@ std::vector<std::string> missing_files(const fs::path& folder) {
   for (auto& file : missing_components(folder, components, CheckpointUse::run))
     missing.push_back(std::move(file));
   return missing;
+}
+
+void refuse_without_weights(const ModelFolder& folder) {
+  for (const auto& [name, component] : folder.components)
+    if (io::holds_weights(folder.path / name)) return;
+  throw InputError(fmt::format(
+      "model.ckpt_dir={}: has no weights, enough for `chitu plan` only; to run the model, set "
+      "model.ckpt_dir to a downloaded checkpoint",
+      folder.path.string()));
 }
 
 std::string download_advice(const fs::path& path, const std::vector<std::string>& missing) {

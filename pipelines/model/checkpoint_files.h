@@ -20,6 +20,11 @@ std::vector<std::string> missing_files(const ModelFolder& folder, CheckpointUse 
 /// the name of the folder suggests.
 std::vector<std::string> missing_files(const std::filesystem::path& folder);
 
+/// The model folders that ship with chitu contain configs only.
+///
+/// throws  InputError if no component of the folder has weights
+void refuse_without_weights(const ModelFolder& folder);
+
 /// "; missing: a, b; to download the checkpoint: hf download REPOSITORY --local-dir DIR"; empty
 /// when nothing is missing. DIR is `path`, unless that is a file, or holds no weights: then it is a
 /// new folder, as architectures that come with chitu are not for downloads.

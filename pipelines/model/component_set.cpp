@@ -21,8 +21,8 @@ std::shared_ptr<const io::Checkpoint> open_weights(const std::filesystem::path& 
 
 ComponentFiles read_component(const ComponentDescription& described, const ModelFolder& folder,
                               bool for_plan) {
-  const auto path = folder.component(described.name, described.library, described.classes);
-  return {described, described.read_config(folder.config(described.name, "config.json")),
+  const auto path = folder.component(described.folder(), described.library, described.classes);
+  return {described, described.read_config(folder.config(described.folder(), "config.json")),
           open_weights(path, for_plan)};
 }
 
@@ -40,15 +40,17 @@ std::unique_ptr<ComponentOwner> make_component(const ComponentFiles& files, bool
     return files.make(name, source_of(files, for_plan));
   const auto source = std::make_shared<memory::LoraWeights>(source_of(files, for_plan), for_plan);
   auto owner = files.make(name, source);
-  loras.apply(name, owner->module(), *source, files.description.original_name);
+  loras.apply(files.description.folder(), owner->module(), *source,
+              files.description.original_name);
   return owner;
 }
 
 std::vector<std::string> transformers_of(const std::vector<ComponentFiles>& files) {
   std::vector<std::string> names;
   for (const ComponentFiles& component : files)
-    if (component.description.role == memory::Role::transformer)
-      names.push_back(component.description.name);
+    if (component.description.role == memory::Role::transformer &&
+        std::ranges::find(names, component.description.folder()) == names.end())
+      names.push_back(component.description.folder());
   return names;
 }
 

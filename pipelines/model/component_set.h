@@ -43,7 +43,7 @@ using ComponentMaker = std::function<std::unique_ptr<ComponentOwner>(
 /// A component as its family describes it. Reading, checks, memory plans and forecasts derive from
 /// the list of descriptions; a family adds only the stages that use the component.
 struct ComponentDescription {
-  std::string name;                  ///< in model_index.json, and of its folder: "vae"
+  std::string name;                  ///< in plans and reports: "vae"
   memory::Role role;                 ///< which strategies and keys decide how long it stays
   std::string library;               ///< of its Python classes: "diffusers"
   std::vector<std::string> classes;  ///< each is accepted
@@ -51,6 +51,11 @@ struct ComponentDescription {
   /// Dtype of the files on the hub, for dry runs without files.
   at::ScalarType published_dtype = at::kFloat;
   OriginalName original_name{};  ///< of layers and weights, for LoRA files; empty = the same
+  /// In model_index.json, and of its folder, where several components share the weights of one;
+  /// empty = the name.
+  std::string part_of{};
+
+  const std::string& folder() const { return part_of.empty() ? name : part_of; }
 };
 
 /// The description of a component whose weights are a Model.

@@ -4,7 +4,6 @@
 #include "chitu_core/io/checkpoint.h"
 #include "chitu_core/io/content_hash.h"
 #include "chitu_core/io/hash.h"
-#include "pipelines/model/model_folder.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -19,19 +18,29 @@ std::string sum_of(const std::filesystem::path& component) {
   return sum.finish();
 }
 
+/// A component without a folder of its own is part of another, and is identified with that.
+std::vector<std::string> with_folders(std::vector<std::string> components,
+                                      const ModelFolder& folder) {
+  std::erase_if(components, [&](const std::string& name) { return !folder.has(name); });
+  return components;
+}
+
 }  // namespace
 
 ModelIdentity identify_model(const std::filesystem::path& ckpt_dir,
                              const std::vector<std::string>& components) {
-  ModelIdentity identity{ModelFolder::open(ckpt_dir).class_name, {}};
-  for (const std::string& name : components) identity.weights[name] = sum_of(ckpt_dir / name);
+  const ModelFolder folder = ModelFolder::open(ckpt_dir);
+  ModelIdentity identity{folder.class_name, {}};
+  for (const std::string& name : with_folders(components, folder))
+    identity.weights[name] = sum_of(ckpt_dir / name);
   return identity;
 }
 
-ModelIdentity nobodys_identity(const std::string& family,
+ModelIdentity nobodys_identity(const ModelFolder& folder,
                                const std::vector<std::string>& components) {
-  ModelIdentity identity{family, {}};
-  for (const std::string& name : components) identity.weights[name] = std::string(kSumLength, '0');
+  ModelIdentity identity{folder.class_name, {}};
+  for (const std::string& name : with_folders(components, folder))
+    identity.weights[name] = std::string(kSumLength, '0');
   return identity;
 }
 

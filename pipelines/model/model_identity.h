@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/model/model_folder.h"
+
 namespace chitu::pipelines {
 
 /// Tells one checkpoint from another by its content, wherever it lies.
@@ -17,13 +19,13 @@ struct ModelIdentity {
 
 /// Reads samples of every weight: milliseconds where the files are in the system's cache.
 ///
-/// components  their names
+/// components  their names; those that share the folder of another are left out
 /// throws      InputError when the folder cannot be read
 ModelIdentity identify_model(const std::filesystem::path& ckpt_dir,
                              const std::vector<std::string>& components);
 
 /// As long as a real one, where only sizes count.
-ModelIdentity nobodys_identity(const std::string& family,
+ModelIdentity nobodys_identity(const ModelFolder& folder,
                                const std::vector<std::string>& components);
 
 }  // namespace chitu::pipelines

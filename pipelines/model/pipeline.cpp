@@ -106,6 +106,7 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   Request request;
   request.prompt = partial.prompt;
   request.negative_prompt = partial.negative_prompt;
+  if (!request.negative_prompt && defaults.empty_negative_prompt) request.negative_prompt = "";
   request.width = partial.width.value_or(defaults.width);
   request.height = partial.height.value_or(defaults.height);
   request.num_frames = partial.num_frames.value_or(defaults.num_frames);

@@ -22,7 +22,8 @@ struct Request {
   static constexpr std::string_view value_name = "Request";
 
   std::string prompt;
-  std::string negative_prompt;
+  /// What guidance steers away from; empty = nothing, which turns guidance off.
+  std::optional<std::string> negative_prompt = "";
   std::int64_t width = 0;                  ///< pixels
   std::int64_t height = 0;                 ///< pixels
   std::int64_t num_frames = 1;             ///< pictures
@@ -35,14 +36,14 @@ struct Request {
   /// Of the second transformer, where a checkpoint has two; empty = guidance_scale.
   std::optional<double> guidance_scale_2{};
 
-  bool guided() const { return guidance_scale > 1.0; }
+  bool guided() const { return guidance_scale > 1.0 && negative_prompt; }
   bool operator==(const Request&) const = default;
 };
 
 /// A request as the user writes it: empty fields get the checkpoint's values.
 struct PartialRequest {
   std::string prompt;
-  std::string negative_prompt;
+  std::optional<std::string> negative_prompt;
   std::optional<std::int64_t> width, height, num_frames, num_inference_steps, fps;
   std::optional<double> guidance_scale, guidance_scale_2, flow_shift;
   std::uint64_t seed = 0;
@@ -68,6 +69,9 @@ struct RequestDefaults {
   double guidance_scale = 5.0;
   std::int64_t fps = 16;
   std::optional<double> guidance_scale_2{};
+  /// Whether guidance steers a request without a negative prompt away from the empty one; else such
+  /// a request has no guidance.
+  bool empty_negative_prompt = true;
 };
 
 }  // namespace chitu::pipelines

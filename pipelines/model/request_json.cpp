@@ -17,29 +17,32 @@ void read(const nlohmann::json& json, const char* name, T& field) {
   }
 }
 
-void read(const nlohmann::json& json, const char* name, std::optional<double>& field) {
+template <class T>
+void read(const nlohmann::json& json, const char* name, std::optional<T>& field) {
+  field.reset();
   if (json.contains(name) && !json.at(name).is_null()) read(json, name, field.emplace());
 }
 
-nlohmann::json number_or_null(const std::optional<double>& number) {
-  return number ? nlohmann::json(*number) : nlohmann::json();
+template <class T>
+nlohmann::json or_null(const std::optional<T>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
 }
 
 }  // namespace
 
 nlohmann::json to_json(const Request& request) {
   return {{"prompt", request.prompt},
-          {"negative_prompt", request.negative_prompt},
+          {"negative_prompt", or_null(request.negative_prompt)},
           {"width", request.width},
           {"height", request.height},
           {"num_frames", request.num_frames},
           {"num_inference_steps", request.num_inference_steps},
           {"guidance_scale", request.guidance_scale},
-          {"guidance_scale_2", number_or_null(request.guidance_scale_2)},
+          {"guidance_scale_2", or_null(request.guidance_scale_2)},
           {"seed", request.seed},
           {"fps", request.fps},
           {"max_sequence_length", request.max_sequence_length},
-          {"flow_shift", number_or_null(request.flow_shift)}};
+          {"flow_shift", or_null(request.flow_shift)}};
 }
 
 Request request_from_json(const nlohmann::json& json) {

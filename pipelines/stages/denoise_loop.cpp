@@ -199,8 +199,7 @@ std::unique_ptr<models::Scheduler> DenoiseLoop::schedule_of(const graph::Latents
                                                             const Job& job,
                                                             graph::Context& context) const {
   if (start.scheduler) return start.scheduler->clone();
-  auto schedule = scheduler->make(job.request.flow_shift);
-  schedule->set_timesteps(job.request.num_inference_steps);
+  auto schedule = scheduling.start(job.request);
   if (start.steps_taken) {
     schedule->resume(on_device_of(start.latents, *start.steps_taken));
     return schedule;

@@ -15,6 +15,7 @@
 #include "chitu_core/models/guidance.h"
 #include "chitu_core/models/schedulers/scheduler.h"
 #include "pipelines/model/pipeline.h"
+#include "pipelines/stages/scheduling.h"
 
 namespace chitu::pipelines {
 
@@ -52,7 +53,7 @@ struct Guidance {
 /// The steps of one denoising stage, for any model. Two stages with a transformer each can share a
 /// schedule: the first takes the steps with large timesteps, the second the rest.
 struct DenoiseLoop {
-  std::shared_ptr<const models::SchedulerFactory> scheduler;
+  Scheduling scheduling;
   Guidance guidance{};
   /// Takes the next steps while their timestep is at least this; 0 = all that are left.
   double least_timestep = 0;

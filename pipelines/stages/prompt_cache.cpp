@@ -61,7 +61,7 @@ at::Tensor read_rows(const fs::path& path, const std::string& key,
   if (said("key") != key) fail("made for another prompt");
   const at::Tensor rows = file.tensor(kTensor);
   if (rows.scalar_type() != prompt.dtype || rows.dim() != 3 || rows.size(0) != 1 ||
-      rows.size(1) != prompt.ids.size(1))
+      rows.size(1) != prompt.used_rows())
     fail("another dtype or shape than the prompt has");
   if (said("sha256") != sum_of(rows)) fail("the data do not match their checksum");
   return rows;
@@ -89,7 +89,7 @@ std::string PromptCache::key_of(const Prompt& prompt) const {
                            {"weights", fingerprint_},
                            {"config", config_},
                            {"ids", std::vector<std::int64_t>(ids, ids + prompt.ids.numel())},
-                           {"max_sequence_length", prompt.rows},
+                           {"max_sequence_length", prompt.rows.count},
                            {"dtype", c10::toString(prompt.dtype)},
                            {"stored", c10::toString(prompt.stored.value_or(prompt.dtype))},
                            {"attention", prompt.attention},
@@ -110,7 +110,7 @@ std::optional<at::Tensor> PromptCache::find(const Prompt& prompt) const {
   if (!fs::exists(path, ignored)) return std::nullopt;
   try {
     const at::Tensor rows = read_rows(path, key, prompt);
-    return at::constant_pad_nd(rows, {0, 0, 0, prompt.rows - rows.size(1)}).to(prompt.device);
+    return at::constant_pad_nd(rows, {0, 0, 0, prompt.rows.count - rows.size(1)}).to(prompt.device);
   } catch (const InputError& error) {
     logger("prompt_cache")->warn("{}; encoding the prompt again", error.what());
   }
@@ -123,7 +123,7 @@ void PromptCache::store(const Prompt& prompt, const at::Tensor& embeds) const {
   fs::create_directories(folder_, error);
   if (error) refuse_folder(folder_, error.value());
   const std::string key = key_of(prompt);
-  const at::Tensor rows = embeds.narrow(1, 0, prompt.ids.size(1)).cpu().contiguous();
+  const at::Tensor rows = embeds.narrow(1, 0, prompt.used_rows()).cpu().contiguous();
   io::write_safetensors(file_of(key), {{kTensor, rows}}, {{"key", key}, {"sha256", sum_of(rows)}});
 }
 

@@ -14,6 +14,12 @@
 
 namespace chitu::pipelines {
 
+/// The embeddings of one prompt: a row for each token after the dropped ones, then zeros.
+struct PromptRows {
+  std::int64_t count = 0;    ///< zeros included
+  std::int64_t dropped = 0;  ///< first tokens that get no row, such as those of a template
+};
+
 /// Encoded prompts on disk, for later runs: one safetensors file per prompt. Its name is the
 /// SHA-256 of everything that decides its bits: the text encoder's weights (weights_fingerprint)
 /// and config, the dtypes, the attention backend, the device, the version of libtorch, and the
@@ -25,12 +31,15 @@ class PromptCache {
  public:
   /// One prompt, and the settings that encode it.
   struct Prompt {
-    at::Tensor ids;     ///< [1, n] int64 on the CPU, without padding
-    std::int64_t rows;  ///< n or more: max_sequence_length
+    at::Tensor ids;  ///< [1, n] int64 on the CPU, without padding
+    PromptRows rows;
     at::ScalarType dtype;
     std::optional<at::ScalarType> stored;  ///< dtype of the encoder's matrices, if narrower
     c10::Device device;
     std::string attention;  ///< name of the backend
+
+    /// Rows that are tokens.
+    std::int64_t used_rows() const { return ids.size(1) - rows.dropped; }
   };
 
   /// Creates nothing yet: the folder is made with the first prompt. If it exists, temporary files
@@ -47,7 +56,7 @@ class PromptCache {
   /// none. A damaged file is logged and removed.
   std::optional<at::Tensor> find(const Prompt& prompt) const;
 
-  /// embeds  [1, rows, D], zero below the n rows of the prompt
+  /// embeds  [1, rows, D], zero below the used rows
   /// throws  InputError "<file>: cannot write: <reason>"
   void store(const Prompt& prompt, const at::Tensor& embeds) const;
 

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
-#include "chitu_core/models/schedulers/scheduler.h"
 #include "pipelines/model/request.h"
+#include "pipelines/stages/scheduling.h"
 
 namespace chitu::pipelines {
 
@@ -16,21 +16,21 @@ namespace chitu::pipelines {
 /// Not for use from two threads at once.
 class ScheduleCheck {
  public:
-  explicit ScheduleCheck(std::shared_ptr<const models::SchedulerFactory> scheduler)
-      : scheduler_(std::move(scheduler)) {}
+  explicit ScheduleCheck(Scheduling scheduling) : scheduling_(std::move(scheduling)) {}
 
   /// throws  InputError naming request.flow_shift or request.num_inference_steps and the nearest
   ///         value that works, or else the scheduler's config
   void check(const Request& request) const;
 
  private:
-  using Choice = std::pair<std::int64_t, std::optional<double>>;  ///< steps, flow_shift
-  bool works(const Choice& choice) const;
-  std::optional<double> nearest_shift(const Choice& choice) const;
-  std::optional<std::int64_t> nearest_steps(const Choice& choice) const;
-  std::string problem_of(const Choice& choice) const;
+  /// What decides a schedule: steps, flow_shift, width, height.
+  using Choice = std::tuple<std::int64_t, std::optional<double>, std::int64_t, std::int64_t>;
+  bool works(const Request& request) const;
+  std::optional<double> nearest_shift(Request request) const;
+  std::optional<std::int64_t> nearest_steps(Request request) const;
+  std::string problem_of(const Request& request) const;
 
-  std::shared_ptr<const models::SchedulerFactory> scheduler_;
+  Scheduling scheduling_;
   mutable std::set<Choice> known_to_work_;
 };
 

@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/expected.h"
-#include "chitu_core/common/registry.h"
 #include "chitu_core/io/json.h"
-#include "chitu_core/io/weight_files.h"
+#include "pipelines/model/checkpoint_files.h"
+#include "pipelines/stages/scheduling.h"
 
 namespace chitu::pipelines::wan {
 namespace {
@@ -27,16 +26,6 @@ constexpr RequestDefaults kTimestepPerTokenTrainedFor{1280, 704, 121, 50, 5.0, 2
 const std::vector<std::string> kTokenizers{"T5TokenizerFast", "T5Tokenizer",
                                            "PreTrainedTokenizerFast", "TokenizersBackend",
                                            "AutoTokenizer"};
-
-/// The model folders that ship with chitu contain configs only.
-void refuse_without_weights(const ModelFolder& folder) {
-  for (const auto& [name, component] : folder.components)
-    if (io::holds_weights(folder.path / name)) return;
-  throw InputError(fmt::format(
-      "model.ckpt_dir={}: has no weights, enough for `chitu plan` only; to run the model, set "
-      "model.ckpt_dir to a downloaded checkpoint",
-      folder.path.string()));
-}
 
 /// Image-to-video pipelines share components with this one; these entries distinguish them.
 void refuse_image_to_video(const ModelFolder& folder, const io::JsonObject& index,
@@ -59,24 +48,14 @@ std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder, b
   return io::Tokenizer::load(folder.component("tokenizer", "transformers", kTokenizers));
 }
 
-std::shared_ptr<const models::SchedulerFactory> read_scheduler(const ModelFolder& folder,
-                                                               const std::string& chosen) {
-  const auto registered = Registry<models::SchedulerClass>::instance().names();
-  auto accepted = registered;
-  if (!chosen.empty()) {
-    if (std::ranges::find(registered, chosen) == registered.end())
-      throw InputError(fmt::format("model.scheduler={}: unknown scheduler, {}", chosen,
-                                   expected_one_of(chosen, registered)));
-    // The checkpoint's own class only gives its config.
-    if (folder.has("scheduler")) accepted.push_back(folder.components.at("scheduler").name);
-  }
-  folder.component("scheduler", "diffusers", accepted);
-  const auto config = folder.config("scheduler", "scheduler_config.json");
-  auto scheduler = std::make_shared<const models::SchedulerFactory>(
-      config, chosen.empty() ? folder.components.at("scheduler").name : chosen);
+/// throws  InputError for a schedule that depends on the size of a picture
+std::shared_ptr<const models::SchedulerFactory> read_fixed_scheduler(const ModelFolder& folder,
+                                                                     const std::string& chosen) {
+  auto scheduler = read_scheduler(folder, chosen);
   if (scheduler->make()->mu(1))
-    config.fail("use_dynamic_shifting",
-                "true is not supported here: the pipeline does not pass the size of the picture");
+    folder.config("scheduler", "scheduler_config.json")
+        .fail("use_dynamic_shifting",
+              "true is not supported here: the pipeline does not pass the size of the picture");
   return scheduler;
 }
 
@@ -96,7 +75,7 @@ Parts read_parts(const ModelFolder& folder, const ModelChoices& choices,
   parts.defaults = folder.request_defaults(trained_for(index));
   parts.tokenizer = open_tokenizer(folder, for_plan);
   parts.components = read_components(described, folder, for_plan);
-  parts.scheduler = read_scheduler(folder, choices.scheduler);
+  parts.scheduler = read_fixed_scheduler(folder, choices.scheduler);
   return parts;
 }
 

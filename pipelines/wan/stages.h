@@ -1,9 +1,10 @@
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "chitu_core/graph/stage.h"
@@ -14,7 +15,8 @@
 #include "chitu_core/models/wan/vae.h"
 #include "chitu_core/nn/attention.h"
 #include "pipelines/model/pipeline.h"
-#include "pipelines/stages/prompt_cache.h"
+#include "pipelines/stages/decode_frames.h"
+#include "pipelines/stages/encode_text.h"
 
 namespace chitu::pipelines::wan {
 
@@ -32,36 +34,25 @@ struct Tokenize {
   graph::Tokens run(const Job& job, graph::Context& context) const;
 };
 
-/// Encodes all prompts in one pass of the text encoder; a prompt that several runs share is encoded
-/// once. Rows after the last token are zero, up to max_sequence_length: the transformer was trained
-/// with them. If the cache has all prompts, the text encoder is not loaded; else the missing ones
-/// are encoded.
-struct EncodeText {
-  using Inputs = std::tuple<graph::Tokens, Job>;
-  using Output = graph::TextEmbeddings;
-  static constexpr std::string_view name = "encode_text";
-  TextEncoder* text_encoder;
-  nn::Attention attention;
-  std::shared_ptr<const PromptCache> cache{};  ///< null = none
-
-  std::vector<memory::Component*> components() const { return {text_encoder}; }
-  std::optional<graph::TextEmbeddings> known(const graph::Tokens& tokens, const Job& job,
-                                             graph::Context& context) const;
-  graph::TextEmbeddings run(const graph::Tokens& tokens, const Job& job,
-                            graph::Context& context) const;
-  std::vector<graph::Outcome<graph::TextEmbeddings>> run_several(
-      const std::vector<graph::RunInputs<Inputs>>& runs, graph::Context& context) const;
+/// Rows after the last token are zero, up to max_sequence_length: the transformer was trained with
+/// them.
+class TextPromptEncoder final : public PromptEncoder {
+ public:
+  /// text_encoder  must outlive this
+  TextPromptEncoder(TextEncoder& text_encoder, nn::Attention attention)
+      : text_encoder_(text_encoder), attention_(std::move(attention)) {}
+  memory::Component& component() const override { return text_encoder_; }
+  const std::string& attention() const override { return attention_.name(); }
+  PromptRows rows(std::int64_t, const Request& request) const override {
+    return {.count = request.max_sequence_length};
+  }
+  std::vector<at::Tensor> encode(const std::vector<at::Tensor>& ids,
+                                 const std::vector<PromptRows>& rows,
+                                 memory::LayerObserver& layers) const override;
 
  private:
-  using Embeds = std::vector<std::optional<at::Tensor>>;
-  std::vector<PromptCache::Prompt> prompts_of(const graph::Tokens& tokens, const Job& job,
-                                              const graph::Context& context) const;
-  Embeds find(const std::vector<PromptCache::Prompt>& prompts) const;
-  std::vector<at::Tensor> encode(const std::vector<PromptCache::Prompt>& prompts,
-                                 graph::Context& context) const;
-  void check(const at::Tensor& embeds, const graph::Context& context) const;
-  void store(const PromptCache::Prompt& prompt, const at::Tensor& embeds,
-             graph::Context& context) const;
+  TextEncoder& text_encoder_;
+  nn::Attention attention_;
 };
 
 /// Draws the noise on the CPU in float32, so that a seed means the same on every device.
@@ -79,8 +70,7 @@ struct PrepareLatents {
   graph::Latents run(const Job& job, graph::Context& context) const;
 };
 
-/// Turns latents into pictures in chunks, or in tiles if the plan says so. Decoded parts go to the
-/// host at once.
+/// Turns latents into pictures: decode_frames().
 struct DecodeLatents {
   using Inputs = std::tuple<graph::Latents>;
   using Output = graph::Frames;
@@ -88,10 +78,12 @@ struct DecodeLatents {
   Vae* vae;
 
   std::vector<memory::Component*> components() const { return {vae}; }
-  graph::Frames run(const graph::Latents& input, graph::Context& context) const;
+  graph::Frames run(const graph::Latents& input, graph::Context& context) const {
+    return decode_frames(*vae, input.latents, context);
+  }
 };
 
-static_assert(graph::Stage<Tokenize> && graph::StageForSeveral<EncodeText> &&
-              graph::Stage<PrepareLatents> && graph::Stage<DecodeLatents>);
+static_assert(graph::Stage<Tokenize> && graph::Stage<PrepareLatents> &&
+              graph::Stage<DecodeLatents>);
 
 }  // namespace chitu::pipelines::wan

@@ -150,8 +150,9 @@ void WanPipeline::build_graph() {
   const auto job = graph_.input<Job>();
   GraphBuilder stages(graph_, job, choices_.stages);
   const auto tokens = stages.add(Tokenize{parts_.tokenizer}, job);
-  const auto embeddings =
-      stages.add(EncodeText{&text_encoder(), attention, open_cache()}, tokens, job);
+  const auto embeddings = stages.add(
+      EncodeText{std::make_shared<TextPromptEncoder>(text_encoder(), attention), open_cache()},
+      tokens, job);
   const auto noise = stages.add(prepare_latents(), job);
   const auto latents = add_denoising(stages, noise, embeddings, job);
   const auto decoded = stages.add(DecodeLatents{&vae()}, latents);

@@ -126,6 +126,42 @@ TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "
   }
 }
 
+TEST_CASE("a forecast of a picture of Qwen-Image equals the run, to the byte", "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = std::filesystem::path(CHITU_TEST_DATA) / "qwen_image/model";
+  options.device = "sim";
+  options.memory.low_mem_level = GENERATE(0, 1, 2, 3);
+  options.memory.vae_tile_latents = 8;
+  CAPTURE(options.memory.low_mem_level);
+  PartialRequest request;
+  request.prompt = "a coffee shop";
+  request.negative_prompt = "blurred, very blurred";
+  request.width = 160;
+  request.height = 96;
+  request.num_inference_steps = 3;
+  SECTION("as it comes") {}
+  SECTION("without guidance, many steps") {
+    request.negative_prompt.reset();
+    request.num_inference_steps = 9;
+  }
+  SECTION("in 16 bit") { options.dtype = options.vae_dtype = GENERATE("bfloat16", "float16"); }
+  SECTION("whole pictures") { options.memory.vae_tiling = memory::VaeTiling::off; }
+  SECTION("one guidance branch after the other") { options.memory.guidance_interleave = false; }
+  SECTION("feed-forward in runs of tokens") { options.memory.activation_chunk = 16; }
+  SECTION("layers kept and fetched further ahead") { options.memory.prefetch_blocks = 2; }
+  SECTION("resting in host memory, in float8") {
+    const memory::WeightState rest{memory::Place::cpu, memory::StateDtype::float8_e4m3fn};
+    options.memory.states[memory::Role::transformer] = {.offload = rest, .onload = rest};
+    options.memory.states[memory::Role::text_encoder] = {.offload = rest, .onload = rest};
+  }
+  SECTION("the text encoder on the CPU") { options.memory.text_encoder_on_cpu = true; }
+  try {
+    check_plan(options, request);
+  } catch (const std::exception& error) {
+    FAIL(explain(error));
+  }
+}
+
 TEST_CASE("a forecast of many layers, most of them counted, equals the run, to the byte",
           "[pipelines]") {
   const testing::TemporaryFolder folder;

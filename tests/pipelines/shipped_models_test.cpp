@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/memory/weights.h"
 #include "pipelines/forecast/level_forecaster.h"
 #include "tests/support/catch.h"
 
@@ -11,6 +13,25 @@ namespace {
 
 std::filesystem::path asset(const std::string& name) {
   return std::filesystem::path(CHITU_SOURCE_DIR) / "assets" / name;
+}
+
+/// Weights of a component on the device while its layers are streamed, one ahead.
+std::int64_t streamed_bytes(const Pipeline& pipeline, const std::string& name,
+                            at::ScalarType dtype) {
+  const auto& components = pipeline.components();
+  memory::Component& component = **std::ranges::find(components, name, &memory::Component::name);
+  auto& module = const_cast<memory::Module&>(component.module());
+  std::int64_t outside = memory::weight_bytes(module, dtype), largest = 0;
+  for (const auto& [layer_name, layer] : module.layers()) {
+    const std::int64_t bytes = memory::weight_bytes(*layer, dtype);
+    outside -= bytes;
+    largest = std::max(largest, bytes);
+  }
+  module.visit_parameters([&](const std::string&, const memory::Parameter& parameter) {
+    if (parameter.gathered)
+      outside -= parameter.numel() * static_cast<std::int64_t>(at::elementSize(dtype));
+  });
+  return outside + 2 * largest;
 }
 
 TEST_CASE("the architectures that ship without weights have the published sizes", "[pipelines]") {
@@ -71,6 +92,35 @@ TEST_CASE("the architecture of Wan 2.2 TI2V 5B has the published size", "[pipeli
   CHECK(pipeline->request_defaults().num_frames == 121);
 }
 
+TEST_CASE("Qwen-Image has the published size, and 1328x1328 fits 6 GiB at level 3", "[pipelines]") {
+  EngineOptions options;
+  options.ckpt_dir = asset("qwen-image");
+  options.device = "cuda";
+  const LevelForecaster forecaster(options);
+  std::map<std::string, std::int64_t> parameters;
+  for (const memory::Component* component : forecaster.pipeline().components())
+    parameters[component->name()] = component->module().parameter_count();
+  CHECK(parameters["transformer"] + parameters["modulation"] == 20'430'401'088);
+  CHECK(parameters["text_encoder"] == 7'070'619'136);
+  CHECK(parameters["vae"] == 73'295'603);
+
+  PartialRequest partial;
+  partial.negative_prompt = " ";
+  const Request request = complete(forecaster.pipeline(), partial);
+  CHECK(request.width == 1328);
+  CHECK(request.height == 1328);
+  REQUIRE(request.guided());
+  constexpr double kGib = 1 << 30;
+  const Forecast forecast = forecaster.plan(3, request, true).forecast;
+  CHECK(static_cast<double>(forecast.peak_bytes()) / kGib < 6);
+  for (const char* name : {"transformer", "modulation", "text_encoder"}) {
+    CAPTURE(name);
+    CHECK(forecast.plan.component(name).residency == memory::Residency::streamed);
+    CHECK(static_cast<double>(streamed_bytes(forecaster.pipeline(), name, at::kBFloat16)) / kGib <
+          2);
+  }
+}
+
 TEST_CASE("at level 3 the two experts of Wan 2.2 take no more than 1 % above one of Wan 2.1",
           "[pipelines]") {
   const auto peak = [](const char* model) {
@@ -89,12 +139,13 @@ TEST_CASE("an architecture without weights cannot be run", "[pipelines]") {
       GENERATE(table<std::string, std::string>({{"wan2.1-t2v-1.3b", "Wan2.1-T2V-1.3B-Diffusers"},
                                                 {"wan2.1-t2v-14b", "Wan2.1-T2V-14B-Diffusers"},
                                                 {"wan2.2-t2v-a14b", "Wan2.2-T2V-A14B-Diffusers"},
-                                                {"wan2.2-ti2v-5b", "Wan2.2-TI2V-5B-Diffusers"}}));
+                                                {"wan2.2-ti2v-5b", "Wan2.2-TI2V-5B-Diffusers"},
+                                                {"qwen-image", "Qwen-Image"}}));
   CHECK_THROWS_AS(open_pipeline(asset(name), {}), InputError);
-  CHECK_THROWS_WITH(
-      open_pipeline(asset(name), {}),
-      Catch::ContainsSubstring("has no weights") &&
-          Catch::EndsWith("hf download Wan-AI/" + published + " --local-dir " + published));
+  CHECK_THROWS_WITH(open_pipeline(asset(name), {}),
+                    Catch::ContainsSubstring("has no weights") &&
+                        Catch::ContainsSubstring("hf download ") &&
+                        Catch::EndsWith("/" + published + " --local-dir " + published));
 }
 
 }  // namespace

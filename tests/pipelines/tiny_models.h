@@ -48,7 +48,7 @@ inline PartialRequest small_request() {
 inline PartialRequest request_of(const nlohmann::json& json) {
   PartialRequest request;
   request.prompt = json.at("prompt");
-  request.negative_prompt = json.at("negative_prompt");
+  request.negative_prompt = json.at("negative_prompt").get<std::string>();
   request.width = json.at("width");
   request.height = json.at("height");
   request.num_frames = json.at("num_frames");

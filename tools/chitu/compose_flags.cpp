@@ -42,9 +42,14 @@ void ComposeFlags::declare(Flags& flags) {
   flags.add({"--config-name", "-cn"}, "NAME", "the primary config", config_name);
   flags.add("--prompt", "TEXT", "set request.prompt to this text, as typed",
             [this](const Words& given) { texts.emplace_back("request.prompt", given[0]); });
-  flags.add(
-      "--negative-prompt", "TEXT", "set request.negative_prompt to this text, as typed",
-      [this](const Words& given) { texts.emplace_back("request.negative_prompt", given[0]); });
+  flags.add("--negative-prompt", "TEXT",
+            "set request.negative_prompt to this text, as typed; null: none",
+            [this](const Words& given) {
+              if (given[0] == "null")
+                overrides.emplace_back("request.negative_prompt=null");
+              else
+                texts.emplace_back("request.negative_prompt", given[0]);
+            });
   flags.add("--set-str", "KEY TEXT", "set a key to this text, as typed",
             [this](const Words& given) { texts.emplace_back(given[0], given[1]); });
   flags.add("--set-file", "KEY FILE",

@@ -4,7 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "chitu_core/common/error.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/io/tokenizer/regex_split.h"
 #include "chitu_core/io/utf8.h"
 
 namespace chitu::io {
@@ -72,10 +74,29 @@ void split_at_white_space(const std::string& word, Words& out) {
   if (!part.empty()) out.push_back(std::move(part));
 }
 
+/// How ByteLevel cuts a text into words if the file gives no expression of its own.
+constexpr const char* kByteLevelWords =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+RegexSplit split_at_matches(const JsonObject& step) {
+  const auto behavior = step.value_or<std::string>("behavior", "Isolated");
+  if (behavior != "Isolated") step.fail("behavior", "expected Isolated, got \"" + behavior + "\"");
+  if (step.value_or("invert", false)) step.fail("invert", "expected false");
+  const JsonObject pattern = step.object("pattern");
+  return {pattern.required<std::string>("Regex"), pattern, "Regex"};
+}
+
+void begin_with_space(const std::string& word, Words& out) {
+  out.push_back(word.starts_with(' ') ? word : " " + word);
+}
+
 }  // namespace
 
-PreTokenizer::PreTokenizer(const nlohmann::json& json, const std::string& file) {
+PreTokenizer::PreTokenizer(const nlohmann::json& json, const std::string& file, Symbols symbols)
+    : symbols_(symbols) {
   if (!json.is_null()) add(json, file);
+  if (symbols == Symbols::bytes && !is_byte_level_)
+    throw InputError(file + ": pre_tokenizer: expected one with ByteLevel, since the model is BPE");
 }
 
 std::vector<std::string> PreTokenizer::split(std::string_view text) const {
@@ -100,9 +121,20 @@ void PreTokenizer::add(const nlohmann::json& json, const std::string& file) {
     steps_.push_back(Metaspace::read(step));
   } else if (type == "WhitespaceSplit") {
     steps_.push_back(split_at_white_space);
+  } else if (type == "Split") {
+    steps_.push_back(split_at_matches(step));
+  } else if (type == "ByteLevel" && symbols_ == Symbols::bytes) {
+    add_byte_level(step);
   } else {
     step.fail("type", "\"" + type + "\" is not supported");
   }
+}
+
+void PreTokenizer::add_byte_level(const JsonObject& step) {
+  is_byte_level_ = true;
+  if (step.value_or("add_prefix_space", true)) steps_.push_back(begin_with_space);
+  if (step.value_or("use_regex", true))
+    steps_.push_back(RegexSplit(kByteLevelWords, step, "use_regex"));
 }
 
 }  // namespace chitu::io

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/files.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/io/tokenizer/special_tokens.h"
 
 namespace chitu::io {
 namespace {
@@ -32,26 +32,13 @@ Unigram make_model(const Json& json, const std::string& file, UnigramVocab vocab
   return {std::move(vocab), unk_id, model.value_or("byte_fallback", false)};
 }
 
-/// The text of a special token, given as a string or as an object with `content`.
-std::string token_text(const JsonObject& config, const std::string& key,
-                       const std::string& fallback) {
-  const Json& token = at(config.json(), key.c_str());
-  if (token.is_object()) return config.object(key).required<std::string>("content");
-  return config.value_or<std::string>(key, fallback);
-}
-
 }  // namespace
 
-UnigramTokenizer::UnigramTokenizer(const std::filesystem::path& folder)
-    : UnigramTokenizer(folder, (folder / "tokenizer.json").string(),
-                       read_tokenizer_file(folder / "tokenizer.json")) {}
-
-UnigramTokenizer::UnigramTokenizer(const std::filesystem::path& folder, const std::string& file,
-                                   TokenizerFile contents)
-    : file_(file),
-      model_(make_model(JsonObject(file, contents.json).json(), file, std::move(contents.vocab))),
-      normalizer_(at(contents.json, "normalizer"), file),
-      pre_tokenizer_(at(contents.json, "pre_tokenizer"), file),
+UnigramTokenizer::UnigramTokenizer(const std::filesystem::path& folder, TokenizerFile contents)
+    : file_((folder / "tokenizer.json").string()),
+      model_(make_model(JsonObject(file_, contents.json).json(), file_, std::move(contents.vocab))),
+      normalizer_(at(contents.json, "normalizer"), file_),
+      pre_tokenizer_(at(contents.json, "pre_tokenizer"), file_),
       vocab_size_(model_.vocab_size()) {
   read_added_tokens(at(contents.json, "added_tokens"));
   read_template(at(contents.json, "post_processor"));
@@ -101,9 +88,7 @@ void UnigramTokenizer::read_template(const Json& json) {
 std::int64_t UnigramTokenizer::special_id(const std::filesystem::path& folder,
                                           const std::string& key,
                                           const std::string& fallback) const {
-  std::string text = fallback;
-  for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"})
-    if (name_exists(folder / name)) text = token_text(JsonObject::read(folder / name), key, text);
+  const std::string text = special_token_text(folder, key, fallback);
   for (const AddedToken& token : added_)
     if (token.content == text) return token.id;
   const std::int64_t id = model_.id_of(text);

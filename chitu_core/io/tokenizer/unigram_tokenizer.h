@@ -19,16 +19,15 @@ namespace chitu::io {
 /// truncation and padding in the file, as transformers does.
 class UnigramTokenizer final : public Tokenizer {
  public:
-  explicit UnigramTokenizer(const std::filesystem::path& folder);
+  /// contents  of the folder's tokenizer.json
+  /// throws    InputError naming the file for what is damaged or not supported
+  UnigramTokenizer(const std::filesystem::path& folder, TokenizerFile contents);
 
   std::int64_t pad_id() const override { return pad_id_; }
   std::int64_t eos_id() const override { return eos_id_; }
   std::int64_t vocab_size() const override { return vocab_size_; }
 
  private:
-  UnigramTokenizer(const std::filesystem::path& folder, const std::string& file,
-                   TokenizerFile contents);
-
   std::vector<std::int64_t> encode_text(std::string_view text) const override;
   const std::vector<std::int64_t>& prefix() const override { return prefix_; }
   const std::vector<std::int64_t>& suffix() const override { return suffix_; }

@@ -7,9 +7,10 @@
 namespace chitu::memory {
 namespace {
 
-/// Where a model has several transformers that share the denoising steps (Wan 2.2 A14B has two of
-/// 14 billion weights), holds one at a time on the device, for one copy of each per request. Does
-/// nothing for a model with one transformer.
+/// Where a model has several transformers, or parts of one, that run one after the other, holds one
+/// at a time on the device, for one copy of each per request: Wan 2.2 A14B has two of 14 billion
+/// weights, Qwen-Image a modulation of 7 billion beside the other 13. Does nothing for a model with
+/// one transformer.
 class ExpertOffload final : public Strategy {
  public:
   void edit(MemoryPlan& plan, const MemoryConfig&) const override {

@@ -218,12 +218,6 @@ struct Pass {
 
 }  // namespace
 
-std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim) {
-  constexpr std::int64_t kMostElements = 1 << 26, kRun = 256;
-  if (tokens * ffn_dim <= kMostElements) return tokens;
-  return std::max(kRun, kMostElements / ffn_dim / kRun * kRun);
-}
-
 at::Tensor repeat_last_row(const at::Tensor& unlike, std::int64_t rows) {
   return repeat_last(unlike, 1, rows);
 }

@@ -67,11 +67,6 @@ struct WanVideo {
   WanDenoiseContext& context;
 };
 
-/// Tokens that pass a feed-forward of this width together: all of them while its hidden layer stays
-/// below 128 MiB in 16 bit, else as many as fit there, in multiples of 256. Depends only
-/// on shapes, because another number may round otherwise.
-std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim);
-
 /// The text-to-video transformer of Wan 2.1: predicts the velocity of the latents.
 ///
 /// Arithmetic is that of diffusers: the weights' dtype, with the timestep embedding, the modulation

@@ -2,23 +2,9 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <utility>
 
-#include "chitu_core/device/dry_run_repeats.h"
-
 namespace chitu::models {
-
-WanFeedForward::WanFeedForward(std::int64_t width, std::int64_t middle)
-    : in_(width, middle), out_(middle, width) {
-  add_child("net.0.proj", in_);
-  add_child("net.2", out_);
-}
-
-at::Tensor WanFeedForward::forward(const at::Tensor& x) const {
-  at::Tensor middle = in_.forward(x);
-  return out_.forward(at::gelu_(middle, "tanh"));
-}
 
 WanTransformerBlock::WanTransformerBlock(const WanTransformer3DConfig& config)
     : eps_(config.eps),
@@ -56,14 +42,8 @@ void WanTransformerBlock::cross_attention(at::Tensor& hidden, const KeysValues& 
 
 void WanTransformerBlock::feed_forward(at::Tensor& hidden, const WanBlockModulation& modulation,
                                        std::int64_t chunk_tokens) const {
-  const std::int64_t tokens = hidden.size(1);
-  const std::int64_t step = chunk_tokens > 0 ? std::min(chunk_tokens, tokens) : tokens;
-  device::for_runs(tokens, step, [&](std::int64_t start, std::int64_t count) {
-    at::Tensor part = hidden.narrow(1, start, count);
-    const at::Tensor x =
-        nn::modulated_layer_norm(part, modulation.ffn_scale, modulation.ffn_shift, eps_);
-    nn::add_gated_(part, ffn_.forward(x), modulation.ffn_gate);
-  });
+  ffn_.add_to(hidden, modulation.ffn_scale, modulation.ffn_shift, modulation.ffn_gate, eps_,
+              chunk_tokens);
 }
 
 }  // namespace chitu::models

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "chitu_core/memory/module.h"
+#include "chitu_core/models/feed_forward.h"
 #include "chitu_core/models/wan/transformer_attention.h"
 #include "chitu_core/models/wan/transformer_config.h"
 #include "chitu_core/nn/attention.h"
@@ -18,16 +19,6 @@ namespace chitu::models {
 struct WanBlockModulation {
   at::Tensor attention_shift, attention_scale, attention_gate;
   at::Tensor ffn_shift, ffn_scale, ffn_gate;
-};
-
-/// Linear, GELU (tanh form), Linear. Keys: net.0.proj, net.2.
-class WanFeedForward : public memory::Module {
- public:
-  WanFeedForward(std::int64_t width, std::int64_t middle);
-  at::Tensor forward(const at::Tensor& x) const;  ///< [B, L, D] to [B, L, D]
-
- private:
-  nn::Linear in_, out_;
 };
 
 /// Self-attention, cross-attention and feed-forward, each added in place to the hidden states [B,
@@ -53,7 +44,7 @@ class WanTransformerBlock : public memory::Module {
   memory::Parameter& scale_shift_table_;
   WanAttention attn1_, attn2_;
   std::optional<nn::LayerNorm> norm2_;
-  WanFeedForward ffn_;
+  FeedForward ffn_;
 };
 
 }  // namespace chitu::models

@@ -22,7 +22,7 @@ void refuse_debug(const pipelines::DebugSettings& debug) {
 /// The request with what decides its memory alone.
 pipelines::Request shape_of(pipelines::Request request) {
   request.prompt.clear();
-  request.negative_prompt.clear();
+  if (request.negative_prompt) request.negative_prompt->clear();
   request.seed = 0;
   return request;
 }

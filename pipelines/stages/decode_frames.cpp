@@ -1,3 +1,5 @@
+#include "pipelines/stages/decode_frames.h"
+
 #include <ATen/ATen.h>
 
 #include "chitu_core/device/dry_run.h"
@@ -5,10 +7,8 @@
 #include "chitu_core/models/wan/vae_blended_tiles.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 #include "pipelines/stages/check_finite.h"
-#include "pipelines/wan/stages.h"
 
-namespace chitu::pipelines::wan {
-
+namespace chitu::pipelines {
 namespace {
 
 /// Copies decoded parts to the host as they arrive. As uint8 pictures they take a quarter of their
@@ -65,14 +65,15 @@ void decode(const models::AutoencoderKLWan& vae, const at::Tensor& latents,
 
 }  // namespace
 
-graph::Frames DecodeLatents::run(const graph::Latents& input, graph::Context& context) const {
-  const models::AutoencoderKLWan& model = vae->model();
-  const memory::ComponentPlan& plan = context.plan.component(vae->name());
-  const at::Tensor latents = device::move_to(input.latents, plan.device);
+graph::Frames decode_frames(const memory::ModelComponent<models::AutoencoderKLWan>& vae,
+                            const at::Tensor& input, graph::Context& context) {
+  const models::AutoencoderKLWan& model = vae.model();
+  const memory::ComponentPlan& plan = context.plan.component(vae.name());
+  const at::Tensor latents = device::move_to(input, plan.device);
   if (context.dump) context.keep("vae_input", model.denormalize(latents));
   Pictures pictures(context, plan, model.frames_shape(latents));
   decode(model, latents, context.plan, pictures);
   return pictures.finish();
 }
 
-}  // namespace chitu::pipelines::wan
+}  // namespace chitu::pipelines

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "chitu_core/graph/context.h"
+#include "chitu_core/graph/values.h"
+#include "chitu_core/memory/component.h"
+#include "chitu_core/models/wan/vae.h"
+
+namespace chitu::pipelines {
+
+/// Turns latents into pictures in chunks, or in tiles if the plan says so. Decoded parts go to the
+/// host at once.
+///
+/// latents  [1, z_dim, T, h, w] as AutoencoderKLWan::decode takes them; moved to the VAE's device
+/// throws   Error if the pictures are not finite; as AutoencoderKLWan::decode
+graph::Frames decode_frames(const memory::ModelComponent<models::AutoencoderKLWan>& vae,
+                            const at::Tensor& latents, graph::Context& context);
+
+}  // namespace chitu::pipelines
