@@ -21,8 +21,8 @@ std::shared_ptr<const io::Checkpoint> open_weights(const std::filesystem::path& 
 
 ComponentFiles read_component(const ComponentDescription& described, const ModelFolder& folder,
                               bool for_plan) {
-  const auto path = folder.component(described.name, described.library, described.classes);
-  return {described, described.read_config(folder.config(described.name, "config.json")),
+  const auto path = folder.component(described.folder(), described.library, described.classes);
+  return {described, described.read_config(folder.config(described.folder(), "config.json")),
           open_weights(path, for_plan)};
 }
 

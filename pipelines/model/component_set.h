@@ -51,6 +51,11 @@ struct ComponentDescription {
   /// Dtype of the files on the hub, for dry runs without files.
   at::ScalarType published_dtype = at::kFloat;
   OriginalName original_name{};  ///< of layers and weights, for LoRA files; empty = the same
+  /// The component of model_index.json whose files it reads, if that is another one: a VAE's
+  /// encoder is a component of its own beside the decoder.
+  std::string files_of{};
+
+  const std::string& folder() const { return files_of.empty() ? name : files_of; }
 };
 
 /// The description of a component whose weights are a Model.

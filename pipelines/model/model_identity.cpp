@@ -23,8 +23,11 @@ std::string sum_of(const std::filesystem::path& component) {
 
 ModelIdentity identify_model(const std::filesystem::path& ckpt_dir,
                              const std::vector<std::string>& components) {
-  ModelIdentity identity{ModelFolder::open(ckpt_dir).class_name, {}};
-  for (const std::string& name : components) identity.weights[name] = sum_of(ckpt_dir / name);
+  const ModelFolder folder = ModelFolder::open(ckpt_dir);
+  ModelIdentity identity{folder.class_name, {}};
+  // A component that the index does not name reads the files of another one.
+  for (const std::string& name : components)
+    if (folder.has(name)) identity.weights[name] = sum_of(ckpt_dir / name);
   return identity;
 }
 

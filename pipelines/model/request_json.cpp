@@ -21,6 +21,14 @@ void read(const nlohmann::json& json, const char* name, std::optional<double>& f
   if (json.contains(name) && !json.at(name).is_null()) read(json, name, field.emplace());
 }
 
+void read(const nlohmann::json& json, const char* name, std::optional<std::string>& field) {
+  if (json.contains(name) && !json.at(name).is_null()) read(json, name, field.emplace());
+}
+
+nlohmann::json text_or_null(const std::optional<std::string>& text) {
+  return text ? nlohmann::json(*text) : nlohmann::json();
+}
+
 nlohmann::json number_or_null(const std::optional<double>& number) {
   return number ? nlohmann::json(*number) : nlohmann::json();
 }
@@ -39,7 +47,11 @@ nlohmann::json to_json(const Request& request) {
           {"seed", request.seed},
           {"fps", request.fps},
           {"max_sequence_length", request.max_sequence_length},
-          {"flow_shift", number_or_null(request.flow_shift)}};
+          {"flow_shift", number_or_null(request.flow_shift)},
+          {"image", text_or_null(request.image)},
+          {"image_sha256", text_or_null(request.image_sha256)},
+          {"last_image", text_or_null(request.last_image)},
+          {"last_image_sha256", text_or_null(request.last_image_sha256)}};
 }
 
 Request request_from_json(const nlohmann::json& json) {
@@ -56,6 +68,10 @@ Request request_from_json(const nlohmann::json& json) {
   read(json, "max_sequence_length", request.max_sequence_length);
   read(json, "guidance_scale_2", request.guidance_scale_2);
   read(json, "flow_shift", request.flow_shift);
+  read(json, "image", request.image);
+  read(json, "image_sha256", request.image_sha256);
+  read(json, "last_image", request.last_image);
+  read(json, "last_image_sha256", request.last_image_sha256);
   const nlohmann::json known = to_json(request);
   for (const auto& [name, value] : json.items())
     if (!known.contains(name)) throw InputError("the request has an unknown field " + name);

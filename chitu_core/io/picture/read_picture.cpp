@@ -24,15 +24,6 @@ DecodedPicture decode(std::string_view bytes, const std::string& what) {
                                          : ": is not a PNG, JPEG or WebP file"));
 }
 
-/// throws  InputError if a file is too large for a picture, before it is read
-void check_file_size(const std::filesystem::path& path) {
-  std::error_code ignored;  // reading tells
-  const auto size = std::filesystem::file_size(path, ignored);
-  if (!ignored && size > kMostFileBytes)
-    throw InputError(fmt::format("{}: has {} bytes, expected a picture of at most {}",
-                                 path.string(), size, kMostFileBytes));
-}
-
 }  // namespace
 
 void fail_to_decode(const std::string& what, const std::string& reason) {
@@ -50,8 +41,16 @@ at::Tensor decode_picture(std::string_view bytes, const std::string& what) {
   return upright(picture.pixels, orientation_of(picture.exif, picture.xmp));
 }
 
+void check_picture_file(const std::filesystem::path& path) {
+  std::error_code ignored;  // reading tells
+  const auto size = std::filesystem::file_size(path, ignored);
+  if (!ignored && size > kMostFileBytes)
+    throw InputError(fmt::format("{}: has {} bytes, expected a picture of at most {}",
+                                 path.string(), size, kMostFileBytes));
+}
+
 at::Tensor read_picture(const std::filesystem::path& path) {
-  check_file_size(path);
+  check_picture_file(path);
   return decode_picture(read_file(path), path.string());
 }
 

@@ -17,7 +17,11 @@ namespace chitu::io {
 ///          is damaged or ends early, or has more than 178,956,970 pixels
 at::Tensor read_picture(const std::filesystem::path& path);
 
-/// The same for the bytes of a file; `what` begins the errors.
+/// throws  InputError "<path>: has N bytes, ..." for a file too large to be a picture, before it is
+///         read
+void check_picture_file(const std::filesystem::path& path);
+
+/// read_picture() for the bytes of a file; `what` begins the errors.
 at::Tensor decode_picture(std::string_view bytes, const std::string& what);
 
 }  // namespace chitu::io

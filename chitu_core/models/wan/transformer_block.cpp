@@ -25,7 +25,7 @@ WanTransformerBlock::WanTransformerBlock(const WanTransformer3DConfig& config)
       scale_shift_table_(
           add_parameter("scale_shift_table", {1, 6, config.width()}, memory::Precision::float32)),
       attn1_(config.width(), config.num_attention_heads, config.eps),
-      attn2_(config.width(), config.num_attention_heads, config.eps),
+      attn2_(config.width(), config.num_attention_heads, config.eps, config.image_dim.has_value()),
       ffn_(config.width(), config.ffn_dim) {
   add_child("attn1", attn1_);
   add_child("attn2", attn2_);
@@ -39,23 +39,35 @@ WanBlockModulation WanTransformerBlock::modulation(const at::Tensor& timestep_pr
   return {row(0), row(1).add_(1), row(2), row(3), row(4).add_(1), row(5)};
 }
 
-void WanTransformerBlock::self_attention(at::Tensor& hidden, const WanBlockModulation& modulation,
+void WanTransformerBlock::self_attention(at::Tensor& hidden, const WanTokenRuns& runs,
                                          const at::Tensor& rotary,
                                          const nn::Attention& attention) const {
-  at::Tensor x = nn::modulated_layer_norm(hidden, modulation.attention_scale,
-                                          modulation.attention_shift, eps_);
-  nn::add_gated_(hidden, attn1_.attend_to_itself(std::move(x), rotary, attention),
-                 modulation.attention_gate);
+  std::vector<nn::ModulatedRows> rows;
+  for (const auto& [start, count, modulation] : runs)
+    rows.push_back({start, count, modulation.attention_scale, modulation.attention_shift});
+  at::Tensor x = nn::modulated_layer_norm(hidden, rows, eps_);
+  const at::Tensor attended = attn1_.attend_to_itself(std::move(x), rotary, attention);
+  for (const auto& [start, count, modulation] : runs) {
+    at::Tensor part = hidden.narrow(1, start, count);
+    nn::add_gated_(part, attended.narrow(1, start, count), modulation.attention_gate);
+  }
 }
 
 void WanTransformerBlock::cross_attention(at::Tensor& hidden, const KeysValues& text,
+                                          const KeysValues& image,
                                           const nn::Attention& attention) const {
   const at::Tensor x = norm2_ ? norm2_->forward(hidden) : hidden;
-  hidden.add_(attn2_.attend_to_text(x, text, attention));
+  hidden.add_(attn2_.attend_to_text(x, text, image, attention));
 }
 
-void WanTransformerBlock::feed_forward(at::Tensor& hidden, const WanBlockModulation& modulation,
+void WanTransformerBlock::feed_forward(at::Tensor& hidden, const WanTokenRuns& runs,
                                        std::int64_t chunk_tokens) const {
+  for (const auto& [start, count, modulation] : runs)
+    feed_run(hidden.narrow(1, start, count), modulation, chunk_tokens);
+}
+
+void WanTransformerBlock::feed_run(at::Tensor hidden, const WanBlockModulation& modulation,
+                                   std::int64_t chunk_tokens) const {
   const std::int64_t tokens = hidden.size(1);
   const std::int64_t step = chunk_tokens > 0 ? std::min(chunk_tokens, tokens) : tokens;
   device::for_runs(tokens, step, [&](std::int64_t start, std::int64_t count) {
