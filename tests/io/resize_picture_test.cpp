@@ -20,7 +20,8 @@ TEST_CASE("a resized picture has the bits of Pillow's, with each filter and size
       {"bilinear", Resampling::bilinear}, {"bicubic", Resampling::bicubic},
       {"box", Resampling::box},           {"hamming", Resampling::hamming}};
   const std::pair<std::int64_t, std::int64_t> sizes[] = {{23, 17}, {23, 40}, {61, 17}, {7, 5},
-                                                         {64, 48}, {5, 33},  {1, 1}};
+                                                         {64, 48}, {5, 33},  {1, 1},   {30, 8},
+                                                         {20, 5},  {19, 9},  {18, 6}};
   for (const auto& [name, filter] : filters)
     for (const auto& [width, height] : sizes) {
       const std::string key = fmt::format("{}.{}x{}", name, width, height);

@@ -9,9 +9,9 @@ namespace chitu::io {
 /// The filters of Pillow; the numbers are those of its Resampling, which configs store.
 enum class Resampling { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3, box = 4, hamming = 5 };
 
-/// Resizes with an antialiasing filter, bit for bit as Pillow's Image.resize(): first the rows,
-/// then the columns, each in fixed-point arithmetic rounded to 8 bits. A side that keeps its length
-/// is not filtered.
+/// Resizes with an antialiasing filter, bit for bit as Image.resize() of Pillow 13: first the rows,
+/// then the columns, or the other way round where that is less work, each in fixed-point arithmetic
+/// rounded to 8 bits. A side that keeps its length is not filtered.
 ///
 /// picture  [H, W, C] uint8 on the CPU
 /// returns  [height, width, C] uint8, contiguous
