@@ -1,7 +1,6 @@
 #include "chitu_core/io/picture/resize.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/threads/parallel_for.h"
 
 namespace chitu::io {
 namespace {
@@ -126,12 +126,13 @@ at::Tensor filtered(const at::Tensor& x, const std::vector<Taps>& taps) {
   const auto count = static_cast<std::int64_t>(taps.size());
   const std::int64_t run = x.size(2), from = x.size(1);
   at::Tensor out = at::empty({x.size(0), count, run}, at::kByte);
-  at::parallel_for(0, x.size(0) * count, 1 + 4096 / run, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      weigh(x.const_data_ptr<std::uint8_t>() + i / count * from * run, run,
-            taps[static_cast<std::size_t>(i % count)], run,
-            out.mutable_data_ptr<std::uint8_t>() + i * run);
-  });
+  threads::parallel_for(0, x.size(0) * count, 1 + 4096 / run,
+                        [&](std::int64_t begin, std::int64_t end) {
+                          for (std::int64_t i = begin; i < end; ++i)
+                            weigh(x.const_data_ptr<std::uint8_t>() + i / count * from * run, run,
+                                  taps[static_cast<std::size_t>(i % count)], run,
+                                  out.mutable_data_ptr<std::uint8_t>() + i * run);
+                        });
   return out;
 }
 
