@@ -25,8 +25,8 @@ bool onednn_computes(const at::Tensor& x) {
 }
 
 /// x [N, ..., in] channels last, weight [out, in, ...] in the same number of dimensions.
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                    at::IntArrayRef padding) {
+at::Tensor convolve_strided(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                            at::IntArrayRef padding, at::IntArrayRef stride) {
   std::vector<std::int64_t> to_channels_first{0, x.dim() - 1};
   std::vector<std::int64_t> to_channels_last{0};
   for (std::int64_t d = 1; d < x.dim() - 1; ++d) to_channels_first.push_back(d);
@@ -44,10 +44,15 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Ten
   // The default dispatch uses im2col for small clips, which is several times slower.
   const at::Tensor output =
       onednn_computes(x)
-          ? at::mkldnn_convolution(input, wide(weight), wide(bias), padding, ones, ones, 1)
-          : at::convolution(input, wide(weight), wide(bias), ones, padding, ones, false,
+          ? at::mkldnn_convolution(input, wide(weight), wide(bias), padding, stride, ones, 1)
+          : at::convolution(input, wide(weight), wide(bias), stride, padding, ones, false,
                             std::vector<std::int64_t>(padding.size(), 0), 1);
   return output.to(x.scalar_type()).permute(to_channels_last).contiguous();
+}
+
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    at::IntArrayRef padding) {
+  return convolve_strided(x, weight, bias, padding, std::vector<std::int64_t>(padding.size(), 1));
 }
 
 void expect_channels(const at::Tensor& x, const Parameter& weight) {
@@ -91,6 +96,19 @@ at::Tensor Conv2d::forward_upsampled(const at::Tensor& x) const {
   const at::Tensor enlarged =
       at::upsample_nearest2d(x.permute({0, 3, 1, 2}), {2 * x.size(1), 2 * x.size(2)});
   return forward(enlarged.permute({0, 2, 3, 1}).contiguous());
+}
+
+at::Tensor Conv2d::forward_downsampled(const at::Tensor& x) const {
+  expect_channels(x, weight_);
+  at::Tensor output =
+      at::empty({x.size(0), x.size(1) / 2, x.size(2) / 2, weight_.shape[0]}, x.options());
+  // One picture at a time: a padded copy of all of them would be as large as the input.
+  for (std::int64_t n = 0; n < x.size(0); ++n) {
+    const at::Tensor padded = at::constant_pad_nd(x.narrow(0, n, 1), {0, 0, 0, 1, 0, 1});
+    output.narrow(0, n, 1).copy_(
+        convolve_strided(padded, weight_.tensor, bias_.tensor, {0, 0}, {2, 2}));
+  }
+  return output;
 }
 
 at::Tensor Conv2d::upsampled_by_phases(const at::Tensor& x) const {
@@ -172,6 +190,19 @@ at::Tensor CausalConv3d::forward(const at::Tensor& x, FeatureCache& cache) const
   Window input = window(x.sizes(), x.options(), cache);
   input.frames.copy_(x);
   return forward(std::move(input), cache);
+}
+
+at::Tensor CausalConv3d::forward_halved(const at::Tensor& x, FeatureCache& cache,
+                                        bool first_chunk) const {
+  expect_channels(x, weight_);
+  const auto past = cache.frames_.find(this);
+  at::Tensor all = first_chunk ? x : at::cat({past->second, x}, 1);
+  if (cache.keeping_)
+    cache.frames_[this] = x.narrow(1, x.size(1) - 1, 1).clone();
+  else
+    cache.frames_.erase(this);
+  if (first_chunk) return x;
+  return convolve_strided(all, weight_.tensor, bias_.tensor, {0, 0, 0}, {2, 1, 1});
 }
 
 void CausalConv3d::keep(const Window& window, FeatureCache& cache) const {

@@ -47,6 +47,12 @@ class Conv2d : public memory::Module {
   /// x [N, H, W, in]; returns [N, 2 H, 2 W, out].
   at::Tensor forward_upsampled(const at::Tensor& x) const;
 
+  /// The convolution at every other row and column, with a row and a column of zeros after the last
+  /// ones and none before the first. Kernel 3 only.
+  ///
+  /// x [N, H, W, in], H and W even; returns [N, H / 2, W / 2, out].
+  at::Tensor forward_downsampled(const at::Tensor& x) const;
+
  private:
   at::Tensor upsampled_by_phases(const at::Tensor& x) const;
 
@@ -101,6 +107,15 @@ class CausalConv3d : public memory::Module {
   at::Tensor forward(Window window, FeatureCache& cache) const;
   /// The same for given frames x [B, F, H, W, in].
   at::Tensor forward(const at::Tensor& x, FeatureCache& cache) const;
+
+  /// Halves the frames: output frame i depends on the input frames 2 i - 1, 2 i and 2 i + 1 of a
+  /// chunk, frame -1 being the last one before it. The clip's first frame stays as it is. Kernel
+  /// [3, 1, 1] only.
+  ///
+  /// x            [B, F, H, W, in], F = 1 in the first chunk, else even
+  /// first_chunk  x is the first frame of the clip
+  /// returns      [B, 1 or F / 2, H, W, out]
+  at::Tensor forward_halved(const at::Tensor& x, FeatureCache& cache, bool first_chunk) const;
 
  private:
   void keep(const Window& window, FeatureCache& cache) const;

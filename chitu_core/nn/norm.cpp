@@ -73,6 +73,21 @@ at::Tensor modulated_layer_norm(const at::Tensor& x, const at::Tensor& scale,
   });
 }
 
+at::Tensor modulated_layer_norm(const at::Tensor& x, const std::vector<ModulatedRows>& runs,
+                                double eps) {
+  if (runs.size() == 1) return modulated_layer_norm(x, runs[0].scale, runs[0].shift, eps);
+  at::Tensor out = at::empty_like(x);
+  for (const ModulatedRows& run : runs) {
+    const at::Tensor from = x.narrow(1, run.start, run.count);
+    const at::Tensor to = out.narrow(1, run.start, run.count);
+    for_row_chunks(from, [&](std::int64_t start, std::int64_t count) {
+      to.narrow(1, start, count)
+          .copy_(modulated_layer_norm(from.narrow(1, start, count), run.scale, run.shift, eps));
+    });
+  }
+  return out;
+}
+
 void add_gated_(at::Tensor& hidden, const at::Tensor& x, const at::Tensor& gate) {
   if (hidden.scalar_type() == at::kFloat) {
     hidden.addcmul_(x, gate);

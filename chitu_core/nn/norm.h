@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "chitu_core/memory/module.h"
 
@@ -64,6 +65,16 @@ class T5RmsNorm : public memory::Module {
 /// returns       [B, L, D], dtype of x
 at::Tensor modulated_layer_norm(const at::Tensor& x, const at::Tensor& scale,
                                 const at::Tensor& shift, double eps);
+
+/// A run of rows and its modulation, as above.
+struct ModulatedRows {
+  std::int64_t start, count;
+  at::Tensor scale, shift;
+};
+
+/// The same where runs of rows differ in their modulation. The runs cover every row once.
+at::Tensor modulated_layer_norm(const at::Tensor& x, const std::vector<ModulatedRows>& runs,
+                                double eps);
 
 /// hidden += x * gate, in float32, rounded to hidden's dtype once.
 ///

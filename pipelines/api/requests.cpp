@@ -20,6 +20,10 @@ void visit_fields(auto& a, auto& b, const auto& visit) {
   visit(a.fps, b.fps);
   visit(a.max_sequence_length, b.max_sequence_length);
   visit(a.flow_shift, b.flow_shift);
+  visit(a.image, b.image);
+  visit(a.image_sha256, b.image_sha256);
+  visit(a.last_image, b.last_image);
+  visit(a.last_image_sha256, b.last_image_sha256);
 }
 
 /// Where a field of `from` is empty, that of `to` stays.

@@ -10,7 +10,8 @@ namespace {
 
 const std::vector<std::string> kShortForms{
     "prompt",         "negative_prompt",     "width", "height", "num_frames",
-    "guidance_scale", "num_inference_steps", "seed",  "fps"};
+    "guidance_scale", "num_inference_steps", "seed",  "fps",    "image",
+    "last_image"};
 
 /// Whether Hydra's grammar reads the value as text. It reads braces as a map, and refuses most of
 /// the templates of Python.

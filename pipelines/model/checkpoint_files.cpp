@@ -133,18 +133,37 @@ std::vector<PublishedCheckpoint> published_checkpoints() {
   return all;
 }
 
+/// The one whose size is in the name of a folder, the longest of several; the smallest checkpoint
+/// where none is.
+PublishedCheckpoint named_as(const fs::path& folder, const std::vector<PublishedCheckpoint>& all) {
+  const PublishedCheckpoint* found = nullptr;
+  for (const PublishedCheckpoint& known : all)
+    if (config::lower(folder.filename().string()).find(known.size) != std::string::npos &&
+        (!found || known.size.size() > found->size.size()))
+      found = &known;
+  return found ? *found : all.at(0);  // of Wan, which is always part of the library
+}
+
+/// The class that model_index.json names; empty when it cannot be read.
+std::string class_in(const fs::path& path) {
+  try {
+    return io::JsonObject::read(path / kModelIndex).value_or<std::string>("_class_name", "");
+  } catch (const InputError&) {
+    return "";
+  }
+}
+
 /// What a folder is a copy of, by its config, else by its name; the smallest where neither tells.
 PublishedCheckpoint published_as(const fs::path& path) {
   const auto all = published_checkpoints();
   const bool has_two = is_there(path / "transformer_2");
+  const std::string class_name = class_in(path);
   for (const PublishedCheckpoint& known : all)
-    if (has_transformer_of(path, known) && has_two == known.components.contains("transformer_2"))
+    if (has_transformer_of(path, known) &&
+        has_two == known.components.contains("transformer_2") &&
+        (class_name.empty() || class_name == known.class_name))
       return known;
-  const fs::path folder = path.has_filename() ? path : path.parent_path();
-  for (const PublishedCheckpoint& known : all)
-    if (config::lower(folder.filename().string()).find(known.size) != std::string::npos)
-      return known;
-  return all.at(0);  // of Wan, which is always part of the library
+  return named_as(path.has_filename() ? path : path.parent_path(), all);
 }
 
 /// Whether a folder has components, and no weights of any.

@@ -10,6 +10,7 @@
 #include "chitu_core/common/registry.h"
 #include "chitu_core/graph/execution.h"
 #include "pipelines/model/checkpoint_files.h"
+#include "pipelines/pictures/request_picture.h"
 
 namespace chitu::pipelines {
 
@@ -101,6 +102,21 @@ std::vector<memory::ComponentRole> components_of(const std::filesystem::path& ck
                        [&] { return family_of(folder).components(folder); });
 }
 
+namespace {
+
+/// Reads a picture of a request, and fills in the checksum of its file.
+void check_picture(const std::string& key, const std::optional<std::string>& path,
+                   std::optional<std::string>& sha256) {
+  if (path) {
+    sha256 = read_request_picture(key, *path, sha256.value_or("")).sha256;
+  } else if (sha256) {
+    throw InputError(fmt::format("request.{}_sha256={}: expected null, since request.{} is null",
+                                 key, *sha256, key));
+  }
+}
+
+}  // namespace
+
 Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   const RequestDefaults defaults = pipeline.request_defaults();
   Request request;
@@ -118,7 +134,13 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   request.seed = partial.seed;
   request.max_sequence_length = partial.max_sequence_length;
   request.flow_shift = partial.flow_shift;
+  request.image = partial.image;
+  request.image_sha256 = partial.image_sha256;
+  request.last_image = partial.last_image;
+  request.last_image_sha256 = partial.last_image_sha256;
   pipeline.check(request);
+  check_picture("image", request.image, request.image_sha256);
+  check_picture("last_image", request.last_image, request.last_image_sha256);
   return request;
 }
 

@@ -73,9 +73,9 @@ class Pipeline {
 void check_components(const Pipeline& pipeline,
                       const std::vector<memory::ComponentRole>& described);
 
-/// Fills in empty fields and checks the request.
+/// Fills in empty fields and checks the request. Reads its pictures.
 ///
-/// throws  InputError as Pipeline::check()
+/// throws  InputError as Pipeline::check(), and for a picture that cannot be read
 Request complete(const Pipeline& pipeline, const PartialRequest& partial);
 
 /// The user's settings of the models, for any checkpoint.

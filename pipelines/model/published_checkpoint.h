@@ -15,6 +15,7 @@ struct PublishedCheckpoint {
   std::string size;                                  ///< part of the names of its folders: "1.3b"
   std::int64_t num_attention_heads = 0;              ///< of its transformer
   std::map<std::string, ComponentClass> components;  ///< by name: "transformer"
+  std::string class_name = "WanPipeline";            ///< of its model_index.json
 };
 
 /// The published checkpoints of a family. Registered under any name.

@@ -35,6 +35,10 @@ struct Request {
   std::optional<double> flow_shift;        ///< of the scheduler; empty = the checkpoint's
   /// Of the second transformer, where a checkpoint has two; empty = guidance_scale.
   std::optional<double> guidance_scale_2{};
+  std::optional<std::string> image{};       ///< picture file that the video begins with
+  std::optional<std::string> last_image{};  ///< the same for its end
+  /// Of these files, in lower-case hexadecimal. Set if they are.
+  std::optional<std::string> image_sha256{}, last_image_sha256{};
 
   bool guided() const { return guidance_scale > 1.0 && negative_prompt; }
   bool operator==(const Request&) const = default;
@@ -48,6 +52,8 @@ struct PartialRequest {
   std::optional<double> guidance_scale, guidance_scale_2, flow_shift;
   std::uint64_t seed = 0;
   std::int64_t max_sequence_length = 512;
+  std::optional<std::string> image, last_image;
+  std::optional<std::string> image_sha256, last_image_sha256;  ///< empty = any picture
 };
 
 /// Where the frames of a run are saved, in which formats and under which name; see

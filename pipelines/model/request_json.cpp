@@ -42,7 +42,11 @@ nlohmann::json to_json(const Request& request) {
           {"seed", request.seed},
           {"fps", request.fps},
           {"max_sequence_length", request.max_sequence_length},
-          {"flow_shift", or_null(request.flow_shift)}};
+          {"flow_shift", or_null(request.flow_shift)},
+          {"image", or_null(request.image)},
+          {"image_sha256", or_null(request.image_sha256)},
+          {"last_image", or_null(request.last_image)},
+          {"last_image_sha256", or_null(request.last_image_sha256)}};
 }
 
 Request request_from_json(const nlohmann::json& json) {
@@ -59,6 +63,10 @@ Request request_from_json(const nlohmann::json& json) {
   read(json, "max_sequence_length", request.max_sequence_length);
   read(json, "guidance_scale_2", request.guidance_scale_2);
   read(json, "flow_shift", request.flow_shift);
+  read(json, "image", request.image);
+  read(json, "image_sha256", request.image_sha256);
+  read(json, "last_image", request.last_image);
+  read(json, "last_image_sha256", request.last_image_sha256);
   const nlohmann::json known = to_json(request);
   for (const auto& [name, value] : json.items())
     if (!known.contains(name)) throw InputError("the request has an unknown field " + name);

@@ -33,9 +33,12 @@ json values_of(const NameValues& values) {
 }
 
 /// Values of the type of each field, to try formats with. What a request may leave open is a
-/// number.
+/// number, unless it is a picture.
 json sample_values() {
-  json sample = values_of({});
+  NameValues values;
+  values.request.image = values.request.last_image = "image.png";
+  values.request.image_sha256 = values.request.last_image_sha256 = std::string(64, '0');
+  json sample = values_of(values);
   for (json& value : sample)
     if (value.is_null()) value = 1.0;
   return sample;

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/models/qwen_image/rotary.h"
@@ -52,6 +53,9 @@ void check_limits(const Request& request, const SizeSteps& steps) {
          request.guidance_scale >= 0 && std::isfinite(request.guidance_scale), "0 or more");
   if (const auto scale = request.guidance_scale_2)
     demand("guidance_scale_2", *scale, false, "null: this model has one transformer");
+  for (const auto& [field, path] :
+       {std::pair{"image", request.image}, {"last_image", request.last_image}})
+    if (path) demand(field, *path, false, "null: this model makes pictures from text alone");
   demand("fps", request.fps, request.fps >= 1, "1 or more");
   demand("max_sequence_length", request.max_sequence_length,
          request.max_sequence_length >= 1 && request.max_sequence_length <= kMostTextTokens,

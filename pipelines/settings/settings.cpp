@@ -75,6 +75,12 @@ void RequestSettings::bind(config::Binder& b) {
           "tokens of the prompt that the transformer sees");
   b.field("flow_shift", flow_shift, config::more_than(0),
           "timestep shift of the scheduler; null: the checkpoint's");
+  b.field("image", image, "PNG, JPEG or WebP file that the video begins with; null: none");
+  b.field("last_image", last_image,
+          "the same for the end of the video, where a checkpoint takes both; null: none");
+  b.field("image_sha256", image_sha256, "SHA-256 that the file of image must have; null: any");
+  b.field("last_image_sha256", last_image_sha256,
+          "SHA-256 that the file of last_image must have; null: any");
 }
 
 void OutputSettings::bind(config::Binder& b) {

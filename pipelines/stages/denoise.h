@@ -37,6 +37,10 @@ class Predictor {
   /// videos  of latents only the shape, the same for all, and the device are read
   virtual GuidanceBranches branches(const std::vector<DenoiseStart<Condition>>& videos,
                                     const memory::MemoryPlan& plan) const = 0;
+  /// The latents that the last of all steps hands on.
+  virtual at::Tensor finished(const at::Tensor& latents, const Condition& /*condition*/) const {
+    return latents;
+  }
 };
 
 /// Steps from noise towards clean latents along the scheduler's sigmas. If this stage takes none of
@@ -70,8 +74,12 @@ struct Denoise {
       videos.push_back({starts[i], job});
       prepared.push_back({starts[i].latents, condition, job});
     }
-    return loop.run(videos, predictor->component(), predictor->branches(prepared, context.plan),
-                    context);
+    auto outcomes = loop.run(videos, predictor->component(),
+                             predictor->branches(prepared, context.plan), context);
+    for (std::size_t i = 0; i < runs.size(); ++i)
+      if (auto* made = std::get_if<graph::Latents>(&outcomes[i]); made && all_steps_taken(*made))
+        made->latents = predictor->finished(made->latents, prepared[i].condition);
+    return outcomes;
   }
 
  private:

@@ -244,6 +244,10 @@ std::vector<graph::Outcome<graph::Latents>> DenoiseLoop::run(const std::vector<V
   return outcomes;
 }
 
+bool all_steps_taken(const graph::Latents& latents) {
+  return latents.scheduler && latents.scheduler->next_index() == latents.scheduler->step_count();
+}
+
 graph::Latents with_latents_on(c10::Device device, const graph::Latents& latents) {
   graph::Latents moved = latents;
   moved.latents = device::move_to(latents.latents, device);

@@ -85,6 +85,9 @@ struct DenoiseLoop {
   std::int64_t steps_of(const models::Scheduler& schedule) const;
 };
 
+/// Whether these latents are at the end of their schedule.
+bool all_steps_taken(const graph::Latents& latents);
+
 /// The same latents on a device: those that waited on disk come back on the host.
 graph::Latents with_latents_on(c10::Device device, const graph::Latents& latents);
 

@@ -22,30 +22,46 @@ constexpr RequestDefaults kTwoExpertsTrainedFor{832, 480, 81, 40, 4.0, 16};
 /// What Wan 2.2 TI2V 5B was. Source: as above.
 constexpr RequestDefaults kTimestepPerTokenTrainedFor{1280, 704, 121, 50, 5.0, 24};
 
+/// The image-to-video checkpoints of Wan 2.1 and of Wan 2.2 A14B. Source: as above.
+constexpr RequestDefaults kTrainedForImages{832, 480, 81, 40, 5.0, 16};
+constexpr RequestDefaults kTwoExpertsTrainedForImages{832, 480, 81, 40, 3.5, 16};
+
+/// Class names of CLIP's image processor.
+const std::vector<std::string> kImageProcessors{"CLIPImageProcessor", "CLIPImageProcessorFast",
+                                                "CLIPImageProcessorPil", "CLIPFeatureExtractor"};
+
 /// Class names of T5's tokenizer in various versions; in every case, its files decide what it does.
 const std::vector<std::string> kTokenizers{"T5TokenizerFast", "T5Tokenizer",
                                            "PreTrainedTokenizerFast", "TokenizersBackend",
                                            "AutoTokenizer"};
 
-/// Image-to-video pipelines share components with this one; these entries distinguish them.
-void refuse_image_to_video(const ModelFolder& folder, const io::JsonObject& index,
-                           const std::vector<ComponentDescription>& described) {
-  if (std::ranges::count(described, "image_encoder", &ComponentDescription::name)) return;
-  const char* expected = "not supported, expected a text-to-video checkpoint of Wan 2.1 or 2.2";
+/// A text-to-video pipeline has no place for an image encoder.
+void refuse_image_encoder(const ModelFolder& folder, const io::JsonObject& index) {
   for (const char* key : {"image_encoder", "image_processor"})
-    if (folder.has(key)) index.fail(key, expected);
+    if (folder.class_name == "WanPipeline" && folder.has(key))
+      index.fail(key,
+                 "expected null in a WanPipeline; image-to-video checkpoints are of "
+                 "WanImageToVideoPipeline");
 }
 
 /// With expand_timesteps the model takes a timestep per token. Without an image to begin with, all
 /// tokens have the same one, which is what the transformer computes for a single timestep.
-RequestDefaults trained_for(const io::JsonObject& index) {
+RequestDefaults trained_for(const io::JsonObject& index, const ImageUse& images) {
   if (index.value_or("expand_timesteps", false)) return kTimestepPerTokenTrainedFor;
+  if (images.channels)
+    return boundary_ratio(index) ? kTwoExpertsTrainedForImages : kTrainedForImages;
   return boundary_ratio(index) ? kTwoExpertsTrainedFor : kTrainedFor;
 }
 
 std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder, bool for_plan) {
   if (for_plan && !std::filesystem::is_directory(folder.path / "tokenizer")) return nullptr;
   return io::Tokenizer::load(folder.component("tokenizer", "transformers", kTokenizers));
+}
+
+std::shared_ptr<const models::ClipImageProcessor> read_image_processor(const ModelFolder& folder) {
+  folder.component("image_processor", "transformers", kImageProcessors);
+  return std::make_shared<const models::ClipImageProcessor>(models::ClipImageProcessor::from_json(
+      folder.config("image_processor", "preprocessor_config.json")));
 }
 
 /// throws  InputError for a schedule that depends on the size of a picture
@@ -67,13 +83,15 @@ Parts read_parts(const ModelFolder& folder, const ModelChoices& choices,
   const auto index = folder.index();
   Parts parts;
   parts.experts = experts_of(folder, index);
-  const auto described = describe(folder, parts.experts);
-  refuse_image_to_video(folder, index, described);
+  refuse_image_encoder(folder, index);
+  parts.images = image_use_of(folder, index, parts.experts);
+  const auto described = describe(parts.experts, parts.images);
   if (!for_plan) refuse_without_weights(folder);
   parts.folder = folder.path;
   parts.has_boundary = boundary_ratio(index).has_value();
-  parts.defaults = folder.request_defaults(trained_for(index));
+  parts.defaults = folder.request_defaults(trained_for(index, parts.images));
   parts.tokenizer = open_tokenizer(folder, for_plan);
+  if (parts.images.embeds) parts.image_processor = read_image_processor(folder);
   parts.components = read_components(described, folder, for_plan);
   parts.scheduler = read_fixed_scheduler(folder, choices.scheduler);
   return parts;

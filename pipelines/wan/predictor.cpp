@@ -1,5 +1,7 @@
 #include "pipelines/wan/predictor.h"
 
+#include <ATen/ATen.h>
+
 #include <iterator>
 #include <utility>
 
@@ -54,8 +56,55 @@ std::vector<models::WanDenoiseContext> separate(models::WanDenoiseContext contex
   if (together) return {std::move(context)};
   std::vector<models::WanDenoiseContext> contexts;
   for (models::WanTextContext& text : context.texts)
-    contexts.push_back({context.rotary, {std::move(text)}, context.keep_text_kv});
+    contexts.push_back({context.rotary,
+                        {std::move(text)},
+                        context.keep_text_kv,
+                        context.channels,
+                        context.first_frames,
+                        context.image});
   return contexts;
+}
+
+/// Branches of all videos, to which videos are added one by one.
+class BranchBuilder {
+ public:
+  BranchBuilder(const Transformer& transformer, const nn::Attention& attention,
+                const memory::MemoryPlan& plan)
+      : model_(transformer.model()),
+        attention_(attention),
+        plan_(plan),
+        device_(plan.component(transformer.name()).device) {}
+
+  c10::Device device() const { return device_; }
+
+  void add(const at::Tensor& latents, const graph::TextEmbeddings& embeddings,
+           const models::WanImages& images) {
+    auto context = model_.prepare(latents, prompts_of(embeddings, device_), plan_.keep_text_kv,
+                                  rotary_, images);
+    rotary_ = context.rotary;
+    auto parts = separate(std::move(context), plan_.guidance_interleave);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (branches_.size() == i)
+        branches_.push_back(std::make_unique<Branch>(model_, attention_, plan_));
+      branches_[i]->add(std::move(parts[i]));
+    }
+  }
+
+  GuidanceBranches take() {
+    return {std::make_move_iterator(branches_.begin()), std::make_move_iterator(branches_.end())};
+  }
+
+ private:
+  const models::WanTransformer3DModel& model_;
+  const nn::Attention& attention_;
+  const memory::MemoryPlan& plan_;
+  c10::Device device_;
+  std::vector<std::unique_ptr<Branch>> branches_;
+  at::Tensor rotary_;
+};
+
+at::Tensor moved(const at::Tensor& tensor, c10::Device device) {
+  return tensor.defined() ? device::move_to(tensor, device) : tensor;
 }
 
 }  // namespace
@@ -63,22 +112,31 @@ std::vector<models::WanDenoiseContext> separate(models::WanDenoiseContext contex
 GuidanceBranches TextPredictor::branches(
     const std::vector<DenoiseStart<graph::TextEmbeddings>>& videos,
     const memory::MemoryPlan& plan) const {
-  const auto& model = transformer_.model();
-  const c10::Device device = plan.component(transformer_.name()).device;
-  std::vector<std::unique_ptr<Branch>> branches;
-  at::Tensor rotary;
-  for (const auto& [latents, embeddings, job] : videos) {
-    auto context =
-        model.prepare(latents, prompts_of(embeddings, device), plan.keep_text_kv, rotary);
-    rotary = context.rotary;
-    auto parts = separate(std::move(context), plan.guidance_interleave);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      if (branches.size() == i)
-        branches.push_back(std::make_unique<Branch>(model, attention_, plan));
-      branches[i]->add(std::move(parts[i]));
-    }
+  BranchBuilder branches(transformer_, attention_, plan);
+  for (const auto& [latents, embeddings, job] : videos) branches.add(latents, embeddings, {});
+  return branches.take();
+}
+
+GuidanceBranches ImagePredictor::branches(const std::vector<DenoiseStart<WanConditions>>& videos,
+                                          const memory::MemoryPlan& plan) const {
+  BranchBuilder branches(transformer_, attention_, plan);
+  for (const auto& [latents, conditions, job] : videos) {
+    const at::Tensor condition = moved(conditions.condition, branches.device());
+    models::WanImages images{.embeds = moved(conditions.image_embeds, branches.device())};
+    (use_.first_frame ? images.first_frames : images.channels) = condition;
+    branches.add(latents, conditions.text, images);
   }
-  return {std::make_move_iterator(branches.begin()), std::make_move_iterator(branches.end())};
+  return branches.take();
+}
+
+at::Tensor ImagePredictor::finished(const at::Tensor& latents,
+                                    const WanConditions& conditions) const {
+  const at::Tensor& condition = conditions.condition;
+  if (!use_.first_frame || !condition.defined()) return latents;
+  const std::int64_t given = condition.size(2);
+  return at::cat({device::move_to(condition, latents.device()),
+                  latents.narrow(2, given, latents.size(2) - given)},
+                 2);
 }
 
 }  // namespace chitu::pipelines::wan

@@ -14,6 +14,7 @@
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
 #include "pipelines/stages/schedule_check.h"
+#include "pipelines/wan/image_stages.h"
 #include "pipelines/wan/original_names.h"
 #include "pipelines/wan/parts.h"
 #include "pipelines/wan/predictor.h"
@@ -25,12 +26,20 @@ namespace {
 
 /// The components of a checkpoint, in the order of reports. A further one is an entry here and its
 /// stage in build_graph().
-std::vector<ComponentDescription> describe_components(const ModelFolder&,
-                                                      const std::vector<Expert>& experts) {
+std::vector<ComponentDescription> describe_components(const std::vector<Expert>& experts,
+                                                      const ImageUse& images) {
   using memory::Role;
   std::vector<ComponentDescription> components;
   components.push_back(describe<models::UMT5EncoderModel>("text_encoder", Role::text_encoder,
                                                           "transformers", {"UMT5EncoderModel"}));
+  if (images.embeds)
+    components.push_back(describe<models::CLIPVisionModel>("image_encoder", Role::text_encoder,
+                                                           "transformers", {"CLIPVisionModel"}));
+  if (images.any()) {
+    components.push_back(describe<models::AutoencoderKLWanEncoder>(
+        "vae_encoder", Role::vae, "diffusers", {"AutoencoderKLWan"}));
+    components.back().part_of = "vae";
+  }
   for (const Expert& expert : experts) {
     components.push_back(describe<models::WanTransformer3DModel>(
         expert.name, Role::transformer, "diffusers", {"WanTransformer3DModel"}));
@@ -75,6 +84,12 @@ class WanPipeline final : public Pipeline {
     return components_.get<models::WanTransformer3DModel>(expert.name);
   }
   const Transformer& first_transformer() const { return transformer(parts_.experts.front()); }
+  ImageEncoder& image_encoder() const {
+    return components_.get<models::CLIPVisionModel>("image_encoder");
+  }
+  VaeEncoder& vae_encoder() const {
+    return components_.get<models::AutoencoderKLWanEncoder>("vae_encoder");
+  }
   Vae& vae() const { return components_.get<models::AutoencoderKLWan>("vae"); }
 
   /// Each config may be valid and still not fit another.
@@ -83,13 +98,29 @@ class WanPipeline final : public Pipeline {
   void check_configs() const;
   void check_transformer(const std::string& name,
                          const models::WanTransformer3DConfig& transformer) const;
+  void check_images(const std::string& name,
+                    const models::WanTransformer3DConfig& transformer) const;
   void build_graph();
   PrepareLatents prepare_latents() const;
-  std::shared_ptr<const TextPredictor> make_predictor(Transformer& transformer) const;
+  nn::Attention transformer_attention() const {
+    return nn::Attention(choices_.attn_type, choices_.device.type(),
+                         parallel::attention_hook(choices_.context_parallel));
+  }
+  std::shared_ptr<const Predictor<graph::TextEmbeddings>> make_predictor(
+      Transformer& transformer, const graph::TextEmbeddings*) const {
+    return std::make_shared<TextPredictor>(transformer, transformer_attention());
+  }
+  std::shared_ptr<const Predictor<WanConditions>> make_predictor(Transformer& transformer,
+                                                                 const WanConditions*) const {
+    return std::make_shared<ImagePredictor>(transformer, transformer_attention(), parts_.images);
+  }
+  graph::Port<WanConditions> add_images(GraphBuilder& stages,
+                                        graph::Port<graph::TextEmbeddings> embeddings,
+                                        graph::Port<Job> job);
+  template <graph::Value Condition>
   graph::Port<graph::Latents> add_denoising(GraphBuilder& stages,
                                             graph::Port<graph::Latents> latents,
-                                            graph::Port<graph::TextEmbeddings> embeddings,
-                                            graph::Port<Job> job);
+                                            graph::Port<Condition> condition, graph::Port<Job> job);
   std::shared_ptr<const PromptCache> open_cache() const;
 
   Parts parts_;
@@ -124,7 +155,13 @@ void WanPipeline::check_transformer(const std::string& name,
   const std::int64_t z_dim = vae().model().config().z_dim;
   check_same(parts_, "text_dim of " + name, transformer.text_dim, "d_model of text_encoder",
              text_encoder().model().config().d_model);
-  check_same(parts_, "in_channels of " + name, transformer.in_channels, "z_dim of vae", z_dim);
+  if (parts_.images.channels)
+    check_same(parts_, "in_channels of " + name, transformer.in_channels,
+               "the number of channels of latents, mask and encoded image",
+               2 * z_dim + vae().model().config().temporal_factor());
+  else
+    check_same(parts_, "in_channels of " + name, transformer.in_channels, "z_dim of vae", z_dim);
+  check_images(name, transformer);
   check_same(parts_, "out_channels of " + name, transformer.out_channels, "z_dim of vae", z_dim);
   const auto& first = first_transformer();
   for (const std::size_t side : {0, 1, 2})
@@ -133,16 +170,30 @@ void WanPipeline::check_transformer(const std::string& name,
                first.model().config().patch_size[side]);
 }
 
+void WanPipeline::check_images(const std::string& name,
+                               const models::WanTransformer3DConfig& transformer) const {
+  if (parts_.images.first_frame)
+    check_same(parts_, "patch_size[0] of " + name, transformer.patch_size[0],
+               "the number of latent frames of an image", 1);
+  if (!parts_.images.embeds) return;
+  const auto& encoder = image_encoder().model().config();
+  check_same(parts_, "image_dim of " + name, transformer.image_dim.value_or(0),
+             "hidden_size of image_encoder", encoder.hidden_size);
+  if (parts_.images.last_image_required)
+    check_same(parts_, "pos_embed_seq_len of " + name, transformer.pos_embed_seq_len.value_or(0),
+               "the number of rows of two images", 2 * encoder.positions());
+  const auto size = parts_.image_processor->result_size();
+  for (const std::size_t side : {0, 1})
+    check_same(parts_,
+               side == 0 ? "the height of pictures after image_processor"
+                         : "the width of pictures after image_processor",
+               size ? (*size)[side] : 0, "image_size of image_encoder", encoder.image_size);
+}
+
 std::unique_ptr<Pipeline> WanPipeline::for_plan() const {
   ModelChoices choices = choices_;
   choices.for_plan = true;
   return std::make_unique<WanPipeline>(parts_, choices);
-}
-
-std::shared_ptr<const TextPredictor> WanPipeline::make_predictor(Transformer& transformer) const {
-  return std::make_shared<TextPredictor>(
-      transformer, nn::Attention(choices_.attn_type, choices_.device.type(),
-                                 parallel::attention_hook(choices_.context_parallel)));
 }
 
 void WanPipeline::build_graph() {
@@ -153,8 +204,11 @@ void WanPipeline::build_graph() {
   const auto embeddings = stages.add(
       EncodeText{std::make_shared<TextPromptEncoder>(text_encoder(), attention), open_cache()},
       tokens, job);
+  const auto conditions =
+      parts_.images.any() ? std::optional(add_images(stages, embeddings, job)) : std::nullopt;
   const auto noise = stages.add(prepare_latents(), job);
-  const auto latents = add_denoising(stages, noise, embeddings, job);
+  const auto latents = conditions ? add_denoising(stages, noise, *conditions, job)
+                                  : add_denoising(stages, noise, embeddings, job);
   const auto decoded = stages.add(DecodeLatents{&vae()}, latents);
   frames_ = stages.input_of(std::string(SaveFrames::name), decoded);
   result_ = stages.add(SaveFrames{}, *frames_, job);
@@ -166,16 +220,32 @@ PrepareLatents WanPipeline::prepare_latents() const {
   return {latent.z_dim, latent.temporal_factor(), latent.spatial_factor()};
 }
 
+/// The stages that encode the pictures of a request.
+graph::Port<WanConditions> WanPipeline::add_images(GraphBuilder& stages,
+                                                   graph::Port<graph::TextEmbeddings> embeddings,
+                                                   graph::Port<Job> job) {
+  const auto images = stages.add(PrepareImages{parts_.images, parts_.image_processor}, job);
+  const EncodeCondition encode{&vae_encoder(), parts_.images};
+  if (!parts_.images.embeds)
+    return stages.add(JoinConditions{}, embeddings, stages.add(encode, images, job));
+  const nn::Attention attention(choices_.attn_type, choices_.device.type());
+  const auto embeds = stages.add(EncodeImage{&image_encoder(), attention}, images);
+  return stages.add(JoinImageConditions{}, embeddings, embeds, stages.add(encode, images, job));
+}
+
 /// A stage for each expert. The first expert's weights are freed before the second's are loaded,
 /// unless the plan keeps both.
-graph::Port<graph::Latents> WanPipeline::add_denoising(
-    GraphBuilder& stages, graph::Port<graph::Latents> latents,
-    graph::Port<graph::TextEmbeddings> embeddings, graph::Port<Job> job) {
+template <graph::Value Condition>
+graph::Port<graph::Latents> WanPipeline::add_denoising(GraphBuilder& stages,
+                                                       graph::Port<graph::Latents> latents,
+                                                       graph::Port<Condition> condition,
+                                                       graph::Port<Job> job) {
   for (const Expert& expert : parts_.experts) {
     const DenoiseLoop loop{parts_.scheduler, guidance_of(expert), expert.least_timestep};
+    const auto predictor =
+        make_predictor(transformer(expert), static_cast<const Condition*>(nullptr));
     latents = stages.add(stage_name(expert, parts_.experts.size()),
-                         Denoise<graph::TextEmbeddings>{make_predictor(transformer(expert)), loop},
-                         latents, embeddings, job);
+                         Denoise<Condition>{predictor, loop}, latents, condition, job);
   }
   return latents;
 }
@@ -208,13 +278,16 @@ double WanPipeline::recomputed_share(const Request& request, const memory::Memor
 void WanPipeline::check(const Request& request) const {
   check_limits(request, size_steps());
   check_second_scale(request, parts_.has_boundary);
+  check_pictures(request, parts_.images, choices_.for_plan);
   schedule_check_.check(request);
 }
 
-class WanFamily final : public PipelineFamily {
+class WanFamily : public PipelineFamily {
  public:
   std::vector<memory::ComponentRole> components(const ModelFolder& folder) const override {
-    return roles_of(describe_components(folder, experts_of(folder, folder.index())));
+    const auto index = folder.index();
+    const auto experts = experts_of(folder, index);
+    return roles_of(describe_components(experts, image_use_of(folder, index, experts)));
   }
   std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                  const ModelChoices& choices) const override {
@@ -223,6 +296,9 @@ class WanFamily final : public PipelineFamily {
   }
 };
 CHITU_REGISTER(PipelineFamily, WanFamily, "WanPipeline");
+
+class WanImageFamily final : public WanFamily {};
+CHITU_REGISTER(PipelineFamily, WanImageFamily, "WanImageToVideoPipeline");
 
 }  // namespace
 }  // namespace chitu::pipelines::wan

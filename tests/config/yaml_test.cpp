@@ -31,6 +31,20 @@ TEST_CASE("printed YAML parses to the same tree", "[config]") {
   CHECK_THAT(printed, Catch::ContainsSubstring("twice\n  in a row\n"));
 }
 
+TEST_CASE("a text at a great depth keeps its characters when it is printed", "[config]") {
+  for (const std::string text :
+       {"-E\uFEFF - - -", "a b  c\td", "\uFEFF \uFEFF \uFEFF  x", " \t \t "}) {
+    Node root = Node::literal(text);
+    for (int depth = 0; depth < 60; ++depth) root = Node(List{std::move(root)});
+    const std::string printed = to_yaml(root);
+    INFO(printed);
+    CHECK(to_yaml(parse_yaml(printed, "again.yaml")) == printed);
+    Node leaf = parse_yaml(printed, "again.yaml");
+    while (leaf.is_list()) leaf = Node(leaf.list().front());
+    CHECK(leaf.text() == text);
+  }
+}
+
 TEST_CASE("hostile YAML is refused with the name of the limit", "[config]") {
   SECTION("depth") {
     CHECK_THROWS_WITH(parse_yaml(std::string(50'000, '['), "f"),

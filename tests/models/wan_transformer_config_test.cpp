@@ -64,21 +64,37 @@ TEST_CASE("exactly the parameters that diffusers keeps in float32 stay float32",
                    });
 }
 
-TEST_CASE("related models of the text-to-video transformer are refused by name", "[models]") {
+TEST_CASE("image-to-video transformers have the published numbers of parameters", "[models]") {
+  const nlohmann::json large{
+      {"num_attention_heads", 40}, {"num_layers", 40}, {"ffn_dim", 13824}, {"in_channels", 36}};
+  auto json = published(large);
+  CHECK(WanTransformer3DModel(read(json)).parameter_count() == 14'288'901'184);
+  json.update({{"image_dim", 1280}, {"added_kv_proj_dim", 5120}});
+  CHECK(WanTransformer3DModel(read(json)).parameter_count() == 16'394'878'784);
+  json["pos_embed_seq_len"] = 514;
+  CHECK(WanTransformer3DModel(read(json)).parameter_count() == 16'394'878'784 + 514 * 1280);
+}
+
+TEST_CASE("the keys for images go together", "[models]") {
+  const auto refused = [](const nlohmann::json& changes, const std::string& message) {
+    CHECK_THROWS_WITH(read(published(changes)), "transformer/config.json: " + message);
+  };
+  refused({{"image_dim", 1280}},
+          "added_kv_proj_dim: expected 1536, num_attention_heads * attention_head_dim, since "
+          "image_dim is set");
+  refused({{"added_kv_proj_dim", 1536}},
+          "added_kv_proj_dim: expected null, since image_dim is null");
+  refused({{"pos_embed_seq_len", 514}},
+          "pos_embed_seq_len: expected null, since image_dim is null");
+  refused({{"in_channels", 8}}, "in_channels: expected out_channels (16) or more, got 8");
+  CHECK(read(published({{"in_channels", 36}})).in_channels == 36);
+}
+
+TEST_CASE("related models of the transformer are refused by name", "[models]") {
   const auto refused = [](const nlohmann::json& changes, const std::string& message) {
     CHECK_THROWS_AS(read(published(changes)), InputError);
     CHECK_THROWS_WITH(read(published(changes)), "transformer/config.json: " + message);
   };
-  refused({{"image_dim", 1280}},
-          "image_dim: image-to-video models are not supported, expected null");
-  refused({{"added_kv_proj_dim", 5120}},
-          "added_kv_proj_dim: image-to-video models are not supported, expected null");
-  refused({{"pos_embed_seq_len", 514}},
-          "pos_embed_seq_len: first-and-last-frame-to-video models are not supported, expected "
-          "null");
-  refused({{"in_channels", 36}},
-          "in_channels: expected out_channels (16), got 36: image-to-video and inpainting models "
-          "are not supported");
   refused({{"boundary_ratio", 0.875}}, "boundary_ratio: Wan 2.2 models are not supported");
   refused({{"vace_layers", {0, 5}}}, "vace_layers: VACE models are not supported");
   refused({{"quantization_config", {{"load_in_4bit", true}}}},

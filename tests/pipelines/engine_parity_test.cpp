@@ -25,7 +25,8 @@ double psnr_of_bytes(const at::Tensor& a, const at::Tensor& b) {
 
 TEST_CASE("the whole pipeline gives the results of diffusers, step by step", "[parity]") {
   const c10::InferenceMode inference;
-  const std::string name = GENERATE("guided", "one_frame_unguided", "long_prompt", "two_experts");
+  const std::string name = GENERATE("guided", "one_frame_unguided", "long_prompt", "two_experts",
+                                    "first_and_last", "first_frame");
   CAPTURE(name);
   const auto info = io::read_json(fixtures() / (name + ".json"));
   const io::SafetensorsFile expected(fixtures() / (name + ".safetensors"));

@@ -88,6 +88,18 @@ TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "
     options.ckpt_dir = fixtures() / "wan-two-experts";
     request.num_inference_steps = 5;
   }
+  SECTION("a first and a last image") {
+    options.ckpt_dir = fixtures() / "wan-first-and-last";
+    request.image = picture("orientation_6.jpg");
+    request.last_image = picture("rgba.png");
+    request.width = GENERATE(32, 144);
+    request.num_frames = 9;
+  }
+  SECTION("an image as the first frame") {
+    options.ckpt_dir = fixtures() / "wan-timestep-per-token";
+    request.image = picture("rgb.png");
+    request.width = 144;
+  }
   SECTION("larger") {
     request.width = 144;
     request.num_frames = 13;

@@ -211,8 +211,8 @@ TEST_CASE("a complete image-to-video checkpoint has no missing files", "[pipelin
     write_file(model.path() / file, "{}");
   }
   CHECK_THAT(error_of([&] { model.open(); }),
-             Catch::EndsWith("image_encoder: not supported, expected a text-to-video checkpoint of "
-                             "Wan 2.1 or 2.2"));
+             Catch::EndsWith("image_encoder: expected null in a WanPipeline; image-to-video "
+                             "checkpoints are of WanImageToVideoPipeline"));
   fs::remove(model.path() / "image_processor/preprocessor_config.json");
   CHECK_THAT(error_of([&] { model.open(); }),
              ContainsSubstring("; missing: image_processor/preprocessor_config.json; to download"));

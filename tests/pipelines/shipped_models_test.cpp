@@ -121,6 +121,26 @@ TEST_CASE("Qwen-Image has the published size, and 1328x1328 fits 6 GiB at level 
   }
 }
 
+TEST_CASE("the architectures of the image-to-video models have the published sizes",
+          "[pipelines]") {
+  const auto parameters_of = [](const char* name) {
+    const auto pipeline = open_pipeline(asset(name), {.for_plan = true});
+    std::map<std::string, std::int64_t> parameters;
+    for (const memory::Component* component : pipeline->components())
+      parameters[component->name()] = component->module().parameter_count();
+    return parameters;
+  };
+  auto parameters = parameters_of("wan2.1-i2v-14b");
+  CHECK(parameters["transformer"] == 16'394'878'784);
+  CHECK(parameters["vae_encoder"] + parameters["vae"] == 126'892'531);
+  // The image encoder without its last layer and norm, which are not used.
+  CHECK(parameters["image_encoder"] == 611'086'080);
+  parameters = parameters_of("wan2.2-i2v-a14b");
+  CHECK(parameters["transformer"] == 14'288'901'184);
+  CHECK(parameters["transformer_2"] == 14'288'901'184);
+  CHECK_FALSE(parameters.contains("image_encoder"));
+}
+
 TEST_CASE("at level 3 the two experts of Wan 2.2 take no more than 1 % above one of Wan 2.1",
           "[pipelines]") {
   const auto peak = [](const char* model) {

@@ -45,6 +45,11 @@ inline PartialRequest small_request() {
   return request;
 }
 
+/// A picture of tests/data/io/pictures.
+inline std::string picture(const std::string& name) {
+  return (std::filesystem::path(CHITU_TEST_DATA) / "io" / "pictures" / name).string();
+}
+
 inline PartialRequest request_of(const nlohmann::json& json) {
   PartialRequest request;
   request.prompt = json.at("prompt");
@@ -56,6 +61,11 @@ inline PartialRequest request_of(const nlohmann::json& json) {
   request.guidance_scale = json.at("guidance_scale");
   if (json.contains("guidance_scale_2")) request.guidance_scale_2 = json["guidance_scale_2"];
   request.seed = json.at("seed");
+  const auto name_of = [&](const char* key) {
+    return std::filesystem::path(json[key].get<std::string>()).filename().string();
+  };
+  if (json.contains("image")) request.image = picture(name_of("image"));
+  if (json.contains("last_image")) request.last_image = picture(name_of("last_image"));
   return request;
 }
 

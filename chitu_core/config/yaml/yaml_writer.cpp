@@ -239,15 +239,18 @@ class YamlWriter {
       if (character == " ") text += '\\';
     };
     text += '"';
-    bool after_escape = false;
+    bool after_escape = false, just_broken = false;
     for (std::size_t i = 0; i < characters.size(); ++i) {
       const bool may_break = folding.allowed && i > 0 && i + 1 < characters.size();
       const std::string written = double_quoted_character(characters[i]);
       const bool escaped = written != characters[i];
       const bool here = !escaped && (after_escape || characters[i] == " ");
-      if (may_break && here && column() > kWidth) break_before(characters[i]);
+      // PyYAML breaks twice where the indentation alone is over the width, and reads back another
+      // text.
+      if (may_break && here && !just_broken && column() > kWidth) break_before(characters[i]);
       text += written;
-      if (may_break && escaped && column() > kWidth + 1) break_before(characters[i + 1]);
+      just_broken = may_break && escaped && column() > kWidth + 1;
+      if (just_broken) break_before(characters[i + 1]);
       after_escape = escaped;
     }
     text += '"';

@@ -42,6 +42,27 @@ KeysValues text_keys_values(const WanTransformerBlock& block, std::size_t index,
   return {repeat_last(unlike.keys, kRows, text.rows), repeat_last(unlike.values, kRows, text.rows)};
 }
 
+/// The block's keys and values for the images; the same for every prompt of a video.
+KeysValues image_keys_values(const WanTransformerBlock& block, std::size_t index,
+                             WanImageContext* image, bool keep) {
+  if (!image) return {};
+  if (!keep) return block.image_keys_values(image->embeds);
+  if (image->keys_values.size() <= index) image->keys_values.resize(index + 1);
+  KeysValues& kept = image->keys_values[index];
+  if (!kept.keys.defined()) kept = block.image_keys_values(image->embeds);
+  return kept;
+}
+
+/// The latents as the model reads them, with what it gets of the images.
+at::Tensor model_input(const at::Tensor& latents, const WanDenoiseContext& context) {
+  if (context.channels.defined()) return at::cat({latents, context.channels}, 1);
+  if (!context.first_frames.defined()) return latents;
+  const std::int64_t given = context.first_frames.size(2);
+  return at::cat({context.first_frames.to(latents.scalar_type()),
+                  latents.narrow(2, given, latents.size(2) - given)},
+                 2);
+}
+
 /// How many rows of a prompt [B, L, D] are distinct: its tokens, and one of the padding zeros.
 std::int64_t unlike_rows(const at::Tensor& embeds, const std::optional<std::int64_t>& tokens) {
   const std::int64_t rows = embeds.size(1);
@@ -149,6 +170,9 @@ bool is_small(const WanTransformer3DConfig& config, std::int64_t tokens) {
 /// What the blocks of one forward pass share.
 struct Pass {
   const WanTimeContext& time;
+  const std::optional<WanTimeContext>& given_time;  ///< of frames that are given
+  std::int64_t token_frames;                        ///< latent frames per token
+  std::int64_t frame_tokens;                        ///< tokens of these frames
   const std::vector<WanVideo>& videos;
   const nn::Attention& attention;
   std::int64_t ffn_chunk;
@@ -162,35 +186,59 @@ struct Pass {
     return context_of(lane).texts[lane % hidden.prompts()];
   }
 
+  std::int64_t given_tokens(std::size_t lane) const {
+    const at::Tensor& given = context_of(lane).first_frames;
+    return given.defined() ? given.size(2) / token_frames * frame_tokens : 0;
+  }
+
+  /// A block's modulation for the timestep of the step and for frames that are given.
+  struct Modulations {
+    const WanBlockModulation& of_step;
+    const std::optional<WanBlockModulation>& of_given;
+  };
+
+  /// The tokens of a lane by their timestep.
+  WanTokenRuns runs_of(std::size_t lane, const Modulations& modulations) const {
+    const std::int64_t first = given_tokens(lane), tokens = context_of(lane).rotary.size(0);
+    WanTokenRuns runs;
+    if (first > 0) runs.push_back({0, first, *modulations.of_given});
+    if (first < tokens) runs.push_back({first, tokens - first, modulations.of_step});
+    return runs;
+  }
+
   void compute(const WanTransformerBlock& block, std::size_t index) {
     const WanBlockModulation modulation = block.modulation(time.timestep_proj);
-    if (small && !hidden.offloads()) return compute_side_by_side(block, index, modulation);
+    std::optional<WanBlockModulation> given;
+    if (given_time) given = block.modulation(given_time->timestep_proj);
+    const Modulations both{modulation, given};
+    if (small && !hidden.offloads()) return compute_side_by_side(block, index, both);
     std::optional<threads::OnOneThread> alone;
     if (small) alone.emplace();
-    for (const std::size_t lane : hidden.order()) compute_lane(block, index, modulation, lane);
+    for (const std::size_t lane : hidden.order()) compute_lane(block, index, both, lane);
   }
 
   void compute_side_by_side(const WanTransformerBlock& block, std::size_t index,
-                            const WanBlockModulation& modulation) {
+                            const Modulations& modulations) {
     const bool at_once = videos.front().latents.is_cpu() && !device::in_dry_run();
     threads::side_by_side(at_once, std::ssize(videos), [&](std::int64_t video) {
       const std::size_t first = static_cast<std::size_t>(video) * hidden.prompts();
       for (std::size_t lane = first; lane < first + hidden.prompts(); ++lane)
-        compute_lane(block, index, modulation, lane);
+        compute_lane(block, index, modulations, lane);
     });
   }
 
   void compute_lane(const WanTransformerBlock& block, std::size_t index,
-                    const WanBlockModulation& modulation, std::size_t lane) {
+                    const Modulations& modulations, std::size_t lane) {
     at::Tensor& states = hidden.of(lane);
     const WanDenoiseContext& context = context_of(lane);
+    const WanTokenRuns runs = runs_of(lane, modulations);
     const bool begins_video = index == 0 && lane % hidden.prompts() == 0;
-    if (index > 0 || begins_video)
-      block.self_attention(states, modulation, context.rotary, attention);
+    if (index > 0 || begins_video) block.self_attention(states, runs, context.rotary, attention);
     if (begins_video) hidden.part_ways(lane);
     block.cross_attention(
-        states, text_keys_values(block, index, text_of(lane), context.keep_text_kv), attention);
-    block.feed_forward(states, modulation, ffn_chunk);
+        states, text_keys_values(block, index, text_of(lane), context.keep_text_kv),
+        image_keys_values(block, index, context.image.get(), context.keep_text_kv), attention);
+    block.feed_forward(states, runs, ffn_chunk);
   }
 
   /// What determines a block's memory use besides its weights: which lane's states are on the
@@ -199,6 +247,8 @@ struct Pass {
     device::DryRunRepeats::Kind state{static_cast<std::int64_t>(hidden.here())};
     for (std::size_t lane = 0; lane < hidden.lanes(); ++lane)
       state.push_back(text_of(lane).keys_values.size() > index ? 1 : 0);
+    for (const WanVideo& video : videos)
+      state.push_back(video.context.image && video.context.image->keys_values.size() > index);
     return state;
   }
 
@@ -213,6 +263,16 @@ struct Pass {
       text.keys_values.push_back(
           {device::dry_run_twin(last.keys), device::dry_run_twin(last.values)});
     }
+    for (const WanVideo& video : videos) skip_image(video.context, index);
+  }
+
+ private:
+  static void skip_image(WanDenoiseContext& context, std::size_t index) {
+    if (!context.image || !context.keep_text_kv || context.image->keys_values.size() > index)
+      return;
+    const KeysValues last = context.image->keys_values.back();
+    context.image->keys_values.push_back(
+        {device::dry_run_twin(last.keys), device::dry_run_twin(last.values)});
   }
 };
 
@@ -248,7 +308,7 @@ std::vector<std::pair<std::string, memory::Module*>> WanTransformer3DModel::laye
 
 std::array<std::int64_t, 3> WanTransformer3DModel::grid(const at::Tensor& latents) const {
   const auto fits = [&] {
-    if (latents.dim() != 5 || latents.size(1) != config_.in_channels) return false;
+    if (latents.dim() != 5 || latents.size(1) != config_.out_channels) return false;
     for (std::int64_t axis = 0; axis < 3; ++axis)
       if (latents.size(axis + 2) % config_.patch_size[static_cast<std::size_t>(axis)] != 0)
         return false;
@@ -257,18 +317,47 @@ std::array<std::int64_t, 3> WanTransformer3DModel::grid(const at::Tensor& latent
   if (!fits())
     throw ShapeError(
         fmt::format("the transformer takes latents [B, {}, F, H, W] in patches of [{}], got [{}]",
-                    config_.in_channels, fmt::join(config_.patch_size, ", "),
+                    config_.out_channels, fmt::join(config_.patch_size, ", "),
                     fmt::join(latents.sizes(), ", ")));
   return {latents.size(2) / config_.patch_size[0], latents.size(3) / config_.patch_size[1],
           latents.size(4) / config_.patch_size[2]};
 }
 
+void WanTransformer3DModel::check_images(const at::Tensor& latents, const WanImages& images) const {
+  std::vector<std::int64_t> channels = latents.sizes().vec(), frames = channels;
+  channels[1] = config_.in_channels - config_.out_channels;
+  if (images.channels.defined() ? images.channels.sizes() != at::IntArrayRef(channels)
+                                : channels[1] > 0)
+    throw ShapeError(fmt::format("the transformer takes channels of images [{}], got [{}]",
+                                 fmt::join(channels, ", "),
+                                 fmt::join(images.channels.sizes(), ", ")));
+  if (images.embeds.defined() != config_.image_dim.has_value() ||
+      (config_.image_dim && images.embeds.size(-1) != *config_.image_dim))
+    throw ShapeError(fmt::format("the transformer takes image_embeds of width {}, got [{}]",
+                                 config_.image_dim.value_or(0),
+                                 fmt::join(images.embeds.sizes(), ", ")));
+  if (!images.first_frames.defined()) return;
+  frames[2] = images.first_frames.size(2);
+  if (images.first_frames.sizes() != at::IntArrayRef(frames) || frames[2] > latents.size(2) ||
+      frames[2] % config_.patch_size[0] != 0)
+    throw ShapeError(fmt::format("first frames of [{}] do not fit latents of [{}]",
+                                 fmt::join(images.first_frames.sizes(), ", "),
+                                 fmt::join(latents.sizes(), ", ")));
+}
+
 WanDenoiseContext WanTransformer3DModel::prepare(const at::Tensor& latents,
                                                  const std::vector<WanPrompt>& prompts,
-                                                 bool keep_text_kv,
-                                                 const at::Tensor& rotary) const {
+                                                 bool keep_text_kv, const at::Tensor& rotary,
+                                                 const WanImages& images) const {
+  const auto token_grid = grid(latents);
+  check_images(latents, images);
   WanDenoiseContext context{
-      rotary.defined() ? rotary : rotary_.table(grid(latents), latents.device()), {}, keep_text_kv};
+      rotary.defined() ? rotary : rotary_.table(token_grid, latents.device()), {}, keep_text_kv};
+  context.channels = images.channels;
+  context.first_frames = images.first_frames;
+  if (images.embeds.defined())
+    context.image = std::make_shared<WanImageContext>(
+        WanImageContext{condition_embedder_.image(images.embeds), {}});
   for (const auto& [embeds, tokens] : prompts) {
     if (embeds.dim() != 3 || embeds.size(0) != latents.size(0) ||
         embeds.size(2) != config_.text_dim)
@@ -314,36 +403,53 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
           ? options.ffn_chunk_tokens
           : default_ffn_chunk(tokens[0] * tokens[1] * tokens[2], config_.ffn_dim);
   const WanTimeContext time = condition_embedder_.time(timestep, first.device());
+  std::optional<WanTimeContext> given_time;
+  for (const WanVideo& video : videos)
+    if (video.context.first_frames.defined() && !given_time)
+      given_time = condition_embedder_.time(0, first.device());
   const std::size_t prompts = videos.front().context.texts.size();
   const bool offload = options.offload_activations && videos.size() * prompts > 1 &&
                        !device::is_host(first.device());
   const bool small = device::has_host_kernels(first.device()) &&
                      is_small(config_, first.size(0) * tokens[0] * tokens[1] * tokens[2]);
+  const auto embed = [&](std::size_t video) {
+    return patch_embedding_.forward(model_input(videos[video].latents, videos[video].context));
+  };
   Pass pass{time,
+            given_time,
+            config_.patch_size[0],
+            tokens[1] * tokens[2],
             videos,
             attention,
             ffn_chunk,
             small,
-            HiddenStates(videos.size(), prompts, offload, [&](std::size_t video) {
-              return patch_embedding_.forward(videos[video].latents);
-            })};
+            HiddenStates(videos.size(), prompts, offload, embed)};
   memory::LayerWalk walk(options.observer);
   for (std::size_t index = 0; index < blocks_.size(); ++index)
     walk.layer(
         *blocks_[index], pass.state(index), [&] { pass.compute(*blocks_[index], index); },
         [&] { pass.skip(index); });
   std::vector<std::vector<at::Tensor>> predictions(videos.size(), std::vector<at::Tensor>(prompts));
-  for (const std::size_t lane : pass.hidden.order())
+  for (const std::size_t lane : pass.hidden.order()) {
+    const std::int64_t given = pass.given_tokens(lane), all = tokens[0] * tokens[1] * tokens[2];
+    std::vector<nn::ModulatedRows> runs;
+    if (given > 0) runs.push_back(head_run(0, given, given_time->temb));
+    if (given < all) runs.push_back(head_run(given, all - given, time.temb));
     predictions[lane / prompts][lane % prompts] =
-        unpatchify(head(pass.hidden.take(lane), time.temb), tokens);
+        unpatchify(head(pass.hidden.take(lane), runs), tokens);
+  }
   return predictions;
 }
 
-at::Tensor WanTransformer3DModel::head(const at::Tensor& hidden, const at::Tensor& temb) const {
+nn::ModulatedRows WanTransformer3DModel::head_run(std::int64_t start, std::int64_t count,
+                                                  const at::Tensor& temb) const {
   const at::Tensor both = scale_shift_table_.tensor.add(temb.unsqueeze(1));
-  const at::Tensor shift = both.narrow(1, 0, 1);
-  const at::Tensor scale = both.narrow(1, 1, 1).add_(1);
-  return proj_out_.forward(nn::modulated_layer_norm(hidden, scale, shift, config_.eps));
+  return {start, count, both.narrow(1, 1, 1).add_(1), both.narrow(1, 0, 1)};
+}
+
+at::Tensor WanTransformer3DModel::head(const at::Tensor& hidden,
+                                       const std::vector<nn::ModulatedRows>& runs) const {
+  return proj_out_.forward(nn::modulated_layer_norm(hidden, runs, config_.eps));
 }
 
 at::Tensor WanTransformer3DModel::unpatchify(const at::Tensor& tokens,

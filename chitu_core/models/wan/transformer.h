@@ -41,6 +41,23 @@ struct WanPrompt {
 /// [B, U, D] with its last row repeated: [B, rows, D].
 at::Tensor repeat_last_row(const at::Tensor& unlike, std::int64_t rows);
 
+/// The rows of the images that cross-attention sees, the same for every prompt and step.
+struct WanImageContext {
+  at::Tensor embeds;                    ///< [B, N, D]
+  std::vector<KeysValues> keys_values;  ///< as in WanTextContext
+};
+
+/// What an image-to-video model gets of its images.
+struct WanImages {
+  at::Tensor embeds{};  ///< [B, N, image_dim] from the image encoder; undefined = none
+  /// [B, in_channels - out_channels, F, H, W]: channels after those of the latents; undefined =
+  /// none
+  at::Tensor channels{};
+  /// [B, C, f, H, W]: the first f frames of the video, which replace those of the latents and have
+  /// timestep 0; undefined = none
+  at::Tensor first_frames{};
+};
+
 /// What stays the same while one video is denoised. The caller owns it, reuses it for every step
 /// and frees it.
 struct WanDenoiseContext {
@@ -50,6 +67,8 @@ struct WanDenoiseContext {
   /// Caches each block's cross-attention keys and values from the first pass on: 2 * blocks * B * U
   /// * D elements per prompt. No bit of the result differs.
   bool keep_text_kv = true;
+  at::Tensor channels{}, first_frames{};     ///< as in WanImages
+  std::shared_ptr<WanImageContext> image{};  ///< null = none
 };
 
 struct WanForwardOptions {
@@ -63,11 +82,12 @@ struct WanForwardOptions {
 
 /// One of several videos that pass the layers together.
 struct WanVideo {
-  const at::Tensor& latents;  ///< [B, C, F, H, W], any floating dtype; cast to the model's
+  /// [B, out_channels, F, H, W], any floating dtype; cast to the model's
+  const at::Tensor& latents;
   WanDenoiseContext& context;
 };
 
-/// The text-to-video transformer of Wan 2.1: predicts the velocity of the latents.
+/// The transformer of Wan 2.1 and 2.2: predicts the velocity of the latents.
 ///
 /// Arithmetic is that of diffusers: the weights' dtype, with the timestep embedding, the modulation
 /// and the layer norms in float32.
@@ -82,10 +102,12 @@ class WanTransformer3DModel : public memory::Module {
   ///
   /// latents  [B, C, F, H, W]; only its shape and device are read
   /// rotary   of a video of the same shape, to share its table; undefined = compute one
+  /// images   on the device
   /// throws   ShapeError if a shape does not fit the config; InputError if the video has more
   ///          tokens along an axis than rope_max_seq_len
   WanDenoiseContext prepare(const at::Tensor& latents, const std::vector<WanPrompt>& prompts,
-                            bool keep_text_kv = true, const at::Tensor& rotary = {}) const;
+                            bool keep_text_kv = true, const at::Tensor& rotary = {},
+                            const WanImages& images = {}) const;
 
   /// One prediction per prompt of the context. Work that does not depend on the prompt is done
   /// once; every prediction has the same bits as in a pass of its own.
@@ -109,7 +131,9 @@ class WanTransformer3DModel : public memory::Module {
 
  private:
   void check_videos(const std::vector<WanVideo>& videos) const;
-  at::Tensor head(const at::Tensor& hidden, const at::Tensor& temb) const;
+  void check_images(const at::Tensor& latents, const WanImages& images) const;
+  at::Tensor head(const at::Tensor& hidden, const std::vector<nn::ModulatedRows>& runs) const;
+  nn::ModulatedRows head_run(std::int64_t start, std::int64_t count, const at::Tensor& temb) const;
   at::Tensor unpatchify(const at::Tensor& tokens, const std::array<std::int64_t, 3>& grid) const;
   std::array<std::int64_t, 3> grid(const at::Tensor& latents) const;
 

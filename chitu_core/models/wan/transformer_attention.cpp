@@ -6,7 +6,7 @@
 
 namespace chitu::models {
 
-WanAttention::WanAttention(std::int64_t width, std::int64_t heads, double eps)
+WanAttention::WanAttention(std::int64_t width, std::int64_t heads, double eps, bool sees_images)
     : heads_(heads),
       to_q_(width, width),
       to_k_(width, width),
@@ -20,6 +20,11 @@ WanAttention::WanAttention(std::int64_t width, std::int64_t heads, double eps)
   add_child("to_out.0", to_out_);
   add_child("norm_q", norm_q_);
   add_child("norm_k", norm_k_);
+  if (!sees_images) return;
+  image_ = std::make_unique<ImageMaps>(width, eps);
+  add_child("add_k_proj", image_->add_k_proj);
+  add_child("add_v_proj", image_->add_v_proj);
+  add_child("norm_added_k", image_->norm_added_k);
 }
 
 at::Tensor WanAttention::split_heads(const at::Tensor& x) const {
@@ -52,11 +57,23 @@ KeysValues WanAttention::keys_values(const at::Tensor& text) const {
           split_heads(to_v_.forward(text)).transpose(1, 2)};
 }
 
+KeysValues WanAttention::image_keys_values(const at::Tensor& image) const {
+  return {
+      split_heads(image_->norm_added_k.forward_(image_->add_k_proj.forward(image))).transpose(1, 2),
+      split_heads(image_->add_v_proj.forward(image)).transpose(1, 2)};
+}
+
 at::Tensor WanAttention::attend_to_text(const at::Tensor& x, const KeysValues& text,
+                                        const KeysValues& image,
                                         const nn::Attention& attention) const {
   const at::Tensor q = split_heads(norm_q_.forward_(to_q_.forward(x))).transpose(1, 2);
-  return to_out_.forward(join_heads(attention(
-      q, text.keys, text.values, {.kind = nn::AttentionKind::cross, .bias = {}, .scale = {}})));
+  const auto attend = [&](const KeysValues& to) {
+    return join_heads(attention(q, to.keys, to.values,
+                                {.kind = nn::AttentionKind::cross, .bias = {}, .scale = {}}));
+  };
+  at::Tensor attended = attend(text);
+  if (image.keys.defined()) attended.add_(attend(image));
+  return to_out_.forward(attended);
 }
 
 }  // namespace chitu::models

@@ -11,7 +11,7 @@ WanTransformerBlock::WanTransformerBlock(const WanTransformer3DConfig& config)
       scale_shift_table_(
           add_parameter("scale_shift_table", {1, 6, config.width()}, memory::Precision::float32)),
       attn1_(config.width(), config.num_attention_heads, config.eps),
-      attn2_(config.width(), config.num_attention_heads, config.eps),
+      attn2_(config.width(), config.num_attention_heads, config.eps, config.image_dim.has_value()),
       ffn_(config.width(), config.ffn_dim) {
   add_child("attn1", attn1_);
   add_child("attn2", attn2_);
@@ -25,25 +25,34 @@ WanBlockModulation WanTransformerBlock::modulation(const at::Tensor& timestep_pr
   return {row(0), row(1).add_(1), row(2), row(3), row(4).add_(1), row(5)};
 }
 
-void WanTransformerBlock::self_attention(at::Tensor& hidden, const WanBlockModulation& modulation,
+void WanTransformerBlock::self_attention(at::Tensor& hidden, const WanTokenRuns& runs,
                                          const at::Tensor& rotary,
                                          const nn::Attention& attention) const {
-  at::Tensor x = nn::modulated_layer_norm(hidden, modulation.attention_scale,
-                                          modulation.attention_shift, eps_);
-  nn::add_gated_(hidden, attn1_.attend_to_itself(std::move(x), rotary, attention),
-                 modulation.attention_gate);
+  std::vector<nn::ModulatedRows> rows;
+  for (const auto& [start, count, modulation] : runs)
+    rows.push_back({start, count, modulation.attention_scale, modulation.attention_shift});
+  at::Tensor x = nn::modulated_layer_norm(hidden, rows, eps_);
+  const at::Tensor attended = attn1_.attend_to_itself(std::move(x), rotary, attention);
+  for (const auto& [start, count, modulation] : runs) {
+    at::Tensor part = hidden.narrow(1, start, count);
+    nn::add_gated_(part, attended.narrow(1, start, count), modulation.attention_gate);
+  }
 }
 
 void WanTransformerBlock::cross_attention(at::Tensor& hidden, const KeysValues& text,
+                                          const KeysValues& image,
                                           const nn::Attention& attention) const {
   const at::Tensor x = norm2_ ? norm2_->forward(hidden) : hidden;
-  hidden.add_(attn2_.attend_to_text(x, text, attention));
+  hidden.add_(attn2_.attend_to_text(x, text, image, attention));
 }
 
-void WanTransformerBlock::feed_forward(at::Tensor& hidden, const WanBlockModulation& modulation,
+void WanTransformerBlock::feed_forward(at::Tensor& hidden, const WanTokenRuns& runs,
                                        std::int64_t chunk_tokens) const {
-  ffn_.add_to(hidden, modulation.ffn_scale, modulation.ffn_shift, modulation.ffn_gate, eps_,
-              chunk_tokens);
+  for (const auto& [start, count, modulation] : runs) {
+    at::Tensor run = hidden.narrow(1, start, count);
+    ffn_.add_to(run, modulation.ffn_scale, modulation.ffn_shift, modulation.ffn_gate, eps_,
+                chunk_tokens);
+  }
 }
 
 }  // namespace chitu::models

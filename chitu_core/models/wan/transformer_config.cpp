@@ -37,9 +37,6 @@ struct Relative {
   const char* key;
   const char* name;
 };
-constexpr Relative kNullInTextToVideo[] = {{"image_dim", "image-to-video"},
-                                           {"added_kv_proj_dim", "image-to-video"},
-                                           {"pos_embed_seq_len", "first-and-last-frame-to-video"}};
 constexpr Relative kForeign[] = {{"vace_layers", "VACE"},
                                  {"vace_in_channels", "VACE"},
                                  {"boundary_ratio", "Wan 2.2"},
@@ -53,8 +50,6 @@ void refuse_relatives(const io::JsonObject& json) {
   };
   for (const auto& [key, name] : kForeign)
     if (has(key)) json.fail(key, fmt::format("{} models are not supported", name));
-  for (const auto& [key, name] : kNullInTextToVideo)
-    if (has(key)) json.fail(key, fmt::format("{} models are not supported, expected null", name));
   check_keys(json, kKnownKeys);
 }
 
@@ -77,6 +72,26 @@ void read_patch_size(const io::JsonObject& json, std::array<std::int64_t, 3>& pa
   }
 }
 
+std::optional<std::int64_t> optional_integer(const io::JsonObject& json, const char* key) {
+  if (!json.contains(key) || json.json().at(key).is_null()) return std::nullopt;
+  return integer(json, key, 1);
+}
+
+/// Three keys describe what cross-attention sees of images.
+void read_image_keys(const io::JsonObject& json, WanTransformer3DConfig& config) {
+  config.image_dim = optional_integer(json, "image_dim");
+  config.pos_embed_seq_len = optional_integer(json, "pos_embed_seq_len");
+  const auto added = optional_integer(json, "added_kv_proj_dim");
+  if (config.image_dim && added != config.width())
+    json.fail("added_kv_proj_dim",
+              fmt::format("expected {}, num_attention_heads * attention_head_dim, since image_dim "
+                          "is set",
+                          config.width()));
+  for (const char* key : {"added_kv_proj_dim", "pos_embed_seq_len"})
+    if (!config.image_dim && optional_integer(json, key))
+      json.fail(key, "expected null, since image_dim is null");
+}
+
 void check(const WanTransformer3DConfig& config, const io::JsonObject& json) {
   if (config.attention_head_dim % 2 != 0)
     json.fail("attention_head_dim",
@@ -86,11 +101,9 @@ void check(const WanTransformer3DConfig& config, const io::JsonObject& json) {
     json.fail("num_attention_heads", fmt::format("num_attention_heads * attention_head_dim is {}, "
                                                  "expected at most {}",
                                                  config.width(), kWidest));
-  if (config.in_channels != config.out_channels)
-    json.fail("in_channels",
-              fmt::format("expected out_channels ({}), got {}: image-to-video and inpainting "
-                          "models are not supported",
-                          config.out_channels, config.in_channels));
+  if (config.in_channels < config.out_channels)
+    json.fail("in_channels", fmt::format("expected out_channels ({}) or more, got {}",
+                                         config.out_channels, config.in_channels));
   if (!(config.eps > 0 && config.eps < 1)) json.fail("eps", "expected a number between 0 and 1");
 }
 
@@ -115,6 +128,7 @@ WanTransformer3DConfig WanTransformer3DConfig::from_json(const io::JsonObject& j
   config.cross_attn_norm = json.value_or("cross_attn_norm", config.cross_attn_norm);
   config.eps = json.value_or("eps", config.eps);
   config.rope_max_seq_len = integer(json, "rope_max_seq_len", config.rope_max_seq_len);
+  read_image_keys(json, config);
   check(config, json);
   return config;
 }

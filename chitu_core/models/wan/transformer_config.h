@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace chitu::io {
 class JsonObject;
@@ -23,9 +24,14 @@ struct WanTransformer3DConfig {
   bool cross_attn_norm = true;
   double eps = 1e-6;
   std::int64_t rope_max_seq_len = 1024;  ///< tokens per axis
+  /// Width of the image encoder's hidden states, which cross-attention sees beside the prompt;
+  /// empty = it sees no images.
+  std::optional<std::int64_t> image_dim{};
+  /// Rows of the first and the last image together, in a model that was trained with both.
+  std::optional<std::int64_t> pos_embed_seq_len{};
 
   /// throws  InputError naming file and key: a key or a value of a model that is not supported
-  ///         (image-to-video, Wan 2.2, VACE), an unknown key, a wrong type, a number out of range
+  ///         (VACE, Wan Animate), an unknown key, a wrong type, a number out of range
   static WanTransformer3DConfig from_json(const io::JsonObject& json);
 
   std::int64_t width() const { return num_attention_heads * attention_head_dim; }

@@ -40,6 +40,9 @@ WanTimeTextEmbedding::WanTimeTextEmbedding(const WanTransformer3DConfig& config)
   add_child("time_embedder", time_embedder_);
   add_child("time_proj", time_proj_);
   add_child("text_embedder", text_embedder_);
+  if (!config.image_dim) return;
+  image_embedder_ = std::make_unique<WanImageEmbedding>(config);
+  add_child("image_embedder", *image_embedder_);
 }
 
 WanTimeContext WanTimeTextEmbedding::time(double timestep, c10::Device device) const {

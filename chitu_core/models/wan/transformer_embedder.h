@@ -4,9 +4,11 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "chitu_core/memory/module.h"
 #include "chitu_core/models/wan/transformer_config.h"
+#include "chitu_core/models/wan/transformer_image.h"
 #include "chitu_core/nn/linear.h"
 
 namespace chitu::models {
@@ -40,7 +42,8 @@ struct WanTimeContext {
   at::Tensor timestep_proj;  ///< [1, 6, D] float32: for the blocks
 };
 
-/// Timestep and prompt embeddings. Keys: time_embedder, time_proj, text_embedder.
+/// Timestep, prompt and image embeddings. Keys: time_embedder, time_proj, text_embedder, and
+/// image_embedder where the config has image_dim.
 class WanTimeTextEmbedding : public memory::Module {
  public:
   explicit WanTimeTextEmbedding(const WanTransformer3DConfig& config);
@@ -49,12 +52,17 @@ class WanTimeTextEmbedding : public memory::Module {
   WanTimeContext time(double timestep, c10::Device device) const;
   /// prompt_embeds [B, L, text_dim]; returns [B, L, D] in the model's dtype.
   at::Tensor text(const at::Tensor& prompt_embeds) const;
+  /// image_embeds [B, N, image_dim]; returns [B, N, D] in the model's dtype.
+  at::Tensor image(const at::Tensor& image_embeds) const {
+    return image_embedder_->forward(image_embeds);
+  }
 
  private:
   std::int64_t freq_dim_;
   TwoLinear time_embedder_;
   nn::Linear time_proj_;
   TwoLinear text_embedder_;
+  std::unique_ptr<WanImageEmbedding> image_embedder_;
 };
 
 }  // namespace chitu::models

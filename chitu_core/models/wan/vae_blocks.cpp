@@ -118,6 +118,11 @@ void WanTileWindow::enlarge() {
   for (auto& distance : distances_) distance *= 2;
 }
 
+void WanTileWindow::reduce() {
+  halo_ /= 2;
+  for (auto& distance : distances_) distance /= 2;
+}
+
 WanRepeatShortcut::WanRepeatShortcut(std::int64_t in_channels, std::int64_t out_channels,
                                      WanUpsampling upsampling)
     : in_channels_(in_channels),

@@ -92,12 +92,17 @@ class WanTileWindow {
 
   /// Positions of halo on the four sides: above, below, left, right.
   std::array<std::int64_t, 4> sides() const;
+  /// Positions from the tile to the edges of its picture, in the same order.
+  const std::array<std::int64_t, 4>& distances() const { return distances_; }
   std::int64_t halo() const { return halo_; }
   void set_halo(std::int64_t halo) { halo_ = halo; }
   /// x [B, F, H, W, C], cropped to `halo` positions of halo, contiguous.
   at::Tensor shrink_to(const at::Tensor& x, std::int64_t halo);
   /// Call after each upsampling: positions are half as large from here on.
   void enlarge();
+  /// Call after each downsampling: positions are twice as large from here on. Halo and distances
+  /// are even.
+  void reduce();
 
  private:
   std::array<std::int64_t, 4> distances_;

@@ -132,6 +132,41 @@ WanVaeConfig WanVaeConfig::from_json(const io::JsonObject& json) {
   return config;
 }
 
+namespace {
+
+/// A shortcut around a down block averages whole groups of channels.
+void check_averages(const io::JsonObject& json, const WanVaeConfig& config) {
+  if (!config.is_residual) return;
+  std::int64_t in = 1;
+  for (std::size_t level = 0; level < config.dim_mult.size(); ++level) {
+    const bool down = level + 1 < config.dim_mult.size();
+    const std::int64_t positions = !down ? 1 : config.temperal_downsample[level] ? 8 : 4;
+    const std::int64_t out = config.dim_mult[level];
+    if (in * positions % out != 0)
+      json.fail("dim_mult",
+                fmt::format("expected a divisor of {}, since is_residual is true, got {}",
+                            in * positions, out));
+    in = out;
+  }
+}
+
+}  // namespace
+
+WanVaeEncoderConfig WanVaeEncoderConfig::from_json(const io::JsonObject& json) {
+  WanVaeEncoderConfig config;
+  config.vae = WanVaeConfig::from_json(json);
+  config.base_dim = integer(json, "base_dim", config.base_dim, kWidest);
+  const auto channels = json.value_or("in_channels", std::int64_t{3});
+  if (channels != config.vae.out_channels())
+    json.fail("in_channels",
+              fmt::format("expected {}: red, green and blue of {} pixels, got {}",
+                          config.vae.out_channels(), config.vae.out_channels() / 3, channels));
+  if (!json.value_or("attn_scales", std::vector<double>{}).empty())
+    json.fail("attn_scales", "expected []: attention amid the down blocks is not supported");
+  check_averages(json, config.vae);
+  return config;
+}
+
 std::int64_t WanVaeConfig::upsampling_factor() const {
   return std::int64_t{1} << (dim_mult.size() - 1);
 }

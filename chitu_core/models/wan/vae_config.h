@@ -37,4 +37,13 @@ struct WanVaeConfig {
   std::int64_t temporal_factor() const;  ///< frames per latent frame except the first, 4
 };
 
+/// What the encoder reads of the same file.
+struct WanVaeEncoderConfig {
+  WanVaeConfig vae;
+  std::int64_t base_dim = 96;  ///< of the encoder
+
+  /// throws  InputError as WanVaeConfig::from_json(), and for attention amid the down blocks
+  static WanVaeEncoderConfig from_json(const io::JsonObject& json);
+};
+
 }  // namespace chitu::models

@@ -3,44 +3,15 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <vector>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/dry_run_repeats.h"
 #include "chitu_core/models/wan/vae_chunks.h"
+#include "chitu_core/models/wan/vae_tiles.h"
 
 namespace chitu::models {
 namespace {
-
-/// A part of a picture, in latents.
-struct Tile {
-  std::int64_t top, left, height, width;
-};
-
-/// Where the parts of an extent begin, and its end: as few parts as possible and of nearly equal
-/// size, since the largest part decides the memory.
-std::vector<std::int64_t> cut(std::int64_t extent, std::int64_t most) {
-  const std::int64_t count = (extent + most - 1) / most;
-  std::vector<std::int64_t> cuts;
-  for (std::int64_t i = 0; i <= count; ++i) cuts.push_back(i * extent / count);
-  return cuts;
-}
-
-std::vector<Tile> tiles_of(std::int64_t height, std::int64_t width, std::int64_t side) {
-  const auto tops = cut(height, side), lefts = cut(width, side);
-  std::vector<Tile> tiles;
-  for (std::size_t i = 0; i + 1 < tops.size(); ++i)
-    for (std::size_t j = 0; j + 1 < lefts.size(); ++j)
-      tiles.push_back({tops[i], lefts[j], tops[i + 1] - tops[i], lefts[j + 1] - lefts[j]});
-  return tiles;
-}
-
-WanTileWindow window_of(const Tile& tile, std::int64_t height, std::int64_t width,
-                        std::int64_t halo) {
-  return {tile.top, height - tile.top - tile.height, tile.left, width - tile.left - tile.width,
-          halo};
-}
 
 /// Output of the low-resolution part for all frames: [B, T, h, w, C].
 at::Tensor all_hidden(const AutoencoderKLWan& vae, const at::Tensor& latents, FrameSink& sink) {
@@ -57,33 +28,24 @@ at::Tensor all_hidden(const AutoencoderKLWan& vae, const at::Tensor& latents, Fr
 }
 
 /// The high-resolution part of one tile, for all frames.
-void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const Tile& tile,
+void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const WanTile& tile,
                  FrameSink& sink) {
   const WanDecoder3d& decoder = vae.decoder();
   const std::int64_t factor = vae.config().spatial_factor();
   const auto [above, below, left, right] =
-      window_of(tile, hidden.size(2), hidden.size(3), decoder.halo()).sides();
+      window_around(tile, hidden.size(2), hidden.size(3), decoder.halo()).sides();
   const at::Tensor input = hidden.narrow(2, tile.top - above, above + tile.height + below)
                                .narrow(3, tile.left - left, left + tile.width + right);
   nn::FeatureCache cache;
   const std::int64_t most = vae.chunk_frames(input.size(2), input.size(3));
   for_each_chunk(input.size(1), most, {&cache}, [&](std::int64_t first, std::int64_t count) {
     sink.check_stop();
-    WanTileWindow window = window_of(tile, hidden.size(2), hidden.size(3), decoder.halo());
+    WanTileWindow window = window_around(tile, hidden.size(2), hidden.size(3), decoder.halo());
     const at::Tensor part = decoder.high_resolution(input.narrow(1, first, count).contiguous(),
                                                     cache, first == 0, &window);
     sink.give(vae.pictures(part), frames_before(first, vae.config().temporal_factor()),
               tile.top * factor, tile.left * factor);
   });
-}
-
-/// Tiles of equal size with equal or mirrored halos are the same work.
-device::DryRunRepeats::Kind kind_of(const Tile& tile, std::int64_t height, std::int64_t width,
-                                    std::int64_t halo) {
-  const auto [above, below, left, right] = window_of(tile, height, width, halo).sides();
-  return {
-      tile.height,           tile.width,           std::min(above, below), std::max(above, below),
-      std::min(left, right), std::max(left, right)};
 }
 
 }  // namespace
@@ -100,8 +62,8 @@ void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
   const at::Tensor hidden = all_hidden(vae, latents, sink);
   const std::int64_t height = hidden.size(2), width = hidden.size(3);
   device::DryRunRepeats tiles;
-  for (const Tile& tile : tiles_of(height, width, tile_latents))
-    tiles.run(kind_of(tile, height, width, vae.decoder().halo()),
+  for (const WanTile& tile : tiles_of(height, width, tile_latents))
+    tiles.run(tile_kind(tile, height, width, vae.decoder().halo()),
               [&] { decode_tile(vae, hidden, tile, sink); });
 }
 
@@ -116,8 +78,8 @@ double recomputed_share(const AutoencoderKLWan& vae, std::int64_t height, std::i
                         std::int64_t tile_latents) {
   double kept = 0, computed = 0;
   const std::vector<std::int64_t> halos = vae.decoder().block_halos();
-  for (const Tile& tile : tiles_of(height, width, tile_latents)) {
-    WanTileWindow window = window_of(tile, height, width, halos.front());
+  for (const WanTile& tile : tiles_of(height, width, tile_latents)) {
+    WanTileWindow window = window_around(tile, height, width, halos.front());
     std::int64_t scale = 1;
     for (const std::int64_t halo : halos) {
       window.set_halo(halo);

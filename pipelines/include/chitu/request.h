@@ -21,6 +21,10 @@ struct Request {
   std::optional<std::int64_t> max_sequence_length{};  ///< tokens of the prompt that count
   std::optional<double> flow_shift{};                 ///< of the scheduler
   std::optional<double> guidance_scale_2{};  ///< of the second transformer, where there are two
+  /// A PNG, JPEG or WebP file that the video begins with, or that it ends with.
+  std::optional<std::string> image{}, last_image{};
+  /// What these files must have, in lower-case hexadecimal; empty = any.
+  std::optional<std::string> image_sha256{}, last_image_sha256{};
   bool operator==(const Request&) const = default;
 };
 
