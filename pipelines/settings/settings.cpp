@@ -56,7 +56,7 @@ void InferSettings::bind(config::Binder& b) {
 
 void RequestSettings::bind(config::Binder& b) {
   b.required("prompt", prompt, {}, "what to show; may be empty");
-  b.field("negative_prompt", negative_prompt, "what to steer away from");
+  b.field("negative_prompt", negative_prompt, "what to steer away from; null: none");
   // The model knows the sizes that work, and suggests the nearest ones.
   const config::Rule side = described(at_least(16) && multiple_of(16));
   b.field("width", width, side, "pixels");

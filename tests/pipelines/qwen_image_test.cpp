@@ -168,6 +168,7 @@ TEST_CASE("requests that Qwen-Image does not support are refused", "[pipelines]"
   refused([](auto& r) { r.num_frames = 5; },
           "request.num_frames=5: expected 1: this model makes pictures");
   refused([](auto& r) { r.guidance_scale_2 = 3; }, "request.guidance_scale_2=3: expected null");
+  refused([](auto& r) { r.image = "a.png"; }, "request.image=a.png: expected null");
   refused([](auto& r) { r.flow_shift = 3; },
           "request.flow_shift: the checkpoint's scheduler shifts");
   refused([](auto& r) { r.max_sequence_length = 1025; },
