@@ -168,9 +168,19 @@ std::string level_text(const LevelReport& level) {
   return text;
 }
 
+/// Where the level of the configuration does not fit and another does: the first of those.
+std::string advice_text(const ForecastReport& report) {
+  for (const LevelReport& level : report.levels)
+    if (level.plan.fits.value_or(false))
+      return fmt::format(
+          ". Level {} fits, and infer.diffusion.low_mem_level=auto lets a run choose a level",
+          level.plan.level());
+  return "";
+}
+
 /// The plan that a run chooses, or why there is none.
 std::string chosen_text(const ForecastReport& report) {
-  if (!report.chosen) return "chosen: none. " + report.refusal;
+  if (!report.chosen) return "chosen: none. " + report.refusal + advice_text(report);
   return fmt::format("chosen by a run: level {}, {}", report.chosen->plan.level(),
                      level_text(*report.chosen));
 }
