@@ -20,6 +20,7 @@ void visit_fields(auto& a, auto& b, const auto& visit) {
   visit(a.fps, b.fps);
   visit(a.max_sequence_length, b.max_sequence_length);
   visit(a.flow_shift, b.flow_shift);
+  visit(a.loras, b.loras);
 }
 
 /// Where a field of `from` is empty, that of `to` stays.

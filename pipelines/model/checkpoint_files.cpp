@@ -163,7 +163,18 @@ std::string target_of(const fs::path& path, const PublishedCheckpoint& known) {
 }  // namespace
 
 std::vector<std::string> missing_files(const ModelFolder& folder, CheckpointUse use) {
-  return missing_components(folder.path, folder.components, use);
+  auto needed = folder.components;
+  std::vector<std::string> missing;
+  for (const auto& [name, file] : folder.files) {  // of these, only the config is in the folder
+    if (name != "tokenizer")
+      for (auto& config :
+           missing_components(folder.path, {{name, needed[name]}}, CheckpointUse::plan))
+        missing.push_back(std::move(config));
+    needed.erase(name);
+  }
+  for (auto& file : missing_components(folder.path, needed, use))
+    missing.push_back(std::move(file));
+  return missing;
 }
 
 std::vector<std::string> missing_files(const fs::path& folder) {

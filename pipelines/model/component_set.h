@@ -14,6 +14,7 @@
 #include "chitu_core/memory/role.h"
 #include "pipelines/model/lora_layers.h"
 #include "pipelines/model/model_folder.h"
+#include "pipelines/weights/naming.h"
 
 namespace chitu::pipelines {
 
@@ -51,6 +52,8 @@ struct ComponentDescription {
   /// Dtype of the files on the hub, for dry runs without files.
   at::ScalarType published_dtype = at::kFloat;
   OriginalName original_name{};  ///< of layers and weights, for LoRA files; empty = the same
+  /// For weights that the user gives by `model.files`; empty = the component's own names only.
+  std::function<WeightNaming(const io::JsonObject& config)> naming{};
 };
 
 /// The description of a component whose weights are a Model.
@@ -71,7 +74,8 @@ ComponentDescription describe(std::string name, memory::Role role, std::string l
 
 std::vector<memory::ComponentRole> roles_of(const std::vector<ComponentDescription>& described);
 
-/// A component's folder: its config, and the headers of its weights.
+/// A component's config, and the headers of its weights: of its folder, or of the files that the
+/// user gives instead.
 struct ComponentFiles {
   ComponentDescription description;
   ComponentMaker make;
@@ -91,7 +95,7 @@ class ComponentSet {
   /// for_plan  weights have sizes only
   /// throws    InputError if weights do not fit their config, or LoRAs the components
   ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan,
-               const std::vector<LoraChoice>& loras = {});
+               const LoraChoices& loras = {});
 
   /// In the order of the descriptions.
   std::vector<memory::Component*> all() const;

@@ -10,6 +10,7 @@
 #include "chitu_core/common/registry.h"
 #include "chitu_core/graph/execution.h"
 #include "pipelines/model/checkpoint_files.h"
+#include "pipelines/model/component_set.h"
 
 namespace chitu::pipelines {
 
@@ -28,6 +29,8 @@ std::map<std::string, const memory::Component*> listed_components(
   return listed;
 }
 
+}  // namespace
+
 const PipelineFamily& family_of(const ModelFolder& folder) {
   const auto& families = Registry<PipelineFamily>::instance();
   if (const PipelineFamily* family = families.find(folder.class_name)) return *family;
@@ -35,6 +38,12 @@ const PipelineFamily& family_of(const ModelFolder& folder) {
                                (folder.path / kModelIndex).string(), folder.class_name,
                                expected_one_of(folder.class_name, families.names())));
 }
+
+std::vector<ComponentDescription> PipelineFamily::descriptions(const ModelFolder&) const {
+  return {};
+}
+
+namespace {
 
 /// Does the work; an error about a folder that is incomplete says what it lacks.
 template <class Work>
@@ -87,7 +96,8 @@ void check_components(const Pipeline& pipeline,
 
 std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
                                         const ModelChoices& choices) {
-  const auto folder = ModelFolder::open(ckpt_dir);
+  auto folder = ModelFolder::open(ckpt_dir, choices.files);
+  folder.model_defaults = choices.defaults;
   const PipelineFamily& family = family_of(folder);
   const auto use = choices.for_plan ? CheckpointUse::plan : CheckpointUse::run;
   auto pipeline = about_missing(folder, use, [&] { return family.open(folder, choices); });
@@ -116,7 +126,8 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   request.fps = partial.fps.value_or(defaults.fps);
   request.seed = partial.seed;
   request.max_sequence_length = partial.max_sequence_length;
-  request.flow_shift = partial.flow_shift;
+  request.flow_shift = partial.flow_shift ? partial.flow_shift : defaults.flow_shift;
+  request.loras = partial.loras;
   pipeline.check(request);
   return request;
 }

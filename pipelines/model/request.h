@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pipelines/model/lora_choice.h"
+
 namespace chitu::pipelines {
 
 /// File format of the frames.
@@ -34,6 +36,8 @@ struct Request {
   std::optional<double> flow_shift;        ///< of the scheduler; empty = the checkpoint's
   /// Of the second transformer, where a checkpoint has two; empty = guidance_scale.
   std::optional<double> guidance_scale_2{};
+  /// Instead of those of the engine's options; empty = those.
+  std::optional<std::vector<LoraChoice>> loras{};
 
   bool guided() const { return guidance_scale > 1.0; }
   bool operator==(const Request&) const = default;
@@ -47,6 +51,7 @@ struct PartialRequest {
   std::optional<double> guidance_scale, guidance_scale_2, flow_shift;
   std::uint64_t seed = 0;
   std::int64_t max_sequence_length = 512;
+  std::optional<std::vector<LoraChoice>> loras{};
 };
 
 /// Where the frames of a run are saved, in which formats and under which name; see
@@ -68,6 +73,15 @@ struct RequestDefaults {
   double guidance_scale = 5.0;
   std::int64_t fps = 16;
   std::optional<double> guidance_scale_2{};
+  std::optional<double> flow_shift{};
+};
+
+/// Defaults of requests that the configuration of a model gives, for models that are distilled to a
+/// few steps. They take precedence over the checkpoint's.
+struct ModelDefaults {
+  std::optional<std::int64_t> num_inference_steps{};
+  std::optional<double> guidance_scale{}, guidance_scale_2{}, flow_shift{};
+  bool operator==(const ModelDefaults&) const = default;
 };
 
 }  // namespace chitu::pipelines

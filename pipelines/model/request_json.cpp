@@ -25,6 +25,32 @@ nlohmann::json number_or_null(const std::optional<double>& number) {
   return number ? nlohmann::json(*number) : nlohmann::json();
 }
 
+nlohmann::json loras_or_null(const std::optional<std::vector<LoraChoice>>& loras) {
+  if (!loras) return nullptr;
+  nlohmann::json list = nlohmann::json::array();
+  for (const LoraChoice& lora : *loras)
+    list.push_back({{"path", lora.path.string()},
+                    {"scale", lora.scale},
+                    {"component", lora.component},
+                    {"strict", lora.strict}});
+  return list;
+}
+
+void read_loras(const nlohmann::json& json, std::optional<std::vector<LoraChoice>>& loras) {
+  if (!json.contains("loras") || json.at("loras").is_null()) return;
+  loras.emplace();
+  for (const nlohmann::json& written : json.at("loras")) {
+    LoraChoice lora;
+    std::string path;
+    read(written, "path", path);
+    lora.path = path;
+    read(written, "scale", lora.scale);
+    read(written, "component", lora.component);
+    read(written, "strict", lora.strict);
+    loras->push_back(std::move(lora));
+  }
+}
+
 }  // namespace
 
 nlohmann::json to_json(const Request& request) {
@@ -39,7 +65,8 @@ nlohmann::json to_json(const Request& request) {
           {"seed", request.seed},
           {"fps", request.fps},
           {"max_sequence_length", request.max_sequence_length},
-          {"flow_shift", number_or_null(request.flow_shift)}};
+          {"flow_shift", number_or_null(request.flow_shift)},
+          {"loras", loras_or_null(request.loras)}};
 }
 
 Request request_from_json(const nlohmann::json& json) {
@@ -56,6 +83,7 @@ Request request_from_json(const nlohmann::json& json) {
   read(json, "max_sequence_length", request.max_sequence_length);
   read(json, "guidance_scale_2", request.guidance_scale_2);
   read(json, "flow_shift", request.flow_shift);
+  read_loras(json, request.loras);
   const nlohmann::json known = to_json(request);
   for (const auto& [name, value] : json.items())
     if (!known.contains(name)) throw InputError("the request has an unknown field " + name);

@@ -1,15 +1,12 @@
 #include "pipelines/wan/original_names.h"
 
-#include <algorithm>
 #include <array>
 #include <string_view>
-#include <utility>
-#include <vector>
+
+#include "pipelines/weights/naming.h"
 
 namespace chitu::pipelines::wan {
 namespace {
-
-using Renaming = std::pair<std::string_view, std::string_view>;
 
 /// Outside the blocks: the whole name, or its beginning up to a dot.
 constexpr std::array kOutside{
@@ -44,16 +41,6 @@ constexpr std::array kInBlock{Renaming{"attn1.to_q", "self_attn.q"},
                               Renaming{"norm2", "norm3"},
                               Renaming{"norm3", "norm2"},
                               Renaming{"scale_shift_table", "modulation"}};
-
-template <std::size_t N>
-std::string renamed(std::string_view name, const std::array<Renaming, N>& table) {
-  for (const auto& [ours, original] : table) {
-    if (!name.starts_with(ours)) continue;
-    const std::string_view rest = name.substr(ours.size());
-    if (rest.empty() || rest.starts_with('.')) return std::string(original) + std::string(rest);
-  }
-  return std::string(name);
-}
 
 }  // namespace
 

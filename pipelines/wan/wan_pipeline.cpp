@@ -14,6 +14,7 @@
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
 #include "pipelines/stages/schedule_check.h"
+#include "pipelines/wan/component_names.h"
 #include "pipelines/wan/original_names.h"
 #include "pipelines/wan/parts.h"
 #include "pipelines/wan/predictor.h"
@@ -31,13 +32,16 @@ std::vector<ComponentDescription> describe_components(const ModelFolder&,
   std::vector<ComponentDescription> components;
   components.push_back(describe<models::UMT5EncoderModel>("text_encoder", Role::text_encoder,
                                                           "transformers", {"UMT5EncoderModel"}));
+  components.back().naming = [](const io::JsonObject&) { return umt5_naming(); };
   for (const Expert& expert : experts) {
     components.push_back(describe<models::WanTransformer3DModel>(
         expert.name, Role::transformer, "diffusers", {"WanTransformer3DModel"}));
     components.back().original_name = original_name;
+    components.back().naming = [](const io::JsonObject&) { return transformer_naming(); };
   }
   components.push_back(
       describe<models::AutoencoderKLWan>("vae", Role::vae, "diffusers", {"AutoencoderKLWan"}));
+  components.back().naming = vae_naming;
   return components;
 }
 
@@ -182,7 +186,8 @@ graph::Port<graph::Latents> WanPipeline::add_denoising(
 std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
   if (choices_.prompt_cache.empty() || choices_.for_plan) return nullptr;
   return std::make_shared<PromptCache>(choices_.prompt_cache,
-                                       weights_of(parts_.components, text_encoder().name()));
+                                       weights_of(parts_.components, text_encoder().name()),
+                                       parts_.folder / text_encoder().name() / "config.json");
 }
 
 SizeSteps WanPipeline::size_steps() const {
@@ -214,6 +219,9 @@ class WanFamily final : public PipelineFamily {
  public:
   std::vector<memory::ComponentRole> components(const ModelFolder& folder) const override {
     return roles_of(describe_components(folder, experts_of(folder, folder.index())));
+  }
+  std::vector<ComponentDescription> descriptions(const ModelFolder& folder) const override {
+    return describe_components(folder, experts_of(folder, folder.index()));
   }
   std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                  const ModelChoices& choices) const override {

@@ -3,8 +3,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "pipelines/model/lora_choice.h"
 
 namespace chitu {
+
+/// A LoRA for the transformers of a model, as an entry of `model.loras`.
+using Lora = pipelines::LoraChoice;
 
 /// One generation. An empty field has the value of the engine's configuration, or else the default
 /// of the checkpoint. The fields are the keys of the group `request`. New ones come at the end.
@@ -21,6 +27,9 @@ struct Request {
   std::optional<std::int64_t> max_sequence_length{};  ///< tokens of the prompt that count
   std::optional<double> flow_shift{};                 ///< of the scheduler
   std::optional<double> guidance_scale_2{};  ///< of the second transformer, where there are two
+  /// Instead of model.loras; an empty list = none. An engine opens its checkpoint again for a
+  /// request with others than the one before: give those with the same ones in a row.
+  std::optional<std::vector<Lora>> loras{};
   bool operator==(const Request&) const = default;
 };
 
