@@ -130,6 +130,18 @@ void copy_others(const std::map<fs::path, fs::path>& files, const fs::path& fold
   }
 }
 
+/// ComfyUI's files of umT5 contain its tokenizer.
+void keep_tokenizer(const Part& part, const fs::path& folder) {
+  for (const io::TensorFile& file : part.files.weights->files())
+    for (const io::TensorInfo& tensor : file.tensors()) {
+      if (tensor.name != "spiece_model" && !tensor.name.ends_with(".spiece_model")) continue;
+      std::string bytes(static_cast<std::size_t>(tensor.size_bytes), '\0');
+      file.read_bytes(tensor.offset_bytes, bytes.data(), tensor.size_bytes);
+      fs::create_directories(folder);
+      write_file(folder / "spiece.model", bytes);
+    }
+}
+
 }  // namespace
 
 void convert_checkpoint(const ConvertOptions& options) {
@@ -148,6 +160,8 @@ void convert_checkpoint(const ConvertOptions& options) {
     const std::string& name = part.files.description.name;
     if (options.begins) options.begins(name, part.files.weights->total_bytes(), part.bytes());
     fs::create_directories(target.temporary() / name);
+    if (!fs::exists(target.temporary() / "tokenizer"))
+      keep_tokenizer(part, target.temporary() / "tokenizer");
     write_component(*part.files.weights, part.plan, target.temporary() / name / part.file_name(),
                     between);
   }

@@ -51,7 +51,9 @@ auto about_missing(const ModelFolder& folder, CheckpointUse use, const Work& wor
   try {
     return work();
   } catch (const InputError& error) {
-    const auto missing = missing_files(folder, use);
+    // A download is no advice for one who gives files.
+    const auto missing =
+        folder.files.empty() ? missing_files(folder, use) : std::vector<std::string>();
     if (missing.empty()) throw;
     throw InputError(explain(error) + download_advice(folder.path, missing));
   }

@@ -23,6 +23,12 @@ namespace chitu::pipelines {
 using WeightTensors = EditedModel::Tensors;
 using Spelling = std::function<std::string(const std::string&)>;
 
+/// Of the CPU alone: device sim has no generator.
+inline void seed_weights(std::uint64_t seed) {
+  auto generator = at::globalContext().defaultGenerator(at::kCPU);
+  generator.set_current_seed(seed);
+}
+
 inline WeightTensors weights_in(const std::filesystem::path& component) {
   const io::Checkpoint checkpoint(component);
   WeightTensors tensors;
@@ -83,7 +89,7 @@ inline void widen_transformer(const EditedModel& model) {
   });
   const auto config = models::WanTransformer3DConfig::from_json(
       io::JsonObject::read(model.path() / "transformer/config.json"));
-  at::manual_seed(11);
+  seed_weights(11);
   WeightTensors tensors;
   const auto module = std::make_unique<models::WanTransformer3DModel>(config);
   std::as_const(*module).visit_parameters(
@@ -117,7 +123,7 @@ inline std::string bytes_of(const at::Tensor& tensor) {
 /// Writes weights as a GGUF file, with matrices of this type.
 inline void write_gguf_weights(const std::filesystem::path& path, const WeightTensors& weights,
                                const Spelling& spelled, std::uint32_t type) {
-  at::manual_seed(13);
+  seed_weights(13);
   const io::GgmlType known = io::ggml_type(type);
   std::vector<testing::GgufTensor> tensors;
   for (const auto& [name, tensor] : weights) {
