@@ -36,14 +36,23 @@ std::shared_ptr<const io::Checkpoint> open_weights(const std::string& component,
   return std::make_shared<io::Checkpoint>(path);
 }
 
+/// The component's own names, below the prefixes that ComfyUI's files have for its role.
+WeightNaming default_naming(memory::Role role) {
+  if (role == memory::Role::transformer)
+    return {{"model.diffusion_model.", "diffusion_model."}, {}};
+  if (role == memory::Role::vae) return {{"vae.", "first_stage_model."}, {}};
+  return {};
+}
+
 std::shared_ptr<const io::Checkpoint> open_given(const ComponentDescription& described,
                                                  const ComponentMaker& make,
                                                  const io::JsonObject& config,
                                                  const std::filesystem::path& file) {
   const auto sizes = std::make_shared<memory::DryRunWeights>(nullptr, described.published_dtype);
   const auto owner = make(described.name, sizes);
-  return open_component_weights(file, described.name, owner->module(),
-                                described.naming ? described.naming(config) : WeightNaming());
+  return open_component_weights(
+      file, described.name, owner->module(),
+      described.naming ? described.naming(config) : default_naming(described.role));
 }
 
 ComponentFiles read_component(const ComponentDescription& described, const ModelFolder& folder,

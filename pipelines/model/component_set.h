@@ -52,7 +52,8 @@ struct ComponentDescription {
   /// Dtype of the files on the hub, for dry runs without files.
   at::ScalarType published_dtype = at::kFloat;
   OriginalName original_name{};  ///< of layers and weights, for LoRA files; empty = the same
-  /// For weights that the user gives by `model.files`; empty = the component's own names only.
+  /// For weights that the user gives by `model.files`; empty = the component's own names, also
+  /// below the prefixes of ComfyUI.
   std::function<WeightNaming(const io::JsonObject& config)> naming{};
 };
 

@@ -15,6 +15,7 @@ constexpr std::array kOutside{
     Renaming{"condition_embedder.time_proj", "time_projection.1"},
     Renaming{"condition_embedder.text_embedder.linear_1", "text_embedding.0"},
     Renaming{"condition_embedder.text_embedder.linear_2", "text_embedding.2"},
+    Renaming{"condition_embedder.image_embedder.pos_embed", "img_emb.emb_pos"},
     Renaming{"condition_embedder.image_embedder.norm1", "img_emb.proj.0"},
     Renaming{"condition_embedder.image_embedder.ff.net.0.proj", "img_emb.proj.1"},
     Renaming{"condition_embedder.image_embedder.ff.net.2", "img_emb.proj.3"},
