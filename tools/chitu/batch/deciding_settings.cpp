@@ -16,19 +16,11 @@ using config::Node;
 using Settings = std::map<std::string, std::string>;
 
 constexpr const char* kCheckpoint = "model.ckpt_dir";
-constexpr const char* kKeys[] = {"model.scheduler",
-                                 "model.stages",
-                                 "model.loras",
-                                 "model.lora_mode",
-                                 "model.request_defaults",
-                                 "model.files",
-                                 "infer.dtype",
-                                 "infer.vae_dtype",
-                                 "infer.attn_type",
-                                 "infer.vae_tiling",
-                                 "infer.vae_tile_size",
-                                 "infer.activation_chunk",
-                                 "infer.text_encoder_device"};
+constexpr const char* kKeys[] = {
+    "model.scheduler",          "model.stages",     "model.loras",         "model.lora_mode",
+    "model.request_defaults",   "model.files",      "infer.dtype",         "infer.vae_dtype",
+    "infer.attn_type",          "infer.vae_tiling", "infer.vae_tile_size", "infer.activation_chunk",
+    "infer.text_encoder_device"};
 constexpr const char* kStates[] = {"offload", "onload", "preparing", "computation"};
 
 void add(Settings& settings, const Node& config, const std::string& key) {
