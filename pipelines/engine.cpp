@@ -4,6 +4,8 @@
 #include <c10/core/InferenceMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
@@ -14,6 +16,7 @@
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
+#include "pipelines/batch/batch_parts.h"
 #include "pipelines/batch/batch_run.h"
 #include "pipelines/batch/latents_file.h"
 #include "pipelines/batch/latents_run.h"
@@ -37,7 +40,10 @@ struct Engine::Impl {
   std::optional<std::pair<Request, std::filesystem::path>> chosen_for{};
   std::optional<DeviceProfile> profile{};
   std::filesystem::path ckpt_dir{};
-  std::optional<MemoryBound> declared{};    ///< memory of the device
+  ModelChoices choices{};                                ///< that the pipeline was opened with
+  LoraChoices configured{};                              ///< of requests that name none
+  std::vector<std::vector<LoraChoice>> fitting_loras{};  ///< known to fit the checkpoint
+  std::optional<MemoryBound> declared{};                 ///< memory of the device
   std::int64_t process_bytes = 0;           ///< before any weights; set when requests are planned
   std::optional<ModelIdentity> identity{};  ///< read when first needed
 
@@ -45,6 +51,9 @@ struct Engine::Impl {
   /// Whether a plan that is not chosen is checked before it runs. sim enforces its own capacity.
   bool checks() const { return declared && devices.device.type() != c10::kPrivateUse1; }
   bool plans() const { return chooses() || checks(); }
+  ModelChoices with_loras(const std::vector<LoraChoice>& loras) const;
+  void check_loras(const std::vector<LoraChoice>& loras);
+  void use_loras(const Request& request);
   const Forecaster& the_forecaster();
   std::int64_t weights_held() const;
   std::vector<std::string> held_components() const;
@@ -66,6 +75,36 @@ struct Engine::Impl {
   std::vector<std::string> lower_levels(const Forecasts& forecasts, std::int64_t most_bytes) const;
   std::string what_auto_takes(const Request& request, std::int64_t total_bytes);
 };
+
+ModelChoices Engine::Impl::with_loras(const std::vector<LoraChoice>& loras) const {
+  ModelChoices changed = choices;
+  changed.loras = {loras, configured.mode, "request.loras"};
+  return changed;
+}
+
+/// Opens the checkpoint with them, once.
+void Engine::Impl::check_loras(const std::vector<LoraChoice>& loras) {
+  if (std::ranges::find(fitting_loras, loras) != fitting_loras.end()) return;
+  const c10::InferenceMode inference;
+  ModelChoices checked = with_loras(loras);
+  checked.for_plan = true;
+  open_pipeline(ckpt_dir, checked);
+  fitting_loras.push_back(loras);
+}
+
+/// Opens the checkpoint again if the request has other LoRAs than the one before.
+void Engine::Impl::use_loras(const Request& request) {
+  const auto& wanted = request.loras ? *request.loras : configured.list;
+  if (wanted == choices.loras.list) return;
+  ModelChoices changed = with_loras(wanted);
+  auto opened = open_pipeline(ckpt_dir, changed);
+  for (memory::Component* component : pipeline->components()) component->forget();
+  forecaster.reset();
+  choice.reset();
+  chosen_for.reset();
+  pipeline = std::move(opened);
+  choices = std::move(changed);
+}
 
 const Forecaster& Engine::Impl::the_forecaster() {
   if (!forecaster)
@@ -124,6 +163,7 @@ void Engine::Impl::choose_and_take(const Forecasts& forecasts) {
 }
 
 const memory::MemoryPlan& Engine::Impl::choose_plan(const Request& request) {
+  use_loras(request);
   pipeline->check(request);
   if (!plans()) return plan;
   choose_and_take(Forecasts(the_forecaster(), request));
@@ -151,7 +191,7 @@ BatchModel Engine::Impl::model() {
     std::vector<std::string> names;
     for (const memory::Component* component : pipeline->components())
       names.push_back(component->name());
-    identity = identify_model(ckpt_dir, names);
+    identity = identify_model(ckpt_dir, names, choices.files);
   }
   return {*pipeline, *identity, ckpt_dir, [this](const Request& request, const Output& output) {
             check_outputs(request, output, {}, ckpt_dir);
@@ -239,11 +279,14 @@ Engine::Engine(const EngineOptions& options) {
   cpu_capability();  // reports a wrong CHITU_CPU_CAPABILITY before any work
   const auto devices = devices_of(options);
   auto plan = memory::make_plan(options.memory, devices);
-  auto pipeline = open_pipeline(options.ckpt_dir, model_choices(options, devices.device));
+  const ModelChoices choices = model_choices(options, devices.device);
+  auto pipeline = open_pipeline(options.ckpt_dir, choices);
   impl_ =
       std::make_unique<Impl>(Impl{options.memory, devices, std::move(plan), std::move(pipeline)});
   impl_->profile = options.profile;
   impl_->ckpt_dir = options.ckpt_dir;
+  impl_->choices = choices;
+  impl_->configured = choices.loras;
   impl_->declared = declared_memory(options.sim.capacity_bytes, options.profile, devices.device);
   if (impl_->plans())
     impl_->process_bytes = process_size(devices, imitated_device(devices.device).host_kernels);
@@ -254,6 +297,7 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
 Request Engine::complete(const PartialRequest& partial) const {
+  if (partial.loras) impl_->check_loras(*partial.loras);
   return pipelines::complete(*impl_->pipeline, partial);
 }
 
@@ -313,6 +357,7 @@ class RunContext {
 
 /// The plan that this request runs under: the one chosen for it, or a new choice.
 void Engine::take_plan(const Request& request) {
+  impl_->use_loras(request);
   if (impl_->chosen_for != std::pair(request, std::filesystem::path())) choose_plan(request);
   impl_->chosen_for.reset();
 }
@@ -377,18 +422,26 @@ Engine::MadeFrames Engine::make_frames(const Request& request, const RunOptions&
 BatchEnd Engine::generate_batch(std::span<const BatchItem> items, const BatchOptions& options,
                                 BatchObserver& observer) {
   const c10::InferenceMode inference;
-  if (items.empty()) return BatchEnd::finished;
-  const BatchModel model = impl_->model();
-  BatchRun run(model, items, options, observer);
-  return impl_->run_window(run, options.size);
+  for (const BatchPart& part : parts_of(items)) {
+    impl_->use_loras(part.items.front().request);
+    PartObserver seen(observer, part, items.size());
+    const BatchModel model = impl_->model();
+    BatchRun run(model, part.items, options, seen);
+    if (const BatchEnd end = impl_->run_window(run, options.size); end != BatchEnd::finished)
+      return end;
+  }
+  return BatchEnd::finished;
 }
 
 void Engine::make_frames_batch(std::span<const Request> requests,
                                const FramesBatchOptions& options) {
   const c10::InferenceMode inference;
-  if (requests.empty()) return;
-  FramesBatch batch(*impl_->pipeline, requests, options);
-  impl_->run_window(batch, options.size);
+  for (const RequestPart& part : parts_of(requests)) {
+    impl_->use_loras(part.requests.front());
+    const FramesBatchOptions of_part = options_of(part, options, requests.size());
+    FramesBatch batch(*impl_->pipeline, part.requests, of_part);
+    impl_->run_window(batch, of_part.size);
+  }
 }
 
 const memory::MemoryPlan& Engine::choose_plan(const Request& request) {

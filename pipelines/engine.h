@@ -26,8 +26,9 @@ namespace chitu::pipelines {
 ///     auto request = engine.complete({.prompt = "a cat walks on the grass"});
 ///     auto files = engine.generate(request, {.dir = "out"});
 ///
-/// The same request gives the same bytes, whatever the memory level. Not for use from two threads
-/// at once.
+/// The same request gives the same bytes, whatever the memory level. A request with other LoRAs
+/// than the one before opens the checkpoint again: what was loaded is freed. Not for use from two
+/// threads at once.
 ///
 /// An engine computes with the threads of the process, at::get_num_threads(), and never sets them.
 /// Call device::use_compute_threads() before the first request to choose their number, or
@@ -43,7 +44,7 @@ class Engine {
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
 
-  /// Fills in empty fields and checks the request.
+  /// Fills in empty fields and checks the request, its LoRAs included.
   ///
   /// throws  InputError naming the field, what was expected, and the nearest values that work
   Request complete(const PartialRequest& partial) const;

@@ -25,7 +25,9 @@ Request RunChecker::check(const EngineOptions& options, const PartialRequest& pa
   const c10::InferenceMode inference;
   const auto devices = devices_of(options);
   memory::make_plan(options.memory, devices);
-  return complete(model(options, devices.device), partial);
+  EngineOptions with_its_loras = options;
+  if (partial.loras) with_its_loras.loras = *partial.loras;
+  return complete(model(with_its_loras, devices.device), partial);
 }
 
 }  // namespace chitu::pipelines

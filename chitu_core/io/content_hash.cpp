@@ -17,7 +17,7 @@ constexpr std::int64_t kSampleBytes = 512;
 /// Samples per tensor: at its beginning, its end, and between them.
 constexpr std::int64_t kSamples = 5;
 
-std::string sum_of_piece(const SafetensorsFile& file, std::int64_t begin, std::int64_t end) {
+std::string sum_of_piece(const TensorFile& file, std::int64_t begin, std::int64_t end) {
   std::string buffer;
   Sha256 sum;
   for (std::int64_t at = begin; at < end; at += kReadBytes) {
@@ -29,14 +29,14 @@ std::string sum_of_piece(const SafetensorsFile& file, std::int64_t begin, std::i
 }
 
 /// Offset of the first tensor's data.
-std::int64_t header_bytes(const SafetensorsFile& file) {
+std::int64_t header_bytes(const TensorFile& file) {
   const auto& tensors = file.tensors();
   return tensors.empty() ? file.identity().size_bytes : tensors.front().offset_bytes;
 }
 
 }  // namespace
 
-std::string content_sum(const SafetensorsFile& file, const std::function<void()>& between) {
+std::string content_sum(const TensorFile& file, const std::function<void()>& between) {
   const std::int64_t size = file.identity().size_bytes;
   const std::int64_t pieces = (size + kPieceBytes - 1) / kPieceBytes;
   const std::int64_t at_once = 2 * at::get_num_threads();
@@ -54,7 +54,7 @@ std::string content_sum(const SafetensorsFile& file, const std::function<void()>
   return whole.finish();
 }
 
-std::string sampled_sum(const SafetensorsFile& file) {
+std::string sampled_sum(const TensorFile& file) {
   Sha256 sum;
   std::string buffer(static_cast<std::size_t>(header_bytes(file)), '\0');
   file.read_bytes(0, buffer.data(), std::ssize(buffer));

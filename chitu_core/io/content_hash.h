@@ -3,7 +3,7 @@
 #include <functional>
 #include <string>
 
-#include "chitu_core/io/safetensors.h"
+#include "chitu_core/io/tensor_file.h"
 
 namespace chitu::io {
 
@@ -11,10 +11,10 @@ namespace chitu::io {
 /// several threads. About 0.3 GB per second and core, or the disk's speed.
 ///
 /// between  called from time to time; what it throws ends the work
-std::string content_sum(const SafetensorsFile& file, const std::function<void()>& between);
+std::string content_sum(const TensorFile& file, const std::function<void()>& between);
 
 /// A hash of the header and a few samples of every tensor. Distinguishes most files in
 /// milliseconds, but not two that differ only outside the samples.
-std::string sampled_sum(const SafetensorsFile& file);
+std::string sampled_sum(const TensorFile& file);
 
 }  // namespace chitu::io

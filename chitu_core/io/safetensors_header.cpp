@@ -3,15 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/expected.h"
-#include "chitu_core/common/utf8.h"
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/lfs_pointer.h"
+#include "chitu_core/io/quoted_name.h"
 #include "chitu_core/io/safetensors_dtype.h"
 
 namespace chitu::io {
@@ -26,12 +28,10 @@ constexpr std::uint64_t kLargestHeader = 100'000'000;
 /// More than any libtorch operator supports.
 constexpr std::size_t kMostDimensions = 64;
 
-/// A name from the file for an error message: quoted, control characters escaped.
-std::string quoted(const std::string& name) {
-  std::string text = Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
-  constexpr std::size_t kMost = 200;
-  return text.size() > kMost ? shortened(text, kMost) + "\"" : text;
-}
+/// Dtypes of block-scaled weights, which chitu does not read.
+constexpr std::array kBlockScaled{std::pair{"F8_E8M0", "mxfp8 or mxfp4"},
+                                  std::pair{"F4", "nvfp4 or mxfp4"}, std::pair{"F6_E2M3", "mxfp6"},
+                                  std::pair{"F6_E3M2", "mxfp6"}};
 
 class HeaderReader {
  public:
@@ -56,7 +56,7 @@ class HeaderReader {
     throw InputError(path_.string() + ": " + problem);
   }
   [[noreturn]] void fail(const std::string& tensor, const std::string& problem) const {
-    fail(fmt::format("tensor {}: {}", quoted(tensor), problem));
+    fail(fmt::format("tensor {}: {}", quoted_name(tensor), problem));
   }
 
   Json parse() {
@@ -83,7 +83,8 @@ class HeaderReader {
     if (!entry.is_object()) fail("__metadata__: expected an object");
     std::map<std::string, std::string> result;
     for (const auto& [key, value] : entry.items()) {
-      if (!value.is_string()) fail(fmt::format("__metadata__: {}: expected a string", quoted(key)));
+      if (!value.is_string())
+        fail(fmt::format("__metadata__: {}: expected a string", quoted_name(key)));
       result[key] = value.get<std::string>();
     }
     return result;
@@ -93,7 +94,7 @@ class HeaderReader {
     if (!entry.is_object()) fail(name, "expected an object");
     for (const auto& [key, value] : entry.items())
       if (key != "dtype" && key != "shape" && key != "data_offsets")
-        fail(name, "unknown key " + quoted(key));
+        fail(name, "unknown key " + quoted_name(key));
     TensorInfo info;
     info.name = name;
     info.file = path_;
@@ -118,7 +119,11 @@ class HeaderReader {
       if (text == word) return type;
       known.emplace_back(text);
     }
-    fail(name, fmt::format("unknown dtype {}, {}", quoted(word), expected_one_of(word, known)));
+    for (const auto& [text, format] : kBlockScaled)
+      if (text == word)
+        fail(name, fmt::format("dtype {}: {} weights are not supported", word, format));
+    fail(name,
+         fmt::format("unknown dtype {}, {}", quoted_name(word), expected_one_of(word, known)));
   }
 
   std::vector<std::int64_t> shape(const std::string& name, const Json& entry) const {
@@ -173,7 +178,7 @@ class HeaderReader {
         fail(info.name, fmt::format("{} bytes between it and {} belong to no tensor",
                                     info.offset_bytes - at, before));
       at += info.size_bytes;
-      before = "tensor " + quoted(info.name);
+      before = "tensor " + quoted_name(info.name);
     }
     const auto found = static_cast<std::int64_t>(bytes_.size());
     if (found < at)
@@ -188,7 +193,7 @@ class HeaderReader {
     const auto cut = std::find_if(tensors.begin(), tensors.end(), [&](const TensorInfo& info) {
       return info.offset_bytes + info.size_bytes > end;
     });
-    return "tensor " + quoted(cut->name);
+    return "tensor " + quoted_name(cut->name);
   }
 
   /// Half of the largest signed offset, so the sum of two cannot overflow.

@@ -8,6 +8,7 @@
 #include "chitu_core/common/temporary.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/io/safetensors_dtype.h"
+#include "chitu_core/io/safetensors_outline.h"
 #include "chitu_core/io/safetensors_size.h"
 
 namespace chitu::io {
@@ -16,27 +17,27 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Named = std::pair<std::string, at::Tensor>;
 
-std::string_view dtype_name(const std::filesystem::path& path, const Named& tensor) {
+std::string_view dtype_name(const std::filesystem::path& path, const TensorOutline& tensor) {
   for (const auto& [name, type] : kSafetensorsDtypes)
-    if (type == tensor.second.scalar_type()) return name;
+    if (type == tensor.dtype) return name;
   throw InputError(fmt::format("{}: tensor \"{}\": safetensors has no dtype {}", path.string(),
-                               tensor.first, c10::toString(tensor.second.scalar_type())));
+                               tensor.name, c10::toString(tensor.dtype)));
 }
 
-std::string header_text(const std::filesystem::path& path, const std::vector<const Named*>& order,
+std::string header_text(const std::filesystem::path& path,
+                        const std::vector<TensorOutline>& tensors,
                         const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::set<std::string_view> seen;
-  std::size_t offset = 0;
-  for (const Named* tensor : order) {
-    const auto& [name, value] = *tensor;
-    if (name == "__metadata__" || !seen.insert(name).second)
-      throw InputError(fmt::format("{}: two tensors are named \"{}\"", path.string(), name));
-    const std::size_t end = offset + value.numel() * value.element_size();
-    header[name] = {{"dtype", dtype_name(path, *tensor)},
-                    {"shape", value.sizes().vec()},
-                    {"data_offsets", {offset, end}}};
+  std::int64_t offset = 0;
+  for (const TensorOutline& tensor : tensors) {
+    if (tensor.name == "__metadata__" || !seen.insert(tensor.name).second)
+      throw InputError(fmt::format("{}: two tensors are named \"{}\"", path.string(), tensor.name));
+    const std::int64_t end = offset + tensor.bytes();
+    header[tensor.name] = {{"dtype", dtype_name(path, tensor)},
+                           {"shape", tensor.shape},
+                           {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();
@@ -59,12 +60,30 @@ std::vector<const Named*> in_file_order(const std::vector<Named>& tensors) {
   return order;
 }
 
+std::vector<TensorOutline> outlines_of(const std::vector<const Named*>& order) {
+  std::vector<TensorOutline> outlines;
+  for (const Named* tensor : order)
+    outlines.push_back({tensor->first, tensor->second.scalar_type(), tensor->second.sizes().vec()});
+  return outlines;
+}
+
 }  // namespace
+
+std::int64_t TensorOutline::bytes() const {
+  return c10::multiply_integers(shape) * static_cast<std::int64_t>(c10::elementSize(dtype));
+}
+
+std::string safetensors_header(const std::filesystem::path& path,
+                               const std::vector<TensorOutline>& tensors,
+                               const std::map<std::string, std::string>& metadata) {
+  const std::string header = header_text(path, tensors, metadata);
+  return length_prefix(header.size()) + header;
+}
 
 std::int64_t safetensors_bytes(const std::vector<Named>& tensors,
                                const std::map<std::string, std::string>& metadata) {
-  const std::string header = header_text({}, in_file_order(tensors), metadata);
-  std::int64_t bytes = std::ssize(length_prefix(header.size())) + std::ssize(header);
+  std::int64_t bytes =
+      std::ssize(safetensors_header({}, outlines_of(in_file_order(tensors)), metadata));
   for (const auto& [name, tensor] : tensors) bytes += tensor.numel() * tensor.element_size();
   return bytes;
 }
@@ -72,9 +91,8 @@ std::int64_t safetensors_bytes(const std::vector<Named>& tensors,
 void write_safetensors(const std::filesystem::path& path, const std::vector<Named>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   const auto order = in_file_order(tensors);
-  const std::string header = header_text(path, order, metadata);
+  const std::string header = safetensors_header(path, outlines_of(order), metadata);
   TemporaryFile file(path);
-  file.write(length_prefix(header.size()));
   file.write(header);
   for (const Named* tensor : order) {
     const at::Tensor data = tensor->second.detach().cpu().contiguous();

@@ -44,6 +44,22 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) 
                    "with merges.txt");
 }
 
+std::unique_ptr<Tokenizer> Tokenizer::load_file(const std::filesystem::path& path) {
+  if (!folder_problem(path)) return load(path);
+  if (path.filename() == "tokenizer.json")
+    return std::make_unique<UnigramTokenizer>(path.parent_path());
+  if (path.filename() == "spiece.model")
+    return std::make_unique<SentencePieceTokenizer>(path.parent_path());
+  throw InputError(path.string() +
+                   ": not a tokenizer, expected tokenizer.json, spiece.model or a folder with one");
+}
+
+std::unique_ptr<Tokenizer> Tokenizer::from_sentencepiece(const std::string& bytes,
+                                                         const std::string& name,
+                                                         std::int64_t extra_ids) {
+  return std::make_unique<SentencePieceTokenizer>(bytes, name, extra_ids);
+}
+
 std::vector<std::int64_t> Tokenizer::encode(std::string_view text) const {
   require_utf8(text, "text");
   std::vector<std::int64_t> ids = prefix();

@@ -18,6 +18,13 @@ class Tokenizer {
   /// with </s> after the text as in T5, else `vocab.json` with `merges.txt` as in Qwen2.
   /// Throws InputError naming the file if it is missing, damaged or not supported.
   static std::unique_ptr<Tokenizer> load(const std::filesystem::path& folder);
+  /// The same for one of these files, or a folder with one.
+  static std::unique_ptr<Tokenizer> load_file(const std::filesystem::path& path);
+  /// From the content of a `spiece.model`; errors begin with `name`. T5's <extra_id_N> follow its
+  /// pieces.
+  static std::unique_ptr<Tokenizer> from_sentencepiece(const std::string& bytes,
+                                                       const std::string& name,
+                                                       std::int64_t extra_ids);
 
   virtual ~Tokenizer() = default;
 

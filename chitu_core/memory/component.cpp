@@ -25,7 +25,7 @@ const WeightSource& Component::source_for(const WeightFormat& format) {
 
 std::int64_t Component::bytes_in(const WeightFormat& format) const {
   if (onloaded_) throw Error("the dtypes of " + name_ + " are in use");
-  set_dtypes(*module_, format);
+  set_dtypes(*module_, *source_, format);
   std::int64_t bytes = 0;
   module_->visit_parameters(
       [&](const std::string&, const Parameter& parameter) { bytes += parameter.stored_bytes(); });

@@ -18,6 +18,9 @@ std::int64_t file_bytes(const io::TensorInfo& info, std::int64_t rows) {
              : info.size_bytes / info.shape.front() * rows;
 }
 
+/// Rows of a merged product that are computed at once.
+constexpr std::int64_t kGroupRows = 256;
+
 at::TensorOptions host_floats() {
   return at::TensorOptions().dtype(at::kFloat).device(device::host());
 }
@@ -35,6 +38,12 @@ void LoraWeights::read(const io::SafetensorsFile& file, const std::string& tenso
     file.read_into(tensor, to);
   else
     file.read_rows(tensor, first_row, to);
+}
+
+/// A sum has no form in the files.
+StoredForm LoraWeights::stored_form(const std::string& name, const Parameter& parameter) const {
+  if (parameter.added || differences_.contains(name) || merged_.contains(name)) return {};
+  return base_->stored_form(name, parameter);
 }
 
 const std::vector<LowRankPair>& LoraWeights::pairs_of(const std::string& name) const {
@@ -66,10 +75,12 @@ void LoraWeights::read_base(const std::string& name, const Parameter& parameter,
       base_->read_rows(name, parameter, rows.first, into);
   };
   const auto found = differences_.find(name);
-  if (found == differences_.end()) return read_from_base(to);
+  const auto merged = merged_.find(name);
+  if (found == differences_.end() && merged == merged_.end()) return read_from_base(to);
   at::Tensor sums = at::empty(to.sizes(), host_floats());
   read_from_base(sums);
-  add_differences(found->second, rows.first, sums);
+  if (found != differences_.end()) add_differences(found->second, rows.first, sums);
+  if (merged != merged_.end()) add_products(merged->second, parameter, rows.first, sums);
   to.copy_(sums);
 }
 
@@ -79,6 +90,25 @@ void LoraWeights::add_differences(const std::vector<WeightDifference>& differenc
     at::Tensor values = at::empty(sums.sizes(), host_floats());
     read(*difference.file, difference.tensor, first_row, values);
     sums.add_(values, difference.factor);
+  }
+}
+
+void LoraWeights::add_products(const std::vector<LowRankPair>& pairs, const Parameter& parameter,
+                               std::int64_t first_row, at::Tensor& sums) const {
+  const std::int64_t rows = parameter.rows(), end_row = first_row + sums.size(0);
+  for (const LowRankPair& pair : pairs) {
+    at::Tensor down = at::empty({pair.rank, sums.size(1)}, host_floats());
+    read(*pair.file, pair.down, 0, down);
+    for (std::int64_t group = first_row / kGroupRows * kGroupRows; group < end_row;
+         group += kGroupRows) {
+      at::Tensor up = at::empty({std::min(kGroupRows, rows - group), pair.rank}, host_floats());
+      read(*pair.file, pair.up, group, up);
+      const std::int64_t from = std::max(group, first_row);
+      const std::int64_t end = std::min(group + up.size(0), end_row);
+      const at::Tensor product = at::mm(up, down).mul_(pair.factor);
+      sums.narrow(0, from - first_row, end - from)
+          .add_(product.narrow(0, from - group, end - from));
+    }
   }
 }
 

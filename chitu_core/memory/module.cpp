@@ -9,6 +9,9 @@
 #include <memory>
 #include <numeric>
 
+#include "chitu_core/device/dry_run_repeats.h"
+#include "chitu_core/io/encoding.h"
+
 namespace chitu::memory {
 
 at::ScalarType compute_dtype(Precision precision, at::ScalarType chosen) {
@@ -25,11 +28,42 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
+namespace {
+
+/// Most values that are decoded at once: 16 MiB of float32.
+constexpr std::int64_t kDecodedValues = 1 << 22;
+
+std::int64_t columns_of(const Parameter& parameter) {
+  return parameter.rows() == 0 ? 0 : parameter.numel() / parameter.rows();
+}
+
+}  // namespace
+
 std::int64_t Parameter::stored_bytes() const {
+  if (encoding) return rows() * encoding->row_bytes(columns_of(*this));
   return numel() * static_cast<std::int64_t>(at::elementSize(stored));
 }
 
+std::vector<std::int64_t> Parameter::stored_shape(std::int64_t of_rows) const {
+  if (encoding) return {of_rows, encoding->row_bytes(columns_of(*this))};
+  std::vector<std::int64_t> sizes = shape;
+  if (!sizes.empty()) sizes.front() = of_rows;
+  return sizes;
+}
+
+at::Tensor Parameter::decoded_rows(const at::Tensor& bytes) const {
+  at::Tensor values = at::empty({bytes.size(0), columns_of(*this)}, bytes.options().dtype(dtype));
+  const std::int64_t at_once =
+      std::max<std::int64_t>(1, kDecodedValues / std::max<std::int64_t>(1, values.size(1)));
+  device::for_runs(bytes.size(0), at_once, [&](std::int64_t first, std::int64_t count) {
+    at::Tensor run = values.narrow(0, first, count);
+    encoding->decode(bytes.narrow(0, first, count), run);
+  });
+  return values;
+}
+
 at::Tensor Parameter::for_use() const {
+  if (encoding) return decoded_rows(tensor).view(shape);
   return c10::isFloat8Type(tensor.scalar_type()) ? tensor.to(dtype) : tensor;
 }
 
@@ -52,10 +86,15 @@ void Module::visit_parameters(
 
 namespace {
 
+std::string encoding_name(const Parameter& parameter) {
+  return parameter.encoding ? parameter.encoding->name() : "";
+}
+
 bool alike(const Parameter& a, const Parameter& b) {
   return a.shape == b.shape && a.precision == b.precision && a.memory_format == b.memory_format &&
          a.gathered == b.gathered && a.dtype == b.dtype && a.cast_for_use == b.cast_for_use &&
-         a.stored == b.stored;
+         a.stored == b.stored && a.stored_bytes() == b.stored_bytes() &&
+         encoding_name(a) == encoding_name(b);
 }
 
 }  // namespace

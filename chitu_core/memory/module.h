@@ -10,6 +10,10 @@
 #include <utility>
 #include <vector>
 
+namespace chitu::io {
+class Encoding;
+}
+
 namespace chitu::memory {
 
 /// Which dtype a weight computes in.
@@ -40,6 +44,12 @@ struct Parameter {
   bool cast_for_use = false;
   at::ScalarType stored = at::kFloat;  ///< of the bound tensor: `dtype`, or narrower
 
+  /// Its users take single rows of it, or cast it for each use: it may stay encoded.
+  bool decoded_for_use() const { return cast_for_use || is_table; }
+  bool is_table = false;  ///< its users take rows by index
+  /// Of the bound tensor, which is then uint8 [rows, bytes of a row]; null: it has plain values.
+  std::shared_ptr<const io::Encoding> encoding{};
+
   bool added = false;  ///< by a LoRA: the checkpoint has no such tensor
 
   /// Full name of another tensor that takes precedence over the one of this name if the checkpoint
@@ -51,8 +61,14 @@ struct Parameter {
   std::int64_t rows() const { return shape.empty() ? 1 : shape.front(); }
   /// Bytes of the bound tensor.
   std::int64_t stored_bytes() const;
-  /// The bound tensor in the dtype for computation: itself, or a temporary copy.
+  /// Shape of a tensor with so many rows in the form of the bound one.
+  std::vector<std::int64_t> stored_shape(std::int64_t of_rows) const;
+  std::vector<std::int64_t> stored_shape() const { return stored_shape(rows()); }
+  /// The bound tensor in the dtype for computation: itself, or a temporary copy. Encoded weights
+  /// are decoded in runs of rows, so that little more than the copy is on the device.
   at::Tensor for_use() const;
+  /// The rows of an encoded table: float values [n, columns] of uint8 [n, bytes of a row].
+  at::Tensor decoded_rows(const at::Tensor& bytes) const;
 };
 
 /// "[5120, 64]".

@@ -15,6 +15,12 @@
 
 namespace chitu::memory {
 
+/// The form in which a source stores a weight.
+struct StoredForm {
+  at::ScalarType dtype = at::ScalarType::Undefined;  ///< of plain values
+  std::shared_ptr<const io::Encoding> encoding{};    ///< null: plain values
+};
+
 /// Where a component's weights come from. A source never changes: tensors on a device are copies
 /// that are dropped, never written back.
 class WeightSource {
@@ -24,16 +30,20 @@ class WeightSource {
   ///
   /// throws  InputError naming file and tensor if they do not fit; see check_weights
   virtual void check(const Module& module) const = 0;
-  /// Fills a contiguous host tensor, cast to its dtype.
+  /// What the weight may be at rest where its users cast or decode it.
+  virtual StoredForm stored_form(const std::string& name, const Parameter& parameter) const = 0;
+  /// Fills a contiguous host tensor, cast to its dtype; with the encoded rows if the parameter has
+  /// an encoding (Parameter::stored_shape).
   virtual void read_into(const std::string& name, const Parameter& parameter,
                          at::Tensor& destination) const = 0;
-  /// Fills a contiguous host tensor with rows of the weight's first dimension, from `first_row` on,
+  /// The same for rows of the weight's first dimension, from `first_row` on,
   /// as many as the destination has. The weight has all of them.
   virtual void read_rows(const std::string& name, const Parameter& parameter,
                          std::int64_t first_row, at::Tensor& destination) const = 0;
   /// Bytes of the weight in the files.
   virtual std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const = 0;
-  /// The weight without a copy, for a table of which only a few rows are read.
+  /// The weight without a copy, for a table of which only a few rows are read; encoded rows if the
+  /// parameter has an encoding.
   virtual at::Tensor table(const std::string& name, const Parameter& parameter) const = 0;
 };
 
@@ -50,20 +60,15 @@ class FileWeights final : public WeightSource {
   explicit FileWeights(const std::filesystem::path& folder)
       : FileWeights(std::make_shared<io::Checkpoint>(folder)) {}
   void check(const Module& module) const override;
+  StoredForm stored_form(const std::string& name, const Parameter& parameter) const override;
   void read_into(const std::string& name, const Parameter& parameter,
-                 at::Tensor& to) const override {
-    checkpoint_->read_into(tensor_of(*checkpoint_, name, parameter), to);
-  }
+                 at::Tensor& to) const override;
   void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,
-                 at::Tensor& to) const override {
-    checkpoint_->read_rows(tensor_of(*checkpoint_, name, parameter), first_row, to);
-  }
+                 at::Tensor& to) const override;
   std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const override {
     return checkpoint_->info(tensor_of(*checkpoint_, name, parameter)).size_bytes;
   }
-  at::Tensor table(const std::string& name, const Parameter& parameter) const override {
-    return checkpoint_->tensor(tensor_of(*checkpoint_, name, parameter));
-  }
+  at::Tensor table(const std::string& name, const Parameter& parameter) const override;
 
  private:
   std::shared_ptr<const io::Checkpoint> checkpoint_;
@@ -77,6 +82,7 @@ class DryRunWeights final : public WeightSource {
   DryRunWeights(std::shared_ptr<const io::Checkpoint> checkpoint, at::ScalarType stored_dtype)
       : checkpoint_(std::move(checkpoint)), stored_dtype_(stored_dtype) {}
   void check(const Module& module) const override;
+  StoredForm stored_form(const std::string& name, const Parameter& parameter) const override;
   void read_into(const std::string& name, const Parameter& parameter, at::Tensor&) const override;
   void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,
                  at::Tensor& to) const override;
@@ -94,6 +100,9 @@ class HostWeights final : public WeightSource {
  public:
   explicit HostWeights(std::shared_ptr<const WeightSource> source) : source_(std::move(source)) {}
   void check(const Module& module) const override { source_->check(module); }
+  StoredForm stored_form(const std::string& name, const Parameter& parameter) const override {
+    return source_->stored_form(name, parameter);
+  }
   void read_into(const std::string& name, const Parameter& parameter,
                  at::Tensor& to) const override;
   void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,

@@ -49,8 +49,7 @@ void check_weights(const Module& module, const io::Checkpoint& checkpoint) {
     }
     if (!found)
       faults.push_back(fmt::format("{}: tensor {} is missing, expected shape {}",
-                                   checkpoint.folder().string(), name,
-                                   shape_text(parameter.shape)));
+                                   checkpoint.path().string(), name, shape_text(parameter.shape)));
   });
   for (const std::string& name : checkpoint.names()) {
     if (known.count(name) || starts_with_any(name, module.unused_prefixes())) continue;
@@ -82,7 +81,7 @@ std::int64_t staged_bytes(const Parameter& parameter) {
 /// runs of rows if it is large.
 void copy_staged(const std::string& name, const Parameter& parameter, const WeightSource& source,
                  Staging& staging, const at::Tensor& bound) {
-  std::vector<std::int64_t> shape = parameter.shape;
+  std::vector<std::int64_t> shape = parameter.stored_shape();
   const std::int64_t at_once = staged_rows(parameter), rows = parameter.rows();
   if (at_once >= rows) {
     at::Tensor host = staging.tensor(shape, parameter.stored);
@@ -102,8 +101,8 @@ void copy_staged(const std::string& name, const Parameter& parameter, const Weig
 at::Tensor copy_of(const std::string& name, const Parameter& parameter, const WeightSource& source,
                    Staging& staging, c10::Device device) {
   const auto options = at::TensorOptions().dtype(parameter.stored);
-  at::Tensor bound =
-      at::empty(parameter.shape, options.device(device).memory_format(parameter.memory_format));
+  at::Tensor bound = at::empty(parameter.stored_shape(),
+                               options.device(device).memory_format(parameter.memory_format));
   if (needs_staging(parameter, device))
     copy_staged(name, parameter, source, staging, bound);
   else
@@ -134,7 +133,7 @@ Staging staging_for(const Module& module, const WeightFormat& format, const Chos
 void bind(Module& module, const WeightSource& source, const WeightFormat& format,
           const Chosen& chosen) {
   source.check(module);
-  set_dtypes(module, format);
+  set_dtypes(module, source, format);
   Staging staging = staging_for(module, format, chosen);
   try {
     module.visit_parameters([&](const std::string& name, Parameter& parameter) {
@@ -151,15 +150,33 @@ void bind(Module& module, const WeightSource& source, const WeightFormat& format
 
 }  // namespace
 
-void set_dtypes(Module& module, const WeightFormat& format) {
-  module.visit_parameters([&](const std::string&, Parameter& parameter) {
-    parameter.dtype = parameter.stored = compute_dtype(parameter.precision, format.dtype);
+namespace {
+
+/// Where the source has float8 or encoded values, as they are.
+void store_as_source(const std::string& name, Parameter& parameter, const WeightSource& source) {
+  parameter.encoding = nullptr;
+  parameter.stored = parameter.dtype;
+  if (!parameter.decoded_for_use() || parameter.added) return;
+  StoredForm form = source.stored_form(name, parameter);
+  if (form.encoding)
+    parameter.stored = at::kByte;
+  else if (parameter.cast_for_use && c10::isFloat8Type(form.dtype))
+    parameter.stored = form.dtype;
+  parameter.encoding = std::move(form.encoding);
+}
+
+}  // namespace
+
+void set_dtypes(Module& module, const WeightSource& source, const WeightFormat& format) {
+  module.visit_parameters([&](const std::string& name, Parameter& parameter) {
+    parameter.dtype = compute_dtype(parameter.precision, format.dtype);
+    store_as_source(name, parameter, source);
   });
   if (!format.stored) return;
   for (const auto& [name, layer] : module.layers())
     layer->visit_parameters([&](const std::string&, Parameter& parameter) {
       // Weights that the reference keeps in float32 stay float32.
-      if (parameter.cast_for_use && parameter.precision == Precision::follow)
+      if (parameter.cast_for_use && !parameter.encoding && parameter.precision == Precision::follow)
         parameter.stored = *format.stored;
     });
 }

@@ -45,9 +45,11 @@ void bind_weights(Module& module, const WeightSource& source, const WeightFormat
 void bind_outside_layers(Module& module, const WeightSource& source, const WeightFormat& format,
                          const std::function<bool(std::int64_t)>& resident);
 
-/// Sets every parameter's dtypes for computation and storage: the same, except for matrices of
-/// layers if the format stores them in a narrower one.
-void set_dtypes(Module& module, const WeightFormat& format);
+/// Sets every parameter's dtypes for computation and storage. Where users cast or decode the
+/// weight, it is stored as the source has it if that is float8 or encoded; matrices of layers that
+/// have plain values are stored in the format's narrower dtype if it has one. All others are stored
+/// in the dtype for computation.
+void set_dtypes(Module& module, const WeightSource& source, const WeightFormat& format);
 
 /// Bytes of the module's parameters if bound with this dtype.
 std::int64_t weight_bytes(const Module& module, at::ScalarType dtype);

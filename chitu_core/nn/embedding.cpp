@@ -16,10 +16,17 @@ at::Tensor Embedding::forward(const at::Tensor& ids) const {
     std::vector<std::int64_t> shape = ids.sizes().vec();
     shape.push_back(table.size(1));
     const at::Tensor ids_there = ids.to(device::host());
-    const at::Tensor rows = at::empty(shape, table.options().device(ids_there.device()));
-    return rows.to(ids.device(), weight_.dtype);
+    return values_of(at::empty(shape, table.options().device(ids_there.device())), ids.device());
   }
-  return at::embedding(table, ids.to(table.device())).to(ids.device(), weight_.dtype);
+  return values_of(at::embedding(table, ids.to(table.device())), ids.device());
+}
+
+/// Rows of the table as values on a device. Encoded rows are copied there before they are decoded.
+at::Tensor Embedding::values_of(const at::Tensor& rows, c10::Device device) const {
+  if (!weight_.encoding) return rows.to(device, weight_.dtype);
+  std::vector<std::int64_t> shape = rows.sizes().vec();
+  shape.back() = weight_.shape[1];
+  return weight_.decoded_rows(rows.to(device).flatten(0, -2)).view(shape);
 }
 
 at::Tensor timestep_embedding(double timestep, std::int64_t width, c10::Device device) {

@@ -18,6 +18,7 @@ class Embedding : public memory::Module {
   Embedding(std::int64_t count, std::int64_t width, Rows rows = Rows::most)
       : weight_(add_parameter("weight", {count, width})) {
     weight_.gathered = rows == Rows::few;
+    weight_.is_table = true;
   }
 
   /// Full name of another tensor that a checkpoint may have for the table
@@ -28,6 +29,8 @@ class Embedding : public memory::Module {
   at::Tensor forward(const at::Tensor& ids) const;
 
  private:
+  at::Tensor values_of(const at::Tensor& rows, c10::Device device) const;
+
   memory::Parameter& weight_;
 };
 

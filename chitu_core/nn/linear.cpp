@@ -18,7 +18,7 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, bool bias,
 
 at::ScalarType Linear::dtype() const {
   const at::ScalarType bound = weight_.tensor.scalar_type();
-  return c10::isFloat8Type(bound) ? weight_.dtype : bound;
+  return weight_.encoding || c10::isFloat8Type(bound) ? weight_.dtype : bound;
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) const {

@@ -24,6 +24,7 @@ void visit_fields(auto& a, auto& b, const auto& visit) {
   visit(a.image_sha256, b.image_sha256);
   visit(a.last_image, b.last_image);
   visit(a.last_image_sha256, b.last_image_sha256);
+  visit(a.loras, b.loras);
 }
 
 /// Where a field of `from` is empty, that of `to` stays.

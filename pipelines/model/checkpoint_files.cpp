@@ -159,8 +159,7 @@ PublishedCheckpoint published_as(const fs::path& path) {
   const bool has_two = is_there(path / "transformer_2");
   const std::string class_name = class_in(path);
   for (const PublishedCheckpoint& known : all)
-    if (has_transformer_of(path, known) &&
-        has_two == known.components.contains("transformer_2") &&
+    if (has_transformer_of(path, known) && has_two == known.components.contains("transformer_2") &&
         (class_name.empty() || class_name == known.class_name))
       return known;
   return named_as(path.has_filename() ? path : path.parent_path(), all);
@@ -185,7 +184,18 @@ std::string target_of(const fs::path& path, const PublishedCheckpoint& known) {
 }  // namespace
 
 std::vector<std::string> missing_files(const ModelFolder& folder, CheckpointUse use) {
-  return missing_components(folder.path, folder.components, use);
+  auto needed = folder.components;
+  std::vector<std::string> missing;
+  for (const auto& [name, file] : folder.files) {  // of these, only the config is in the folder
+    if (name != "tokenizer")
+      for (auto& config :
+           missing_components(folder.path, {{name, needed[name]}}, CheckpointUse::plan))
+        missing.push_back(std::move(config));
+    needed.erase(name);
+  }
+  for (auto& file : missing_components(folder.path, needed, use))
+    missing.push_back(std::move(file));
+  return missing;
 }
 
 std::vector<std::string> missing_files(const fs::path& folder) {
@@ -198,11 +208,12 @@ std::vector<std::string> missing_files(const fs::path& folder) {
 }
 
 void refuse_without_weights(const ModelFolder& folder) {
+  if (!folder.files.empty()) return;
   for (const auto& [name, component] : folder.components)
     if (io::holds_weights(folder.path / name)) return;
   throw InputError(fmt::format(
       "model.ckpt_dir={}: has no weights, enough for `chitu plan` only; to run the model, set "
-      "model.ckpt_dir to a downloaded checkpoint",
+      "model.ckpt_dir to a downloaded checkpoint, or model.files to files of its weights",
       folder.path.string()));
 }
 

@@ -1,29 +1,70 @@
 #include "pipelines/model/component_set.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/io/weight_files.h"
 #include "chitu_core/memory/weight_source.h"
+#include "pipelines/weights/component_weights.h"
 
 namespace chitu::pipelines {
 namespace {
 
-std::shared_ptr<const io::Checkpoint> open_weights(const std::filesystem::path& folder,
-                                                   bool for_plan) {
-  const auto is_weights = [](const std::filesystem::directory_entry& entry) {
+bool has_safetensors(const std::filesystem::path& folder) {
+  return std::ranges::any_of(std::filesystem::directory_iterator(folder), [](const auto& entry) {
     return entry.path().extension() == ".safetensors";
-  };
-  if (for_plan && std::none_of(std::filesystem::directory_iterator(folder), {}, is_weights))
-    return nullptr;
-  return std::make_shared<io::Checkpoint>(folder);
+  });
+}
+
+/// A folder of configs, some of whose components the user gives as files.
+void refuse_without_weights(const std::string& component, const ModelFolder& folder) {
+  if (!folder.files.empty() && !io::holds_weights(folder.path / component))
+    throw InputError(fmt::format(
+        "model.files.{}: missing, as model.ckpt_dir={} has no weights of its own for {}; expected "
+        "a safetensors or GGUF file",
+        component, folder.path.string(), component));
+}
+
+std::shared_ptr<const io::Checkpoint> open_weights(const std::string& component,
+                                                   const ModelFolder& folder, bool for_plan) {
+  const auto path = folder.path / component;
+  if (for_plan && !has_safetensors(path)) return nullptr;
+  refuse_without_weights(component, folder);
+  return std::make_shared<io::Checkpoint>(path);
+}
+
+/// The component's own names, below the prefixes that ComfyUI's files have for its role.
+WeightNaming default_naming(memory::Role role) {
+  if (role == memory::Role::transformer)
+    return {{"model.diffusion_model.", "diffusion_model."}, {}};
+  if (role == memory::Role::vae) return {{"vae.", "first_stage_model."}, {}};
+  return {};
+}
+
+std::shared_ptr<const io::Checkpoint> open_given(const ComponentDescription& described,
+                                                 const ComponentMaker& make,
+                                                 const io::JsonObject& config,
+                                                 const std::filesystem::path& file) {
+  const auto sizes = std::make_shared<memory::DryRunWeights>(nullptr, described.published_dtype);
+  const auto owner = make(described.name, sizes);
+  return open_component_weights(
+      file, described.name, owner->module(),
+      described.naming ? described.naming(config) : default_naming(described.role));
 }
 
 ComponentFiles read_component(const ComponentDescription& described, const ModelFolder& folder,
                               bool for_plan) {
-  const auto path = folder.component(described.folder(), described.library, described.classes);
-  return {described, described.read_config(folder.config(described.folder(), "config.json")),
-          open_weights(path, for_plan)};
+  const std::string& name = described.folder();
+  folder.component(name, described.library, described.classes);
+  const io::JsonObject config = folder.config(name, "config.json");
+  ComponentMaker make = described.read_config(config);
+  const auto given = folder.files.find(name);
+  auto weights = given == folder.files.end() ? open_weights(name, folder, for_plan)
+                                             : open_given(described, make, config, given->second);
+  return {described, std::move(make), std::move(weights)};
 }
 
 std::shared_ptr<const memory::WeightSource> source_of(const ComponentFiles& files, bool for_plan) {
@@ -72,7 +113,7 @@ std::vector<ComponentFiles> read_components(const std::vector<ComponentDescripti
 }
 
 ComponentSet::ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan,
-                           const std::vector<LoraChoice>& choices) {
+                           const LoraChoices& choices) {
   LoraSet loras(choices, transformers_of(files));
   for (const ComponentFiles& component : files)
     owners_.push_back(make_component(component, for_plan, loras));

@@ -14,6 +14,7 @@
 #include "chitu_core/memory/role.h"
 #include "pipelines/model/lora_layers.h"
 #include "pipelines/model/model_folder.h"
+#include "pipelines/weights/naming.h"
 
 namespace chitu::pipelines {
 
@@ -51,6 +52,9 @@ struct ComponentDescription {
   /// Dtype of the files on the hub, for dry runs without files.
   at::ScalarType published_dtype = at::kFloat;
   OriginalName original_name{};  ///< of layers and weights, for LoRA files; empty = the same
+  /// For weights that the user gives by `model.files`; empty = the component's own names, also
+  /// below the prefixes of ComfyUI.
+  std::function<WeightNaming(const io::JsonObject& config)> naming{};
   /// In model_index.json, and of its folder, where several components share the weights of one;
   /// empty = the name.
   std::string part_of{};
@@ -76,7 +80,8 @@ ComponentDescription describe(std::string name, memory::Role role, std::string l
 
 std::vector<memory::ComponentRole> roles_of(const std::vector<ComponentDescription>& described);
 
-/// A component's folder: its config, and the headers of its weights.
+/// A component's config, and the headers of its weights: of its folder, or of the files that the
+/// user gives instead.
 struct ComponentFiles {
   ComponentDescription description;
   ComponentMaker make;
@@ -96,7 +101,7 @@ class ComponentSet {
   /// for_plan  weights have sizes only
   /// throws    InputError if weights do not fit their config, or LoRAs the components
   ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan,
-               const std::vector<LoraChoice>& loras = {});
+               const LoraChoices& loras = {});
 
   /// In the order of the descriptions.
   std::vector<memory::Component*> all() const;

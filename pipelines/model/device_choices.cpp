@@ -68,7 +68,9 @@ ModelChoices model_choices(const EngineOptions& options, c10::Device device) {
           .prompt_cache = options.prompt_cache,
           .scheduler = options.scheduler,
           .stages = options.stages,
-          .loras = options.loras};
+          .loras = {options.loras, options.lora_mode},
+          .files = options.files,
+          .defaults = options.defaults};
 }
 
 device::SimOptions sim_options(const EngineOptions& options) {

@@ -9,6 +9,7 @@
 #include "chitu_core/memory/memory_config.h"
 #include "pipelines/machine/device_profile.h"
 #include "pipelines/model/lora_choice.h"
+#include "pipelines/model/model_folder.h"
 #include "pipelines/model/stage_insertion.h"
 
 namespace chitu::pipelines {
@@ -29,6 +30,9 @@ struct EngineOptions {
   std::string scheduler{};                 ///< a scheduler class; empty = the checkpoint's
   std::vector<StageInsertion> stages{};    ///< that the program adds to the pipeline
   std::vector<LoraChoice> loras{};         ///< that change the transformers' weights
+  LoraMode lora_mode = LoraMode::automatic;
+  ModelFiles files{};        ///< instead of those in ckpt_dir
+  ModelDefaults defaults{};  ///< of requests, before those of the checkpoint
   bool operator==(const EngineOptions&) const = default;
 };
 

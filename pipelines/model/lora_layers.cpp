@@ -75,8 +75,8 @@ class Places {
 class Placing {
  public:
   Placing(const Places& places, memory::LoraWeights& weights,
-          std::shared_ptr<const io::SafetensorsFile> file, double scale)
-      : places_(places), weights_(weights), file_(std::move(file)), scale_(scale) {}
+          std::shared_ptr<const io::SafetensorsFile> file, double scale, LoraMode mode)
+      : places_(places), weights_(weights), file_(std::move(file)), scale_(scale), mode_(mode) {}
 
   /// The linear map that the pair changes; null if there is none.
   const memory::Parameter* map_of(const std::string& name) const {
@@ -84,9 +84,14 @@ class Placing {
     return places_.layer(name) && weight && weight->shape.size() == 2 ? weight : nullptr;
   }
   bool pair(const std::string& name, const io::LoraLayer& layer) {
+    const memory::LowRankPair matrices{file_, layer.down, layer.up, layer.rank,
+                                       layer.factor * scale_};
+    if (mode_ == LoraMode::merge) {
+      weights_.merge(name + ".weight", matrices);
+      return true;
+    }
     if (!places_.layer(name)->add_low_rank(layer.rank)) return false;
-    weights_.add(
-        name, memory::LowRankPair{file_, layer.down, layer.up, layer.rank, layer.factor * scale_});
+    weights_.add(name, matrices);
     return true;
   }
   /// The first of the weights that exists, by name; null if none does.
@@ -105,6 +110,7 @@ class Placing {
   memory::LoraWeights& weights_;
   std::shared_ptr<const io::SafetensorsFile> file_;
   double scale_;
+  LoraMode mode_;
 };
 
 }  // namespace
@@ -218,11 +224,11 @@ bool LoraSet::Opened::place(Placing& placing, const std::string& name, const io:
   return changed;
 }
 
-LoraSet::LoraSet(const std::vector<LoraChoice>& choices,
-                 const std::vector<std::string>& transformers) {
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    const LoraChoice& choice = choices[i];
-    const std::string key = fmt::format("model.loras[{}]", i);
+LoraSet::LoraSet(const LoraChoices& choices, const std::vector<std::string>& transformers)
+    : mode_(choices.mode) {
+  for (std::size_t i = 0; i < choices.list.size(); ++i) {
+    const LoraChoice& choice = choices.list[i];
+    const std::string key = fmt::format("{}[{}]", choices.key, i);
     if (!choice.component.empty() &&
         std::ranges::find(transformers, choice.component) == transformers.end())
       throw InputError(fmt::format("{}.component={}: the checkpoint has no such transformer, {}",
@@ -239,7 +245,7 @@ void LoraSet::apply(const std::string& component, memory::Module& module,
                     memory::LoraWeights& weights, const OriginalName& original_name) {
   const Places places(module, original_name);
   for (const auto& lora : loras_) {
-    Placing placing(places, weights, lora->tensors(lora), lora->choice.scale);
+    Placing placing(places, weights, lora->tensors(lora), lora->choice.scale, mode_);
     for (const io::LoraLayer& layer : lora->file.layers()) {
       if (!lora->may_change(component, layer)) continue;
       const auto name = places.find(layer.layer);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,23 +8,22 @@
 #include "chitu_core/memory/lora_weights.h"
 #include "chitu_core/memory/module.h"
 #include "pipelines/model/lora_choice.h"
+#include "pipelines/weights/naming.h"
 
 namespace chitu::pipelines {
-
-/// The name of a layer or a weight in the repository of the model's authors.
-using OriginalName = std::function<std::string(const std::string& name)>;
 
 /// The chosen LoRAs of a checkpoint, opened, and which of their layers have found their place.
 class LoraSet {
  public:
   /// transformers  their names: LoRAs change no other components
-  /// throws  InputError naming the entry of `model.loras` or the file for a file that is missing or
+  /// throws  InputError naming the entry of the list or the file for a file that is missing or
   ///         damaged, or a transformer that the checkpoint does not have
-  LoraSet(const std::vector<LoraChoice>& choices, const std::vector<std::string>& transformers);
+  LoraSet(const LoraChoices& choices, const std::vector<std::string>& transformers);
 
   bool empty() const { return loras_.empty(); }
 
-  /// Adds what belongs to a component: matrices to its linear maps, differences to its weights.
+  /// Adds what belongs to a component: matrices to its linear maps or into their weights,
+  /// differences to its weights.
   ///
   /// throws  InputError naming file and tensor for a shape that does not fit
   void apply(const std::string& component, memory::Module& module, memory::LoraWeights& weights,
@@ -40,6 +38,7 @@ class LoraSet {
  private:
   struct Opened;
   std::vector<std::shared_ptr<Opened>> loras_;
+  LoraMode mode_;
 };
 
 }  // namespace chitu::pipelines

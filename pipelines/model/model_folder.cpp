@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/expected.h"
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
@@ -16,6 +17,7 @@
 namespace chitu::pipelines {
 namespace {
 
+constexpr const char* kTokenizer = "tokenizer";
 const std::string kExpected = ", expected a checkpoint in the diffusers layout";
 
 /// A component is written as ["library", "Class"], or as [null, null] if it was saved without one.
@@ -36,9 +38,22 @@ std::string snapshot_hint(const std::filesystem::path& path) {
   return kExpected + download_advice(path, missing_files(path));
 }
 
+void check_file(const ModelFolder& folder, const std::string& component,
+                const std::filesystem::path& file) {
+  const std::string given = fmt::format("model.files.{}={}: ", component, file.string());
+  if (component != kTokenizer && !folder.has(component)) {
+    std::vector<std::string> known;
+    for (const auto& [name, named] : folder.components)
+      if (!named.name.empty()) known.push_back(name);
+    throw InputError(fmt::format("{}{} has no such component, {}", given, folder.path.string(),
+                                 expected_one_of(component, known)));
+  }
+  if (!name_exists(file)) throw InputError(given + "there is no such file");
+}
+
 }  // namespace
 
-ModelFolder ModelFolder::open(const std::filesystem::path& path) {
+ModelFolder ModelFolder::open(const std::filesystem::path& path, const ModelFiles& files) {
   const std::string given = "model.ckpt_dir=" + path.string() + ": ";
   if (const auto problem = folder_problem(path))
     throw InputError(given + *problem + kExpected + download_advice(path, missing_files(path)));
@@ -50,6 +65,8 @@ ModelFolder ModelFolder::open(const std::filesystem::path& path) {
   for (const std::string& key : index.keys())
     if (key.front() != '_' && index.json().at(key).is_array())
       folder.components[key] = class_of(index, key);
+  for (const auto& [component, given_file] : files) check_file(folder, component, given_file);
+  folder.files = files;
   return folder;
 }
 
@@ -93,8 +110,10 @@ io::JsonObject ModelFolder::config(const std::string& name, const std::string& f
   return {json.name(), kept};
 }
 
-RequestDefaults ModelFolder::request_defaults(RequestDefaults defaults) const {
-  const auto file = path / "generation_config.json";
+namespace {
+
+/// What generation_config.json says, else the given ones.
+RequestDefaults read_defaults(const std::filesystem::path& file, RequestDefaults defaults) {
   if (!name_exists(file)) return defaults;
   const auto json = io::JsonObject::read(file);
   const std::vector<std::string> known{
@@ -109,6 +128,18 @@ RequestDefaults ModelFolder::request_defaults(RequestDefaults defaults) const {
   defaults.guidance_scale = json.value_or("guidance_scale", defaults.guidance_scale);
   defaults.guidance_scale_2 = json.value_or("guidance_scale_2", defaults.guidance_scale_2);
   defaults.fps = json.value_or("fps", defaults.fps);
+  return defaults;
+}
+
+}  // namespace
+
+RequestDefaults ModelFolder::request_defaults(RequestDefaults defaults) const {
+  defaults = read_defaults(path / "generation_config.json", defaults);
+  const ModelDefaults& first = model_defaults;
+  defaults.num_inference_steps = first.num_inference_steps.value_or(defaults.num_inference_steps);
+  defaults.guidance_scale = first.guidance_scale.value_or(defaults.guidance_scale);
+  if (first.guidance_scale_2) defaults.guidance_scale_2 = first.guidance_scale_2;
+  if (first.flow_shift) defaults.flow_shift = first.flow_shift;
   return defaults;
 }
 

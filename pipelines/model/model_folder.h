@@ -16,6 +16,10 @@ struct ComponentClass {
   std::string name;     ///< "WanTransformer3DModel"; empty = saved without this component
 };
 
+/// Files that the user gives instead of those in a checkpoint, by component: "transformer". The
+/// tokenizer counts as one.
+using ModelFiles = std::map<std::string, std::filesystem::path>;
+
 /// The file that makes a folder a checkpoint.
 inline constexpr const char* kModelIndex = "model_index.json";
 
@@ -26,11 +30,15 @@ struct ModelFolder {
   std::filesystem::path path;
   std::string class_name;                            ///< "WanPipeline"
   std::map<std::string, ComponentClass> components;  ///< by name: "transformer"
+  ModelFiles files{};                                ///< instead of those in the folder
+  ModelDefaults model_defaults{};                    ///< before generation_config.json
 
   /// Reads model_index.json.
   ///
-  /// throws  InputError if the folder or the file is missing, or the layout is another one
-  static ModelFolder open(const std::filesystem::path& path);
+  /// throws  InputError if the folder or the file is missing, or the layout is another one; naming
+  ///         the key for a file of a component that the checkpoint does not have, or that is not
+  ///         there
+  static ModelFolder open(const std::filesystem::path& path, const ModelFiles& files = {});
 
   /// Whether model_index.json has the component with a class.
   bool has(const std::string& name) const;

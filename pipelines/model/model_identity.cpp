@@ -10,11 +10,13 @@ namespace {
 
 constexpr std::size_t kSumLength = 64;
 
-std::string sum_of(const std::filesystem::path& component) {
+/// weights_at  the component's folder, or the file in its place
+std::string sum_of(const std::filesystem::path& component,
+                   const std::filesystem::path& weights_at) {
   io::Sha256 sum;
   sum.update(read_file(component / "config.json"));
-  const io::Checkpoint weights(component);
-  for (const io::SafetensorsFile& file : weights.files()) sum.update(io::sampled_sum(file));
+  const io::Checkpoint weights = io::Checkpoint::open(weights_at);
+  for (const io::TensorFile& file : weights.files()) sum.update(io::sampled_sum(file));
   return sum.finish();
 }
 
@@ -28,11 +30,14 @@ std::vector<std::string> with_folders(std::vector<std::string> components,
 }  // namespace
 
 ModelIdentity identify_model(const std::filesystem::path& ckpt_dir,
-                             const std::vector<std::string>& components) {
+                             const std::vector<std::string>& components, const ModelFiles& files) {
   const ModelFolder folder = ModelFolder::open(ckpt_dir);
   ModelIdentity identity{folder.class_name, {}};
-  for (const std::string& name : with_folders(components, folder))
-    identity.weights[name] = sum_of(ckpt_dir / name);
+  for (const std::string& name : with_folders(components, folder)) {
+    const auto given = files.find(name);
+    identity.weights[name] =
+        sum_of(ckpt_dir / name, given == files.end() ? ckpt_dir / name : given->second);
+  }
   return identity;
 }
 

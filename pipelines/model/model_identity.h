@@ -20,9 +20,11 @@ struct ModelIdentity {
 /// Reads samples of every weight: milliseconds where the files are in the system's cache.
 ///
 /// components  their names; those that share the folder of another are left out
-/// throws      InputError when the folder cannot be read
+/// files       that stand for some of them
+/// throws      InputError when the folder or a file cannot be read
 ModelIdentity identify_model(const std::filesystem::path& ckpt_dir,
-                             const std::vector<std::string>& components);
+                             const std::vector<std::string>& components,
+                             const ModelFiles& files = {});
 
 /// As long as a real one, where only sizes count.
 ModelIdentity nobodys_identity(const ModelFolder& folder,

@@ -10,6 +10,7 @@
 #include "chitu_core/common/registry.h"
 #include "chitu_core/graph/execution.h"
 #include "pipelines/model/checkpoint_files.h"
+#include "pipelines/model/component_set.h"
 #include "pipelines/pictures/request_picture.h"
 
 namespace chitu::pipelines {
@@ -29,6 +30,8 @@ std::map<std::string, const memory::Component*> listed_components(
   return listed;
 }
 
+}  // namespace
+
 const PipelineFamily& family_of(const ModelFolder& folder) {
   const auto& families = Registry<PipelineFamily>::instance();
   if (const PipelineFamily* family = families.find(folder.class_name)) return *family;
@@ -37,13 +40,21 @@ const PipelineFamily& family_of(const ModelFolder& folder) {
                                expected_one_of(folder.class_name, families.names())));
 }
 
+std::vector<ComponentDescription> PipelineFamily::descriptions(const ModelFolder&) const {
+  return {};
+}
+
+namespace {
+
 /// Does the work; an error about a folder that is incomplete says what it lacks.
 template <class Work>
 auto about_missing(const ModelFolder& folder, CheckpointUse use, const Work& work) {
   try {
     return work();
   } catch (const InputError& error) {
-    const auto missing = missing_files(folder, use);
+    // A download is no advice for one who gives files.
+    const auto missing =
+        folder.files.empty() ? missing_files(folder, use) : std::vector<std::string>();
     if (missing.empty()) throw;
     throw InputError(explain(error) + download_advice(folder.path, missing));
   }
@@ -88,7 +99,8 @@ void check_components(const Pipeline& pipeline,
 
 std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
                                         const ModelChoices& choices) {
-  const auto folder = ModelFolder::open(ckpt_dir);
+  auto folder = ModelFolder::open(ckpt_dir, choices.files);
+  folder.model_defaults = choices.defaults;
   const PipelineFamily& family = family_of(folder);
   const auto use = choices.for_plan ? CheckpointUse::plan : CheckpointUse::run;
   auto pipeline = about_missing(folder, use, [&] { return family.open(folder, choices); });
@@ -133,7 +145,8 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   request.fps = partial.fps.value_or(defaults.fps);
   request.seed = partial.seed;
   request.max_sequence_length = partial.max_sequence_length;
-  request.flow_shift = partial.flow_shift;
+  request.flow_shift = partial.flow_shift ? partial.flow_shift : defaults.flow_shift;
+  request.loras = partial.loras;
   request.image = partial.image;
   request.image_sha256 = partial.image_sha256;
   request.last_image = partial.last_image;

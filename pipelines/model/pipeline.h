@@ -16,6 +16,9 @@
 
 namespace chitu::pipelines {
 
+struct ComponentDescription;
+class PipelineFamily;
+
 /// A request as input of a graph: what to generate, and where to save it.
 struct Job {
   static constexpr std::string_view value_name = "Job";
@@ -90,7 +93,9 @@ struct ModelChoices {
   std::filesystem::path prompt_cache{};  ///< folder of a PromptCache; empty = none
   std::string scheduler{};               ///< a SchedulerClass; empty = the checkpoint's
   std::vector<StageInsertion> stages{};  ///< that the program adds to the graph
-  std::vector<LoraChoice> loras{};       ///< that change the transformers' weights
+  LoraChoices loras{};                   ///< that change the transformers' weights
+  ModelFiles files{};                    ///< instead of those in the checkpoint's folder
+  ModelDefaults defaults{};              ///< of requests, before those of the checkpoint
   bool operator==(const ModelChoices&) const = default;
 };
 
@@ -106,12 +111,20 @@ std::unique_ptr<Pipeline> open_pipeline(const std::filesystem::path& ckpt_dir,
 /// throws  InputError for a folder that is no checkpoint, or of an unknown family
 std::vector<memory::ComponentRole> components_of(const std::filesystem::path& ckpt_dir);
 
+/// The family of a checkpoint.
+///
+/// throws  InputError for one that is unknown, with the known ones
+const PipelineFamily& family_of(const ModelFolder& folder);
+
 /// Opens checkpoints whose model_index.json names one pipeline class. Registered under that name.
 class PipelineFamily {
  public:
   virtual ~PipelineFamily() = default;
   /// The components of a checkpoint and their roles, in the order of reports.
   virtual std::vector<memory::ComponentRole> components(const ModelFolder& folder) const = 0;
+  /// The same with what reads and names their weights, for work on the files: `chitu convert`.
+  /// Empty: the family does not support that.
+  virtual std::vector<ComponentDescription> descriptions(const ModelFolder& folder) const;
   /// Reads and checks all configs and headers; reads no weights.
   ///
   /// throws  InputError for any file of the folder that is missing, damaged or not supported

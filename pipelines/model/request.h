@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pipelines/model/lora_choice.h"
+
 namespace chitu::pipelines {
 
 /// File format of the frames.
@@ -39,6 +41,8 @@ struct Request {
   std::optional<std::string> last_image{};  ///< the same for its end
   /// Of these files, in lower-case hexadecimal. Set if they are.
   std::optional<std::string> image_sha256{}, last_image_sha256{};
+  /// Instead of those of the engine's options; empty = those.
+  std::optional<std::vector<LoraChoice>> loras{};
 
   bool guided() const { return guidance_scale > 1.0 && negative_prompt; }
   bool operator==(const Request&) const = default;
@@ -54,6 +58,7 @@ struct PartialRequest {
   std::int64_t max_sequence_length = 512;
   std::optional<std::string> image, last_image;
   std::optional<std::string> image_sha256, last_image_sha256;  ///< empty = any picture
+  std::optional<std::vector<LoraChoice>> loras{};
 };
 
 /// Where the frames of a run are saved, in which formats and under which name; see
@@ -78,6 +83,15 @@ struct RequestDefaults {
   /// Whether guidance steers a request without a negative prompt away from the empty one; else such
   /// a request has no guidance.
   bool empty_negative_prompt = true;
+  std::optional<double> flow_shift{};
+};
+
+/// Defaults of requests that the configuration of a model gives, for models that are distilled to a
+/// few steps. They take precedence over the checkpoint's.
+struct ModelDefaults {
+  std::optional<std::int64_t> num_inference_steps{};
+  std::optional<double> guidance_scale{}, guidance_scale_2{}, flow_shift{};
+  bool operator==(const ModelDefaults&) const = default;
 };
 
 }  // namespace chitu::pipelines

@@ -28,6 +28,32 @@ nlohmann::json or_null(const std::optional<T>& value) {
   return value ? nlohmann::json(*value) : nlohmann::json();
 }
 
+nlohmann::json loras_or_null(const std::optional<std::vector<LoraChoice>>& loras) {
+  if (!loras) return nullptr;
+  nlohmann::json list = nlohmann::json::array();
+  for (const LoraChoice& lora : *loras)
+    list.push_back({{"path", lora.path.string()},
+                    {"scale", lora.scale},
+                    {"component", lora.component},
+                    {"strict", lora.strict}});
+  return list;
+}
+
+void read_loras(const nlohmann::json& json, std::optional<std::vector<LoraChoice>>& loras) {
+  if (!json.contains("loras") || json.at("loras").is_null()) return;
+  loras.emplace();
+  for (const nlohmann::json& written : json.at("loras")) {
+    LoraChoice lora;
+    std::string path;
+    read(written, "path", path);
+    lora.path = path;
+    read(written, "scale", lora.scale);
+    read(written, "component", lora.component);
+    read(written, "strict", lora.strict);
+    loras->push_back(std::move(lora));
+  }
+}
+
 }  // namespace
 
 nlohmann::json to_json(const Request& request) {
@@ -46,7 +72,8 @@ nlohmann::json to_json(const Request& request) {
           {"image", or_null(request.image)},
           {"image_sha256", or_null(request.image_sha256)},
           {"last_image", or_null(request.last_image)},
-          {"last_image_sha256", or_null(request.last_image_sha256)}};
+          {"last_image_sha256", or_null(request.last_image_sha256)},
+          {"loras", loras_or_null(request.loras)}};
 }
 
 Request request_from_json(const nlohmann::json& json) {
@@ -67,6 +94,7 @@ Request request_from_json(const nlohmann::json& json) {
   read(json, "image_sha256", request.image_sha256);
   read(json, "last_image", request.last_image);
   read(json, "last_image_sha256", request.last_image_sha256);
+  read_loras(json, request.loras);
   const nlohmann::json known = to_json(request);
   for (const auto& [name, value] : json.items())
     if (!known.contains(name)) throw InputError("the request has an unknown field " + name);

@@ -176,6 +176,9 @@ class QwenImageFamily final : public PipelineFamily {
   std::vector<memory::ComponentRole> components(const ModelFolder&) const override {
     return roles_of(describe_components());
   }
+  std::vector<ComponentDescription> descriptions(const ModelFolder&) const override {
+    return describe_components();
+  }
   std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                  const ModelChoices& choices) const override {
     return std::make_unique<QwenImagePipeline>(read_parts(folder, choices), choices);

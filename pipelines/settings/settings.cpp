@@ -21,6 +21,17 @@ constexpr double kMostSteps = 1000;
 constexpr double kMostScale = 100;
 }  // namespace
 
+namespace {
+
+std::vector<LoraChoice> choices_of(const std::vector<LoraSettings>& settings) {
+  std::vector<LoraChoice> choices;
+  for (const LoraSettings& lora : settings)
+    choices.push_back({lora.path, lora.scale, lora.component.value_or(""), lora.strict});
+  return choices;
+}
+
+}  // namespace
+
 void StageSettings::bind(config::Binder& b) {
   b.required("name", name, {}, "under which the program has registered the stage");
   b.field("after", after, "stage of the pipeline whose output it changes; null: see before");
@@ -35,12 +46,55 @@ void LoraSettings::bind(config::Binder& b) {
   b.field("strict", strict, "every tensor of the file must have its place in the model");
 }
 
+void FileSettings::bind(config::Binder& b) {
+  b.field(
+      "transformer", transformer,
+      "weights of the transformer: a safetensors or GGUF file, an index of shards, or a folder "
+      "of them, with the names of diffusers, the original repository or ComfyUI; null: those in "
+      "ckpt_dir");
+  b.field("transformer_2", transformer_2, "the same for the second transformer (Wan 2.2 A14B)");
+  b.field("text_encoder", text_encoder, "the same for the text encoder");
+  b.field("image_encoder", image_encoder, "the same for the image encoder");
+  b.field("vae", vae, "the same for the VAE");
+  b.field("tokenizer", tokenizer,
+          "tokenizer.json, spiece.model or a folder with one; null: that in ckpt_dir, else the one "
+          "that ComfyUI's files of umT5 contain");
+}
+
+ModelFiles FileSettings::files() const {
+  ModelFiles files;
+  const auto add = [&](const char* name, const std::optional<std::string>& file) {
+    if (file) files.emplace(name, *file);
+  };
+  add("transformer", transformer);
+  add("transformer_2", transformer_2);
+  add("text_encoder", text_encoder);
+  add("image_encoder", image_encoder);
+  add("vae", vae);
+  add("tokenizer", tokenizer);
+  return files;
+}
+
+void DefaultsSettings::bind(config::Binder& b) {
+  b.field("num_inference_steps", num_inference_steps, between(1, kMostSteps),
+          "of requests that name none; null: the checkpoint's");
+  b.field("guidance_scale", guidance_scale, between(0, 1000), "the same");
+  b.field("guidance_scale_2", guidance_scale_2, between(0, 1000), "the same");
+  b.field("flow_shift", flow_shift, config::more_than(0), "the same");
+}
+
 void ModelSettings::bind(config::Binder& b) {
   b.required("ckpt_dir", ckpt_dir, {}, "folder of a checkpoint in the diffusers layout");
   b.field("scheduler", scheduler, one_of(Registry<models::SchedulerClass>::instance().names()),
           "scheduler class, with the settings of the checkpoint's; null: the checkpoint's");
   b.field("stages", stages, "stages that a C++ program has registered, and where they go");
   b.field("loras", loras, "LoRAs that change the weights, in this order");
+  b.field("lora_mode", lora_mode,
+          "add: LoRAs are added to the products of layers; merge: into the weights while they are "
+          "read; auto: add");
+  b.field("files", files, "files that stand for those in ckpt_dir");
+  b.field("request_defaults", defaults,
+          "values of requests that leave them open, for distilled models");
 }
 
 void InferSettings::bind(config::Binder& b) {
@@ -81,6 +135,9 @@ void RequestSettings::bind(config::Binder& b) {
   b.field("image_sha256", image_sha256, "SHA-256 that the file of image must have; null: any");
   b.field("last_image_sha256", last_image_sha256,
           "SHA-256 that the file of last_image must have; null: any");
+  std::optional<std::vector<LoraSettings>> written;
+  b.field("loras", written, "LoRAs of this request, as in model.loras; null: those");
+  if (written) loras = choices_of(*written);
 }
 
 void OutputSettings::bind(config::Binder& b) {
@@ -173,8 +230,10 @@ EngineOptions Settings::engine_options() const {
   options.scheduler = model.scheduler.value_or("");
   for (const StageSettings& stage : model.stages)
     options.stages.push_back({stage.name, stage.after.value_or(""), stage.before.value_or("")});
-  for (const LoraSettings& lora : model.loras)
-    options.loras.push_back({lora.path, lora.scale, lora.component.value_or(""), lora.strict});
+  options.loras = choices_of(model.loras);
+  options.lora_mode = model.lora_mode;
+  options.files = model.files.files();
+  options.defaults = model.defaults;
   if (infer.prompt_cache == "")
     throw InputError("infer.prompt_cache='': expected a folder or null");
   options.prompt_cache = infer.prompt_cache.value_or("");

@@ -22,6 +22,11 @@ constexpr auto config_names(OutputFormat) {
                     std::pair{"png", OutputFormat::png}, std::pair{"frames", OutputFormat::frames}};
 }
 
+constexpr auto config_names(LoraMode) {
+  return std::array{std::pair{"auto", LoraMode::automatic}, std::pair{"merge", LoraMode::merge},
+                    std::pair{"add", LoraMode::add}};
+}
+
 /// An entry of `model.stages`.
 struct StageSettings {
   std::string name;
@@ -38,12 +43,29 @@ struct LoraSettings {
   void bind(config::Binder& binder);
 };
 
+/// `model.files`.
+struct FileSettings {
+  std::optional<std::string> transformer, transformer_2, text_encoder, image_encoder, vae,
+      tokenizer;
+  void bind(config::Binder& binder);
+
+  ModelFiles files() const;
+};
+
+/// `model.request_defaults`.
+struct DefaultsSettings : ModelDefaults {
+  void bind(config::Binder& binder);
+};
+
 /// The group `model`.
 struct ModelSettings {
   std::string ckpt_dir;
   std::optional<std::string> scheduler;
   std::vector<StageSettings> stages;
   std::vector<LoraSettings> loras;
+  LoraMode lora_mode = LoraMode::automatic;
+  FileSettings files;
+  DefaultsSettings defaults;
   void bind(config::Binder& binder);
 };
 

@@ -69,10 +69,11 @@ at::Tensor read_rows(const fs::path& path, const std::string& key,
 
 }  // namespace
 
-PromptCache::PromptCache(fs::path folder, std::shared_ptr<const io::Checkpoint> text_encoder)
+PromptCache::PromptCache(fs::path folder, std::shared_ptr<const io::Checkpoint> text_encoder,
+                         const fs::path& config)
     : folder_(std::move(folder)),
       weights_(std::move(text_encoder)),
-      config_(io::sha256(read_file(weights_->folder() / "config.json"))) {
+      config_(io::sha256(read_file(config))) {
   check_output_folder("infer.prompt_cache=" + folder_.string(), folder_);
   remove_abandoned(folder_);
 }

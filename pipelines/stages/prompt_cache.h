@@ -46,7 +46,9 @@ class PromptCache {
   /// of killed processes are removed.
   ///
   /// throws  InputError "infer.prompt_cache=<folder>: cannot write: <reason>"
-  PromptCache(std::filesystem::path folder, std::shared_ptr<const io::Checkpoint> text_encoder);
+  /// config  of the text encoder
+  PromptCache(std::filesystem::path folder, std::shared_ptr<const io::Checkpoint> text_encoder,
+              const std::filesystem::path& config);
 
   /// Finds the fingerprint of the weights, once; this may take a while, see weights_fingerprint().
   /// The other functions call it if necessary.

@@ -32,7 +32,7 @@ bool is_settled(const io::FileIdentity& identity) {
 }
 
 /// File that keeps the checksum of a file.
-fs::path note_of(const io::SafetensorsFile& file, const fs::path& memory) {
+fs::path note_of(const io::TensorFile& file, const fs::path& memory) {
   const auto identity = file.identity();
   const nlohmann::json known_by{identity.device,      identity.inode,      identity.size_bytes,
                                 identity.modified_ns, identity.changed_ns, io::sampled_sum(file)};
@@ -57,7 +57,7 @@ void keep(const fs::path& note, const std::string& sum) {
   }
 }
 
-std::string sum_of(const io::SafetensorsFile& file, const fs::path& memory,
+std::string sum_of(const io::TensorFile& file, const fs::path& memory,
                    const std::function<void()>& between) {
   const auto before = file.identity();
   const bool may_be_kept = is_real(before);
@@ -77,8 +77,7 @@ std::string sum_of(const io::SafetensorsFile& file, const fs::path& memory,
 std::string weights_fingerprint(const io::Checkpoint& checkpoint, const fs::path& memory,
                                 const std::function<void()>& between) {
   io::Sha256 whole;
-  for (const io::SafetensorsFile& file : checkpoint.files())
-    whole.update(sum_of(file, memory, between));
+  for (const io::TensorFile& file : checkpoint.files()) whole.update(sum_of(file, memory, between));
   return whole.finish();
 }
 

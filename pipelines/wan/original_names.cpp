@@ -1,15 +1,12 @@
 #include "pipelines/wan/original_names.h"
 
-#include <algorithm>
 #include <array>
 #include <string_view>
-#include <utility>
-#include <vector>
+
+#include "pipelines/weights/naming.h"
 
 namespace chitu::pipelines::wan {
 namespace {
-
-using Renaming = std::pair<std::string_view, std::string_view>;
 
 /// Outside the blocks: the whole name, or its beginning up to a dot.
 constexpr std::array kOutside{
@@ -18,6 +15,7 @@ constexpr std::array kOutside{
     Renaming{"condition_embedder.time_proj", "time_projection.1"},
     Renaming{"condition_embedder.text_embedder.linear_1", "text_embedding.0"},
     Renaming{"condition_embedder.text_embedder.linear_2", "text_embedding.2"},
+    Renaming{"condition_embedder.image_embedder.pos_embed", "img_emb.emb_pos"},
     Renaming{"condition_embedder.image_embedder.norm1", "img_emb.proj.0"},
     Renaming{"condition_embedder.image_embedder.ff.net.0.proj", "img_emb.proj.1"},
     Renaming{"condition_embedder.image_embedder.ff.net.2", "img_emb.proj.3"},
@@ -44,16 +42,6 @@ constexpr std::array kInBlock{Renaming{"attn1.to_q", "self_attn.q"},
                               Renaming{"norm2", "norm3"},
                               Renaming{"norm3", "norm2"},
                               Renaming{"scale_shift_table", "modulation"}};
-
-template <std::size_t N>
-std::string renamed(std::string_view name, const std::array<Renaming, N>& table) {
-  for (const auto& [ours, original] : table) {
-    if (!name.starts_with(ours)) continue;
-    const std::string_view rest = name.substr(ours.size());
-    if (rest.empty() || rest.starts_with('.')) return std::string(original) + std::string(rest);
-  }
-  return std::string(name);
-}
 
 }  // namespace
 

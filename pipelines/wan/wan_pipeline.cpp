@@ -14,6 +14,7 @@
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
 #include "pipelines/stages/schedule_check.h"
+#include "pipelines/wan/component_names.h"
 #include "pipelines/wan/image_stages.h"
 #include "pipelines/wan/original_names.h"
 #include "pipelines/wan/parts.h"
@@ -32,6 +33,7 @@ std::vector<ComponentDescription> describe_components(const std::vector<Expert>&
   std::vector<ComponentDescription> components;
   components.push_back(describe<models::UMT5EncoderModel>("text_encoder", Role::text_encoder,
                                                           "transformers", {"UMT5EncoderModel"}));
+  components.back().naming = [](const io::JsonObject&) { return umt5_naming(); };
   if (images.embeds)
     components.push_back(describe<models::CLIPVisionModel>("image_encoder", Role::text_encoder,
                                                            "transformers", {"CLIPVisionModel"}));
@@ -39,14 +41,17 @@ std::vector<ComponentDescription> describe_components(const std::vector<Expert>&
     components.push_back(describe<models::AutoencoderKLWanEncoder>(
         "vae_encoder", Role::vae, "diffusers", {"AutoencoderKLWan"}));
     components.back().part_of = "vae";
+    components.back().naming = vae_naming;
   }
   for (const Expert& expert : experts) {
     components.push_back(describe<models::WanTransformer3DModel>(
         expert.name, Role::transformer, "diffusers", {"WanTransformer3DModel"}));
     components.back().original_name = original_name;
+    components.back().naming = [](const io::JsonObject&) { return transformer_naming(); };
   }
   components.push_back(
       describe<models::AutoencoderKLWan>("vae", Role::vae, "diffusers", {"AutoencoderKLWan"}));
+  components.back().naming = vae_naming;
   return components;
 }
 
@@ -253,7 +258,8 @@ graph::Port<graph::Latents> WanPipeline::add_denoising(GraphBuilder& stages,
 std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
   if (choices_.prompt_cache.empty() || choices_.for_plan) return nullptr;
   return std::make_shared<PromptCache>(choices_.prompt_cache,
-                                       weights_of(parts_.components, text_encoder().name()));
+                                       weights_of(parts_.components, text_encoder().name()),
+                                       parts_.folder / text_encoder().name() / "config.json");
 }
 
 SizeSteps WanPipeline::size_steps() const {
@@ -285,9 +291,12 @@ void WanPipeline::check(const Request& request) const {
 class WanFamily : public PipelineFamily {
  public:
   std::vector<memory::ComponentRole> components(const ModelFolder& folder) const override {
+    return roles_of(descriptions(folder));
+  }
+  std::vector<ComponentDescription> descriptions(const ModelFolder& folder) const override {
     const auto index = folder.index();
     const auto experts = experts_of(folder, index);
-    return roles_of(describe_components(experts, image_use_of(folder, index, experts)));
+    return describe_components(experts, image_use_of(folder, index, experts));
   }
   std::unique_ptr<Pipeline> open(const ModelFolder& folder,
                                  const ModelChoices& choices) const override {

@@ -236,6 +236,12 @@ TEST_CASE("all mistakes in nested structs are reported together", "[config]") {
   }
 }
 
+TEST_CASE("an item of a list that has no value is set with the whole list", "[config]") {
+  CHECK_THROWS_WITH(read_request("prompt: x\nsigmas: [1, '\?\?\?']\n"),
+                    Catch::ContainsSubstring("sigmas[1]: is ??? (no value yet), expected ") &&
+                        Catch::ContainsSubstring("; set it with sigmas=..."));
+}
+
 TEST_CASE("describe_fields lists names, types, defaults and help", "[config]") {
   const std::vector<FieldInfo> fields = describe_fields<RequestConfig>();
   REQUIRE(fields.size() == 9);

@@ -4,6 +4,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/files.h"
+#include "chitu_core/io/safetensors.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/support/catch.h"
 

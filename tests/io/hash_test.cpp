@@ -9,6 +9,7 @@
 #include "chitu_core/io/base64.h"
 #include "chitu_core/io/content_hash.h"
 #include "chitu_core/io/frames_digest.h"
+#include "chitu_core/io/safetensors.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/support/catch.h"
 

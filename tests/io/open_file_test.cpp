@@ -9,6 +9,7 @@
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/system_limits.h"
 #include "chitu_core/io/checkpoint.h"
+#include "chitu_core/io/safetensors.h"
 #include "tests/io/scratch_folder.h"
 #include "tests/support/catch.h"
 #include "tests/support/lower_limit.h"

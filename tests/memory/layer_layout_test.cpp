@@ -38,8 +38,8 @@ TEST_CASE("chunks of any size cover a slab once and give the weights' bits", "[m
   Stored stored;
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
   const std::int64_t chunk_bytes = GENERATE(65, 128, 256, 700, 1 << 20);
-  set_dtypes(stored.layer, {c10::kCPU, dtype});
   const FileWeights source(stored.folder.path());
+  set_dtypes(stored.layer, source, {c10::kCPU, dtype});
   const LayerLayout layout("layers.4", 4, stored.layer, chunk_bytes);
   CHECK(layout.index() == 4);
 

@@ -7,6 +7,7 @@
 
 #include "chitu_core/io/checkpoint.h"
 #include "chitu_core/io/json.h"
+#include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/weights.h"
 
 namespace chitu::models {

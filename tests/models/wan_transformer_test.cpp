@@ -2,6 +2,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/sim.h"
+#include "chitu_core/io/safetensors.h"
 #include "chitu_core/models/wan/transformer.h"
 #include "tests/models/attention_spy.h"
 #include "tests/models/reference.h"

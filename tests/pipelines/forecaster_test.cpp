@@ -17,6 +17,7 @@
 #include "tests/pipelines/deep_model.h"
 #include "tests/pipelines/lora_files.h"
 #include "tests/pipelines/tiny_models.h"
+#include "tests/pipelines/weight_files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
@@ -36,13 +37,15 @@ struct Peaks final : graph::Observer {
 
 /// Forecasts what the engine would run.
 Forecast forecast_for(const EngineOptions& options, const Engine& engine, const Request& request) {
-  const ModelFolder folder = ModelFolder::open(options.ckpt_dir);
+  const ModelFolder folder = ModelFolder::open(options.ckpt_dir, options.files);
   const c10::Device sim = engine.plan().device;
-  const Forecaster forecaster(
-      Registry<PipelineFamily>::instance()
-          .find(folder.class_name)
-          ->open(folder, {.device = sim, .for_plan = true, .loras = options.loras}),
-      {});
+  const Forecaster forecaster(Registry<PipelineFamily>::instance()
+                                  .find(folder.class_name)
+                                  ->open(folder, {.device = sim,
+                                                  .for_plan = true,
+                                                  .loras = {options.loras, options.lora_mode},
+                                                  .files = options.files}),
+                              {});
   return forecaster.forecast(request, engine.plan());
 }
 
@@ -83,6 +86,30 @@ TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "
     options.loras = {{folder / "lora.safetensors"}};
     options.dtype = GENERATE("float32", "bfloat16");
     request.width = 144;
+  }
+  SECTION("with a merged LoRA") {
+    write_lora(folder / "lora.safetensors", random_lora("wan-unipc", 3), LoraSpelling::peft);
+    options.loras = {{folder / "lora.safetensors"}};
+    options.lora_mode = LoraMode::merge;
+  }
+  const EditedModel edited;
+  SECTION("float8 weights with scales") {
+    const bool by_rows = GENERATE(false, true);
+    for (const std::string component : {"transformer", "text_encoder"}) {
+      const ScaledFile scaled(weights_in(edited.path() / component),
+                              original_spelling(edited, component), by_rows);
+      options.files[component] = folder / (component + ".safetensors");
+      io::write_safetensors(options.files[component], scaled.file);
+    }
+  }
+  SECTION("weights of a GGUF file") {
+    const std::uint32_t type = GENERATE(8, 12, 14);
+    options.dtype = GENERATE("float32", "bfloat16");
+    widen_transformer(edited);
+    options.ckpt_dir = edited.path();
+    options.files = {{"transformer", folder / "transformer.gguf"}};
+    write_gguf_weights(options.files["transformer"], weights_in(edited.path() / "transformer"),
+                       original_spelling(edited, "transformer"), type);
   }
   SECTION("two experts") {
     options.ckpt_dir = fixtures() / "wan-two-experts";

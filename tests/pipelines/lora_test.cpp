@@ -80,6 +80,101 @@ TEST_CASE("a LoRA changes weights as merging it would, however its file spells n
   CHECK(distance(changed, latents_of(with_loras({}))) > 100 * kTolerance);
 }
 
+TEST_CASE("a merged LoRA changes weights as adding it does, with the same bits at every level",
+          "[pipelines][lora]") {
+  const LoraFixture lora;
+  auto options = with_loras({{lora.file(), 0.5}, {lora.file(), 0.25}});
+  options.lora_mode = LoraMode::merge;
+  const at::Tensor expected = latents_of(options);
+  CHECK(distance(expected, merged(lora.matrices, 0.75)) < kTolerance);
+  CHECK(distance(expected, latents_of(with_loras({}))) > 100 * kTolerance);
+  for (const char* device : {"cpu", "sim"})
+    for (int level = 0; level <= 3; ++level) {
+      CAPTURE(device, level);
+      options.device = device;
+      options.memory.low_mem_level = level;
+      CHECK(at::equal(latents_of(options), expected));
+    }
+}
+
+TEST_CASE("a merged LoRA is part of weights that rest in float8, in host memory or on disk",
+          "[pipelines][lora]") {
+  const LoraFixture lora;
+  auto options = with_loras({{lora.file()}}, "sim", 3);
+  options.lora_mode = LoraMode::merge;
+  const auto rest = [&](memory::Place place) {
+    const memory::WeightState state{place, memory::StateDtype::float8_e4m3fn};
+    options.memory.states[memory::Role::transformer] = {.offload = state, .onload = state};
+    return latents_of(options);
+  };
+  const at::Tensor on_disk = rest(memory::Place::disk);
+  CHECK(at::equal(rest(memory::Place::cpu), on_disk));
+  CHECK(distance(on_disk, merged(lora.matrices, 1)) < 0.1);  // float8 rounds
+  CHECK(distance(on_disk, latents_of(with_loras({}))) >
+        2 * distance(on_disk, merged(lora.matrices, 1)));
+}
+
+TEST_CASE("an engine that has switched LoRAs 20 times gives the bits of a fresh one",
+          "[pipelines][lora]") {
+  const LoraFixture one;
+  const testing::TemporaryFolder folder;
+  write_lora(folder / "two.safetensors", random_lora("wan-unipc", 5), LoraSpelling::kohya);
+  const std::vector<std::vector<LoraChoice>> choices{{{one.file()}},
+                                                     {},
+                                                     {{folder / "two.safetensors", 0.5}},
+                                                     {{one.file()}, {folder / "two.safetensors"}}};
+  std::vector<at::Tensor> fresh;
+  for (const auto& loras : choices) fresh.push_back(latents_of(with_loras(loras)));
+  const c10::InferenceMode inference;
+  Engine engine(with_loras({}));
+  Engine::RunOptions run;
+  run.dump_tensors = folder / "dump.safetensors";
+  PartialRequest partial = small_request();
+  for (std::size_t i = 0; i < 20; ++i) {
+    partial.loras = choices[i % choices.size()];
+    engine.generate(engine.complete(partial), {}, run);
+    CHECK(at::equal(io::SafetensorsFile(run.dump_tensors).tensor("final_latents"),
+                    fresh[i % choices.size()]));
+  }
+  partial.loras = {{folder / "none.safetensors"}};
+  CHECK_THROWS_WITH(engine.complete(partial), ContainsSubstring("request.loras[0].path="));
+}
+
+TEST_CASE("a batch of requests with different LoRAs gives each its own result, in their order",
+          "[pipelines][lora]") {
+  const LoraFixture lora;
+  const testing::TemporaryFolder folder;
+  write_lora(folder / "two.safetensors", random_lora("wan-unipc", 5), LoraSpelling::kohya);
+  const std::vector<std::optional<std::vector<LoraChoice>>> choices{
+      {{{lora.file()}}}, std::nullopt, {{{folder / "two.safetensors"}}}, {{{lora.file()}}}};
+  Engine engine(with_loras({}));
+  std::vector<Request> requests;
+  std::vector<at::Tensor> expected;
+  for (const auto& loras : choices) {
+    PartialRequest partial = small_request();
+    partial.loras = loras;
+    partial.seed = requests.size();
+    requests.push_back(engine.complete(partial));
+    expected.push_back(engine.make_frames(requests.back(), {}).frames.frames.clone());
+  }
+  std::vector<at::Tensor> made(requests.size());
+  double last = 0;
+  FramesBatchOptions options;
+  options.progress = [&](double done) {
+    CHECK(done >= last);
+    last = done;
+  };
+  options.made = [&](std::size_t index, BatchFrames frames) {
+    made[index] = frames.frames.frames.clone();
+  };
+  engine.make_frames_batch(requests, options);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    CAPTURE(i);
+    REQUIRE(made[i].defined());
+    CHECK(at::equal(made[i], expected[i]));
+  }
+}
+
 TEST_CASE("LoRAs add up, and one with scale 0 changes nothing", "[pipelines][lora]") {
   const LoraFixture lora;
   const at::Tensor once = latents_of(with_loras({{lora.file(), 1}}));

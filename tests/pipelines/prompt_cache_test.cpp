@@ -229,7 +229,7 @@ TEST_CASE("the checksum of a file's weights is computed once and kept", "[pipeli
   CHECK(reads == 1);
   CHECK(sums(committed) == std::pair(right, 0));
   // A file that changed just now could change again within the same tick of the clock.
-  fs::copy(committed.folder(), model.path(),
+  fs::copy(committed.path(), model.path(),
            fs::copy_options::recursive | fs::copy_options::overwrite_existing);
   const io::Checkpoint copied(model.path());
   CHECK(sums(copied) == std::pair(right, 1));

@@ -85,10 +85,17 @@ std::optional<View> Binder::find(std::string_view name, const Rule& rule, bool r
   return found;
 }
 
+namespace {
+
+/// The key that an override can set: an item of a list is set with the whole list.
+std::string overridable(const std::string& key) { return key.substr(0, key.find('[')); }
+
+}  // namespace
+
 const Node* Binder::value_of(const View& view, const Rule& rule, std::string_view type) {
   const auto missing = [&] {
     add_error(view, "is ??? (no value yet), expected " + wanted(rule, type) + "; set it with " +
-                        view.key() + "=...");
+                        overridable(view.key()) + "=...");
   };
   if (view.written().is_missing()) {
     missing();

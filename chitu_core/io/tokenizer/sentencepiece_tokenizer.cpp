@@ -31,19 +31,21 @@ std::int64_t extra_ids(const std::filesystem::path& folder) {
 }  // namespace
 
 SentencePieceTokenizer::SentencePieceTokenizer(const std::filesystem::path& folder)
+    : SentencePieceTokenizer(read_fetched_file(folder / "spiece.model"),
+                             (folder / "spiece.model").string(), extra_ids(folder)) {}
+
+SentencePieceTokenizer::SentencePieceTokenizer(const std::string& bytes, const std::string& name,
+                                               std::int64_t extra)
     : model_(make_sentencepiece_model()) {
-  const auto path = folder / "spiece.model";
-  const std::string bytes = read_fetched_file(path);
   if (const std::string fault = model_->load(bytes); !fault.empty())
-    throw InputError(path.string() + ": not a SentencePiece model: " + fault);
-  if (model_->eos_id() < 0) throw InputError(path.string() + ": it has no </s>");
-  if (model_->pad_id() < 0) throw InputError(path.string() + ": it has no <pad>");
+    throw InputError(name + ": not a SentencePiece model: " + fault);
+  if (model_->eos_id() < 0) throw InputError(name + ": it has no </s>");
+  if (model_->pad_id() < 0) throw InputError(name + ": it has no <pad>");
   suffix_ = {model_->eos_id()};
   pad_id_ = model_->pad_id();
   std::vector<AddedToken> special;
   for (int id = 0; id < model_->piece_size(); ++id)
     if (model_->is_special(id)) special.push_back(special_token(model_->piece(id), id));
-  const std::int64_t extra = extra_ids(folder);
   vocab_size_ = model_->piece_size() + extra;
   for (std::int64_t i = 0; i < extra; ++i)
     special.push_back(special_token("<extra_id_" + std::to_string(i) + ">", vocab_size_ - 1 - i));

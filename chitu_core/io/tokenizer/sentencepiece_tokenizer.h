@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,8 @@ namespace chitu::io {
 class SentencePieceTokenizer final : public Tokenizer {
  public:
   explicit SentencePieceTokenizer(const std::filesystem::path& folder);
+  /// bytes  of a model; errors begin with `name`
+  SentencePieceTokenizer(const std::string& bytes, const std::string& name, std::int64_t extra);
 
   std::int64_t pad_id() const override { return pad_id_; }
   std::int64_t eos_id() const override { return suffix_.front(); }

@@ -16,9 +16,7 @@ std::int64_t aligned(std::int64_t bytes) {
 }
 
 at::Tensor weights_in(const at::Tensor& bytes, const Parameter& parameter, std::int64_t rows) {
-  std::vector<std::int64_t> shape = parameter.shape;
-  if (!shape.empty()) shape.front() = rows;
-  return bytes.view(parameter.stored).view(shape);
+  return bytes.view(parameter.stored).view(parameter.stored_shape(rows));
 }
 
 }  // namespace

@@ -3,8 +3,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "pipelines/model/lora_choice.h"
 
 namespace chitu {
+
+/// A LoRA for the transformers of a model, as an entry of `model.loras`.
+using Lora = pipelines::LoraChoice;
 
 /// One generation. An empty field has the value of the engine's configuration, or else the default
 /// of the checkpoint. The fields are the keys of the group `request`. New ones come at the end.
@@ -25,6 +31,9 @@ struct Request {
   std::optional<std::string> image{}, last_image{};
   /// What these files must have, in lower-case hexadecimal; empty = any.
   std::optional<std::string> image_sha256{}, last_image_sha256{};
+  /// Instead of model.loras; an empty list = none. An engine opens its checkpoint again for a
+  /// request with others than the one before: give those with the same ones in a row.
+  std::optional<std::vector<Lora>> loras{};
   bool operator==(const Request&) const = default;
 };
 
