@@ -23,7 +23,7 @@ bool is_bpe(const nlohmann::json& contents) {
   return model.is_object() && model.contains("type") && model["type"] == "BPE";
 }
 
-std::unique_ptr<Tokenizer> load_file(const std::filesystem::path& folder) {
+std::unique_ptr<Tokenizer> load_json(const std::filesystem::path& folder) {
   TokenizerFile contents = read_tokenizer_file(folder / "tokenizer.json");
   if (is_bpe(contents.json)) return std::make_unique<BpeTokenizer>(folder, contents.json);
   return std::make_unique<UnigramTokenizer>(folder, std::move(contents));
@@ -35,7 +35,7 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) 
   if (const auto problem = folder_problem(folder))
     throw InputError(folder.string() + ": " + *problem);
   // Includes a link without its target, which is reported when it is opened.
-  if (name_exists(folder / "tokenizer.json")) return load_file(folder);
+  if (name_exists(folder / "tokenizer.json")) return load_json(folder);
   if (name_exists(folder / "spiece.model")) return std::make_unique<SentencePieceTokenizer>(folder);
   if (name_exists(folder / "vocab.json") && name_exists(folder / "merges.txt"))
     return BpeTokenizer::from_vocab_and_merges(folder);
@@ -47,7 +47,7 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) 
 std::unique_ptr<Tokenizer> Tokenizer::load_file(const std::filesystem::path& path) {
   if (!folder_problem(path)) return load(path);
   if (path.filename() == "tokenizer.json")
-    return std::make_unique<UnigramTokenizer>(path.parent_path());
+    return load_json(path.parent_path());
   if (path.filename() == "spiece.model")
     return std::make_unique<SentencePieceTokenizer>(path.parent_path());
   throw InputError(path.string() +

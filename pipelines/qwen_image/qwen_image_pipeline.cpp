@@ -132,7 +132,8 @@ PrepareLatents QwenImagePipeline::prepare_latents() const {
 std::shared_ptr<const PromptCache> QwenImagePipeline::open_cache() const {
   if (choices_.prompt_cache.empty() || choices_.for_plan) return nullptr;
   return std::make_shared<PromptCache>(choices_.prompt_cache,
-                                       weights_of(parts_.components, kTextEncoder));
+                                       weights_of(parts_.components, kTextEncoder),
+                                       parts_.folder / kTextEncoder / "config.json");
 }
 
 void QwenImagePipeline::build_graph() {

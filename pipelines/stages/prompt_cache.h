@@ -45,8 +45,8 @@ class PromptCache {
   /// Creates nothing yet: the folder is made with the first prompt. If it exists, temporary files
   /// of killed processes are removed.
   ///
-  /// throws  InputError "infer.prompt_cache=<folder>: cannot write: <reason>"
   /// config  of the text encoder
+  /// throws  InputError "infer.prompt_cache=<folder>: cannot write: <reason>"
   PromptCache(std::filesystem::path folder, std::shared_ptr<const io::Checkpoint> text_encoder,
               const std::filesystem::path& config);
 
