@@ -159,8 +159,7 @@ PublishedCheckpoint published_as(const fs::path& path) {
   const bool has_two = is_there(path / "transformer_2");
   const std::string class_name = class_in(path);
   for (const PublishedCheckpoint& known : all)
-    if (has_transformer_of(path, known) &&
-        has_two == known.components.contains("transformer_2") &&
+    if (has_transformer_of(path, known) && has_two == known.components.contains("transformer_2") &&
         (class_name.empty() || class_name == known.class_name))
       return known;
   return named_as(path.has_filename() ? path : path.parent_path(), all);
