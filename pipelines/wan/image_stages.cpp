@@ -76,6 +76,9 @@ at::Tensor mask_of(const at::Tensor& latents, std::int64_t factor, bool has_last
   return mask;
 }
 
+/// A stored value holds something even for a request without pictures.
+constexpr const char* kGiven = "given";
+
 graph::StoredValue stored(const char* name, const at::Tensor& tensor) {
   graph::StoredValue value;
   value.add(name, tensor);
@@ -86,6 +89,7 @@ graph::StoredValue stored(const char* name, const at::Tensor& tensor) {
 
 graph::StoredValue PreparedImages::to_stored() const {
   graph::StoredValue value = stored("pictures", pictures);
+  value.add(kGiven, std::int64_t{pictures.defined()});
   value.add("pixel_values", pixel_values);
   return value;
 }
@@ -100,7 +104,11 @@ ImageEmbeddings ImageEmbeddings::from_stored(const graph::StoredValue& value) {
   return {value.tensor("image_embeds")};
 }
 
-graph::StoredValue ImageCondition::to_stored() const { return stored("condition", condition); }
+graph::StoredValue ImageCondition::to_stored() const {
+  graph::StoredValue value = stored("condition", condition);
+  value.add(kGiven, std::int64_t{condition.defined()});
+  return value;
+}
 
 ImageCondition ImageCondition::from_stored(const graph::StoredValue& value) {
   return {value.tensor_if_any("condition")};

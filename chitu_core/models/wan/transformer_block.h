@@ -52,7 +52,6 @@ class WanTransformerBlock : public memory::Module {
   void feed_forward(at::Tensor& hidden, const WanTokenRuns& runs, std::int64_t chunk_tokens) const;
 
  private:
-
   double eps_;
   memory::Parameter& scale_shift_table_;
   WanAttention attn1_, attn2_;
