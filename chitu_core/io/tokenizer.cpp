@@ -46,8 +46,7 @@ std::unique_ptr<Tokenizer> Tokenizer::load(const std::filesystem::path& folder) 
 
 std::unique_ptr<Tokenizer> Tokenizer::load_file(const std::filesystem::path& path) {
   if (!folder_problem(path)) return load(path);
-  if (path.filename() == "tokenizer.json")
-    return load_json(path.parent_path());
+  if (path.filename() == "tokenizer.json") return load_json(path.parent_path());
   if (path.filename() == "spiece.model")
     return std::make_unique<SentencePieceTokenizer>(path.parent_path());
   throw InputError(path.string() +

@@ -125,7 +125,7 @@ void RequestSettings::bind(config::Binder& b) {
           "seed of the noise; -2^63 to 2^64 - 1, as for torch.Generator.manual_seed");
   seed = noise.bits;
   b.field("fps", fps, between(1, 240), "frames per second");
-  b.field("max_sequence_length", max_sequence_length, between(1, 1024),
+  b.field("max_sequence_length", max_sequence_length, described(between(1, 1024)),
           "tokens of the prompt that the transformer sees");
   b.field("flow_shift", flow_shift, config::more_than(0),
           "timestep shift of the scheduler; null: the checkpoint's");

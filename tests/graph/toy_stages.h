@@ -10,6 +10,7 @@
 
 #include "chitu_core/graph/graph.h"
 #include "chitu_core/io/checkpoint.h"
+#include "chitu_core/io/safetensors.h"
 #include "tests/support/temporary_folder.h"
 
 namespace chitu::graph {

@@ -138,7 +138,7 @@ TEST_CASE("a tokenizer with unsupported parts is refused by their names", "[io]"
                       Catch::ContainsSubstring((folder / "tokenizer.json").string() + ": ") &&
                           Catch::ContainsSubstring(message));
   };
-  refused("/model/type", "BPE", "model: type: \"BPE\" is not supported");
+  refused("/model/type", "WordPiece", "model: type: \"WordPiece\" is not supported");
   refused("/model/unk_id", 8, "model: unk_id: no such piece: 8");
   refused("/model/unk_id", nullptr, "model: unk_id: expected an integer, got null");
   refused("/model/vocab", Json::array(), "model: vocab: expected a list of [piece, score]");
@@ -151,7 +151,7 @@ TEST_CASE("a tokenizer with unsupported parts is refused by their names", "[io]"
           "precompiled_charsmap: damaged");
   refused("/normalizer", {{"type", "Replace"}, {"pattern", {{"Regex", "("}}}, {"content", ""}},
           "pattern.Regex: cannot use \"(\"");
-  refused("/pre_tokenizer/type", "Split", "pre_tokenizer: type: \"Split\" is not supported");
+  refused("/pre_tokenizer/type", "Digits", "pre_tokenizer: type: \"Digits\" is not supported");
   refused("/pre_tokenizer/prepend_scheme", "first", "expected always or never, got \"first\"");
   refused("/post_processor/type", "ByteLevel", "post_processor: type: \"ByteLevel\"");
   refused("/added_tokens/0/id", -1, "added_tokens: id: expected 0 or more");

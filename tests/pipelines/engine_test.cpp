@@ -43,8 +43,9 @@ at::Tensor final_latents(Engine& engine, const PartialRequest& request) {
   return io::SafetensorsFile(options.dump_tensors).tensor("final_latents").clone();
 }
 
-TEST_CASE("Wan is registered under the class that checkpoints name", "[pipelines]") {
-  CHECK(Registry<PipelineFamily>::instance().names() == std::vector<std::string>{"WanPipeline"});
+TEST_CASE("families are registered under the classes that checkpoints name", "[pipelines]") {
+  CHECK(Registry<PipelineFamily>::instance().names() ==
+        std::vector<std::string>{"QwenImagePipeline", "WanImageToVideoPipeline", "WanPipeline"});
 }
 
 TEST_CASE("stages run in their order, and each component is loaded once", "[pipelines]") {

@@ -95,7 +95,8 @@ TEST_CASE("what a program reads is JSON with --json, of every subcommand that pr
   CHECK(info.at("cpu").at("threads") > 0);
   CHECK(info.at("devices").at(0) == "cpu");
   CHECK(info.at("memory").at("free_bytes") > 0);
-  CHECK(info.at("pipelines") == json{"WanPipeline"});
+  CHECK(info.at("pipelines") ==
+        json{"QwenImagePipeline", "WanImageToVideoPipeline", "WanPipeline"});
   CHECK_FALSE(info.at("memory_strategies").empty());
   CHECK(parsed({"graph", "--json", of_tiny_model()}).at("stages").size() == 6);
   CHECK(parsed({"config", "--json", "prompt=x"}).at("request").at("prompt") == "x");

@@ -16,8 +16,9 @@ using config::ConfigError;
 using config::Node;
 using config::Origin;
 
-constexpr std::array<std::string_view, 3> kTextKeys{"request.prompt", "request.negative_prompt",
-                                                    "output.name"};
+constexpr std::array<std::string_view, 7> kTextKeys{
+    "request.prompt",       "request.negative_prompt",   "request.image", "request.last_image",
+    "request.image_sha256", "request.last_image_sha256", "output.name"};
 
 /// Parses an override; errors begin with its place in the list.
 config::Override parse_at(const std::string& text, const Origin& origin) {
