@@ -9,7 +9,7 @@
 #include "chitu_core/memory/memory_config.h"
 #include "pipelines/machine/device_profile.h"
 #include "pipelines/model/lora_choice.h"
-#include "pipelines/model/model_folder.h"
+#include "pipelines/model/request.h"
 #include "pipelines/model/stage_insertion.h"
 
 namespace chitu::pipelines {

@@ -97,8 +97,11 @@ std::filesystem::path ModelFolder::component(const std::string& name, const std:
 }
 
 io::JsonObject ModelFolder::config(const std::string& name, const std::string& file) const {
+  const auto found = components.find(name);
+  if (found == components.end())
+    throw InputError(fmt::format("{}: has no {}", (path / kModelIndex).string(), name));
   const auto json = io::JsonObject::read(path / name / file);
-  const std::string& named = components.at(name).name;
+  const std::string& named = found->second.name;
   const auto said = json.value_or<std::string>("_class_name", named);
   if (said != named)
     logger("pipelines")

@@ -16,10 +16,6 @@ struct ComponentClass {
   std::string name;     ///< "WanTransformer3DModel"; empty = saved without this component
 };
 
-/// Files that the user gives instead of those in a checkpoint, by component: "transformer". The
-/// tokenizer counts as one.
-using ModelFiles = std::map<std::string, std::filesystem::path>;
-
 /// The file that makes a folder a checkpoint.
 inline constexpr const char* kModelIndex = "model_index.json";
 
@@ -56,7 +52,8 @@ struct ModelFolder {
   /// A component's config without the keys that diffusers replaces by defaults
   /// (_use_default_values).
   ///
-  /// throws  InputError when it cannot be read
+  /// throws  InputError when model_index.json does not have the component, or the config cannot be
+  /// read
   io::JsonObject config(const std::string& name, const std::string& file) const;
 
   /// `family` with the values of the checkpoint's optional generation_config.json.

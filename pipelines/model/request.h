@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -85,6 +86,10 @@ struct RequestDefaults {
   bool empty_negative_prompt = true;
   std::optional<double> flow_shift{};
 };
+
+/// Files that the user gives instead of those in a checkpoint, by component: "transformer". The
+/// tokenizer counts as one.
+using ModelFiles = std::map<std::string, std::filesystem::path>;
 
 /// Defaults of requests that the configuration of a model gives, for models that are distilled to a
 /// few steps. They take precedence over the checkpoint's.

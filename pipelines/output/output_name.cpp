@@ -24,9 +24,10 @@ constexpr int kWidest = 255;                         // no name is longer
 constexpr std::size_t kMostInError = 200;            // bytes of a template that an error repeats
 constexpr std::string_view kUnsafe = "/\\:*?\"<>|";  // on Linux, Windows or macOS
 
-/// The values of all fields but date and time.
+/// The values of all fields but date and time. A list of LoRAs is no text for a name.
 json values_of(const NameValues& values) {
   json all = to_json(values.request);
+  all.erase("loras");
   all["index"] = values.index;
   all["model"] = values.model;
   return all;

@@ -48,8 +48,8 @@ TEST_CASE("groups, options, keys and values are completed", "[tools]") {
   CHECK(complete_line("chitu run ++output.f") == Words{"++output.format="});
   CHECK(complete_line("chitu run model=") ==
         Words{"model=demo", "model=qwen-image", "model=wan2.1-i2v-14b", "model=wan2.1-t2v-1.3b",
-              "model=wan2.1-t2v-14b", "model=wan2.2-i2v-a14b", "model=wan2.2-t2v-a14b",
-              "model=wan2.2-ti2v-5b"});
+              "model=wan2.1-t2v-14b", "model=wan2.1-t2v-14b-lightning", "model=wan2.2-i2v-a14b",
+              "model=wan2.2-t2v-a14b", "model=wan2.2-t2v-a14b-lightning", "model=wan2.2-ti2v-5b"});
   CHECK(complete_line("chitu run infer.dtype=b") == Words{"infer.dtype=bfloat16"});
   CHECK(complete_line("chitu run request.seed=") == Words{"request.seed=0"});
   CHECK(complete_line("chitu run hydra/launcher=") ==
