@@ -437,9 +437,9 @@ void Engine::make_frames_batch(std::span<const Request> requests,
                                const FramesBatchOptions& options) {
   const c10::InferenceMode inference;
   for (const RequestPart& part : parts_of(requests)) {
-    impl_->use_loras(part.requests.front());
+    impl_->use_loras(part.items.front());
     const FramesBatchOptions of_part = options_of(part, options, requests.size());
-    FramesBatch batch(*impl_->pipeline, part.requests, of_part);
+    FramesBatch batch(*impl_->pipeline, part.items, of_part);
     impl_->run_window(batch, of_part.size);
   }
 }

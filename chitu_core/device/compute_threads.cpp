@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <dlfcn.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -14,6 +13,7 @@
 
 #include "chitu_core/common/system_limits.h"
 #include "chitu_core/common/thread.h"
+#include "chitu_core/threads/side_by_side.h"
 
 namespace chitu::device {
 namespace {
@@ -47,13 +47,6 @@ void try_threads(int count) {
   for (const pid_t id : ids) wait_until_forgotten(id);
 }
 
-/// Through OpenMP, because at::set_num_threads would also change other threads.
-void go_alone() {
-  using SetThreads = void (*)(int);
-  if (const auto set = reinterpret_cast<SetThreads>(::dlsym(RTLD_DEFAULT, "omp_set_num_threads")))
-    set(1);
-}
-
 }  // namespace
 
 void start_compute_threads() {
@@ -85,7 +78,7 @@ void start_compute_threads_or_go_alone() {
   try {
     start_compute_threads();
   } catch (const SystemLimitError&) {
-    go_alone();
+    threads::set_own_threads(1);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "chitu_core/models/component_config.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/nearest.h"
@@ -17,6 +19,14 @@ void check_keys(const io::JsonObject& config, const std::vector<std::string>& kn
   refuse_quantized(config);
   for (const std::string& key : config.unknown_keys(known))
     config.fail(key, "unknown key" + did_you_mean(key, known));
+}
+
+std::int64_t integer_between(const io::JsonObject& config, const char* key, std::int64_t fallback,
+                             std::int64_t least, std::int64_t most) {
+  const auto value = config.value_or<std::int64_t>(key, fallback);
+  if (value < least || value > most)
+    config.fail(key, fmt::format("expected {} to {}, got {}", least, most, value));
+  return value;
 }
 
 }  // namespace chitu::models

@@ -15,6 +15,7 @@ extern "C" void GOMP_parallel(void (*function)(void*), void* data, unsigned thre
                               unsigned flags);
 extern "C" int omp_get_thread_num();
 extern "C" int omp_get_num_threads();
+extern "C" void omp_set_num_threads(int count);
 #endif
 
 namespace chitu::threads {

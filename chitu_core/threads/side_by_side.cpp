@@ -9,34 +9,32 @@
 namespace chitu::threads {
 namespace {
 
-/// Of the calling thread alone; at::set_num_threads would also change other threads. Libraries
-/// without it compute as OpenMP says.
-template <class Function>
-Function find(const char* name) {
-  return reinterpret_cast<Function>(::dlsym(RTLD_DEFAULT, name));
-}
-
-void set_threads(int count) {
-  static const auto set = find<void (*)(int)>("omp_set_num_threads");
-  if (set) set(count);
-}
-
+/// Of MKL, for the calling thread; where libtorch has none, its libraries compute as OpenMP says.
 /// Returns what was set before.
 int set_library_threads(int count) {
-  static const auto set = find<int (*)(int)>("MKL_Set_Num_Threads_Local");
+  using Set = int (*)(int);
+  static const auto set = reinterpret_cast<Set>(::dlsym(RTLD_DEFAULT, "MKL_Set_Num_Threads_Local"));
   return set ? set(count) : 0;
 }
 
 }  // namespace
 
+void set_own_threads(int count) {
+#if AT_PARALLEL_OPENMP
+  omp_set_num_threads(count);
+#else
+  (void)count;
+#endif
+}
+
 OnOneThread::OnOneThread() : threads_(at::get_num_threads()) {
-  set_threads(1);
+  set_own_threads(1);
   library_threads_ = set_library_threads(1);
 }
 
 OnOneThread::~OnOneThread() {
   set_library_threads(library_threads_);
-  set_threads(threads_);
+  set_own_threads(threads_);
 }
 
 void side_by_side(bool at_once, std::int64_t count, const std::function<void(std::int64_t)>& work) {

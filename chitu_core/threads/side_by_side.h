@@ -5,6 +5,10 @@
 
 namespace chitu::threads {
 
+/// Sets how many threads the calling thread's operators compute on; at::set_num_threads would also
+/// change other threads. Without effect where libtorch is built without OpenMP.
+void set_own_threads(int count);
+
 /// While it lives, the calling thread's operators compute on it alone. Small operators are faster
 /// so: waking a second thread takes longer than their work.
 class OnOneThread {

@@ -6,17 +6,22 @@
 namespace chitu::pipelines {
 namespace {
 
-/// Indices of those with the same LoRAs, in the order of the first of each.
-std::vector<std::vector<std::size_t>> same_loras(std::size_t count, const auto& loras_of) {
-  std::vector<std::vector<std::size_t>> parts;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto found = std::ranges::find_if(
-        parts, [&](const auto& part) { return loras_of(part.front()) == loras_of(i); });
-    if (found == parts.end())
-      parts.push_back({i});
-    else
-      found->push_back(i);
+const Request& request_of(const BatchItem& item) { return item.request; }
+const Request& request_of(const Request& request) { return request; }
+
+template <class Item>
+std::vector<WindowPart<Item>> cut(std::span<const Item> items) {
+  std::vector<WindowPart<Item>> parts;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto found = std::ranges::find_if(parts, [&](const auto& part) {
+      return request_of(part.items.front()).loras == request_of(items[i]).loras;
+    });
+    if (found == parts.end()) found = parts.insert(parts.end(), WindowPart<Item>());
+    found->items.push_back(items[i]);
+    found->indices.push_back(i);
   }
+  for (std::size_t i = 1; i < parts.size(); ++i)
+    parts[i].before = parts[i - 1].before + parts[i - 1].items.size();
   return parts;
 }
 
@@ -28,31 +33,8 @@ double whole(double done, std::size_t of, std::size_t before, std::size_t total)
 
 }  // namespace
 
-std::vector<BatchPart> parts_of(std::span<const BatchItem> items) {
-  std::vector<BatchPart> parts;
-  std::size_t before = 0;
-  for (auto& indices :
-       same_loras(items.size(), [&](std::size_t i) -> auto& { return items[i].request.loras; })) {
-    BatchPart part{{}, std::move(indices), before};
-    for (const std::size_t i : part.indices) part.items.push_back(items[i]);
-    before += part.items.size();
-    parts.push_back(std::move(part));
-  }
-  return parts;
-}
-
-std::vector<RequestPart> parts_of(std::span<const Request> requests) {
-  std::vector<RequestPart> parts;
-  std::size_t before = 0;
-  for (auto& indices :
-       same_loras(requests.size(), [&](std::size_t i) -> auto& { return requests[i].loras; })) {
-    RequestPart part{{}, std::move(indices), before};
-    for (const std::size_t i : part.indices) part.requests.push_back(requests[i]);
-    before += part.requests.size();
-    parts.push_back(std::move(part));
-  }
-  return parts;
-}
+std::vector<BatchPart> parts_of(std::span<const BatchItem> items) { return cut(items); }
+std::vector<RequestPart> parts_of(std::span<const Request> requests) { return cut(requests); }
 
 std::vector<std::size_t> PartObserver::in_window(std::span<const std::size_t> items) const {
   std::vector<std::size_t> indices;
@@ -76,7 +58,7 @@ FramesBatchOptions options_of(const RequestPart& part, const FramesBatchOptions&
                               std::size_t total) {
   FramesBatchOptions of_part = options;
   of_part.progress = [&part, &options, total](double done) {
-    if (options.progress) options.progress(whole(done, part.requests.size(), part.before, total));
+    if (options.progress) options.progress(whole(done, part.items.size(), part.before, total));
   };
   of_part.made = [&part, &options](std::size_t index, BatchFrames frames) {
     options.made(part.indices[index], std::move(frames));

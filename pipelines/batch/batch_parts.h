@@ -11,14 +11,19 @@ namespace chitu::pipelines {
 
 /// The items of a window that have the same LoRAs. A window is run part by part: the weights of the
 /// transformers are the same within a part.
-struct BatchPart {
-  std::vector<BatchItem> items;
+template <class Item>
+struct WindowPart {
+  std::vector<Item> items;
   std::vector<std::size_t> indices;  ///< in the window
   std::size_t before = 0;            ///< items of earlier parts
 };
+using BatchPart = WindowPart<BatchItem>;
+/// Of requests that end as frames.
+using RequestPart = WindowPart<Request>;
 
 /// In the order of their first items; one part if all have the same LoRAs.
 std::vector<BatchPart> parts_of(std::span<const BatchItem> items);
+std::vector<RequestPart> parts_of(std::span<const Request> requests);
 
 /// Tells an observer of the whole window what happens to a part.
 class PartObserver final : public BatchObserver {
@@ -47,14 +52,6 @@ class PartObserver final : public BatchObserver {
   const BatchPart& part_;
   std::size_t total_;
 };
-
-/// The same for requests that end as frames.
-struct RequestPart {
-  std::vector<Request> requests;
-  std::vector<std::size_t> indices;
-  std::size_t before = 0;
-};
-std::vector<RequestPart> parts_of(std::span<const Request> requests);
 
 /// Options for a part, which outlives them, as do the given ones.
 FramesBatchOptions options_of(const RequestPart& part, const FramesBatchOptions& options,

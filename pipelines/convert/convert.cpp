@@ -19,6 +19,7 @@
 #include "chitu_core/memory/weight_source.h"
 #include "pipelines/convert/component_writer.h"
 #include "pipelines/model/pipeline.h"
+#include "pipelines/weights/stored_tokenizer.h"
 
 namespace chitu::pipelines {
 namespace fs = std::filesystem;
@@ -135,14 +136,10 @@ void copy_others(const std::map<fs::path, fs::path>& files, const fs::path& fold
 
 /// ComfyUI's files of umT5 contain its tokenizer.
 void keep_tokenizer(const Part& part, const fs::path& folder) {
-  for (const io::TensorFile& file : part.files.weights->files())
-    for (const io::TensorInfo& tensor : file.tensors()) {
-      if (tensor.name != "spiece_model" && !tensor.name.ends_with(".spiece_model")) continue;
-      std::string bytes(static_cast<std::size_t>(tensor.size_bytes), '\0');
-      file.read_bytes(tensor.offset_bytes, bytes.data(), tensor.size_bytes);
-      fs::create_directories(folder);
-      write_file(folder / "spiece.model", bytes);
-    }
+  const auto stored = stored_tokenizer(*part.files.weights);
+  if (!stored) return;
+  fs::create_directories(folder);
+  write_file(folder / "spiece.model", stored->bytes);
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
 #include <ATen/ATen.h>
 
-#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
-#include "chitu_core/models/noise.h"
 #include "chitu_core/models/qwen_image/latents.h"
 #include "pipelines/qwen_image/stages.h"
+#include "pipelines/stages/draw_noise.h"
 
 namespace chitu::pipelines::qwen_image {
 
@@ -17,9 +16,7 @@ graph::Latents PrepareLatents::run(const Job& job, graph::Context& context) cons
   const auto& [height, width] = std::pair(job.request.height, job.request.width);
   const std::vector<std::int64_t> sizes{1, 1, channels, height / spatial_factor,
                                         width / spatial_factor};
-  const at::Tensor noise = device::in_dry_run()
-                               ? at::empty(sizes, at::TensorOptions().device(device::host()))
-                               : models::initial_noise(sizes, job.request.seed);
+  const at::Tensor noise = draw_noise(sizes, job.request.seed);
   const at::Tensor packed = models::pack_latents(noise.squeeze(1));
   context.keep("initial_noise", noise);
   context.keep("initial_latents", packed);

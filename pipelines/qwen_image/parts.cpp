@@ -8,6 +8,7 @@
 #include "chitu_core/models/qwen_image/transformer.h"
 #include "chitu_core/models/wan/vae.h"
 #include "pipelines/model/checkpoint_files.h"
+#include "pipelines/stages/open_tokenizer.h"
 #include "pipelines/stages/scheduling.h"
 
 namespace chitu::pipelines::qwen_image {
@@ -45,11 +46,6 @@ ComponentDescription describe_part_of_transformer(const char* name) {
   return part;
 }
 
-std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder, bool for_plan) {
-  if (for_plan && !std::filesystem::is_directory(folder.path / "tokenizer")) return nullptr;
-  return io::Tokenizer::load(folder.component("tokenizer", "transformers", kTokenizers));
-}
-
 }  // namespace
 
 std::vector<ComponentDescription> describe_components() {
@@ -68,7 +64,7 @@ Parts read_parts(const ModelFolder& folder, const ModelChoices& choices) {
   Parts parts;
   parts.folder = folder.path;
   parts.defaults = folder.request_defaults(kTrainedFor);
-  parts.tokenizer = open_tokenizer(folder, for_plan);
+  parts.tokenizer = open_tokenizer(folder, kTokenizers, for_plan);
   parts.components = read_components(describe_components(), folder, for_plan);
   parts.scheduler = read_scheduler(folder, choices.scheduler);
   return parts;

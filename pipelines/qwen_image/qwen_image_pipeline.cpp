@@ -9,7 +9,6 @@
 #include "chitu_core/common/registry.h"
 #include "chitu_core/models/qwen_image/latents.h"
 #include "chitu_core/models/schedulers/schedule.h"
-#include "chitu_core/models/wan/vae_tiling.h"
 #include "chitu_core/parallel/attention_hook.h"
 #include "pipelines/model/component_set.h"
 #include "pipelines/model/graph_builder.h"
@@ -17,6 +16,7 @@
 #include "pipelines/qwen_image/predictor.h"
 #include "pipelines/qwen_image/request_limits.h"
 #include "pipelines/qwen_image/stages.h"
+#include "pipelines/stages/config_checks.h"
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
 #include "pipelines/stages/schedule_check.h"
@@ -73,11 +73,8 @@ class QwenImagePipeline final : public Pipeline {
   ///
   /// throws  InputError naming two numbers that differ and must be equal
   void check_configs() const;
-  void check_same(const std::string& what, std::int64_t a, const std::string& other,
-                  std::int64_t b) const;
   void build_graph();
   PrepareLatents prepare_latents() const;
-  std::shared_ptr<const PromptCache> open_cache() const;
 
   Parts parts_;
   ModelChoices choices_;
@@ -99,23 +96,15 @@ QwenImagePipeline::QwenImagePipeline(Parts parts, const ModelChoices& choices)
   build_graph();
 }
 
-void QwenImagePipeline::check_same(const std::string& what, std::int64_t a,
-                                   const std::string& other, std::int64_t b) const {
-  if (a != b)
-    throw InputError(
-        fmt::format("{}: {} is {}, but {} is {}", parts_.folder.string(), what, a, other, b));
-}
-
 void QwenImagePipeline::check_configs() const {
   const auto& text = text_encoder().model().config();
   const auto& transformer_config = transformer().model().config();
-  check_same("joint_attention_dim of transformer", transformer_config.joint_attention_dim,
-             "hidden_size of text_encoder", text.hidden_size);
-  check_same("in_channels of transformer", transformer_config.in_channels, "4 * z_dim of vae",
-             4 * vae().model().config().z_dim);
-  if (parts_.tokenizer && parts_.tokenizer->vocab_size() > text.vocab_size)
-    check_same("the tokenizer's vocabulary", parts_.tokenizer->vocab_size(),
-               "vocab_size of text_encoder", text.vocab_size);
+  check_same(parts_.folder, "joint_attention_dim of transformer",
+             transformer_config.joint_attention_dim, "hidden_size of text_encoder",
+             text.hidden_size);
+  check_same(parts_.folder, "in_channels of transformer", transformer_config.in_channels,
+             "4 * z_dim of vae", 4 * vae().model().config().z_dim);
+  if (parts_.tokenizer) check_vocabulary(parts_.folder, *parts_.tokenizer, text.vocab_size);
 }
 
 std::unique_ptr<Pipeline> QwenImagePipeline::for_plan() const {
@@ -129,13 +118,6 @@ PrepareLatents QwenImagePipeline::prepare_latents() const {
   return {latent.z_dim, latent.spatial_factor()};
 }
 
-std::shared_ptr<const PromptCache> QwenImagePipeline::open_cache() const {
-  if (choices_.prompt_cache.empty() || choices_.for_plan) return nullptr;
-  return std::make_shared<PromptCache>(choices_.prompt_cache,
-                                       weights_of(parts_.components, kTextEncoder),
-                                       parts_.folder / kTextEncoder / "config.json");
-}
-
 void QwenImagePipeline::build_graph() {
   const nn::Attention attention(choices_.attn_type, choices_.device.type());
   const nn::Attention split_attention(choices_.attn_type, choices_.device.type(),
@@ -144,7 +126,8 @@ void QwenImagePipeline::build_graph() {
   GraphBuilder stages(graph_, job, choices_.stages);
   const auto tokens = stages.add(Tokenize{parts_.tokenizer}, job);
   const auto embeddings = stages.add(
-      EncodeText{std::make_shared<TextPromptEncoder>(text_encoder(), attention), open_cache()},
+      EncodeText{std::make_shared<TextPromptEncoder>(text_encoder(), attention),
+                 open_prompt_cache(choices_, parts_.folder, parts_.components, kTextEncoder)},
       tokens, job);
   const auto condition = stages.add(Modulate{&modulation(), scheduling_}, embeddings, job);
   const auto noise = stages.add(prepare_latents(), job);
@@ -160,11 +143,7 @@ void QwenImagePipeline::build_graph() {
 
 double QwenImagePipeline::recomputed_share(const Request& request,
                                            const memory::MemoryPlan& plan) const {
-  if (plan.vae_tiling != memory::VaeTiling::exact) return 0;
-  const auto& model = vae().model();
-  const std::int64_t factor = model.config().spatial_factor();
-  return models::recomputed_share(model, request.height / factor, request.width / factor,
-                                  plan.vae_tile_latents);
+  return pipelines::recomputed_share(vae().model(), request, plan);
 }
 
 void QwenImagePipeline::check(const Request& request) const {

@@ -40,21 +40,13 @@ struct Tokenize {
 };
 
 /// The tokens of the template before the prompt get no row, and there are no rows of zeros.
-class TextPromptEncoder final : public PromptEncoder {
+class TextPromptEncoder final : public ModelPromptEncoder<models::Qwen2_5_VLTextModel> {
  public:
-  /// text_encoder  must outlive this
-  TextPromptEncoder(TextEncoder& text_encoder, nn::Attention attention)
-      : text_encoder_(text_encoder), attention_(std::move(attention)) {}
-  memory::Component& component() const override { return text_encoder_; }
-  const std::string& attention() const override { return attention_.name(); }
+  using ModelPromptEncoder::ModelPromptEncoder;
   PromptRows rows(std::int64_t tokens, const Request& request) const override;
   std::vector<at::Tensor> encode(const std::vector<at::Tensor>& ids,
                                  const std::vector<PromptRows>& rows,
                                  memory::LayerObserver& layers) const override;
-
- private:
-  TextEncoder& text_encoder_;
-  nn::Attention attention_;
 };
 
 /// What the transformer is conditioned on: the encoded prompts, and the modulation of its blocks at

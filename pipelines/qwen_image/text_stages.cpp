@@ -2,7 +2,6 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
-#include <functional>
 #include <string>
 
 #include "chitu_core/common/log.h"
@@ -34,25 +33,11 @@ at::Tensor token_ids(const io::Tokenizer& tokenizer, const std::string& prompt, 
   return first(all, kTemplateTokens + most).contiguous();
 }
 
-/// Ids that fill the sequence, for a dry run: equal ones for equal prompts.
-at::Tensor longest_ids(const std::string& prompt, std::int64_t most) {
-  const auto id = static_cast<std::int64_t>(std::hash<std::string>()(prompt) >> 1);
-  return at::full({1, kTemplateTokens + most}, id, at::kLong);
-}
-
-graph::Tokens longest_tokens(const Request& request) {
-  graph::Tokens tokens;
-  tokens.ids = longest_ids("+" + request.prompt, request.max_sequence_length);
-  if (request.guided())
-    tokens.negative_ids = longest_ids("-" + *request.negative_prompt, request.max_sequence_length);
-  return tokens;
-}
-
 }  // namespace
 
 graph::Tokens Tokenize::run(const Job& job, graph::Context& context) const {
   const Request& request = job.request;
-  if (job.longest_prompts || !tokenizer) return longest_tokens(request);
+  if (job.longest_prompts || !tokenizer) return longest_tokens(request, kTemplateTokens);
   graph::Tokens tokens;
   tokens.ids = token_ids(*tokenizer, request.prompt, request.max_sequence_length, "", context);
   if (request.guided())

@@ -76,4 +76,12 @@ graph::Frames decode_frames(const memory::ModelComponent<models::AutoencoderKLWa
   return pictures.finish();
 }
 
+double recomputed_share(const models::AutoencoderKLWan& vae, const Request& request,
+                        const memory::MemoryPlan& plan) {
+  if (plan.vae_tiling != memory::VaeTiling::exact) return 0;
+  const std::int64_t factor = vae.config().spatial_factor();
+  return models::recomputed_share(vae, request.height / factor, request.width / factor,
+                                  plan.vae_tile_latents);
+}
+
 }  // namespace chitu::pipelines

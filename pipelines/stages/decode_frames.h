@@ -4,6 +4,7 @@
 #include "chitu_core/graph/values.h"
 #include "chitu_core/memory/component.h"
 #include "chitu_core/models/wan/vae.h"
+#include "pipelines/model/request.h"
 
 namespace chitu::pipelines {
 
@@ -14,5 +15,9 @@ namespace chitu::pipelines {
 /// throws   Error if the pictures are not finite; as AutoencoderKLWan::decode
 graph::Frames decode_frames(const memory::ModelComponent<models::AutoencoderKLWan>& vae,
                             const at::Tensor& latents, graph::Context& context);
+
+/// The share of the decoder's positions that a plan's tiles compute more than once.
+double recomputed_share(const models::AutoencoderKLWan& vae, const Request& request,
+                        const memory::MemoryPlan& plan);
 
 }  // namespace chitu::pipelines

@@ -52,7 +52,29 @@ class MissingPrompts {
   std::vector<at::Tensor> embeds_;
 };
 
+at::Tensor longest_ids(const std::string& prompt, std::int64_t length) {
+  const auto id = static_cast<std::int64_t>(std::hash<std::string>()(prompt) >> 1);
+  return at::full({1, length}, id, at::kLong);
+}
+
 }  // namespace
+
+graph::Tokens longest_tokens(const Request& request, std::int64_t template_tokens) {
+  const std::int64_t length = template_tokens + request.max_sequence_length;
+  graph::Tokens tokens;
+  tokens.ids = longest_ids("+" + request.prompt, length);
+  if (request.guided()) tokens.negative_ids = longest_ids("-" + *request.negative_prompt, length);
+  return tokens;
+}
+
+std::shared_ptr<const PromptCache> open_prompt_cache(const ModelChoices& choices,
+                                                     const std::filesystem::path& checkpoint,
+                                                     const std::vector<ComponentFiles>& components,
+                                                     const std::string& text_encoder) {
+  if (choices.prompt_cache.empty() || choices.for_plan) return nullptr;
+  return std::make_shared<PromptCache>(choices.prompt_cache, weights_of(components, text_encoder),
+                                       checkpoint / text_encoder / "config.json");
+}
 
 std::optional<graph::TextEmbeddings> EncodeText::known(const graph::Tokens& tokens, const Job& job,
                                                        graph::Context& context) const {

@@ -1,16 +1,20 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "chitu_core/graph/stage.h"
 #include "chitu_core/graph/values.h"
 #include "chitu_core/memory/component.h"
 #include "chitu_core/memory/layer_observer.h"
+#include "chitu_core/nn/attention.h"
+#include "pipelines/model/component_set.h"
 #include "pipelines/model/pipeline.h"
 #include "pipelines/stages/prompt_cache.h"
 
@@ -34,6 +38,34 @@ class PromptEncoder {
                                          const std::vector<PromptRows>& rows,
                                          memory::LayerObserver& layers) const = 0;
 };
+
+/// The text encoder as a component with a model.
+template <class Model>
+class ModelPromptEncoder : public PromptEncoder {
+ public:
+  using Component = memory::ModelComponent<Model>;
+  /// text_encoder  must outlive this
+  ModelPromptEncoder(Component& text_encoder, nn::Attention attention)
+      : text_encoder_(text_encoder), attention_(std::move(attention)) {}
+  memory::Component& component() const override { return text_encoder_; }
+  const std::string& attention() const override { return attention_.name(); }
+
+ protected:
+  Component& text_encoder_;
+  nn::Attention attention_;
+};
+
+/// The longest prompts of a request, for a dry run: max_sequence_length ids and those of a template
+/// around them; equal ones for equal prompts.
+graph::Tokens longest_tokens(const Request& request, std::int64_t template_tokens = 0);
+
+/// The cache that infer.prompt_cache names; null without one, and in a plan.
+///
+/// text_encoder  name of the component
+std::shared_ptr<const PromptCache> open_prompt_cache(const ModelChoices& choices,
+                                                     const std::filesystem::path& checkpoint,
+                                                     const std::vector<ComponentFiles>& components,
+                                                     const std::string& text_encoder);
 
 /// Encodes all prompts in one pass of the text encoder; a prompt that several runs share is encoded
 /// once. If the cache has all prompts, the text encoder is not loaded; else the missing ones are

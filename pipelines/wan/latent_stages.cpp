@@ -1,8 +1,7 @@
 #include <ATen/ATen.h>
 
-#include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
-#include "chitu_core/models/noise.h"
+#include "pipelines/stages/draw_noise.h"
 #include "pipelines/wan/stages.h"
 
 namespace chitu::pipelines::wan {
@@ -13,9 +12,7 @@ std::vector<std::int64_t> PrepareLatents::shape(const Request& request) const {
 
 graph::Latents PrepareLatents::run(const Job& job, graph::Context& context) const {
   const auto sizes = shape(job.request);
-  const at::Tensor noise = device::in_dry_run()
-                               ? at::empty(sizes, at::TensorOptions().device(device::host()))
-                               : models::initial_noise(sizes, job.request.seed);
+  const at::Tensor noise = draw_noise(sizes, job.request.seed);
   context.keep("initial_noise", noise);
   context.keep("initial_latents", noise);
   return {device::move_to(noise, context.plan.device)};

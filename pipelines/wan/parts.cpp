@@ -10,7 +10,9 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/io/json.h"
 #include "pipelines/model/checkpoint_files.h"
+#include "pipelines/stages/open_tokenizer.h"
 #include "pipelines/stages/scheduling.h"
+#include "pipelines/weights/stored_tokenizer.h"
 
 namespace chitu::pipelines::wan {
 namespace {
@@ -59,39 +61,12 @@ constexpr std::int64_t kSentinels = 300;
 
 /// The tokenizer that ComfyUI's files of umT5 contain; null if there is none.
 std::shared_ptr<const io::Tokenizer> tokenizer_in(const io::Checkpoint& text_encoder) {
-  for (const io::TensorFile& file : text_encoder.files())
-    for (const io::TensorInfo& tensor : file.tensors()) {
-      if (tensor.name != "spiece_model" && !tensor.name.ends_with(".spiece_model")) continue;
-      std::string bytes(static_cast<std::size_t>(tensor.size_bytes), '\0');
-      file.read_bytes(tensor.offset_bytes, bytes.data(), tensor.size_bytes);
-      const std::string name = file.path().string() + ": " + tensor.name;
-      auto tokenizer = io::Tokenizer::from_sentencepiece(bytes, name, 0);
-      const std::int64_t rows = text_encoder.info("shared.weight").shape.at(0);
-      if (tokenizer->vocab_size() + kSentinels > rows) return tokenizer;
-      return io::Tokenizer::from_sentencepiece(bytes, name, kSentinels);
-    }
-  return nullptr;
-}
-
-/// Of the file that the user gives, else of the checkpoint, else of the text encoder's weights.
-std::shared_ptr<const io::Tokenizer> open_tokenizer(const ModelFolder& folder,
-                                                    const io::Checkpoint* text_encoder,
-                                                    bool for_plan) {
-  if (const auto given = folder.files.find("tokenizer"); given != folder.files.end())
-    return io::Tokenizer::load_file(given->second);
-  if (!std::filesystem::is_directory(folder.path / "tokenizer")) {
-    if (for_plan) return nullptr;
-    if (auto found = text_encoder ? tokenizer_in(*text_encoder) : nullptr) return found;
-    if (!folder.files.empty())
-      throw InputError(
-          fmt::format("model.files.tokenizer: missing, as neither model.ckpt_dir={} nor the text "
-                      "encoder's file "
-                      "has a tokenizer; expected tokenizer.json of the model, as in the folder "
-                      "tokenizer of its "
-                      "checkpoint in the diffusers layout",
-                      folder.path.string()));
-  }
-  return io::Tokenizer::load(folder.component("tokenizer", "transformers", kTokenizers));
+  const auto stored = stored_tokenizer(text_encoder);
+  if (!stored) return nullptr;
+  auto tokenizer = io::Tokenizer::from_sentencepiece(stored->bytes, stored->name, 0);
+  const std::int64_t rows = text_encoder.info("shared.weight").shape.at(0);
+  if (tokenizer->vocab_size() + kSentinels > rows) return tokenizer;
+  return io::Tokenizer::from_sentencepiece(stored->bytes, stored->name, kSentinels);
 }
 
 std::shared_ptr<const models::ClipImageProcessor> read_image_processor(const ModelFolder& folder) {
@@ -128,8 +103,10 @@ Parts read_parts(const ModelFolder& folder, const ModelChoices& choices,
   parts.defaults = folder.request_defaults(trained_for(index, parts.images));
   if (parts.images.embeds) parts.image_processor = read_image_processor(folder);
   parts.components = read_components(described, folder, for_plan);
-  parts.tokenizer =
-      open_tokenizer(folder, weights_of(parts.components, "text_encoder").get(), for_plan);
+  parts.tokenizer = open_tokenizer(folder, kTokenizers, for_plan, [&] {
+    const auto weights = weights_of(parts.components, "text_encoder");
+    return weights ? tokenizer_in(*weights) : nullptr;
+  });
   parts.scheduler = read_fixed_scheduler(folder, choices.scheduler);
   return parts;
 }

@@ -36,23 +36,15 @@ struct Tokenize {
 
 /// Rows after the last token are zero, up to max_sequence_length: the transformer was trained with
 /// them.
-class TextPromptEncoder final : public PromptEncoder {
+class TextPromptEncoder final : public ModelPromptEncoder<models::UMT5EncoderModel> {
  public:
-  /// text_encoder  must outlive this
-  TextPromptEncoder(TextEncoder& text_encoder, nn::Attention attention)
-      : text_encoder_(text_encoder), attention_(std::move(attention)) {}
-  memory::Component& component() const override { return text_encoder_; }
-  const std::string& attention() const override { return attention_.name(); }
+  using ModelPromptEncoder::ModelPromptEncoder;
   PromptRows rows(std::int64_t, const Request& request) const override {
     return {.count = request.max_sequence_length};
   }
   std::vector<at::Tensor> encode(const std::vector<at::Tensor>& ids,
                                  const std::vector<PromptRows>& rows,
                                  memory::LayerObserver& layers) const override;
-
- private:
-  TextEncoder& text_encoder_;
-  nn::Attention attention_;
 };
 
 /// Draws the noise on the CPU in float32, so that a seed means the same on every device.

@@ -1,6 +1,5 @@
 #include <ATen/ATen.h>
 
-#include <functional>
 #include <string>
 
 #include "chitu_core/io/prompt_clean.h"
@@ -12,20 +11,6 @@ namespace {
 at::Tensor token_ids(const io::Tokenizer& tokenizer, const std::string& prompt, std::int64_t most) {
   const auto ids = tokenizer.encode(io::prompt_clean(prompt), most);
   return at::tensor(ids, at::kLong).unsqueeze(0);
-}
-
-/// Ids that fill the sequence, for a dry run: equal ones for equal prompts.
-at::Tensor longest_ids(const std::string& prompt, std::int64_t length) {
-  const auto id = static_cast<std::int64_t>(std::hash<std::string>()(prompt) >> 1);
-  return at::full({1, length}, id, at::kLong);
-}
-
-graph::Tokens longest_tokens(const Request& request) {
-  graph::Tokens tokens;
-  tokens.ids = longest_ids("+" + request.prompt, request.max_sequence_length);
-  if (request.guided())
-    tokens.negative_ids = longest_ids("-" + *request.negative_prompt, request.max_sequence_length);
-  return tokens;
 }
 
 /// The padded form that the reference passes to its encoder, for comparison.

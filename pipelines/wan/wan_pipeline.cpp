@@ -7,10 +7,10 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
-#include "chitu_core/models/wan/vae_tiling.h"
 #include "chitu_core/parallel/attention_hook.h"
 #include "pipelines/model/component_set.h"
 #include "pipelines/model/graph_builder.h"
+#include "pipelines/stages/config_checks.h"
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
 #include "pipelines/stages/schedule_check.h"
@@ -53,14 +53,6 @@ std::vector<ComponentDescription> describe_components(const std::vector<Expert>&
       describe<models::AutoencoderKLWan>("vae", Role::vae, "diffusers", {"AutoencoderKLWan"}));
   components.back().naming = vae_naming;
   return components;
-}
-
-/// throws  InputError if two numbers differ that must be equal
-void check_same(const Parts& parts, const std::string& what, std::int64_t a,
-                const std::string& other, std::int64_t b) {
-  if (a != b)
-    throw InputError(
-        fmt::format("{}: {} is {}, but {} is {}", parts.folder.string(), what, a, other, b));
 }
 
 class WanPipeline final : public Pipeline {
@@ -126,7 +118,6 @@ class WanPipeline final : public Pipeline {
   graph::Port<graph::Latents> add_denoising(GraphBuilder& stages,
                                             graph::Port<graph::Latents> latents,
                                             graph::Port<Condition> condition, graph::Port<Job> job);
-  std::shared_ptr<const PromptCache> open_cache() const;
 
   Parts parts_;
   ScheduleCheck schedule_check_;
@@ -150,27 +141,27 @@ void WanPipeline::check_configs() const {
   for (const Expert& expert : parts_.experts)
     check_transformer(expert.name, transformer(expert).model().config());
   const auto& text = text_encoder().model().config();
-  if (parts_.tokenizer && parts_.tokenizer->vocab_size() > text.vocab_size)
-    check_same(parts_, "the tokenizer's vocabulary", parts_.tokenizer->vocab_size(),
-               "vocab_size of text_encoder", text.vocab_size);
+  if (parts_.tokenizer) check_vocabulary(parts_.folder, *parts_.tokenizer, text.vocab_size);
 }
 
 void WanPipeline::check_transformer(const std::string& name,
                                     const models::WanTransformer3DConfig& transformer) const {
   const std::int64_t z_dim = vae().model().config().z_dim;
-  check_same(parts_, "text_dim of " + name, transformer.text_dim, "d_model of text_encoder",
+  check_same(parts_.folder, "text_dim of " + name, transformer.text_dim, "d_model of text_encoder",
              text_encoder().model().config().d_model);
   if (parts_.images.channels)
-    check_same(parts_, "in_channels of " + name, transformer.in_channels,
+    check_same(parts_.folder, "in_channels of " + name, transformer.in_channels,
                "the number of channels of latents, mask and encoded image",
                2 * z_dim + vae().model().config().temporal_factor());
   else
-    check_same(parts_, "in_channels of " + name, transformer.in_channels, "z_dim of vae", z_dim);
+    check_same(parts_.folder, "in_channels of " + name, transformer.in_channels, "z_dim of vae",
+               z_dim);
   check_images(name, transformer);
-  check_same(parts_, "out_channels of " + name, transformer.out_channels, "z_dim of vae", z_dim);
+  check_same(parts_.folder, "out_channels of " + name, transformer.out_channels, "z_dim of vae",
+             z_dim);
   const auto& first = first_transformer();
   for (const std::size_t side : {0, 1, 2})
-    check_same(parts_, fmt::format("patch_size[{}] of {}", side, name),
+    check_same(parts_.folder, fmt::format("patch_size[{}] of {}", side, name),
                transformer.patch_size[side], "that of " + first.name(),
                first.model().config().patch_size[side]);
 }
@@ -178,18 +169,19 @@ void WanPipeline::check_transformer(const std::string& name,
 void WanPipeline::check_images(const std::string& name,
                                const models::WanTransformer3DConfig& transformer) const {
   if (parts_.images.first_frame)
-    check_same(parts_, "patch_size[0] of " + name, transformer.patch_size[0],
+    check_same(parts_.folder, "patch_size[0] of " + name, transformer.patch_size[0],
                "the number of latent frames of an image", 1);
   if (!parts_.images.embeds) return;
   const auto& encoder = image_encoder().model().config();
-  check_same(parts_, "image_dim of " + name, transformer.image_dim.value_or(0),
+  check_same(parts_.folder, "image_dim of " + name, transformer.image_dim.value_or(0),
              "hidden_size of image_encoder", encoder.hidden_size);
   if (parts_.images.last_image_required)
-    check_same(parts_, "pos_embed_seq_len of " + name, transformer.pos_embed_seq_len.value_or(0),
-               "the number of rows of two images", 2 * encoder.positions());
+    check_same(parts_.folder, "pos_embed_seq_len of " + name,
+               transformer.pos_embed_seq_len.value_or(0), "the number of rows of two images",
+               2 * encoder.positions());
   const auto size = parts_.image_processor->result_size();
   for (const std::size_t side : {0, 1})
-    check_same(parts_,
+    check_same(parts_.folder,
                side == 0 ? "the height of pictures after image_processor"
                          : "the width of pictures after image_processor",
                size ? (*size)[side] : 0, "image_size of image_encoder", encoder.image_size);
@@ -207,7 +199,9 @@ void WanPipeline::build_graph() {
   GraphBuilder stages(graph_, job, choices_.stages);
   const auto tokens = stages.add(Tokenize{parts_.tokenizer}, job);
   const auto embeddings = stages.add(
-      EncodeText{std::make_shared<TextPromptEncoder>(text_encoder(), attention), open_cache()},
+      EncodeText{
+          std::make_shared<TextPromptEncoder>(text_encoder(), attention),
+          open_prompt_cache(choices_, parts_.folder, parts_.components, text_encoder().name())},
       tokens, job);
   const auto conditions =
       parts_.images.any() ? std::optional(add_images(stages, embeddings, job)) : std::nullopt;
@@ -255,13 +249,6 @@ graph::Port<graph::Latents> WanPipeline::add_denoising(GraphBuilder& stages,
   return latents;
 }
 
-std::shared_ptr<const PromptCache> WanPipeline::open_cache() const {
-  if (choices_.prompt_cache.empty() || choices_.for_plan) return nullptr;
-  return std::make_shared<PromptCache>(choices_.prompt_cache,
-                                       weights_of(parts_.components, text_encoder().name()),
-                                       parts_.folder / text_encoder().name() / "config.json");
-}
-
 SizeSteps WanPipeline::size_steps() const {
   return wan::size_steps(first_transformer().model().config(), vae().model().config());
 }
@@ -274,11 +261,7 @@ std::int64_t WanPipeline::transformer_layers() const {
 }
 
 double WanPipeline::recomputed_share(const Request& request, const memory::MemoryPlan& plan) const {
-  if (plan.vae_tiling != memory::VaeTiling::exact) return 0;
-  const auto& model = vae().model();
-  const std::int64_t factor = model.config().spatial_factor();
-  return models::recomputed_share(model, request.height / factor, request.width / factor,
-                                  plan.vae_tile_latents);
+  return pipelines::recomputed_share(vae().model(), request, plan);
 }
 
 void WanPipeline::check(const Request& request) const {

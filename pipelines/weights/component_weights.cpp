@@ -31,10 +31,8 @@ bool has_component_prefix(const std::string& name) {
                              [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
-std::vector<std::string> quoted(const std::vector<std::string>& names) {
-  std::vector<std::string> texts;
-  for (const std::string& name : first_few(names, kMostNamed)) texts.push_back(name);
-  return texts;
+std::string named(const std::vector<std::string>& names) {
+  return join(first_few(names, kMostNamed));
 }
 
 /// The weights that a module may have, by name.
@@ -114,7 +112,7 @@ class Matching {
     fail(
         fmt::format("not the weights of {}: has {} of its {} tensors; found {}; expected {} or "
                     "the names of the original repository",
-                    component_, most, needed, join(quoted(found)), join(quoted(expected))));
+                    component_, most, needed, named(found), named(expected)));
   }
 
   std::string spelled(const std::string& name) const { return spelling_ ? spelling_(name) : name; }
@@ -150,7 +148,7 @@ class Matching {
     });
     if (!missing.empty())
       fail(fmt::format("{} tensors of {} are missing: {}", missing.size(), component_,
-                       join(quoted(missing))));
+                       named(missing)));
   }
 
   void check_unknown() const {
@@ -160,7 +158,7 @@ class Matching {
         unknown.push_back(io::quoted_name(checkpoint_.info(name).name));
     if (!unknown.empty())
       fail(fmt::format("{} tensors are no weights of {} as its config describes it: {}",
-                       unknown.size(), component_, join(quoted(unknown))));
+                       unknown.size(), component_, named(unknown)));
   }
 
   bool is_unused(const std::string& name) const {

@@ -71,6 +71,22 @@ void check_plan(const EngineOptions& options, const PartialRequest& partial) {
   CHECK(forecast.d2h_bytes == after.d2h_bytes - before.d2h_bytes);
 }
 
+/// The same, and a run that throws fails the test with its whole explanation.
+void expect_exact(const EngineOptions& options, const PartialRequest& request) {
+  try {
+    check_plan(options, request);
+  } catch (const std::exception& error) {
+    FAIL(explain(error));
+  }
+}
+
+/// Transformer and text encoder are kept in host memory in float8.
+void rest_in_float8(EngineOptions& options) {
+  const memory::WeightState rest{memory::Place::cpu, memory::StateDtype::float8_e4m3fn};
+  options.memory.states[memory::Role::transformer] = {.offload = rest, .onload = rest};
+  options.memory.states[memory::Role::text_encoder] = {.offload = rest, .onload = rest};
+}
+
 TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "[pipelines][cpu]") {
   EngineOptions options;
   options.ckpt_dir = fixtures() / "wan-unipc";
@@ -152,17 +168,9 @@ TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "
   SECTION("the waiting guidance branch on the host") { options.memory.offload_activations = true; }
   SECTION("feed-forward in runs of tokens") { options.memory.activation_chunk = 16; }
   SECTION("layers kept and fetched further ahead") { options.memory.prefetch_blocks = 2; }
-  SECTION("resting in host memory, in float8") {
-    const memory::WeightState rest{memory::Place::cpu, memory::StateDtype::float8_e4m3fn};
-    options.memory.states[memory::Role::transformer] = {.offload = rest, .onload = rest};
-    options.memory.states[memory::Role::text_encoder] = {.offload = rest, .onload = rest};
-  }
+  SECTION("resting in host memory, in float8") { rest_in_float8(options); }
   SECTION("the text encoder on the CPU") { options.memory.text_encoder_on_cpu = true; }
-  try {
-    check_plan(options, request);
-  } catch (const std::exception& error) {
-    FAIL(explain(error));
-  }
+  expect_exact(options, request);
 }
 
 TEST_CASE("a forecast of a picture of Qwen-Image equals the run, to the byte", "[pipelines]") {
@@ -188,17 +196,9 @@ TEST_CASE("a forecast of a picture of Qwen-Image equals the run, to the byte", "
   SECTION("one guidance branch after the other") { options.memory.guidance_interleave = false; }
   SECTION("feed-forward in runs of tokens") { options.memory.activation_chunk = 16; }
   SECTION("layers kept and fetched further ahead") { options.memory.prefetch_blocks = 2; }
-  SECTION("resting in host memory, in float8") {
-    const memory::WeightState rest{memory::Place::cpu, memory::StateDtype::float8_e4m3fn};
-    options.memory.states[memory::Role::transformer] = {.offload = rest, .onload = rest};
-    options.memory.states[memory::Role::text_encoder] = {.offload = rest, .onload = rest};
-  }
+  SECTION("resting in host memory, in float8") { rest_in_float8(options); }
   SECTION("the text encoder on the CPU") { options.memory.text_encoder_on_cpu = true; }
-  try {
-    check_plan(options, request);
-  } catch (const std::exception& error) {
-    FAIL(explain(error));
-  }
+  expect_exact(options, request);
 }
 
 TEST_CASE("a forecast of many layers, most of them counted, equals the run, to the byte",
@@ -225,16 +225,8 @@ TEST_CASE("a forecast of many layers, most of them counted, equals the run, to t
   SECTION("the waiting guidance branch on the host") { options.memory.offload_activations = true; }
   SECTION("feed-forward in runs of tokens") { options.memory.activation_chunk = 16; }
   SECTION("layers fetched further ahead") { options.memory.prefetch_blocks = 3; }
-  SECTION("resting in host memory, in float8") {
-    const memory::WeightState rest{memory::Place::cpu, memory::StateDtype::float8_e4m3fn};
-    options.memory.states[memory::Role::transformer] = {.offload = rest, .onload = rest};
-    options.memory.states[memory::Role::text_encoder] = {.offload = rest, .onload = rest};
-  }
-  try {
-    check_plan(options, request);
-  } catch (const std::exception& error) {
-    FAIL(explain(error));
-  }
+  SECTION("resting in host memory, in float8") { rest_in_float8(options); }
+  expect_exact(options, request);
 }
 
 TEST_CASE("each level lowers the peak of its stage and raises none", "[pipelines]") {

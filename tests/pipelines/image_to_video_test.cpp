@@ -36,16 +36,6 @@ PartialRequest with_both() {
   return request;
 }
 
-EngineOptions options_for(const std::filesystem::path& model, const std::string& device = "cpu",
-                          int level = 0) {
-  EngineOptions options;
-  options.ckpt_dir = model;
-  options.device = device;
-  options.dtype = "float32";
-  options.memory.low_mem_level = level;
-  return options;
-}
-
 EngineOptions tiny(const std::string& model, const std::string& device = "cpu", int level = 0) {
   return options_for(fixtures() / model, device, level);
 }

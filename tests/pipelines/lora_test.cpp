@@ -34,13 +34,7 @@ EngineOptions with_loras(const std::vector<LoraChoice>& loras, const std::string
 }
 
 at::Tensor latents_of(const EngineOptions& options) {
-  const c10::InferenceMode inference;
-  const testing::TemporaryFolder folder;
-  Engine engine(options);
-  Engine::RunOptions run;
-  run.dump_tensors = folder / "dump.safetensors";
-  engine.generate(engine.complete(small_request()), {}, run);
-  return io::SafetensorsFile(run.dump_tensors).tensor("final_latents").clone();
+  return dumped(options, small_request(), "final_latents");
 }
 
 double distance(const at::Tensor& a, const at::Tensor& b) {

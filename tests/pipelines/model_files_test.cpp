@@ -19,13 +19,7 @@ using Catch::ContainsSubstring;
 const std::vector<std::string> kComponents{"transformer", "text_encoder", "vae"};
 
 at::Tensor frames_of(const EngineOptions& options) {
-  const c10::InferenceMode inference;
-  const testing::TemporaryFolder folder;
-  Engine engine(options);
-  Engine::RunOptions run;
-  run.dump_tensors = folder / "dump.safetensors";
-  engine.generate(engine.complete(small_request()), {}, run);
-  return io::SafetensorsFile(run.dump_tensors).tensor("decoded").clone();
+  return dumped(options, small_request(), "decoded");
 }
 
 /// A tiny checkpoint and files beside it.

@@ -13,6 +13,7 @@
 #include "chitu_core/io/safetensors.h"
 #include "pipelines/engine.h"
 #include "pipelines/forecast/forecaster.h"
+#include "tests/pipelines/tiny_models.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
@@ -28,16 +29,7 @@ fs::path fixture(const std::string& name) {
   return fs::path(CHITU_TEST_DATA) / "qwen_image" / name;
 }
 
-EngineOptions options_for(const fs::path& model, const std::string& device = "cpu", int level = 0) {
-  EngineOptions options;
-  options.ckpt_dir = model;
-  options.device = device;
-  options.dtype = "float32";
-  options.memory.low_mem_level = level;
-  return options;
-}
-
-PartialRequest request_of(const std::string& name) {
+PartialRequest recorded_request(const std::string& name) {
   const auto json = io::read_json(fixture(name + ".json"));
   PartialRequest request;
   request.prompt = json.at("prompt");
@@ -78,7 +70,7 @@ double relative_error(const at::Tensor& expected, const at::Tensor& got) {
 TEST_CASE("Qwen-Image gives the results of diffusers, step by step", "[parity]") {
   const std::string name = GENERATE("guided", "empty_negative", "no_negative", "long_prompt");
   CAPTURE(name);
-  const Tensors got = dump_of(options_for(fixture("model")), request_of(name));
+  const Tensors got = dump_of(options_for(fixture("model")), recorded_request(name));
   for (const auto& [tensor, expected] : tensors_of(fixture(name + ".safetensors"))) {
     CAPTURE(tensor);
     REQUIRE(got.contains(tensor));
@@ -96,7 +88,7 @@ TEST_CASE("Qwen-Image gives the results of diffusers, step by step", "[parity]")
 
 TEST_CASE("Qwen-Image gives the same bits at every level, on the CPU and on a device",
           "[pipelines]") {
-  const PartialRequest request = request_of("guided");
+  const PartialRequest request = recorded_request("guided");
   const Tensors expected = dump_of(options_for(fixture("model")), request);
   for (const char* device : {"cpu", "sim"})
     for (int level = 0; level < 4; ++level) {
@@ -110,14 +102,14 @@ TEST_CASE("Qwen-Image gives the same bits at every level, on the CPU and on a de
 TEST_CASE("one guidance branch after the other gives the same bits", "[pipelines]") {
   EngineOptions apart = options_for(fixture("model"));
   apart.memory.guidance_interleave = false;
-  const PartialRequest request = request_of("guided");
+  const PartialRequest request = recorded_request("guided");
   CHECK(dump_of(apart, request)
             .at("final_latents")
             .equal(dump_of(options_for(fixture("model")), request).at("final_latents")));
 }
 
 TEST_CASE("exact tiles of a picture equal a whole decode to 120 dB", "[pipelines]") {
-  PartialRequest request = request_of("guided");
+  PartialRequest request = recorded_request("guided");
   request.width = request.height = 96;
   EngineOptions tiled = options_for(fixture("model"));
   tiled.memory.vae_tile_latents = 8;
@@ -146,7 +138,7 @@ TEST_CASE("the modulation is computed once for all steps, before the transformer
   Engine::RunOptions run;
   run.observers = {&log};
   const int level = GENERATE(1, 2, 3);
-  dump_of(options_for(fixture("model"), "sim", level), request_of("guided"), run);
+  dump_of(options_for(fixture("model"), "sim", level), recorded_request("guided"), run);
   CHECK(log.layers ==
         std::map<std::string, int>{{"text_encoder", 2}, {"modulation", 2}, {"transformer", 2 * 4}});
   const auto at = [&](const char* event) { return std::ranges::find(log.events, event); };
@@ -154,10 +146,21 @@ TEST_CASE("the modulation is computed once for all steps, before the transformer
   CHECK(at("-modulation") < at("+transformer"));
 }
 
+TEST_CASE("a tokenizer that model.files gives stands for the checkpoint's", "[pipelines]") {
+  const testing::TemporaryFolder folder;
+  fs::copy(fixture("model"), folder / "model", fs::copy_options::recursive);
+  fs::rename(folder / "model/tokenizer", folder / "words");
+  EngineOptions options = options_for(folder / "model");
+  options.files["tokenizer"] = folder / "words";
+  const PartialRequest request = recorded_request("guided");
+  CHECK(dumped(options, request, "input_ids")
+            .equal(dumped(options_for(fixture("model")), request, "input_ids")));
+}
+
 TEST_CASE("requests that Qwen-Image does not support are refused", "[pipelines]") {
   const Engine engine(options_for(fixture("model")));
   const auto refused = [&](auto change, const std::string& message) {
-    PartialRequest request = request_of("guided");
+    PartialRequest request = recorded_request("guided");
     change(request);
     CHECK_THROWS_WITH(engine.complete(request), ContainsSubstring(message));
   };

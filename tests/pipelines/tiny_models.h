@@ -1,11 +1,16 @@
 #pragma once
 
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "chitu_core/io/safetensors.h"
 #include "pipelines/engine.h"
+#include "tests/support/temporary_folder.h"
 
 namespace chitu::pipelines {
 
@@ -29,6 +34,28 @@ inline Engine open_on_sim(int level) {
   options.device = "sim";
   options.memory.low_mem_level = level;
   return Engine(options);
+}
+
+inline EngineOptions options_for(const std::filesystem::path& model,
+                                 const std::string& device = "cpu", int level = 0) {
+  EngineOptions options;
+  options.ckpt_dir = model;
+  options.device = device;
+  options.dtype = "float32";
+  options.memory.low_mem_level = level;
+  return options;
+}
+
+/// A tensor of a run, by its name in a dump.
+inline at::Tensor dumped(const EngineOptions& options, const PartialRequest& request,
+                         const std::string& name) {
+  const c10::InferenceMode inference;
+  const testing::TemporaryFolder folder;
+  Engine engine(options);
+  Engine::RunOptions run;
+  run.dump_tensors = folder / "dump.safetensors";
+  engine.generate(engine.complete(request), {}, run);
+  return io::SafetensorsFile(run.dump_tensors).tensor(name).clone();
 }
 
 /// A request that takes a fraction of a second.

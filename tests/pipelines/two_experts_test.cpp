@@ -29,16 +29,6 @@ struct ExpertLog final : graph::Observer {
   Names events;
 };
 
-EngineOptions options_for(const std::filesystem::path& model, const std::string& device = "cpu",
-                          int level = 0) {
-  EngineOptions options;
-  options.ckpt_dir = model;
-  options.device = device;
-  options.dtype = "float32";
-  options.memory.low_mem_level = level;
-  return options;
-}
-
 PartialRequest four_steps() {
   PartialRequest request = small_request();
   request.num_inference_steps = 4;

@@ -9,7 +9,6 @@
 #include "chitu_core/common/files.h"
 #include "chitu_core/io/json.h"
 #include "chitu_core/io/lfs_pointer.h"
-#include "chitu_core/io/tokenizer/special_tokens.h"
 #include "chitu_core/io/utf8.h"
 
 namespace chitu::io {
@@ -22,13 +21,6 @@ constexpr const char* kEndOfText = "<|endoftext|>";
 /// How Qwen2Tokenizer cuts a text into words.
 constexpr const char* kQwenWords =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-/// A key's value, or null.
-const Json& at(const Json& object, const char* key) {
-  static const Json null;
-  const auto found = object.find(key);
-  return found == object.end() ? null : *found;
-}
 
 Bpe::Vocab read_vocab(const Json& json, const std::string& name) {
   if (!json.is_object()) throw InputError(name + ": expected an object of pieces and ids");
@@ -63,11 +55,11 @@ Bpe read_model(const Json& json, const std::string& file) {
   if (model.value_or("dropout", 0.0) != 0.0) model.fail("dropout", "expected null");
   refuse_text(model, "continuing_subword_prefix");
   refuse_text(model, "end_of_word_suffix");
-  const Json& merges = at(json, "merges");
+  const Json& merges = member(json, "merges");
   if (!merges.is_array()) model.fail("merges", "expected a list");
   Bpe::Merges read;
   for (const Json& merge : merges) read.push_back(read_merge(merge, model.name() + ": merges"));
-  return {read_vocab(at(json, "vocab"), model.name() + ": vocab"), read,
+  return {read_vocab(member(json, "vocab"), model.name() + ": vocab"), read,
           model.value_or("ignore_merges", false), file};
 }
 
@@ -97,7 +89,7 @@ Json read_added_tokens(const fs::path& folder) {
   const fs::path config = folder / "tokenizer_config.json", older = folder / "added_tokens.json";
   if (name_exists(config)) {
     const Json settings = read_json(config);
-    for (const auto& [id, token] : at(settings, "added_tokens_decoder").items()) {
+    for (const auto& [id, token] : member(settings, "added_tokens_decoder").items()) {
       Json entry = token;
       if (!entry.is_object() || id.find_first_not_of("0123456789") != std::string::npos)
         throw InputError(config.string() + ": added_tokens_decoder: " + id +
@@ -158,13 +150,15 @@ std::string main_file(const fs::path& folder) {
 BpeTokenizer::BpeTokenizer(const fs::path& folder, const Json& contents)
     : file_(main_file(folder)),
       model_(read_model(JsonObject(file_, contents).object("model").json(), file_)),
-      normalizer_(at(contents, "normalizer"), file_),
-      pre_tokenizer_(at(contents, "pre_tokenizer"), file_, PreTokenizer::Symbols::bytes),
-      vocab_size_(model_.vocab_size()) {
-  check_post_processor(at(contents, "post_processor"), file_);
-  read_added_tokens(at(contents, "added_tokens"));
-  pad_id_ = special_id(folder, "pad_token");
-  eos_id_ = special_id(folder, "eos_token");
+      steps_(contents, file_, PreTokenizer::Symbols::bytes, nullptr) {
+  check_post_processor(member(contents, "post_processor"), file_);
+  const auto in_model = [&](const std::string& piece) { return model_.id_of(piece); };
+  pad_id_ = steps_.special_id(folder, "pad_token", kEndOfText, in_model);
+  eos_id_ = steps_.special_id(folder, "eos_token", kEndOfText, in_model);
+}
+
+std::int64_t BpeTokenizer::vocab_size() const {
+  return std::max(model_.vocab_size(), steps_.end_of_ids());
 }
 
 std::unique_ptr<Tokenizer> BpeTokenizer::from_vocab_and_merges(const fs::path& folder) {
@@ -172,40 +166,11 @@ std::unique_ptr<Tokenizer> BpeTokenizer::from_vocab_and_merges(const fs::path& f
   return std::make_unique<BpeTokenizer>(folder, qwen_contents(folder));
 }
 
-void BpeTokenizer::read_added_tokens(const Json& json) {
-  if (json.is_null()) return;
-  if (!json.is_array()) throw InputError(file_ + ": added_tokens: expected a list");
-  std::vector<AddedToken> plain, normalized;
-  for (const Json& entry : json) {
-    added_.push_back(AddedToken::read(JsonObject(file_ + ": added_tokens", entry)));
-    const AddedToken& token = added_.back();
-    vocab_size_ = std::max(vocab_size_, token.id + 1);
-    (token.normalized ? normalized : plain).push_back(token);
-  }
-  for (AddedToken& token : normalized) token.content = normalizer_.apply(token.content);
-  plain_ = AddedTokenMatcher(std::move(plain));
-  normalized_ = AddedTokenMatcher(std::move(normalized));
-}
-
-std::int64_t BpeTokenizer::special_id(const fs::path& folder, const std::string& key) const {
-  const std::string text = special_token_text(folder, key, kEndOfText);
-  const auto found = std::ranges::find(added_, text, &AddedToken::content);
-  if (found != added_.end()) return found->id;
-  const std::int64_t id = model_.id_of(text);
-  if (id < 0) throw InputError(file_ + ": the " + key + " \"" + text + "\" is not in it");
-  return id;
-}
-
 std::vector<std::int64_t> BpeTokenizer::encode_text(std::string_view text) const {
   std::vector<std::int64_t> ids;
-  const auto token = [&](std::int64_t id) { ids.push_back(id); };
-  const auto model = [&](std::string_view words) {
-    for (const std::string& word : pre_tokenizer_.split(words)) model_.encode(word, ids);
-  };
-  const auto normalize = [&](std::string_view part) {
-    normalized_.split(normalizer_.apply(part), model, token);
-  };
-  plain_.split(text, normalize, token);
+  steps_.split(
+      text, [&](const std::string& word) { model_.encode(word, ids); },
+      [&](std::int64_t id) { ids.push_back(id); });
   return ids;
 }
 

@@ -7,10 +7,8 @@
 #include <vector>
 
 #include "chitu_core/io/tokenizer.h"
-#include "chitu_core/io/tokenizer/added_tokens.h"
 #include "chitu_core/io/tokenizer/bpe.h"
-#include "chitu_core/io/tokenizer/normalizer.h"
-#include "chitu_core/io/tokenizer/pre_tokenizer.h"
+#include "chitu_core/io/tokenizer/text_steps.h"
 
 namespace chitu::io {
 
@@ -30,27 +28,19 @@ class BpeTokenizer final : public Tokenizer {
 
   std::int64_t pad_id() const override { return pad_id_; }
   std::int64_t eos_id() const override { return eos_id_; }
-  std::int64_t vocab_size() const override { return vocab_size_; }
+  std::int64_t vocab_size() const override;
 
  private:
   std::vector<std::int64_t> encode_text(std::string_view text) const override;
   const std::vector<std::int64_t>& prefix() const override { return nothing_; }
   const std::vector<std::int64_t>& suffix() const override { return nothing_; }
 
-  void read_added_tokens(const nlohmann::json& json);
-  std::int64_t special_id(const std::filesystem::path& folder, const std::string& key) const;
-
   std::string file_;
   Bpe model_;
-  Normalizer normalizer_;
-  PreTokenizer pre_tokenizer_;
-  std::vector<AddedToken> added_;
-  AddedTokenMatcher plain_;       ///< matched in the original text
-  AddedTokenMatcher normalized_;  ///< matched in normalised text
+  TextSteps steps_;
   std::vector<std::int64_t> nothing_;
   std::int64_t pad_id_ = 0;
   std::int64_t eos_id_ = 0;
-  std::int64_t vocab_size_ = 0;
 };
 
 }  // namespace chitu::io

@@ -6,22 +6,14 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/io/json.h"
-#include "chitu_core/io/tokenizer/special_tokens.h"
 
 namespace chitu::io {
 namespace {
 
 using Json = nlohmann::json;
 
-/// A key's value, or null.
-const Json& at(const Json& object, const char* key) {
-  static const Json null;
-  const auto found = object.find(key);
-  return found == object.end() ? null : *found;
-}
-
 Unigram make_model(const Json& json, const std::string& file, UnigramVocab vocab) {
-  const JsonObject model(file + ": model", at(json, "model"));
+  const JsonObject model(file + ": model", member(json, "model"));
   // Files written before tokenizers 0.9 do not name the type.
   const auto type = model.value_or<std::string>("type", "Unigram");
   if (type != "Unigram") model.fail("type", "\"" + type + "\" is not supported");
@@ -37,30 +29,16 @@ Unigram make_model(const Json& json, const std::string& file, UnigramVocab vocab
 UnigramTokenizer::UnigramTokenizer(const std::filesystem::path& folder, TokenizerFile contents)
     : file_((folder / "tokenizer.json").string()),
       model_(make_model(JsonObject(file_, contents.json).json(), file_, std::move(contents.vocab))),
-      normalizer_(at(contents.json, "normalizer"), file_),
-      pre_tokenizer_(at(contents.json, "pre_tokenizer"), file_),
-      vocab_size_(model_.vocab_size()) {
-  read_added_tokens(at(contents.json, "added_tokens"));
-  read_template(at(contents.json, "post_processor"));
-  pad_id_ = special_id(folder, "pad_token", "<pad>");
-  eos_id_ = special_id(folder, "eos_token", "</s>");
+      steps_(contents.json, file_, PreTokenizer::Symbols::characters,
+             [&](const std::string& piece) { return model_.id_of(piece); }) {
+  read_template(member(contents.json, "post_processor"));
+  const auto in_model = [&](const std::string& piece) { return model_.id_of(piece); };
+  pad_id_ = steps_.special_id(folder, "pad_token", "<pad>", in_model);
+  eos_id_ = steps_.special_id(folder, "eos_token", "</s>", in_model);
 }
 
-void UnigramTokenizer::read_added_tokens(const Json& json) {
-  if (json.is_null()) return;
-  if (!json.is_array()) throw InputError(file_ + ": added_tokens: expected a list");
-  std::vector<AddedToken> plain, normalized;
-  for (const Json& entry : json) {
-    added_.push_back(AddedToken::read(JsonObject(file_ + ": added_tokens", entry)));
-    AddedToken& token = added_.back();
-    if (const std::int64_t piece = model_.id_of(token.content); piece >= 0)
-      token.id = piece;  // the model's id is used, as in the reference
-    vocab_size_ = std::max(vocab_size_, token.id + 1);
-    (token.normalized ? normalized : plain).push_back(token);
-  }
-  for (AddedToken& token : normalized) token.content = normalizer_.apply(token.content);
-  plain_ = AddedTokenMatcher(std::move(plain));
-  normalized_ = AddedTokenMatcher(std::move(normalized));
+std::int64_t UnigramTokenizer::vocab_size() const {
+  return std::max(model_.vocab_size(), steps_.end_of_ids());
 }
 
 void UnigramTokenizer::read_template(const Json& json) {
@@ -68,7 +46,7 @@ void UnigramTokenizer::read_template(const Json& json) {
   const JsonObject post(file_ + ": post_processor", json);
   const auto type = post.required<std::string>("type");
   if (type != "TemplateProcessing") post.fail("type", "\"" + type + "\" is not supported");
-  if (!at(json, "single").is_array()) post.fail("single", "expected a list");
+  if (!member(json, "single").is_array()) post.fail("single", "expected a list");
   const JsonObject special_tokens = post.object("special_tokens");
   std::vector<std::int64_t>* ids = &prefix_;
   for (const Json& piece : json["single"]) {
@@ -85,27 +63,11 @@ void UnigramTokenizer::read_template(const Json& json) {
   if (ids != &suffix_) post.fail("single", "expected the text once");
 }
 
-std::int64_t UnigramTokenizer::special_id(const std::filesystem::path& folder,
-                                          const std::string& key,
-                                          const std::string& fallback) const {
-  const std::string text = special_token_text(folder, key, fallback);
-  for (const AddedToken& token : added_)
-    if (token.content == text) return token.id;
-  const std::int64_t id = model_.id_of(text);
-  if (id < 0) throw InputError(file_ + ": the " + key + " \"" + text + "\" is not in it");
-  return id;
-}
-
 std::vector<std::int64_t> UnigramTokenizer::encode_text(std::string_view text) const {
   std::vector<std::int64_t> ids;
-  const auto token = [&](std::int64_t id) { ids.push_back(id); };
-  const auto model = [&](std::string_view words) {
-    for (const std::string& word : pre_tokenizer_.split(words)) model_.encode(word, ids);
-  };
-  const auto normalize = [&](std::string_view part) {
-    normalized_.split(normalizer_.apply(part), model, token);
-  };
-  plain_.split(text, normalize, token);
+  steps_.split(
+      text, [&](const std::string& word) { model_.encode(word, ids); },
+      [&](std::int64_t id) { ids.push_back(id); });
   return ids;
 }
 

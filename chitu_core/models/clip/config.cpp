@@ -20,10 +20,7 @@ const std::vector<std::string> kActivations{"gelu", "quick_gelu", "gelu_new", "g
 
 std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t fallback,
                      std::int64_t most = kWidest) {
-  const auto value = json.value_or<std::int64_t>(key, fallback);
-  if (value < 1 || value > most)
-    json.fail(key, fmt::format("expected 1 to {}, got {}", most, value));
-  return value;
+  return integer_between(json, key, fallback, 1, most);
 }
 
 void check_activation(const io::JsonObject& json, const std::string& activation) {

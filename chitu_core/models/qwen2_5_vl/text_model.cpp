@@ -2,31 +2,16 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <limits>
 #include <map>
 #include <optional>
 
-#include "chitu_core/common/error.h"
-#include "chitu_core/device/dry_run.h"
 #include "chitu_core/memory/layer_walk.h"
+#include "chitu_core/models/input_ids.h"
 
 namespace chitu::models {
 namespace {
-
-void check_ids(const at::Tensor& input_ids, std::int64_t vocab_size) {
-  if (input_ids.dim() != 2 || input_ids.numel() == 0)
-    throw ShapeError(fmt::format("the text encoder takes input_ids [B, L], got [{}]",
-                                 fmt::join(input_ids.sizes(), ", ")));
-  if (device::in_dry_run()) return;
-  const auto smallest = input_ids.min().item<std::int64_t>();
-  const auto largest = input_ids.max().item<std::int64_t>();
-  if (smallest < 0 || largest >= vocab_size)
-    throw InputError(
-        fmt::format("the tokenizer gives id {}, the text encoder has a vocabulary of {}",
-                    smallest < 0 ? smallest : largest, vocab_size));
-}
 
 /// Positions of text are equal for frame, row and column, so the sections of a head turn alike.
 Qwen2_5_VLRotary rotary_of(std::int64_t length, const Qwen2_5_VLTextConfig& config,
@@ -144,7 +129,7 @@ std::vector<std::string> Qwen2_5_VLTextModel::unused_prefixes() const {
 }
 
 Qwen2_5_VLTextModel::Pass Qwen2_5_VLTextModel::begin(const at::Tensor& input_ids) const {
-  check_ids(input_ids, config_.vocab_size);
+  check_input_ids(input_ids, config_.vocab_size);
   const std::int64_t length = input_ids.size(1);
   Pass pass{embed_tokens_.forward(input_ids), {}, {}};
   pass.rotary = rotary_of(length, config_, pass.hidden);

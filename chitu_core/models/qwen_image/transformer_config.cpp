@@ -41,10 +41,7 @@ void refuse_relatives(const io::JsonObject& json) {
 
 std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t fallback,
                      std::int64_t most = kWidest) {
-  const auto value = json.value_or<std::int64_t>(key, fallback);
-  if (value < 1 || value > most)
-    json.fail(key, fmt::format("expected 1 to {}, got {}", most, value));
-  return value;
+  return integer_between(json, key, fallback, 1, most);
 }
 
 void read_axes(const io::JsonObject& json, QwenImageTransformer2DConfig& config) {

@@ -46,10 +46,7 @@ void check_feed_forward(const io::JsonObject& json) {
 
 std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t fallback,
                      std::int64_t least = 1, std::int64_t most = kWidest) {
-  const auto value = json.value_or<std::int64_t>(key, fallback);
-  if (value < least || value > most)
-    json.fail(key, fmt::format("expected {} to {}, got {}", least, most, value));
-  return value;
+  return integer_between(json, key, fallback, least, most);
 }
 
 }  // namespace

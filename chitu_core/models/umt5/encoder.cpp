@@ -8,8 +8,8 @@
 #include <limits>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/device/dry_run.h"
 #include "chitu_core/memory/layer_walk.h"
+#include "chitu_core/models/input_ids.h"
 
 namespace chitu::models {
 namespace {
@@ -35,19 +35,6 @@ at::Tensor within_float16(const at::Tensor& hidden) {
 at::Tensor key_mask(const at::Tensor& attention_mask) {
   if (!attention_mask.defined()) return {};
   return attention_mask.to(at::kBool).unsqueeze(1).unsqueeze(1);
-}
-
-void check_ids(const at::Tensor& input_ids, const UMT5Config& config) {
-  if (input_ids.dim() != 2 || input_ids.numel() == 0)
-    throw ShapeError(fmt::format("the text encoder takes input_ids [B, L], got [{}]",
-                                 fmt::join(input_ids.sizes(), ", ")));
-  if (device::in_dry_run()) return;
-  const auto smallest = input_ids.min().item<std::int64_t>();
-  const auto largest = input_ids.max().item<std::int64_t>();
-  if (smallest < 0 || largest >= config.vocab_size)
-    throw InputError(
-        fmt::format("the tokenizer gives id {}, the text encoder has a vocabulary of {}",
-                    smallest < 0 ? smallest : largest, config.vocab_size));
 }
 
 }  // namespace
@@ -154,7 +141,7 @@ std::vector<std::pair<std::string, memory::Module*>> UMT5EncoderModel::layers() 
 
 UMT5EncoderModel::Pass UMT5EncoderModel::begin(const at::Tensor& input_ids,
                                                const at::Tensor& attention_mask) const {
-  check_ids(input_ids, config_);
+  check_input_ids(input_ids, config_.vocab_size);
   if (attention_mask.defined() && attention_mask.sizes() != input_ids.sizes())
     throw ShapeError(fmt::format("attention_mask is [{}], input_ids are [{}]",
                                  fmt::join(attention_mask.sizes(), ", "),

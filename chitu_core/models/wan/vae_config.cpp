@@ -45,10 +45,7 @@ const std::vector<double> kLatentsStd{2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.
 
 std::int64_t integer(const io::JsonObject& json, const char* key, std::int64_t fallback,
                      std::int64_t most) {
-  const auto value = json.value_or<std::int64_t>(key, fallback);
-  if (value < 1 || value > most)
-    json.fail(key, fmt::format("expected 1 to {}, got {}", most, value));
-  return value;
+  return integer_between(json, key, fallback, 1, most);
 }
 
 void read_dim_mult(const io::JsonObject& json, WanVaeConfig& config) {
