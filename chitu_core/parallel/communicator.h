@@ -1,0 +1,54 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <vector>
+
+namespace chitu::parallel {
+
+/// An exchange that is under way. The tensors it reads and writes must outlive it and stay
+/// untouched until wait() returns.
+class PendingExchange {
+ public:
+  virtual ~PendingExchange() = default;
+  /// Returns when the received tensor is whole, for the device's current stream.
+  ///
+  /// throws  Error that names the rank which did not answer
+  virtual void wait() = 0;
+};
+
+/// The ranks of a group exchange tensors. Every rank of the group makes the same calls in the same
+/// order; tensors are contiguous and may lie on any device. Results do not depend on timing.
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+  virtual int rank() const = 0;  ///< 0 to size() - 1
+  virtual int size() const = 0;
+
+  /// Rank i gets sent[i] as its received[rank()]; the pieces may differ in size, and be empty.
+  ///
+  /// sent, received  one tensor per rank; sent[i] of this rank and received[rank()] of rank i have
+  ///                 the same shape and dtype
+  virtual void all_to_all(const std::vector<at::Tensor>& sent,
+                          const std::vector<at::Tensor>& received) = 0;
+  /// Every rank gets the tensor of each rank; they may differ in size.
+  ///
+  /// received  one tensor per rank, received[i] as the `mine` of rank i
+  virtual void all_gather(const at::Tensor& mine, const std::vector<at::Tensor>& received) = 0;
+  /// Overwrites the tensor with that of rank `root`.
+  virtual void broadcast(const at::Tensor& tensor, int root) = 0;
+  /// Sends one tensor to a rank while receiving another from a rank, beside computation.
+  virtual std::unique_ptr<PendingExchange> exchange(const at::Tensor& sent, int to,
+                                                    const at::Tensor& received, int from) = 0;
+};
+
+/// The groups that this process belongs to. World rank = guidance rank * context size + context
+/// rank.
+struct Groups {
+  std::shared_ptr<Communicator> world;
+  std::shared_ptr<Communicator> context;   ///< shares the sequence of one guidance branch
+  std::shared_ptr<Communicator> guidance;  ///< one rank for each branch, with one part of it
+};
+
+}  // namespace chitu::parallel
