@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -33,16 +34,16 @@ Bpe::Vocab read_vocab(const Json& json, const std::string& name) {
   return vocab;
 }
 
-/// "a b", as merges.txt has it; ["a", "b"] in newer files.
-std::pair<std::string, std::string> read_merge(const Json& json, const std::string& name) {
-  const auto fail = [&] [[noreturn]] { throw InputError(name + ": not a merge: " + json.dump()); };
+/// "a b", as merges.txt has it; ["a", "b"] in newer files; empty for anything else.
+std::optional<std::pair<std::string, std::string>> read_merge(const Json& json) {
   if (json.is_array() && json.size() == 2 && json[0].is_string() && json[1].is_string())
-    return {json[0].get<std::string>(), json[1].get<std::string>()};
-  if (!json.is_string()) fail();
+    return std::pair{json[0].get<std::string>(), json[1].get<std::string>()};
+  if (!json.is_string()) return std::nullopt;
   const auto& text = json.get_ref<const std::string&>();
   const std::size_t space = text.find(' ');
-  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) fail();
-  return {text.substr(0, space), text.substr(space + 1)};
+  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos)
+    return std::nullopt;
+  return std::pair{text.substr(0, space), text.substr(space + 1)};
 }
 
 void refuse_text(const JsonObject& model, const char* key) {
@@ -58,7 +59,11 @@ Bpe read_model(const Json& json, const std::string& file) {
   const Json& merges = member(json, "merges");
   if (!merges.is_array()) model.fail("merges", "expected a list");
   Bpe::Merges read;
-  for (const Json& merge : merges) read.push_back(read_merge(merge, model.name() + ": merges"));
+  for (const Json& merge : merges) {
+    auto pair = read_merge(merge);
+    if (!pair) model.fail("merges", "not a merge: " + merge.dump());
+    read.push_back(*std::move(pair));
+  }
   return {read_vocab(member(json, "vocab"), model.name() + ": vocab"), read,
           model.value_or("ignore_merges", false), file};
 }
