@@ -37,9 +37,11 @@ void declare_console_flags(Flags& flags) {
 }
 
 void ComposeFlags::declare(Flags& flags) {
-  flags.add({"--config-dir", "-cd"}, "DIR", "look for configs there too", config_dir);
-  flags.add({"--config-path", "-cp"}, "DIR", "the directory of the primary config", config_path);
-  flags.add({"--config-name", "-cn"}, "NAME", "the primary config", config_name);
+  declare_prompts(flags);
+  declare_general(flags);
+}
+
+void ComposeFlags::declare_prompts(Flags& flags) {
   flags.add("--prompt", "TEXT", "set request.prompt to this text, as typed",
             [this](const Words& given) { texts.emplace_back("request.prompt", given[0]); });
   flags.add("--negative-prompt", "TEXT",
@@ -50,6 +52,12 @@ void ComposeFlags::declare(Flags& flags) {
               else
                 texts.emplace_back("request.negative_prompt", given[0]);
             });
+}
+
+void ComposeFlags::declare_general(Flags& flags) {
+  flags.add({"--config-dir", "-cd"}, "DIR", "look for configs there too", config_dir);
+  flags.add({"--config-path", "-cp"}, "DIR", "the directory of the primary config", config_path);
+  flags.add({"--config-name", "-cn"}, "NAME", "the primary config", config_name);
   flags.add("--set-str", "KEY TEXT", "set a key to this text, as typed",
             [this](const Words& given) { texts.emplace_back(given[0], given[1]); });
   flags.add("--set-file", "KEY FILE",

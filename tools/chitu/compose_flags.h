@@ -17,6 +17,9 @@ struct ComposeFlags {
   std::vector<std::string> overrides;
 
   void declare(Flags& flags);
+  /// The parts of declare().
+  void declare_prompts(Flags& flags);
+  void declare_general(Flags& flags);
   /// The flags as words to type again, without the texts.
   std::vector<std::string> words() const;
 };

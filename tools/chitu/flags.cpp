@@ -30,6 +30,16 @@ std::pair<std::string, Words> split_value(const std::string& word) {
 
 }  // namespace
 
+std::string help_lines(const std::vector<std::pair<std::string, std::string>>& texts) {
+  std::string text;
+  for (const auto& [usage, help] : texts) {
+    std::string left = "  " + usage;
+    left.append(left.size() < kHelpColumn ? kHelpColumn - left.size() : 2, ' ');
+    text += left + help + "\n";
+  }
+  return text;
+}
+
 void Flags::add(const Name& name, const std::string& help, bool& target) {
   add(name, "", help, [&target](const Words&) { target = true; });
 }
@@ -122,15 +132,7 @@ std::vector<std::pair<std::string, std::string>> Flags::texts() const {
   return texts;
 }
 
-std::string Flags::help() const {
-  std::string text;
-  for (const auto& [usage, help] : texts()) {
-    std::string left = "  " + usage;
-    left.append(left.size() < kHelpColumn ? kHelpColumn - left.size() : 2, ' ');
-    text += left + help + "\n";
-  }
-  return text;
-}
+std::string Flags::help() const { return help_lines(texts()); }
 
 Words Flags::names() const {
   Words names;

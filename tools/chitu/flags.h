@@ -8,6 +8,9 @@
 
 namespace chitu::tools {
 
+/// What --help shows beside each other: "--config-name, -cn NAME", and what it does; a line each.
+std::string help_lines(const std::vector<std::pair<std::string, std::string>>& texts);
+
 /// The flags of one command line. Each is declared once, and read by the parser, --help and
 /// completion. Hydra's rules need a parser of our own: short names of several letters (-cn), a
 /// value that may be left out (--info), and texts that are taken exactly as typed.

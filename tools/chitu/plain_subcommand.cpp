@@ -7,6 +7,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "tools/chitu/console.h"
+#include "tools/chitu/flags.h"
 
 namespace chitu::tools {
 namespace {
@@ -25,6 +26,40 @@ Words listed_values(const CLI::Option& option) {
   return values;
 }
 
+bool is_operand(const CLI::Option& option) { return long_name(option).empty(); }
+
+/// "run|record|update", or the name in capitals.
+std::string operand_usage(const CLI::Option& option) {
+  if (!listed_values(option).empty()) return option.get_type_name();
+  return CLI::detail::to_upper(option.get_name());
+}
+
+std::string flag_usage(const CLI::Option& option) {
+  std::string usage = long_name(option);
+  for (const std::string& letter : option.get_snames()) usage += ", -" + letter;
+  if (option.get_items_expected_max() > 0) usage += " " + option.get_type_name();
+  return usage;
+}
+
+Subcommand::FlagText text_of(const CLI::Option& option) {
+  const std::string fallback = option.get_default_str();
+  return {is_operand(option) ? operand_usage(option) : flag_usage(option),
+          option.get_description() + (fallback.empty() ? "" : "; " + fallback + " by default")};
+}
+
+void print_help(const CLI::App& app, const Subcommand::Description& description) {
+  std::vector<std::pair<std::string, std::string>> operands, flags;
+  std::string usage = "usage: " + app.get_name();
+  for (const CLI::Option* option : app.get_options()) {
+    const auto [left, help] = text_of(*option);
+    (is_operand(*option) ? operands : flags).emplace_back(left, help);
+    if (is_operand(*option)) usage += " " + left;
+  }
+  std::cout << usage << " [flags]\n" << description.purpose << "\n";
+  if (!operands.empty()) std::cout << "\nArguments\n" << help_lines(operands);
+  std::cout << "\nFlags\n" << help_lines(flags) << "\nExamples\n" << to_text(description.examples);
+}
+
 }  // namespace
 
 void declare_console_flags(CLI::App& app) {
@@ -37,26 +72,19 @@ void declare_console_flags(CLI::App& app) {
 
 std::vector<Subcommand::FlagText> plain_flags(const CLI::App& app) {
   std::vector<Subcommand::FlagText> texts;
-  for (const CLI::Option* option : app.get_options()) {
-    std::string usage = long_name(*option).empty() ? option->get_name() : long_name(*option);
-    for (const std::string& letter : option->get_snames()) usage += ", -" + letter;
-    if (option->get_items_expected_max() > 0 && !long_name(*option).empty())
-      usage += " " + option->get_type_name();
-    texts.push_back({std::move(usage), option->get_description()});
-  }
+  for (const CLI::Option* option : app.get_options()) texts.push_back(text_of(*option));
   return texts;
 }
 
 bool parse_plain(CLI::App& app, const Words& arguments,
                  const Subcommand::Description& description) {
-  app.description(description.purpose);
-  app.footer("Examples\n" + to_text(description.examples));
+  app.set_help_flag("--help,-h", "this text");
   Words reversed(arguments.rbegin(), arguments.rend());  // CLI11 takes the last word first
   try {
     app.parse(reversed);
     return true;
   } catch (const CLI::CallForHelp&) {
-    std::cout << app.help();
+    print_help(app, description);
     return false;
   } catch (const CLI::ParseError& error) {
     throw InputError(app.get_name() + ": " + error.what());

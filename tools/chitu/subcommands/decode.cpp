@@ -18,21 +18,27 @@ void leave_prompt_open(config::Composition& composition) {
   if (prompt && prompt->is_missing()) *prompt = config::Node::literal("");
 }
 
-class Decode final : public ComposingSubcommand<ComposeFlags> {
+struct DecodeFlags : ComposeFlags {
+  void declare(Flags& flags) { declare_general(flags); }
+};
+
+class Decode final : public ComposingSubcommand<DecodeFlags> {
   Description describe() const override {
     return {SubcommandGroup::generate,
             "decode latents that a run or a batch has kept, and save the media",
-            "Decodes LATENTS.safetensors, which comes before the overrides, and saves the media.",
+            "Decodes the latents of a safetensors file and saves the media.",
             {{"chitu decode outputs/2026-01-31/12-00-00/latents.safetensors", "the demo model's"},
              {"chitu decode FILE model.ckpt_dir=DIR infer.vae_tiling=exact", "with less memory"},
-             {"chitu decode FILE hydra.run.dir=DIR output.format=gif", "into a folder by name"}}};
+             {"chitu decode FILE hydra.run.dir=DIR output.format=gif", "into a folder by name"}},
+            "LATENTS"};
   }
 
-  int execute(const ComposeFlags& options, EngineLibrary& engine) const override {
-    ComposeFlags flags = options;
+  int execute(const DecodeFlags& options, EngineLibrary& engine) const override {
+    DecodeFlags flags = options;
     RunCall call;
     call.latents = take_latents(flags.overrides);
     check_decode_overrides(flags.overrides);
+    for (const auto& [key, text] : flags.texts) check_decode_overrides({key + "=" + text});
     cpu_capability();  // a wrong CHITU_CPU_CAPABILITY is told about before anything is done
     call.composition = config::compose(compose_request(flags, trees()));
     leave_prompt_open(call.composition);
