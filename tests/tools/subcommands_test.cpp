@@ -96,6 +96,20 @@ TEST_CASE("the help of every subcommand has its flags and its examples", "[e2e]"
   }
 }
 
+TEST_CASE("the help of every subcommand has one form, with its arguments first", "[e2e]") {
+  const TemporaryFolder folder;
+  for (const auto& [name, subcommand] : table().entries()) {
+    INFO(name);
+    const std::string text = testing::chitu({name, "--help"}, folder.path()).out;
+    CHECK(text.starts_with("usage: chitu " + name));
+    CHECK(position(text, "\nFlags\n") < position(text, "\nExamples\n"));
+    CHECK_THAT(text, ContainsSubstring("\n  --help, -h "));
+  }
+  const std::string regress = testing::chitu({"regress", "--help"}, folder.path()).out;
+  CHECK(regress.starts_with("usage: chitu regress run|record|update CASES [flags]\n"));
+  CHECK(position(regress, "\nArguments\n") < position(regress, "\nFlags\n"));
+}
+
 TEST_CASE("the help of run shows flags, then groups, and not the configuration", "[e2e]") {
   const TemporaryFolder folder;
   const std::string text = testing::chitu({"run", "--help"}, folder.path()).out;

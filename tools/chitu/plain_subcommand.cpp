@@ -1,6 +1,7 @@
 #include "tools/chitu/plain_subcommand.h"
 
 #include <algorithm>
+#include <cctype>
 #include <iostream>
 #include <sstream>
 
@@ -31,7 +32,9 @@ bool is_operand(const CLI::Option& option) { return long_name(option).empty(); }
 /// "run|record|update", or the name in capitals.
 std::string operand_usage(const CLI::Option& option) {
   if (!listed_values(option).empty()) return option.get_type_name();
-  return CLI::detail::to_upper(option.get_name());
+  std::string name = option.get_name();
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::toupper(c); });
+  return name;
 }
 
 std::string flag_usage(const CLI::Option& option) {
