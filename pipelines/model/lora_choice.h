@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct LoraChoice {
   double scale = 1;
   std::string component{};  ///< "transformer_2"; empty = those that the file's layers belong to
   bool strict = true;       ///< every tensor of the file must have its place
+  /// io::sampled_sum() that the file must have; empty = any. Set in a request that is complete.
+  std::optional<std::string> contents{};
   bool operator==(const LoraChoice&) const = default;
 };
 

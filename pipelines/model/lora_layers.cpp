@@ -15,6 +15,8 @@
 #include "chitu_core/common/expected.h"
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
+#include "chitu_core/io/content_hash.h"
+#include "chitu_core/io/safetensors.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -112,6 +114,18 @@ class Placing {
   double scale_;
   LoraMode mode_;
 };
+
+std::string contents_of(const LoraChoice& lora) {
+  return io::sampled_sum(io::SafetensorsFile(lora.path));
+}
+
+void check_contents(const std::string& key, const LoraChoice& lora) {
+  if (!lora.contents) return;
+  const std::string found = contents_of(lora);
+  if (found != *lora.contents)
+    throw InputError(fmt::format("{}.contents={}: {} is another LoRA than before, with {}", key,
+                                 *lora.contents, lora.path.string(), found));
+}
 
 }  // namespace
 
@@ -224,6 +238,13 @@ bool LoraSet::Opened::place(Placing& placing, const std::string& name, const io:
   return changed;
 }
 
+void add_contents(std::vector<LoraChoice>& loras) {
+  for (std::size_t i = 0; i < loras.size(); ++i) {
+    check_contents(fmt::format("request.loras[{}]", i), loras[i]);
+    if (!loras[i].contents) loras[i].contents = contents_of(loras[i]);
+  }
+}
+
 LoraSet::LoraSet(const LoraChoices& choices, const std::vector<std::string>& transformers)
     : mode_(choices.mode) {
   for (std::size_t i = 0; i < choices.list.size(); ++i) {
@@ -237,6 +258,7 @@ LoraSet::LoraSet(const LoraChoices& choices, const std::vector<std::string>& tra
     if (!std::filesystem::is_regular_file(choice.path))
       throw InputError(fmt::format("{}.path={}: expected a safetensors file, {}", key,
                                    choice.path.string(), instead_of_file(choice.path)));
+    check_contents(key, choice);
     loras_.push_back(std::make_shared<Opened>(choice));
   }
 }

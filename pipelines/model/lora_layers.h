@@ -12,12 +12,17 @@
 
 namespace chitu::pipelines {
 
+/// Sets the contents of a request's LoRAs where they are open.
+///
+/// throws  InputError naming the file that is missing or damaged, or has other contents than given
+void add_contents(std::vector<LoraChoice>& loras);
+
 /// The chosen LoRAs of a checkpoint, opened, and which of their layers have found their place.
 class LoraSet {
  public:
   /// transformers  their names: LoRAs change no other components
   /// throws  InputError naming the entry of the list or the file for a file that is missing or
-  ///         damaged, or a transformer that the checkpoint does not have
+  ///         damaged or has other contents, or a transformer that the checkpoint does not have
   LoraSet(const LoraChoices& choices, const std::vector<std::string>& transformers);
 
   bool empty() const { return loras_.empty(); }

@@ -11,6 +11,7 @@
 #include "chitu_core/graph/execution.h"
 #include "pipelines/model/checkpoint_files.h"
 #include "pipelines/model/component_set.h"
+#include "pipelines/model/lora_layers.h"
 #include "pipelines/pictures/request_picture.h"
 
 namespace chitu::pipelines {
@@ -152,6 +153,7 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   request.last_image = partial.last_image;
   request.last_image_sha256 = partial.last_image_sha256;
   pipeline.check(request);
+  if (request.loras) add_contents(*request.loras);
   check_picture("image", request.image, request.image_sha256);
   check_picture("last_image", request.last_image, request.last_image_sha256);
   return request;

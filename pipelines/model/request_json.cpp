@@ -35,7 +35,8 @@ nlohmann::json loras_or_null(const std::optional<std::vector<LoraChoice>>& loras
     list.push_back({{"path", lora.path.string()},
                     {"scale", lora.scale},
                     {"component", lora.component},
-                    {"strict", lora.strict}});
+                    {"strict", lora.strict},
+                    {"contents", or_null(lora.contents)}});
   return list;
 }
 
@@ -50,6 +51,7 @@ void read_loras(const nlohmann::json& json, std::optional<std::vector<LoraChoice
     read(written, "scale", lora.scale);
     read(written, "component", lora.component);
     read(written, "strict", lora.strict);
+    read(written, "contents", lora.contents);
     loras->push_back(std::move(lora));
   }
 }

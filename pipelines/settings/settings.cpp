@@ -26,7 +26,8 @@ namespace {
 std::vector<LoraChoice> choices_of(const std::vector<LoraSettings>& settings) {
   std::vector<LoraChoice> choices;
   for (const LoraSettings& lora : settings)
-    choices.push_back({lora.path, lora.scale, lora.component.value_or(""), lora.strict});
+    choices.push_back(
+        {lora.path, lora.scale, lora.component.value_or(""), lora.strict, lora.contents});
   return choices;
 }
 
@@ -44,6 +45,8 @@ void LoraSettings::bind(config::Binder& b) {
   b.field("component", component,
           "transformer to change, such as transformer_2; null: those that its layers belong to");
   b.field("strict", strict, "every tensor of the file must have its place in the model");
+  b.field("contents", contents,
+          "checksum that the file must have, as a batch keeps it in jobs.jsonl; null: any");
 }
 
 void FileSettings::bind(config::Binder& b) {

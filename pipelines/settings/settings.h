@@ -40,6 +40,7 @@ struct LoraSettings {
   double scale = 1;
   std::optional<std::string> component;
   bool strict = true;
+  std::optional<std::string> contents;
   void bind(config::Binder& binder);
 };
 

@@ -3,11 +3,13 @@
 
 #include <limits>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/io/safetensors.h"
+#include "pipelines/model/request_json.h"
 #include "pipelines/run_checker.h"
 #include "tests/pipelines/edited_model.h"
 #include "tests/pipelines/lora_files.h"
@@ -132,6 +134,26 @@ TEST_CASE("an engine that has switched LoRAs 20 times gives the bits of a fresh 
   }
   partial.loras = {{folder / "none.safetensors"}};
   CHECK_THROWS_WITH(engine.complete(partial), ContainsSubstring("request.loras[0].path="));
+}
+
+TEST_CASE("a complete request keeps to the contents of its LoRAs", "[pipelines][lora]") {
+  const c10::InferenceMode inference;
+  const testing::TemporaryFolder folder;
+  const auto file = folder / "lora.safetensors";
+  write_lora(file, random_lora("wan-unipc", 5), LoraSpelling::kohya);
+  Engine engine(with_loras({}));
+  PartialRequest partial = small_request();
+  partial.loras = {{file}};
+  const Request request = engine.complete(partial);
+  REQUIRE(request.loras->front().contents);
+  CHECK(request_from_json(to_json(request)) == request);
+  partial.loras = request.loras;
+  CHECK(engine.complete(partial) == request);
+  write_lora(file, random_lora("wan-unipc", 6), LoraSpelling::kohya);
+  CHECK_THROWS_WITH(
+      engine.complete(partial),
+      ContainsSubstring("request.loras[0].contents=" + *request.loras->front().contents + ": " +
+                        file.string() + " is another LoRA than before"));
 }
 
 TEST_CASE("a batch of requests with different LoRAs gives each its own result, in their order",
