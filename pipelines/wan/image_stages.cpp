@@ -143,15 +143,26 @@ PreparedImages PrepareImages::run(const Job& job, graph::Context&) const {
 }
 
 ImageEmbeddings EncodeImage::run(const PreparedImages& images, graph::Context& context) const {
+  return graph::sole_outcome(run_several({{images}}, context));
+}
+
+std::vector<graph::Outcome<ImageEmbeddings>> EncodeImage::run_several(
+    const std::vector<graph::RunInputs<Inputs>>& runs, graph::Context& context) const {
   const memory::ComponentPlan& plan = context.plan.component(image_encoder->name());
   graph::LayerWatch layers(context, *image_encoder, 1);
-  const at::Tensor hidden = image_encoder->model().forward(
-      device::move_to(images.pixel_values, plan.device), attention, &layers);
-  const at::Tensor embeds = hidden.flatten(0, 1).unsqueeze(0);
-  check_finite(embeds, "the image embeddings",
-               [&] { return dtype_advice(image_encoder->name(), plan, "infer.dtype"); });
-  context.keep("image_embeds", embeds);
-  return {embeds};
+  std::vector<at::Tensor> pixel_values;
+  for (const auto& [images] : runs)
+    pixel_values.push_back(device::move_to(images.pixel_values, plan.device));
+  const auto advice = [&] { return dtype_advice(image_encoder->name(), plan, "infer.dtype"); };
+  std::vector<graph::Outcome<ImageEmbeddings>> outcomes;
+  for (const at::Tensor& hidden : image_encoder->model().forward(pixel_values, attention, &layers))
+    outcomes.push_back(graph::outcome_of([&] {
+      const at::Tensor embeds = hidden.flatten(0, 1).unsqueeze(0);
+      check_finite(embeds, "the image embeddings", advice);
+      context.keep("image_embeds", embeds);
+      return ImageEmbeddings{embeds};
+    }));
+  return outcomes;
 }
 
 std::optional<ImageCondition> EncodeCondition::known(const PreparedImages& images, const Job&,

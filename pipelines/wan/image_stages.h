@@ -80,7 +80,7 @@ struct PrepareImages {
   PreparedImages run(const Job& job, graph::Context& context) const;
 };
 
-/// Encodes the pictures for cross-attention.
+/// Encodes the pictures for cross-attention. The encoder's layers compute for all requests at once.
 struct EncodeImage {
   using Inputs = std::tuple<PreparedImages>;
   using Output = ImageEmbeddings;
@@ -90,6 +90,8 @@ struct EncodeImage {
 
   std::vector<memory::Component*> components() const { return {image_encoder}; }
   ImageEmbeddings run(const PreparedImages& images, graph::Context& context) const;
+  std::vector<graph::Outcome<ImageEmbeddings>> run_several(
+      const std::vector<graph::RunInputs<Inputs>>& runs, graph::Context& context) const;
 };
 
 /// Encodes the pictures as frames of a video that is grey between them, whole or in tiles as the
@@ -129,7 +131,7 @@ struct JoinImageConditions {
                     const ImageCondition& condition, graph::Context& context) const;
 };
 
-static_assert(graph::Stage<PrepareImages> && graph::Stage<EncodeImage> &&
+static_assert(graph::Stage<PrepareImages> && graph::StageForSeveral<EncodeImage> &&
               graph::StageWithKnownOutput<EncodeCondition> && graph::Stage<JoinConditions> &&
               graph::Stage<JoinImageConditions>);
 

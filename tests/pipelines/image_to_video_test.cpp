@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -217,6 +218,29 @@ TEST_CASE("a batch with an image encoder has the bits of single runs", "[pipelin
   world.run(log);
   REQUIRE(log.saved.size() == 2);
   for (std::size_t item = 0; item < 2; ++item) CHECK(world.made(item) == world.alone(item));
+}
+
+TEST_CASE("the image encoder streams its layers once for requests that go together",
+          "[pipelines]") {
+  struct Layers final : graph::Observer {
+    void layer_begin(std::string_view component, std::int64_t) override {
+      ++of[std::string(component)];
+    }
+    std::map<std::string, int> of;
+  };
+  const auto layers_of = [](int requests) {
+    BatchWorld world(tiny(kFirstAndLast, "sim", 3));
+    world.options.size = requests;
+    for (int i = 0; i < requests; ++i) world.add(with_both());
+    Layers layers;
+    world.options.observers = {&layers};
+    BatchLog log;
+    world.run(log);
+    CHECK(log.saved.size() == static_cast<std::size_t>(requests));
+    return layers.of.at("image_encoder");
+  };
+  CHECK(layers_of(1) > 0);
+  CHECK(layers_of(3) == layers_of(1));
 }
 
 TEST_CASE("configs that do not fit together are named", "[pipelines]") {

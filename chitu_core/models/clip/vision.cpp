@@ -121,16 +121,29 @@ std::vector<std::string> CLIPVisionModel::unused_prefixes() const {
   return prefixes;
 }
 
-at::Tensor CLIPVisionModel::forward(const at::Tensor& pixel_values, const nn::Attention& attention,
-                                    memory::LayerObserver* observer) const {
+at::Tensor CLIPVisionModel::embed(const at::Tensor& pixel_values) const {
   const std::int64_t side = config_.image_size;
   if (pixel_values.dim() != 4 || pixel_values.sizes().slice(1) != at::IntArrayRef{3, side, side})
     throw ShapeError(fmt::format("the image encoder takes pixel_values [N, 3, {}, {}], got [{}]",
                                  side, side, fmt::join(pixel_values.sizes(), ", ")));
-  at::Tensor hidden = pre_layrnorm_.forward(embeddings_.forward(pixel_values));
+  return pre_layrnorm_.forward(embeddings_.forward(pixel_values));
+}
+
+at::Tensor CLIPVisionModel::forward(const at::Tensor& pixel_values, const nn::Attention& attention,
+                                    memory::LayerObserver* observer) const {
+  return forward(std::vector<at::Tensor>{pixel_values}, attention, observer).front();
+}
+
+std::vector<at::Tensor> CLIPVisionModel::forward(const std::vector<at::Tensor>& pixel_values,
+                                                 const nn::Attention& attention,
+                                                 memory::LayerObserver* observer) const {
+  std::vector<at::Tensor> hidden;
+  for (const at::Tensor& input : pixel_values) hidden.push_back(embed(input));
   memory::LayerWalk walk(observer);
   for (const auto& layer : layers_)
-    walk.layer(*layer, {}, [&] { hidden = layer->forward(hidden, attention); });
+    walk.layer(*layer, {}, [&] {
+      for (at::Tensor& states : hidden) states = layer->forward(states, attention);
+    });
   return hidden;
 }
 

@@ -70,8 +70,15 @@ class CLIPVisionModel : public memory::Module {
   /// throws        ShapeError for another size
   at::Tensor forward(const at::Tensor& pixel_values, const nn::Attention& attention,
                      memory::LayerObserver* observer = nullptr) const;
+  /// The same for several inputs: each layer computes for all of them before the next one, so that
+  /// its weights are needed once. Each result has the bits it would have alone.
+  std::vector<at::Tensor> forward(const std::vector<at::Tensor>& pixel_values,
+                                  const nn::Attention& attention,
+                                  memory::LayerObserver* observer = nullptr) const;
 
  private:
+  at::Tensor embed(const at::Tensor& pixel_values) const;
+
   CLIPVisionConfig config_;
   CLIPVisionEmbeddings embeddings_;
   nn::LayerNorm pre_layrnorm_;
