@@ -50,6 +50,11 @@ at::Tensor Attention::operator()(const at::Tensor& q, const at::Tensor& k, const
   return hook_ ? hook_->run(q, k, v, options, *backend_) : backend_->run(q, k, v, options);
 }
 
+std::string exact_attention(std::string_view name) {
+  const AttentionBackend* backend = Backends::instance().find(name);
+  return backend && !backend->exact() ? "auto" : std::string(name);
+}
+
 std::vector<std::string> attention_names() {
   std::vector<std::string> names = Backends::instance().names();
   names.insert(names.begin(), "auto");

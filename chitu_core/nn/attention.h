@@ -48,6 +48,10 @@ class Attention {
   std::shared_ptr<const parallel::AttentionHook> hook_;
 };
 
+/// This name, or `auto` if its backend is an approximation: for models that encode the inputs, whose
+/// errors every step would see.
+std::string exact_attention(std::string_view name);
+
 /// The values of infer.attn_type: `auto`, then the registered names, sorted.
 std::vector<std::string> attention_names();
 

@@ -119,7 +119,7 @@ PrepareLatents QwenImagePipeline::prepare_latents() const {
 }
 
 void QwenImagePipeline::build_graph() {
-  const nn::Attention attention(choices_.attn_type, choices_.device.type());
+  const nn::Attention attention(nn::exact_attention(choices_.attn_type), choices_.device.type());
   const nn::Attention split_attention(choices_.attn_type, choices_.device.type(),
                                       parallel::attention_hook(choices_.context_parallel));
   const auto job = graph_.input<Job>();

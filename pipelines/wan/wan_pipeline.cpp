@@ -194,7 +194,7 @@ std::unique_ptr<Pipeline> WanPipeline::for_plan() const {
 }
 
 void WanPipeline::build_graph() {
-  const nn::Attention attention(choices_.attn_type, choices_.device.type());
+  const nn::Attention attention(nn::exact_attention(choices_.attn_type), choices_.device.type());
   const auto job = graph_.input<Job>();
   GraphBuilder stages(graph_, job, choices_.stages);
   const auto tokens = stages.add(Tokenize{parts_.tokenizer}, job);
@@ -227,7 +227,7 @@ graph::Port<WanConditions> WanPipeline::add_images(GraphBuilder& stages,
   const EncodeCondition encode{&vae_encoder(), parts_.images};
   if (!parts_.images.embeds)
     return stages.add(JoinConditions{}, embeddings, stages.add(encode, images, job));
-  const nn::Attention attention(choices_.attn_type, choices_.device.type());
+  const nn::Attention attention(nn::exact_attention(choices_.attn_type), choices_.device.type());
   const auto embeds = stages.add(EncodeImage{&image_encoder(), attention}, images);
   return stages.add(JoinImageConditions{}, embeddings, embeds, stages.add(encode, images, job));
 }

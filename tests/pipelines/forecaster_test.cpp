@@ -41,7 +41,8 @@ Forecast forecast_for(const EngineOptions& options, const Engine& engine, const 
   const c10::Device sim = engine.plan().device;
   const Forecaster forecaster(Registry<PipelineFamily>::instance()
                                   .find(folder.class_name)
-                                  ->open(folder, {.device = sim,
+                                  ->open(folder, {.attn_type = options.attn_type,
+                                                  .device = sim,
                                                   .for_plan = true,
                                                   .loras = {options.loras, options.lora_mode},
                                                   .files = options.files}),
@@ -150,6 +151,10 @@ TEST_CASE("a forecast's peaks and copies equal those of the run, to the byte", "
   SECTION("one frame without guidance") {
     request.num_frames = 1;
     request.guidance_scale = 1;
+  }
+  SECTION("quantised attention") {
+    options.attn_type = "sage";
+    options.dtype = GENERATE("float32", "bfloat16");
   }
   SECTION("many steps") { request.num_inference_steps = 9; }
   SECTION("in 16 bit") {

@@ -1,0 +1,103 @@
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+
+#include <algorithm>
+
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/registry.h"
+#include "chitu_core/nn/attention.h"
+#include "chitu_core/nn/int8_blocks.h"
+#include "tests/support/catch.h"
+
+namespace chitu::nn {
+namespace {
+
+at::Tensor normal(at::IntArrayRef sizes, std::uint64_t seed) {
+  return at::randn(sizes, at::make_generator<at::CPUGeneratorImpl>(seed), at::kFloat);
+}
+
+double cosine(const at::Tensor& a, const at::Tensor& b) {
+  const auto wide = [](const at::Tensor& x) { return x.to(at::kDouble).flatten(); };
+  const at::Tensor x = wide(a), y = wide(b);
+  return (at::dot(x, y) / (x.norm() * y.norm())).item<double>();
+}
+
+/// Keys as those of video models: channels with a mean that is large beside their spread.
+at::Tensor keys_with_means(at::IntArrayRef sizes, std::uint64_t seed) {
+  return normal(sizes, seed) + 8 * normal({1, sizes[1], 1, sizes[3]}, seed + 1);
+}
+
+TEST_CASE("blocks of rows keep their largest magnitude and 127 steps below it", "[nn][cpu]") {
+  const at::Tensor x = normal({2, 3, 150, 20}, 1);
+  const at::Tensor rounded = through_int8_blocks(x, {}, 64);
+  for (std::int64_t first = 0; first < 150; first += 64) {
+    const std::int64_t rows = std::min<std::int64_t>(64, 150 - first);
+    const auto block = [&](const at::Tensor& of) { return of.narrow(2, first, rows).flatten(2); };
+    const at::Tensor scale = block(x).abs().amax(-1, true) / 127;
+    CHECK(at::allclose(block(rounded), at::round(block(x) / scale) * scale, 1e-6, 1e-6));
+    CHECK((block(rounded) / scale).abs().amax().item<float>() < 127.001F);
+  }
+}
+
+TEST_CASE("a mean is subtracted before rounding, and zeros stay zeros", "[nn][cpu]") {
+  const at::Tensor x = keys_with_means({1, 2, 70, 8}, 3), mean = mean_rows(x);
+  CHECK(at::allclose(mean, x.mean(2, true), 1e-6, 1e-6));
+  CHECK(at::allclose(through_int8_blocks(x, mean, 64), x - mean, 0, 0.04));
+  const at::Tensor zeros = at::zeros({1, 1, 5, 4});
+  CHECK(at::equal(through_int8_blocks(zeros, {}, 64), zeros));
+}
+
+TEST_CASE("sage is near exact attention, also for long sequences and keys with large means",
+          "[nn][cpu]") {
+  const Attention exact("cpu_flash"), sage("sage");
+  for (const std::int64_t keys : {70, 1000, 32760})
+    for (const std::int64_t width : {64, 128}) {
+      INFO(keys << " keys, head of " << width);
+      const at::Tensor q = normal({1, 2, 130, width}, 5);
+      const at::Tensor k = keys_with_means({1, 2, keys, width}, 6),
+                       v = normal({1, 2, keys, width}, 8);
+      CHECK(cosine(sage(q, k, v), exact(q, k, v)) > 0.9995);
+    }
+}
+
+TEST_CASE("without the mean of the keys the error would be several times that of sage",
+          "[nn][cpu]") {
+  const at::Tensor q = normal({1, 1, 130, 64}, 5), k = keys_with_means({1, 1, 1000, 64}, 6);
+  const at::Tensor v = normal({1, 1, 1000, 64}, 8);
+  const Attention exact("cpu_flash"), sage("sage");
+  const at::Tensor wanted = exact(q, k, v);
+  const at::Tensor rough =
+      exact(through_int8_blocks(q, {}, 128), through_int8_blocks(k, {}, 64), v);
+  CHECK(1 - cosine(rough, wanted) > 4 * (1 - cosine(sage(q, k, v), wanted)));
+}
+
+TEST_CASE("sage takes bfloat16 and heads that are adjacent in memory", "[nn][cpu]") {
+  const auto heads = [](const at::Tensor& x) { return x.to(at::kBFloat16).transpose(1, 2); };
+  const at::Tensor q = heads(normal({2, 70, 4, 32}, 1)), k = heads(normal({2, 90, 4, 32}, 2));
+  const at::Tensor v = heads(normal({2, 90, 4, 32}, 3));
+  const Attention sage("sage");
+  const at::Tensor out = sage(q, k, v);
+  CHECK(out.scalar_type() == at::kBFloat16);
+  CHECK(at::equal(out, sage(q.contiguous(), k.contiguous(), v.contiguous())));
+  CHECK(cosine(out, Attention("cpu_flash")(q, k, v)) > 0.9995);
+}
+
+TEST_CASE("sage computes cross-attention and attention with a bias exactly", "[nn][cpu]") {
+  const at::Tensor q = normal({1, 2, 30, 16}, 1), k = normal({1, 2, 50, 16}, 2);
+  const Attention sage("sage"), exact("cpu_flash");
+  const AttentionOptions cross{.kind = AttentionKind::cross, .bias = {}, .scale = {}};
+  CHECK(at::equal(sage(q, k, k, cross), exact(q, k, k, cross)));
+  const AttentionOptions biased{
+      .kind = AttentionKind::self, .bias = at::ones({1, 1, 30, 50}), .scale = {}};
+  CHECK(at::equal(sage(q, k, k, biased), exact(q, k, k, biased)));
+}
+
+TEST_CASE("sage is never taken for auto or for encoders, and names devices without it", "[nn]") {
+  CHECK_FALSE(Registry<AttentionBackend>::instance().find("sage")->exact());
+  CHECK(exact_attention("sage") == "auto");
+  CHECK(exact_attention("torch_sdpa") == "torch_sdpa");
+  CHECK_THROWS_WITH(Attention("sage", c10::kCUDA), "infer.attn_type: sage does not run on cuda");
+}
+
+}  // namespace
+}  // namespace chitu::nn
