@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Compares attention backends with `auto`: time of a denoising step, and PSNR of the frames.
+
+    tools/bench/attention.py --types sage torch_sdpa
+    tools/bench/attention.py --types sage -- model.ckpt_dir=DIR request.width=256 request.height=256
+
+Each round runs all backends one after another, in alternating order. Words after -- are overrides of every run; without
+them it is the demo model. A ratio above 1 is a backend that is faster than `auto`.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROMPT = "a red circle moving right on a white background"
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chitu", default=os.path.join(ROOT, "build/release/bin/chitu"))
+    parser.add_argument("--types", nargs="+", default=["sage"], help="values of infer.attn_type")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("overrides", nargs="*")
+    return parser.parse_args()
+
+
+def run(options, attn_type, folder):
+    """Seconds of the median step."""
+    command = [options.chitu, "run", "--quiet", "--prompt", PROMPT, "output.format=frames",
+               f"infer.attn_type={attn_type}", f"hydra.run.dir={folder}", *options.overrides]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with open(os.path.join(folder, "metrics.json"), encoding="utf-8") as file:
+        return statistics.median(step["seconds"] for step in json.load(file)["steps"])
+
+
+def worst_psnr(options, a, b):
+    tolerance = "frames=any,peak=any,bytes=any,loads=any"
+    said = subprocess.run([options.chitu, "compare", a, b, "--json", "--tolerance", tolerance], check=True,
+                          capture_output=True, text=True)
+    frames = json.loads(said.stdout)["clip"]["frames"]
+    return min((frame["psnr_db"] for frame in frames if not frame["identical"]), default=None)
+
+
+def main():
+    options = parse_options()
+    types = ["auto", *options.types]
+    rounds = []
+    with tempfile.TemporaryDirectory(prefix="chitu-bench-") as folder:
+        for index in range(options.rounds):
+            rounds.append({attn_type: run(options, attn_type, os.path.join(folder, f"{attn_type}-{index}"))
+                           for attn_type in (types if index % 2 == 0 else types[::-1])})
+            print(f"round {index + 1} of {options.rounds}", file=sys.stderr, flush=True)
+        psnr = {attn_type: worst_psnr(options, os.path.join(folder, "auto-0"), os.path.join(folder, f"{attn_type}-0"))
+                for attn_type in options.types}
+    print(f"{'':18}{'step':>12}{'auto / it':>12}   {'spread':15}{'worst frame':>12}")
+    print(f"{'auto':18}{statistics.median(results['auto'] for results in rounds):10.3f} s")
+    for attn_type in options.types:
+        ratios = [results["auto"] / results[attn_type] for results in rounds]
+        step = statistics.median(results[attn_type] for results in rounds)
+        quality = "identical" if psnr[attn_type] is None else f"{psnr[attn_type]:.1f} dB"
+        print(f"{attn_type:18}{step:10.3f} s{statistics.median(ratios):11.2f}x   "
+              f"{min(ratios):.2f} to {max(ratios):.2f}   {quality:>12}")
+
+
+if __name__ == "__main__":
+    main()
