@@ -26,7 +26,8 @@ std::string dtype_advice(const std::string& component, const memory::ComponentPl
         "weights of the {} are stored in {}, whose range is small; memory=default, which "
         "does not round them, may help",
         component, c10::toString(*plan.stored));
-  return fmt::format("are those of the checkpoint's {} all finite?", component);
+  return fmt::format("check that the weights of the {}, in the checkpoint and in LoRAs, are finite",
+                     component);
 }
 
 }  // namespace chitu::pipelines

@@ -44,8 +44,8 @@ TEST_CASE("numbers that are not finite end a run, with the stage and the step th
   SECTION("of the text encoder") {
     put(model, "text_encoder/model.safetensors", "encoder.final_layer_norm.weight", bad);
     expected =
-        "stage encode_text: the prompt embeddings are not finite (NaN or infinity): are "
-        "those of the checkpoint's text_encoder all finite?";
+        "stage encode_text: the prompt embeddings are not finite (NaN or infinity): check that the "
+        "weights of the text_encoder, in the checkpoint and in LoRAs, are finite";
   }
   SECTION("of the transformer") {
     put(model, "transformer/diffusion_pytorch_model.safetensors", "proj_out.bias", bad);
