@@ -1,11 +1,13 @@
 #include "chitu_core/common/files.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/system_limits.h"
@@ -38,6 +40,12 @@ std::filesystem::path dangling_link(const std::filesystem::path& path) {
       return part;
   }
   return {};
+}
+
+/// Of a pipe whose other end is open.
+void wait_for_input(int descriptor) {
+  pollfd waiting{descriptor, POLLIN, 0};
+  ::poll(&waiting, 1, -1);
 }
 
 std::string reason() { return std::strerror(errno); }
@@ -76,20 +84,35 @@ std::optional<std::string> folder_problem(const std::filesystem::path& path) {
   return "no such folder";
 }
 
+int open_to_read(const std::filesystem::path& path) {
+  // Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
+  const int opened = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (opened < 0) fail_to_open(path, errno);
+  struct stat info{};
+  const bool known = ::fstat(opened, &info) == 0;
+  if (known && (S_ISREG(info.st_mode) || S_ISFIFO(info.st_mode) || ::isatty(opened))) return opened;
+  ::close(opened);
+  throw InputError(path.string() + ": " +
+                   (S_ISDIR(info.st_mode) ? std::strerror(EISDIR) : "not a regular file"));
+}
+
 std::string read_file(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) fail_to_open(path, errno);
+  const Descriptor file(open_to_read(path));
   std::string bytes;
   struct stat info{};
   if (::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode))
     bytes.reserve(static_cast<std::size_t>(info.st_size));
-  char buffer[1 << 16];
+  std::vector<char> buffer(1 << 16);
   while (true) {
-    const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
+    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      wait_for_input(file.get());
+      continue;
+    }
     if (got < 0) throw InputError(path.string() + ": " + reason());
     if (got == 0) return bytes;
-    bytes.append(buffer, static_cast<std::size_t>(got));
+    bytes.append(buffer.data(), static_cast<std::size_t>(got));
   }
 }
 

@@ -93,7 +93,8 @@ std::vector<std::string> nearest(std::string_view name, const std::vector<std::s
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
-  const auto near = nearest(name, candidates);
+  auto near = nearest(name, candidates);
+  std::erase(near, name);  // known, but not allowed here: nothing was misspelt
   return near.empty() ? "" : ", did you mean " + join(near) + "?";
 }
 

@@ -45,6 +45,8 @@ constexpr std::array<std::string_view, 5> kPickled{".pth", ".pt", ".bin", ".ckpt
 
 std::string beginning_of(const std::filesystem::path& path) {
   std::string bytes(4, '\0');
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return "";  // a pipe may never begin
   std::ifstream file(path, std::ios::binary);
   file.read(bytes.data(), std::ssize(bytes));
   bytes.resize(static_cast<std::size_t>(file.gcount()));

@@ -89,7 +89,7 @@ OpenFile::OpenFile(std::filesystem::path path) : path_(std::move(path)) {
 OpenFile::~OpenFile() { Recent::all().forget(this); }
 
 SharedDescriptor OpenFile::open() const {
-  const auto try_open = [&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC); };
+  const auto try_open = [&] { return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); };
   int opened = try_open();
   if (opened < 0 && errno == EMFILE) {
     Recent::all().close_all();  // frees descriptors of less recently used files

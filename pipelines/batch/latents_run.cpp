@@ -9,13 +9,12 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
 #include "pipelines/batch/spill.h"
+#include "pipelines/output/media_names.h"
 
 namespace chitu::pipelines {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* kLatents = "latents.safetensors";
 
 graph::SavedFiles finish(graph::Execution& run, graph::Context& context,
                          const graph::BeforeStage& before_stage = {}) {
@@ -67,7 +66,7 @@ graph::SavedFiles LatentsRun::generate(Job job, graph::Context& context,
                                        const std::function<BatchModel()>& model,
                                        const std::function<void(const fs::path&)>& kept) const {
   const Request request = job.request;
-  const fs::path file = job.output.dir / kLatents;
+  const fs::path file = job.output.dir / kLatentsName;
   const bool keeps = first_ > 0 && !job.output.dir.empty();
   bool written = false;
   graph::Execution run = execution(std::move(job));

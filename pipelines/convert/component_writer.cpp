@@ -9,6 +9,8 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/temporary.h"
+#include "chitu_core/nn/finite.h"
+#include "pipelines/model/device_choices.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -20,6 +22,14 @@ void write(TemporaryFile& file, const at::Tensor& data) {
   file.write({static_cast<const char*>(data.const_data_ptr()), data.nbytes()});
 }
 
+void check_finite(const io::Checkpoint& weights, const ConvertedTensor& tensor,
+                  const at::Tensor& values) {
+  if (!at::isFloatingType(values.scalar_type()) || nn::all_finite(values)) return;
+  throw InputError(fmt::format("{}: tensor \"{}\": a value is not finite in {}",
+                               weights.info(tensor.source).file.string(), tensor.source,
+                               dtype_name(values.scalar_type())));
+}
+
 /// In runs of rows.
 void write_plain(const io::Checkpoint& weights, const ConvertedTensor& tensor,
                  TemporaryFile& file) {
@@ -29,6 +39,7 @@ void write_plain(const io::Checkpoint& weights, const ConvertedTensor& tensor,
   if (bytes <= kAtOnceBytes || shape.size() < 2) {
     at::Tensor values = at::empty(shape, options);
     weights.read_into(tensor.source, values);
+    check_finite(weights, tensor, values);
     return write(file, values);
   }
   const std::int64_t rows = shape.front();
@@ -37,6 +48,7 @@ void write_plain(const io::Checkpoint& weights, const ConvertedTensor& tensor,
     shape.front() = std::min(at_once, rows - first);
     at::Tensor values = at::empty(shape, options);
     weights.read_rows(tensor.source, first, values);
+    check_finite(weights, tensor, values);
     write(file, values);
   }
 }

@@ -11,8 +11,8 @@ namespace chitu::pipelines {
 /// or 64 MiB of other weights.
 ///
 /// between  called between tensors; what it throws ends the work
-/// throws   InputError when the file cannot be written, or a weight that is to be scaled is not
-///          finite
+/// throws   InputError when the file cannot be written, or a weight is not finite in its new
+///          dtype
 void write_component(const io::Checkpoint& weights, const ConvertPlan& plan,
                      const std::filesystem::path& file, const std::function<void()>& between);
 

@@ -144,7 +144,9 @@ void keep_tokenizer(const Part& part, const fs::path& folder) {
 
 }  // namespace
 
-void convert_checkpoint(const ConvertOptions& options) {
+void convert_checkpoint(const ConvertOptions& given) {
+  ConvertOptions options = given;
+  if (!options.target.has_filename()) options.target = options.target.parent_path();  // "out/"
   const ModelFolder folder = ModelFolder::open(options.source, options.files);
   check_target(options);
   const std::vector<Part> parts = read_parts(folder, options);

@@ -1,6 +1,7 @@
 #include "pipelines/model/checkpoint_files.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/files.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/common/shell_text.h"
@@ -19,6 +21,10 @@
 #include "pipelines/model/published_checkpoint.h"
 
 namespace chitu::pipelines {
+bool may_be_read(const std::filesystem::path& folder) {
+  return ::access(folder.c_str(), R_OK | X_OK) == 0;
+}
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -75,18 +81,20 @@ bool is_processor(const ComponentClass& named) {
 }
 
 /// The files of one component that its folder lacks.
-std::vector<std::string> missing_of(const fs::path& folder, const ComponentClass& named,
-                                    CheckpointUse use) {
+///
+/// component  its key, which tells what kind it is even where the class is misspelt
+std::vector<std::string> missing_of(const std::string& component, const fs::path& folder,
+                                    const ComponentClass& named, CheckpointUse use) {
   const auto lacks = [&](const char* file) { return !is_there(folder / file); };
-  if (named.name.find("Scheduler") != std::string::npos) {
+  if (component == "scheduler" || named.name.find("Scheduler") != std::string::npos) {
     if (lacks("scheduler_config.json")) return {"scheduler_config.json"};
     return {};
   }
-  if (is_processor(named)) {
+  if (component.ends_with("_processor") || is_processor(named)) {
     if (lacks("preprocessor_config.json")) return {"preprocessor_config.json"};
     return {};
   }
-  if (named.name.find("Token") != std::string::npos) {
+  if (component.starts_with("tokenizer") || named.name.find("Token") != std::string::npos) {
     const bool needed = use == CheckpointUse::run;
     const bool lacks_pair = lacks("vocab.json") || lacks("merges.txt");
     if (needed && lacks("tokenizer.json") && lacks("spiece.model") && lacks_pair)
@@ -107,8 +115,8 @@ std::vector<std::string> missing_components(const fs::path& path,
                                             CheckpointUse use) {
   std::vector<std::string> missing;
   for (const auto& [component, named] : components)
-    if (!named.name.empty())
-      for (const std::string& file : missing_of(path / component, named, use))
+    if (!named.name.empty() && (may_be_read(path / component) || !name_exists(path / component)))
+      for (const std::string& file : missing_of(component, path / component, named, use))
         missing.push_back(component + "/" + file);
   return missing;
 }

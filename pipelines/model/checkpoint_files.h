@@ -20,6 +20,9 @@ std::vector<std::string> missing_files(const ModelFolder& folder, CheckpointUse 
 /// the name of the folder suggests.
 std::vector<std::string> missing_files(const std::filesystem::path& folder);
 
+/// Whether the user may list a folder and read in it; false if there is none.
+bool may_be_read(const std::filesystem::path& folder);
+
 /// The model folders that ship with chitu contain configs only.
 ///
 /// throws  InputError if no component of the folder has weights

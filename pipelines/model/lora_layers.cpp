@@ -152,6 +152,7 @@ struct LoraSet::Opened {
   void check_difference(const std::string& tensor, const memory::Parameter& weight) const;
   bool place(Placing& placing, const std::string& name, const io::LoraLayer& layer);
   std::vector<std::string> left_over() const;
+  std::string why_not(const std::vector<std::string>& left) const;
   void report(const std::vector<std::string>& left) const;
 };
 
@@ -188,6 +189,16 @@ void LoraSet::Opened::report(const std::vector<std::string>& left) const {
   if (!left.empty())
     log->warn("LoRA {}: {} tensors have no place and are left out: {}", choice.path.string(),
               left.size(), join(first_few(left, kMostNamed)));
+}
+
+/// The end of the message that it changes nothing.
+std::string LoraSet::Opened::why_not(const std::vector<std::string>& left) const {
+  if (left.empty()) return ": it has no tensors";
+  for (const io::LoraLayer& layer : file.layers())
+    if (layer.has_half())
+      return fmt::format(": the other matrix of {} is missing",
+                         layer.down.empty() ? layer.up : layer.down);
+  return fmt::format(": no place in the model for {}", join(first_few(left, kMostNamed)));
 }
 
 /// Tensors that no component has used.
@@ -281,8 +292,9 @@ void LoraSet::finish(bool reports) const {
     const auto left = lora->left_over();
     const std::string& component = lora->choice.component;
     if (lora->layers.empty() && lora->choice.strict)
-      throw InputError(fmt::format("{}: changes no layer of {}", lora->choice.path.string(),
-                                   component.empty() ? "the model" : component));
+      throw InputError(fmt::format("{}: changes no layer of {}{}", lora->choice.path.string(),
+                                   component.empty() ? "the model" : component,
+                                   lora->why_not(left)));
     if (!left.empty() && lora->choice.strict)
       throw InputError(fmt::format(
           "{}: {} of its tensors have no place in the model: {}; strict: false in model.loras "

@@ -4,6 +4,8 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "chitu_core/common/error.h"
@@ -57,6 +59,7 @@ ModelFolder ModelFolder::open(const std::filesystem::path& path, const ModelFile
   const std::string given = "model.ckpt_dir=" + path.string() + ": ";
   if (const auto problem = folder_problem(path))
     throw InputError(given + *problem + kExpected + download_advice(path, missing_files(path)));
+  if (!may_be_read(path)) throw InputError(given + std::strerror(EACCES));
   const auto file = path / kModelIndex;
   if (!name_exists(file)) throw InputError(given + "has no model_index.json" + snapshot_hint(path));
   const auto index = io::JsonObject::read(file);

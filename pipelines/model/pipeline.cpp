@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <map>
 #include <set>
 
@@ -117,14 +119,64 @@ std::vector<memory::ComponentRole> components_of(const std::filesystem::path& ck
 
 namespace {
 
+/// Turns it to lower case.
+void check_sha256(const std::string& key, std::string& sha256) {
+  constexpr std::size_t kDigits = 64;
+  const bool is_one =
+      sha256.size() == kDigits &&
+      std::ranges::all_of(sha256, [](unsigned char digit) { return std::isxdigit(digit) != 0; });
+  if (!is_one)
+    throw InputError(fmt::format("request.{}_sha256={}: expected {} hexadecimal digits, or null",
+                                 key, sha256, kDigits));
+  std::ranges::transform(sha256, sha256.begin(),
+                         [](unsigned char digit) { return std::tolower(digit); });
+}
+
 /// Reads a picture of a request, and fills in the checksum of its file.
 void check_picture(const std::string& key, const std::optional<std::string>& path,
                    std::optional<std::string>& sha256) {
+  if (sha256) check_sha256(key, *sha256);
   if (path) {
     sha256 = read_request_picture(key, *path, sha256.value_or("")).sha256;
   } else if (sha256) {
     throw InputError(fmt::format("request.{}_sha256={}: expected null, since request.{} is null",
                                  key, *sha256, key));
+  }
+}
+
+}  // namespace
+
+namespace {
+
+/// The fields of a request that the user has left open: they have the model's defaults.
+std::vector<std::string> open_fields(const PartialRequest& partial) {
+  std::vector<std::string> open;
+  const auto add = [&](const char* name, const auto& field) {
+    if (!field) open.emplace_back(name);
+  };
+  add("width", partial.width);
+  add("height", partial.height);
+  add("num_frames", partial.num_frames);
+  add("num_inference_steps", partial.num_inference_steps);
+  add("guidance_scale", partial.guidance_scale);
+  add("guidance_scale_2", partial.guidance_scale_2);
+  add("fps", partial.fps);
+  add("flow_shift", partial.flow_shift);
+  return open;
+}
+
+/// Checks the request; a message about a field that the user left open says where it comes from.
+void check(const Pipeline& pipeline, const Request& request, const PartialRequest& partial) {
+  try {
+    pipeline.check(request);
+  } catch (const InputError& error) {
+    const std::string text = error.what();
+    for (const std::string& name : open_fields(partial))
+      if (text.starts_with("request." + name + "="))
+        throw InputError(text +
+                         "; it is the default of generation_config.json in the checkpoint, "
+                         "or of model.request_defaults");
+    throw;
   }
 }
 
@@ -152,7 +204,7 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   request.image_sha256 = partial.image_sha256;
   request.last_image = partial.last_image;
   request.last_image_sha256 = partial.last_image_sha256;
-  pipeline.check(request);
+  check(pipeline, request, partial);
   if (request.loras) add_contents(*request.loras);
   check_picture("image", request.image, request.image_sha256);
   check_picture("last_image", request.last_image, request.last_image_sha256);

@@ -12,6 +12,9 @@ namespace chitu::pipelines {
 /// The longest name of a file or folder on the file systems of Linux, in bytes.
 inline constexpr std::size_t kLongestName = 255;
 
+/// Where a run keeps its latents while it decodes them, below the folder of the media.
+inline constexpr const char* kLatentsName = "latents.safetensors";
+
 /// One of the media of a run: its path below Output::dir.
 struct MediaName {
   std::string name;

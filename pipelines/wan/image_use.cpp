@@ -65,13 +65,13 @@ void check_pictures(const Request& request, const ImageUse& use, bool for_plan) 
   const char* const kPicture = "a PNG, JPEG or WebP file";
   if (request.image && !use.any())
     refuse("image", request.image, "null: this checkpoint makes videos from text alone");
-  if (!request.image && (request.last_image || (use.required && !for_plan)))
-    refuse("image", request.image,
-           fmt::format("{}: this checkpoint makes videos from an image", kPicture));
   if (request.last_image && !use.last_image_allowed())
     refuse("last_image", request.last_image,
            use.any() ? "null: this checkpoint knows a first image only"
                      : "null: this checkpoint makes videos from text alone");
+  if (!request.image && (request.last_image || (use.required && !for_plan)))
+    refuse("image", request.image,
+           fmt::format("{}: this checkpoint makes videos from an image", kPicture));
   if (!request.last_image && use.last_image_required && !for_plan)
     refuse("last_image", request.last_image,
            fmt::format("{}: this checkpoint makes videos from a first and a last image", kPicture));

@@ -1,5 +1,12 @@
 #include "chitu_core/common/files.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+
 #include "chitu_core/common/error.h"
 #include "tests/support/catch.h"
 
@@ -50,6 +57,28 @@ TEST_CASE("a link without a target is reported as such, in every part of a path"
   fs::create_symlink("loop", folder / "loop");
   CHECK(folder_problem(folder / "loop") == "no such folder: Too many levels of symbolic links");
   fs::remove_all(folder);
+}
+
+TEST_CASE("a pipe is read to its end, and one that nobody writes to is empty", "[common]") {
+  namespace fs = std::filesystem;
+  const auto pipe = fs::temp_directory_path() / "chitu_pipe_test";
+  fs::remove(pipe);
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(read_file(pipe).empty());
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  std::jthread writer([&, end = ::open(pipe.c_str(), O_WRONLY)] {
+    const std::string part(100'000, 'x');
+    CHECK(::write(end, part.data(), part.size()) == std::ssize(part));
+    ::close(end);
+  });
+  CHECK(read_file(pipe).size() == 100'000);
+  ::close(reader);
+  fs::remove(pipe);
+}
+
+TEST_CASE("devices and folders are no files to read", "[common]") {
+  CHECK_THROWS_WITH(read_file("/dev/zero"), "/dev/zero: not a regular file");
+  CHECK_THROWS_WITH(read_file("/tmp"), "/tmp: Is a directory");
 }
 
 TEST_CASE("a full disk leaves the old file unchanged", "[common]") {

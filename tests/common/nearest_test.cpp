@@ -27,5 +27,10 @@ TEST_CASE("names with little in common are not suggested", "[common]") {
   CHECK(nearest("n\xC3\xA9w", {"new"}) == std::vector<std::string>{"new"});  // one character
 }
 
+TEST_CASE("a name that is known is no hint for itself", "[common]") {
+  CHECK(did_you_mean("seed", {"seed"}).empty());
+  CHECK(did_you_mean("seed", {"seed", "seeds"}) == ", did you mean seeds?");
+}
+
 }  // namespace
 }  // namespace chitu

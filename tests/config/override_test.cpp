@@ -19,6 +19,9 @@ TEST_CASE("a grammar error points at the character and shows the quoted form", "
   CHECK_THROWS_WITH(parse_override("name=a#b"),
                     "name=a#b: expected the end, got '#' at column 7; "
                     "to give the text as it is, quote it: name='a#b'");
+  CHECK_THROWS_WITH(parse_override("k=[{p:~/a}]"),
+                    Catch::ContainsSubstring("got '~' at column 7; a text with such characters is "
+                                             "quoted inside the list or mapping, as in ['a b~']"));
   CHECK_THROWS_WITH(parse_override("a b=1"), Catch::ContainsSubstring("no blank is allowed"));
   CHECK_THROWS_WITH(parse_override("k='x"), Catch::ContainsSubstring("the quote ' is not closed"));
   CHECK_THROWS_WITH(parse_override("k"), Catch::ContainsSubstring("expected = and a value"));

@@ -125,6 +125,27 @@ TEST_CASE("single files become a folder", "[pipelines][convert]") {
                   io::SafetensorsFile(run.dump_tensors).tensor("decoded")));
 }
 
+TEST_CASE("a value that the new dtype cannot hold is named, and nothing is written",
+          "[pipelines][convert]") {
+  const Converted model;
+  model.source.edit_weights("transformer/diffusion_pytorch_model.safetensors", [](auto& tensors) {
+    for (auto& [name, tensor] : tensors)
+      if (name == "proj_out.bias") tensor = at::full_like(tensor, 1e30, at::kFloat);
+  });
+  CHECK_THROWS_WITH(
+      convert_checkpoint(model.to(at::kHalf)),
+      ContainsSubstring("tensor \"proj_out.bias\": a value is not finite in float16"));
+  CHECK(model.names() == std::vector<std::string>{"model"});
+}
+
+TEST_CASE("a folder to write may be given with a slash", "[pipelines][convert]") {
+  const Converted model;
+  auto options = model.to(at::kBFloat16);
+  options.target /= "";
+  convert_checkpoint(options);
+  CHECK(std::filesystem::exists(model.target / "model_index.json"));
+}
+
 TEST_CASE("a conversion replaces nothing, and leaves nothing when it is stopped",
           "[pipelines][convert]") {
   const Converted model;

@@ -138,6 +138,10 @@ TEST_CASE("pictures that a checkpoint does not take, and those that it needs, ar
   CHECK_THAT(refusal(kFirstFrame, with_both()),
              ContainsSubstring("rgba.png: expected null: this checkpoint knows a first image "
                                "only"));
+  PartialRequest last = small_request();
+  last.last_image = with_both().last_image;
+  CHECK_THAT(refusal("wan-unipc", last),
+             ContainsSubstring("request.last_image=") && ContainsSubstring("from text alone"));
   PartialRequest one = with_both();
   one.num_frames = 1;
   CHECK(refusal(kFirstAndLast, one) ==
@@ -188,6 +192,13 @@ TEST_CASE("a request knows its pictures by their content", "[pipelines]") {
              ContainsSubstring("a.png: is another picture than before: its SHA-256 is "));
   partial.image_sha256 = request.image_sha256;
   CHECK_THROWS_WITH(engine.complete(partial), ContainsSubstring("(request.image_sha256)"));
+  partial.image_sha256 = "abc";
+  CHECK_THROWS_WITH(engine.complete(partial),
+                    "request.image_sha256=abc: expected 64 hexadecimal digits, or null");
+  partial.image_sha256 = io::sha256(read_file(path));
+  std::ranges::transform(*partial.image_sha256, partial.image_sha256->begin(),
+                         [](unsigned char digit) { return std::toupper(digit); });
+  CHECK(engine.complete(partial).image_sha256 == io::sha256(read_file(path)));
   partial.image.reset();
   CHECK_THROWS_WITH(engine.complete(partial), ContainsSubstring("since request.image is null"));
 }

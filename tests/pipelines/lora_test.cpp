@@ -298,9 +298,11 @@ TEST_CASE("bad LoRA files get one line that names the tensor", "[pipelines][lora
                    {layer + "lora_B.weight", at::zeros({width, 3})}});
   fails("lora_B.weight\": has rank 3, but " + layer + "lora_A.weight has 2");
   write_one(file, {{layer + "lora_A.weight", at::zeros({2, width})}});
-  fails("lora.safetensors: changes no layer of the model");  // half of a pair
+  fails("lora.safetensors: changes no layer of the model: the other matrix of " + layer +
+        "lora_A.weight is missing");
   write_one(file, {{layer + "dora_scale", at::zeros({2})}});
-  fails("lora.safetensors: changes no layer of the model");
+  fails("lora.safetensors: changes no layer of the model: no place in the model for " + layer +
+        "dora_scale");
   write_one(file, {{layer + "lora_A.weight", at::zeros({2, width}, at::kChar)},
                    {layer + "lora_B.weight", at::zeros({width, 2})}});
   fails("lora_A.weight\": expected a floating-point dtype, got Char");
@@ -313,7 +315,7 @@ TEST_CASE("bad LoRA files get one line that names the tensor", "[pipelines][lora
                     ContainsSubstring("model.loras[0].component=vae: the checkpoint has no such "
                                       "transformer, expected one of transformer"));
   write_one(file, {});
-  fails("lora.safetensors: changes no layer of the model");
+  fails("lora.safetensors: changes no layer of the model: it has no tensors");
   CHECK_THROWS_WITH(latents_of(with_loras({{file, 1, "transformr"}})),
                     ContainsSubstring("model.loras[0].component=transformr") &&
                         ContainsSubstring("did you mean transformer?"));

@@ -353,6 +353,15 @@ TEST_CASE("generation_config.json fills the empty fields of a request", "[pipeli
   CHECK(defaults.height == 480);
   CHECK(defaults.num_frames == 9);
   CHECK(defaults.guidance_scale == 3.0);
+  write(R"({"width": 65})");
+  const c10::InferenceMode inference;
+  Engine engine(model.options());
+  PartialRequest partial = small_request();
+  partial.width.reset();
+  CHECK_THROWS_WITH(
+      engine.complete(partial),
+      ContainsSubstring("request.width=65: ") &&
+          ContainsSubstring("the default of generation_config.json in the checkpoint"));
   write(R"({"widht": 64})");
   CHECK_THROWS_WITH(folder.request_defaults({}),
                     ContainsSubstring("widht: unknown key, did you mean width?"));

@@ -333,6 +333,16 @@ TEST_CASE("--dry-run prints the expanded list and writes nothing", "[e2e]") {
   CHECK_FALSE(fs::exists(jobs.folder / "batch"));
 }
 
+TEST_CASE("--dry-run checks the folders of a batch", "[e2e]") {
+  const Jobs jobs;
+  write_file(jobs.folder / "file", "");
+  const std::string key = GENERATE("batch.dir", "batch.spill_dir");
+  const auto run = jobs.run({"--dry-run", key + "=file"});
+  INFO(run.err);
+  CHECK(run.exit_code == 2);
+  CHECK_THAT(run.err, Catch::StartsWith("error: " + key + "=") && ContainsSubstring("/file"));
+}
+
 TEST_CASE("bad lists get one line, and nothing is written", "[e2e]") {
   const Jobs jobs;
   const auto refused = [&](const std::string& text, const std::string& expected,

@@ -37,6 +37,24 @@ TEST_CASE("--log-level chooses what standard error shows, above SPDLOG_LEVEL", "
         "info?\n");
 }
 
+TEST_CASE("an unknown level in SPDLOG_LEVEL is named", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto wrong = in_shell("SPDLOG_LEVEL=chitu.memory=foo $CHITU run prompt=x", folder);
+  CHECK(wrong.exit_code == 2);
+  CHECK_THAT(wrong.err,
+             ContainsSubstring("SPDLOG_LEVEL=chitu.memory=foo: expected one of trace, "));
+}
+
+TEST_CASE("what would end the process without a word is said before", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto gone = in_shell("mkdir gone; cd gone; rmdir ../gone; $CHITU run prompt=x", folder);
+  CHECK(gone.exit_code == 2);
+  CHECK_THAT(gone.err, ContainsSubstring("No such file or directory"));
+  const auto small = in_shell("ulimit -s 64; $CHITU run prompt=x", folder);
+  CHECK(small.exit_code == 3);
+  CHECK(small.err == "error: ulimit -s 64: the stack is too small, expected 128 or more\n");
+}
+
 TEST_CASE("the level may also come from the environment, and the flag counts more", "[e2e]") {
   const TemporaryFolder folder;
   const std::string info = "$CHITU graph " + of_tiny_model() + " ";

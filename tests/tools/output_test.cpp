@@ -294,6 +294,39 @@ TEST_CASE("a signal ends a run with its own exit code, and keeps metrics and ear
   CHECK(fs::exists(folder / "run/video.gif"));
 }
 
+TEST_CASE("a signal that is none of a run's does not keep later ones from ending it", "[e2e]") {
+  const TemporaryFolder folder;
+  auto words = tiny_run({"num_inference_steps=1000"});
+  words.insert(words.begin(), chitu_command());
+  Process process(words, folder.path());
+  const fs::path log = folder / "run/run.log";
+  while (!fs::exists(log) || read_file(log).find("stage denoise begins") == std::string::npos)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  process.send(SIGUSR1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  process.send(SIGTERM);
+  const auto run = process.finish();
+  CHECK(run.exit_code == 143);
+  CHECK(metrics_of(folder / "run").at("status") == "interrupted");
+}
+
+TEST_CASE("a path of the user's that is one of the run's own files is refused before any work",
+          "[e2e]") {
+  const TemporaryFolder folder;
+  const auto [key, name] =
+      GENERATE(table<std::string, std::string>({{"infer.prompt_cache", "video.mp4"},
+                                                {"infer.prompt_cache", "run.log"},
+                                                {"infer.prompt_cache", "latents.safetensors"},
+                                                {"debug.dump_tensors", "latents.safetensors"}}));
+  const auto run = chitu(tiny_run({key + "=run/" + name}), folder.path());
+  INFO(run.err);
+  CHECK(run.exit_code == 2);
+  CHECK_THAT(run.err,
+             ContainsSubstring(key + "=run/" + name + ": is where the run writes its " + name));
+  CHECK(is_one_line(run.err));
+  CHECK_FALSE(fs::exists(folder / "run"));
+}
+
 TEST_CASE("half-written files of a killed run are removed by the next run", "[e2e]") {
   const TemporaryFolder folder;
   fs::create_directories(folder / "run/.chitu-tmp-1-0");

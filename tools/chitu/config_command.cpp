@@ -18,6 +18,7 @@
 #include "chitu_core/config/value/text.h"
 #include "chitu_core/config/yaml/loader.h"
 #include "chitu_core/config/yaml/yaml_writer.h"
+#include "pipelines/composition/short_forms.h"
 #include "tools/chitu/counted_progress.h"
 
 namespace chitu::tools {
@@ -172,7 +173,9 @@ class Command {
     return Node(std::move(only));
   }
 
-  void explain_key(const Composition& composed, const std::string& key) {
+  void explain_key(const Composition& composed, const std::string& typed) {
+    const bool is_short = !composed.root.find(typed) && pipelines::is_short_form(typed);
+    const std::string key = is_short ? "request." + typed : typed;
     const std::vector<config::Explanation> chain = explain(composed, key);
     if (options_.format == "json") {
       config::List steps;

@@ -1,9 +1,11 @@
 #include "tools/chitu/console.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 #include <string_view>
 
 #include "chitu_core/common/error.h"
@@ -40,6 +42,19 @@ std::string level() {
   const std::string chosen(environment(kVariable));
   if (!chosen.empty()) check(std::string(kVariable) + "=", chosen);
   return chosen;
+}
+
+void check_logger_levels() {
+  const char* const kLoggers = "SPDLOG_LEVEL";
+  std::vector<std::string> known = levels();
+  known.insert(known.end(), {"warning", "err", "critical", "off"});
+  std::istringstream items{std::string(environment(kLoggers))};
+  for (std::string item; std::getline(items, item, ',');) {
+    const std::string level = item.substr(item.find('=') + 1);  // npos + 1 = 0: the whole item
+    if (std::ranges::find(known, level) == known.end())
+      throw InputError(fmt::format("{}={}: {}, or a logger and a level, as chitu.memory=debug",
+                                   kLoggers, item, expected_one_of(level, known)));
+  }
 }
 
 bool is_quiet() { return environment(kVariable) == "error"; }

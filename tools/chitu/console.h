@@ -20,6 +20,10 @@ void choose_level(const std::string& level);
 ///
 /// throws  InputError naming CHITU_LOG_LEVEL when it is none of levels()
 std::string level();
+/// Checks SPDLOG_LEVEL: a level, or logger=level, or several with commas.
+///
+/// throws  InputError that names it
+void check_logger_levels();
 
 /// Nothing but errors: no warnings, progress, or tables.
 bool is_quiet();

@@ -1,6 +1,7 @@
 #include "tools/chitu/engine_library.h"
 
 #include <dlfcn.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <cstring>
@@ -29,6 +30,24 @@ constexpr const char* kProblem = "cannot load the engine library";
   throw Error(std::string(kProblem) + ": " + reason);
 }
 
+/// MKL, inside libtorch, ends the process where it cannot ask for it.
+void check_current_folder() {
+  std::error_code error;
+  if (fs::current_path(error).empty())
+    throw InputError("the current folder: " + error.message() +
+                     "; it has been removed or may not be read, change to another one");
+}
+
+/// libtorch's operators overflow a smaller one, which ends the process without a word.
+void check_stack() {
+  constexpr rlim_t kLeast = 128 << 10;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < kLeast)
+    throw SystemLimitError("ulimit -s " + std::to_string(limit.rlim_cur >> 10) +
+                           ": the stack is too small, expected " + std::to_string(kLeast >> 10) +
+                           " or more");
+}
+
 fs::path library_file() {
   const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
   for (const fs::path& file : {folder / ".." / "lib" / kName, folder / kName})
@@ -47,6 +66,8 @@ EngineSession* open_session() {
 
 int EngineLibrary::run(const EngineCall& call) {
   if (!session_) {
+    check_current_folder();
+    check_stack();
     cpu_capability();  // throws for a wrong CHITU_CPU_CAPABILITY, before anything is done
     session_.reset(open_session());
     exit_watch_.emplace();  // after the library has registered its own handlers: runs before them

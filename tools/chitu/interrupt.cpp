@@ -33,8 +33,11 @@ void Interrupt::wait_for_signals() {
   const sigset_t signals = watched();
   while (true) {
     int number = 0;
-    if (sigwait(&signals, &number) != 0 || number == kWakeUp) return;
-    take(number);
+    if (sigwait(&signals, &number) != 0) return;
+    if (number != kWakeUp)
+      take(number);
+    else if (ending_)
+      return;  // else the signal came from outside
   }
 }
 
@@ -62,6 +65,7 @@ Interrupt::Interrupt(First first) : first_(first) {
 }
 
 Interrupt::~Interrupt() {
+  ending_ = true;
   pthread_kill(waiter_.native_handle(), kWakeUp);
   waiter_.join();
   const sigset_t signals = watched();

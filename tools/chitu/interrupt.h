@@ -32,6 +32,7 @@ class Interrupt {
 
   First first_;
   std::atomic<int> signal_{0};
+  std::atomic<bool> ending_{false};
   std::stop_source source_, pause_;
   std::jthread waiter_;
 };

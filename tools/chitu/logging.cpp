@@ -102,6 +102,7 @@ void Logging::begin_run(const config::Composition& composition) {
   if (impl_->early) impl_->sinks->remove_sink(impl_->early);
   impl_->early = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kMostEarlyMessages);
   impl_->sinks->add_sink(impl_->early);
+  console::check_logger_levels();
   spdlog::cfg::load_env_levels();
   const std::vector<std::string> verbose = verbose_loggers(composition);
   for (const std::string& name : verbose) {

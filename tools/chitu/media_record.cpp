@@ -18,6 +18,7 @@ using nlohmann::json;
 namespace {
 
 json describe(const fs::path& file) {
+  if (!fs::is_regular_file(file)) throw InputError(file.string() + ": not a regular file");
   std::ifstream stream(file, std::ios::binary);
   std::uint64_t bytes = 0;
   auto sum = ::crc32(0, nullptr, 0);

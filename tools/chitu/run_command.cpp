@@ -239,7 +239,7 @@ class Run {
 
   /// The files that this run writes, without media and configuration.
   std::vector<fs::path> written_names() const {
-    std::vector<fs::path> names{kMetricsName, kLogName};
+    std::vector<fs::path> names{kMetricsName, kLogName, pipelines::kLatentsName};
     if (settings_.debug.profile)
       names.insert(names.end(), pipelines::Profile::kFileNames.begin(),
                    pipelines::Profile::kFileNames.end());
@@ -263,12 +263,23 @@ class Run {
                            ": is where the run writes its own files, expected another name");
   }
 
-  void check_dump_inside(const RunFolder& folder) const {
-    const auto& dump = settings_.debug.dump_tensors;
-    for (const fs::path& name : own_names())
-      if (dump && !dump->empty() && lies_in(*dump, folder.path() / name))
-        throw InputError("debug.dump_tensors=" + *dump + ": is where the run writes its " +
-                         name.string() + ", expected another file");
+  /// Refuses a path of the user's that is one of the run's own files, or both of them one.
+  void check_places(const RunFolder& folder) const {
+    const auto &dump = settings_.debug.dump_tensors, &cache = settings_.infer.prompt_cache;
+    std::vector<fs::path> names = own_names();
+    const auto check = [&](const char* key, const std::optional<std::string>& path,
+                           const char* expected) {
+      for (const fs::path& name : names)
+        if (path && !path->empty() && lies_in(*path, folder.path() / name))
+          throw InputError(fmt::format("{}={}: is where the run writes its {}, expected another {}",
+                                       key, *path, name.string(), expected));
+    };
+    check("debug.dump_tensors", dump, "file");
+    for (const auto& media : pipelines::media_names(output_)) names.emplace_back(media.name);
+    check("infer.prompt_cache", cache, "folder");
+    if (dump && cache && !dump->empty() && !cache->empty() && lies_in(*cache, *dump))
+      throw InputError("infer.prompt_cache=" + *cache +
+                       ": is the file of debug.dump_tensors, expected another folder");
   }
 
   /// Prints the paths of the media. Throws when something beside them could not be written.
@@ -294,7 +305,7 @@ class Run {
   }
 
   std::vector<fs::path> generate(const RunFolder& folder) {
-    check_dump_inside(folder);
+    check_places(folder);
     std::optional<ProgressBar> bar;
     LogObserver log;
     pipelines::Engine::RunOptions options;

@@ -53,6 +53,8 @@ class OverrideParser : private Cursor {
   /// Suggests key='value', which takes any text.
   std::string quote_advice() const {
     if (value_at_ == 0 || text_.size() > kMostInAdvice) return "";
+    if (value_at_ < text_.size() && (text_[value_at_] == '[' || text_[value_at_] == '{'))
+      return "a text with such characters is quoted inside the list or mapping, as in ['a b~']";
     return "to give the text as it is, quote it: " + std::string(text_.substr(0, value_at_)) +
            quoted_text(text_.substr(value_at_), '\'');
   }

@@ -6,6 +6,7 @@
 
 #include "chitu_core/common/about_key.h"
 #include "chitu_core/common/interrupted_by.h"
+#include "chitu_core/common/output_path.h"
 #include "chitu_core/device/host_allocator.h"
 #include "tools/chitu/batch/batch_folder.h"
 #include "tools/chitu/batch/batch_listing.h"
@@ -69,6 +70,8 @@ class Batch {
   /// Prints what a run would do.
   int dry_run() {
     check_plans();
+    check_output_folder("batch.dir=" + places_.folder.string(), places_.folder);
+    check_output_folder("batch.spill_dir=" + places_.spill.string(), places_.spill);
     std::cout << list_text(jobs_, begun_, places_, call_.retry_failed);
     return 0;
   }

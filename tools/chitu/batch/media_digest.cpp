@@ -15,6 +15,7 @@ namespace {
 
 /// Adds a file to the digest: its bytes, and to `hash` what they are.
 void add_file(const fs::path& file, MediaDigest& digest, io::Sha256& hash) {
+  if (!fs::is_regular_file(file)) throw InputError(file.string() + ": not a regular file");
   std::ifstream stream(file, std::ios::binary);
   std::vector<char> buffer(1 << 20);
   while (stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) ||
