@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace chitu::parallel {
+
+struct Groups;
+
+/// How the ranks of a launch share one generation.
+struct ParallelOptions {
+  int cp_size = 1;               ///< ranks that share the sequence of one guidance branch
+  int up = 0;                    ///< Ulysses degree, a divisor of cp_size; 0: the largest possible
+  int cfg_size = 1;              ///< 1, or 2: each branch of the guidance has its own ranks
+  std::string backend = "auto";  ///< auto, ulysses, ring or allgather
+  std::shared_ptr<const Groups> groups;  ///< null: one process
+
+  int world_size() const { return cp_size * cfg_size; }
+};
+
+}  // namespace chitu::parallel
