@@ -23,6 +23,7 @@ at::Tensor FeedForward::forward(const at::Tensor& x) const {
 void FeedForward::add_to(at::Tensor& hidden, const at::Tensor& scale, const at::Tensor& shift,
                          const at::Tensor& gate, double eps, std::int64_t chunk_tokens) const {
   const std::int64_t tokens = hidden.size(1);
+  if (tokens == 0) return;
   const std::int64_t step = chunk_tokens > 0 ? std::min(chunk_tokens, tokens) : tokens;
   device::for_runs(tokens, step, [&](std::int64_t start, std::int64_t count) {
     at::Tensor part = hidden.narrow(1, start, count);

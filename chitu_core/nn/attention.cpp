@@ -7,6 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/expected.h"
+#include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
 
 namespace chitu::nn {
@@ -30,6 +31,13 @@ std::string best_exact(c10::DeviceType device) {
   return best;
 }
 
+std::string names_with_log_sum_exp(c10::DeviceType device) {
+  std::vector<std::string> names;
+  for (const auto& [name, backend] : Backends::instance().entries())
+    if (backend->gives_log_sum_exp() && backend->runs_on(device)) names.push_back(name);
+  return join(names);
+}
+
 }  // namespace
 
 Attention::Attention(std::string_view name, c10::DeviceType device,
@@ -43,6 +51,12 @@ Attention::Attention(std::string_view name, c10::DeviceType device,
   if (!backend_->runs_on(device))
     throw InputError(
         fmt::format("infer.attn_type: {} does not run on {}", name, device_name(device)));
+  if (hook_ && hook_->needs_log_sum_exp() && !backend_->gives_log_sum_exp())
+    throw InputError(
+        fmt::format("infer.attn_type: {} does not give the log-sum-exp that a ring of ranks needs, "
+                    "expected one "
+                    "of {}, or infer.diffusion.cp_backend=ulysses or allgather",
+                    name, names_with_log_sum_exp(device)));
 }
 
 at::Tensor Attention::operator()(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

@@ -31,13 +31,17 @@ class Attention {
   /// The backend registered under `name`, or with `auto` the best exact one for the device.
   ///
   /// hook    wraps every call; null = none
-  /// throws  InputError when no backend has this name, or it does not run on the device
+  /// throws  InputError when no backend has this name, it does not run on the device, or the hook
+  ///         needs the log-sum-exp, which it does not give
   explicit Attention(std::string_view name = "auto", c10::DeviceType device = c10::kCPU,
                      std::shared_ptr<const parallel::AttentionHook> hook = nullptr);
 
   /// q [B, heads, Lq, d], k and v [B, heads, Lk, d], any strides; returns [B, heads, Lq, d].
   at::Tensor operator()(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         const AttentionOptions& options = {}) const;
+
+  /// The ranks between which the model splits its sequence (AttentionOptions::split); null = none.
+  parallel::Communicator* ranks() const { return hook_ ? hook_->ranks() : nullptr; }
 
   /// The name under which the backend is registered; never `auto`.
   const std::string& name() const { return name_; }

@@ -2,6 +2,7 @@
 
 #include "chitu_core/common/registry.h"
 #include "chitu_core/nn/attention.h"
+#include "chitu_core/nn/attention_part.h"
 
 namespace chitu::nn {
 namespace {
@@ -18,6 +19,11 @@ class TorchSdpa final : public AttentionBackend {
     return at::scaled_dot_product_attention(q, k, v, bias_of(options), /*dropout_p=*/0.0,
                                             /*is_causal=*/false, options.scale);
   }
+  bool gives_log_sum_exp() const override { return true; }
+  parallel::AttentionPart run_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                   const AttentionOptions& options) const override {
+    return torch_attention_part(q, k, v, options, *this);
+  }
   int rank() const override { return 10; }
   bool runs_on(c10::DeviceType) const override { return true; }
 };
@@ -30,6 +36,11 @@ class TorchSdpaMath final : public AttentionBackend {
     return std::get<0>(at::_scaled_dot_product_attention_math(
         q, k, v, bias_of(options), /*dropout_p=*/0.0, /*is_causal=*/false, /*dropout_mask=*/{},
         options.scale));
+  }
+  bool gives_log_sum_exp() const override { return true; }
+  parallel::AttentionPart run_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                   const AttentionOptions& options) const override {
+    return plain_attention_part(q, k, v, options);
   }
   int rank() const override { return 0; }
   bool runs_on(c10::DeviceType) const override { return true; }

@@ -41,11 +41,16 @@ template <class T>
 struct Job {
   Rows<const T> q, k, v;
   Rows<T> out;
+  float* log_sum_exps;  ///< [B, heads, queries]; null = not wanted
   std::int64_t heads, queries, keys, queries_at_once;
   float scale;  ///< of scores as exponents of two
 
   [[gnu::always_inline]] std::int64_t blocks() const {
     return (queries + queries_at_once - 1) / queries_at_once;
+  }
+  /// Of a query of head `head` of all heads of the batch.
+  [[gnu::always_inline]] float* log_sum_exp(std::int64_t head, std::int64_t query) const {
+    return log_sum_exps ? log_sum_exps + head * queries + query : nullptr;
   }
 };
 
@@ -257,10 +262,19 @@ struct Flash {
     }
   }
 
+  /// Maxima are exponents of two.
+  [[gnu::always_inline]] static void store_log_sum_exps(const Buffers& at, float* to,
+                                                        std::int64_t count) {
+    if (!to) return;
+    for (std::int64_t query = 0; query < count; ++query)
+      to[query] = at.maxima[query] * std::numbers::ln2_v<float> + std::log(at.totals[query]);
+  }
+
   /// The attention of `count` queries of one head.
   template <class T>
   [[gnu::always_inline]] static void attend(const Buffers& at, const Job<T>& job, const T* q,
-                                            const T* k, const T* v, T* out, std::int64_t count) {
+                                            const T* k, const T* v, T* out, float* log_sum_exps,
+                                            std::int64_t count) {
     const std::int64_t d = job.q.width, columns = whole_panels(count);
     load_queries(at, job, q, count);
     std::fill_n(at.sums, columns * at.value_width, 0.0F);
@@ -281,6 +295,7 @@ struct Flash {
       }
     }
     store_outputs(at, job, out, count);
+    store_log_sum_exps(at, log_sum_exps, count);
   }
 
   /// Blocks begin..end of all blocks of queries, in the order batch, head, query.
@@ -293,7 +308,8 @@ struct Flash {
       const std::int64_t head = block / job->blocks(), b = head / job->heads, h = head % job->heads;
       const std::int64_t first = block % job->blocks() * job->queries_at_once;
       attend(at, *job, job->q.at(b, h, first), job->k.at(b, h, 0), job->v.at(b, h, 0),
-             job->out.at(b, h, first), std::min(job->queries_at_once, job->queries - first));
+             job->out.at(b, h, first), job->log_sum_exp(head, first),
+             std::min(job->queries_at_once, job->queries - first));
     }
   }
 };
@@ -314,14 +330,27 @@ std::int64_t queries_at_once(const at::Tensor& q) {
 
 template <class T>
 void attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& out,
-            double scale) {
-  const Job<T> job{
-      rows_of<const T>(q), rows_of<const T>(k), rows_of<const T>(v),
-      rows_of<T>(out),     q.size(1),           q.size(2),
-      k.size(2),           queries_at_once(q),  static_cast<float>(scale * std::numbers::log2e)};
+            float* log_sum_exps, double scale) {
+  const Job<T> job{rows_of<const T>(q), rows_of<const T>(k),
+                   rows_of<const T>(v), rows_of<T>(out),
+                   log_sum_exps,        q.size(1),
+                   q.size(2),           k.size(2),
+                   queries_at_once(q),  static_cast<float>(scale * std::numbers::log2e)};
   threads::parallel_for(
       0, q.size(0) * job.heads * job.blocks(), 1,
       [&](std::int64_t begin, std::int64_t end) { run_cpu_kernel<Flash>(&job, begin, end); });
+}
+
+at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                  float* log_sum_exps, double scale) {
+  RECORD_FUNCTION("chitu::flash_attention", std::vector<c10::IValue>{});
+  const at::Tensor out =
+      at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
+  if (q.scalar_type() == at::kBFloat16)
+    attend<at::BFloat16>(q, k, v, out, log_sum_exps, scale);
+  else
+    attend<float>(q, k, v, out, log_sum_exps, scale);
+  return out;
 }
 
 }  // namespace
@@ -337,14 +366,15 @@ bool flash_attention_fits(const at::Tensor& q, const at::Tensor& k, const at::Te
 
 at::Tensor flash_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            double scale) {
-  RECORD_FUNCTION("chitu::flash_attention", std::vector<c10::IValue>{});
-  const at::Tensor out =
-      at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
-  if (q.scalar_type() == at::kBFloat16)
-    attend<at::BFloat16>(q, k, v, out, scale);
-  else
-    attend<float>(q, k, v, out, scale);
-  return out;
+  return attend(q, k, v, nullptr, scale);
+}
+
+parallel::AttentionPart flash_attention_part(const at::Tensor& q, const at::Tensor& k,
+                                             const at::Tensor& v, double scale) {
+  const at::Tensor log_sum_exp =
+      at::empty({q.size(0), q.size(1), q.size(2)}, q.options().dtype(at::kFloat));
+  auto* values = static_cast<float*>(log_sum_exp.mutable_data_ptr());
+  return {attend(q, k, v, values, scale), log_sum_exp};
 }
 
 }  // namespace chitu::nn

@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "chitu_core/parallel/attention_hook.h"
+
 namespace chitu::nn {
 
 /// CPU attention without a matrix of scores: keys are processed in blocks, and earlier sums are
@@ -21,5 +23,9 @@ bool flash_attention_fits(const at::Tensor& q, const at::Tensor& k, const at::Te
 /// returns  [B, heads, Lq, dv] with the memory layout [B, Lq, heads, dv], dtype of q
 at::Tensor flash_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            double scale);
+
+/// The same, and ln(sum over the keys of exp(score)) of every query.
+parallel::AttentionPart flash_attention_part(const at::Tensor& q, const at::Tensor& k,
+                                             const at::Tensor& v, double scale);
 
 }  // namespace chitu::nn

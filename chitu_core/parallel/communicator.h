@@ -38,7 +38,8 @@ class Communicator {
   virtual void all_gather(const at::Tensor& mine, const std::vector<at::Tensor>& received) = 0;
   /// Overwrites the tensor with that of rank `root`.
   virtual void broadcast(const at::Tensor& tensor, int root) = 0;
-  /// Sends one tensor to a rank while receiving another from a rank, beside computation.
+  /// Sends one tensor to a rank while receiving another from a rank, beside computation. Either may
+  /// be empty.
   virtual std::unique_ptr<PendingExchange> exchange(const at::Tensor& sent, int to,
                                                     const at::Tensor& received, int from) = 0;
 };

@@ -65,6 +65,7 @@ ModelChoices model_choices(const EngineOptions& options, c10::Device device) {
   return {.attn_type = options.attn_type,
           .device = device,
           .context_parallel = options.context_parallel,
+          .parallel = options.parallel,
           .prompt_cache = options.prompt_cache,
           .scheduler = options.scheduler,
           .stages = options.stages,

@@ -7,6 +7,7 @@
 
 #include "chitu_core/device/sim_options.h"
 #include "chitu_core/memory/memory_config.h"
+#include "chitu_core/parallel/options.h"
 #include "pipelines/machine/device_profile.h"
 #include "pipelines/model/lora_choice.h"
 #include "pipelines/model/request.h"
@@ -24,6 +25,7 @@ struct EngineOptions {
   std::string attn_type = "auto";  ///< an attention backend
   /// The split of the transformer's attention between ranks: a parallel::AttentionScheme.
   std::string context_parallel = "none";
+  parallel::ParallelOptions parallel{};  ///< the ranks that share a generation
   memory::MemoryConfig memory{};
   std::optional<DeviceProfile> profile{};  ///< of the device; level auto uses its rates
   std::filesystem::path prompt_cache{};    ///< folder that keeps prompt embeddings; empty = none

@@ -9,6 +9,7 @@
 #include "chitu_core/graph/graph.h"
 #include "chitu_core/graph/values.h"
 #include "chitu_core/memory/plan.h"
+#include "chitu_core/parallel/options.h"
 #include "pipelines/model/lora_choice.h"
 #include "pipelines/model/model_folder.h"
 #include "pipelines/model/request.h"
@@ -87,6 +88,7 @@ struct ModelChoices {
   c10::Device device = c10::kCPU;  ///< where the transformer computes
   /// The split of the transformer's attention between ranks: a parallel::AttentionScheme.
   std::string context_parallel = "none";
+  parallel::ParallelOptions parallel{};  ///< the ranks that share a generation
   /// For dry runs: weights have sizes only. If the checkpoint has no weights or no tokenizer, its
   /// configs are enough.
   bool for_plan = false;

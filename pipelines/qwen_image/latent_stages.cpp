@@ -29,7 +29,7 @@ graph::Frames DecodeLatents::run(const graph::Latents& input, const Job& job,
   return decode_frames(*vae,
                        models::unpack_latents(input.latents, job.request.height / factor,
                                               job.request.width / factor),
-                       context);
+                       context, ranks.get());
 }
 
 }  // namespace chitu::pipelines::qwen_image

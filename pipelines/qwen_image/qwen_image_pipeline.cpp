@@ -9,7 +9,7 @@
 #include "chitu_core/common/registry.h"
 #include "chitu_core/models/qwen_image/latents.h"
 #include "chitu_core/models/schedulers/schedule.h"
-#include "chitu_core/parallel/attention_hook.h"
+#include "chitu_core/parallel/rank_roles.h"
 #include "pipelines/model/component_set.h"
 #include "pipelines/model/graph_builder.h"
 #include "pipelines/qwen_image/parts.h"
@@ -120,22 +120,26 @@ PrepareLatents QwenImagePipeline::prepare_latents() const {
 
 void QwenImagePipeline::build_graph() {
   const nn::Attention attention(nn::exact_attention(choices_.attn_type), choices_.device.type());
-  const nn::Attention split_attention(choices_.attn_type, choices_.device.type(),
-                                      parallel::attention_hook(choices_.context_parallel));
+  const parallel::RankRoles roles(choices_.parallel, choices_.for_plan);
+  const nn::Attention split_attention(
+      choices_.attn_type, choices_.device.type(),
+      roles.attention(choices_.context_parallel,
+                      transformer().model().config().num_attention_heads));
   const auto job = graph_.input<Job>();
   GraphBuilder stages(graph_, job, choices_.stages);
   const auto tokens = stages.add(Tokenize{parts_.tokenizer}, job);
   const auto embeddings = stages.add(
       EncodeText{std::make_shared<TextPromptEncoder>(text_encoder(), attention),
-                 open_prompt_cache(choices_, parts_.folder, parts_.components, kTextEncoder)},
+                 open_prompt_cache(choices_, parts_.folder, parts_.components, kTextEncoder),
+                 roles.guidance()},
       tokens, job);
   const auto condition = stages.add(Modulate{&modulation(), scheduling_}, embeddings, job);
   const auto noise = stages.add(prepare_latents(), job);
   const auto predictor =
       std::make_shared<PicturePredictor>(transformer(), split_attention, size_steps().width);
-  const DenoiseLoop loop{scheduling_, {.combine = &models::rescaled_guidance}};
+  const DenoiseLoop loop{scheduling_, {.combine = &models::rescaled_guidance}, 0, roles.guidance()};
   const auto latents = stages.add(Denoise<Condition>{predictor, loop}, noise, condition, job);
-  const auto decoded = stages.add(DecodeLatents{&vae()}, latents, job);
+  const auto decoded = stages.add(DecodeLatents{&vae(), roles.world()}, latents, job);
   frames_ = stages.input_of(std::string(SaveFrames::name), decoded);
   result_ = stages.add(SaveFrames{}, *frames_, job);
   stages.finish();
@@ -149,6 +153,7 @@ double QwenImagePipeline::recomputed_share(const Request& request,
 void QwenImagePipeline::check(const Request& request) const {
   check_limits(request, size_steps());
   schedule_check_.check(request);
+  check_guidance_ranks(request, choices_.parallel);
 }
 
 class QwenImageFamily final : public PipelineFamily {

@@ -97,6 +97,7 @@ struct DecodeLatents {
   using Output = graph::Frames;
   static constexpr std::string_view name = "decode_latents";
   Vae* vae;
+  std::shared_ptr<parallel::Communicator> ranks{};  ///< decode together; null = one process
 
   std::vector<memory::Component*> components() const { return {vae}; }
   graph::Frames run(const graph::Latents& input, const Job& job, graph::Context& context) const;

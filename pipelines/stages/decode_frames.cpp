@@ -5,6 +5,7 @@
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/models/wan/vae_blended_tiles.h"
+#include "chitu_core/models/wan/vae_tile_ranks.h"
 #include "chitu_core/models/wan/vae_tiling.h"
 #include "pipelines/stages/check_finite.h"
 
@@ -38,7 +39,9 @@ class Pictures final : public models::FrameSink {
 
   void check_stop() override { context_.check_stop(); }
 
-  graph::Frames finish() const {
+  graph::Frames finish(const models::WanTileRanks& ranks) const {
+    ranks.gather(pictures_, 0);
+    if (context_.dump) ranks.gather(decoded_, 2);
     if (context_.dump) context_.keep("decoded", decoded_);
     context_.keep("frames", pictures_);
     return {pictures_};
@@ -51,8 +54,19 @@ class Pictures final : public models::FrameSink {
   at::Tensor decoded_;   ///< [1, 3, F, H, W] float32 on the host, for a dump
 };
 
+models::WanTileRanks tile_ranks(parallel::Communicator* ranks, const models::AutoencoderKLWan& vae,
+                                const at::Tensor& latents, const memory::MemoryPlan& plan) {
+  const bool exact = plan.vae_tiling == memory::VaeTiling::exact;
+  return {plan.vae_tiling == memory::VaeTiling::blend ? nullptr : ranks, latents.size(3),
+          latents.size(4), vae.config().spatial_factor(),
+          exact ? std::optional(plan.vae_tile_latents) : std::nullopt};
+}
+
 void decode(const models::AutoencoderKLWan& vae, const at::Tensor& latents,
-            const memory::MemoryPlan& plan, models::FrameSink& sink) {
+            const memory::MemoryPlan& plan, const models::WanTileRanks& ranks,
+            models::FrameSink& sink) {
+  if (ranks.are_divided())
+    return models::decode_exact_tiles(vae, latents, ranks.side(), sink, ranks.share());
   switch (plan.vae_tiling) {
     case memory::VaeTiling::off:
       return vae.decode(latents, sink);
@@ -66,14 +80,16 @@ void decode(const models::AutoencoderKLWan& vae, const at::Tensor& latents,
 }  // namespace
 
 graph::Frames decode_frames(const memory::ModelComponent<models::AutoencoderKLWan>& vae,
-                            const at::Tensor& input, graph::Context& context) {
+                            const at::Tensor& input, graph::Context& context,
+                            parallel::Communicator* ranks) {
   const models::AutoencoderKLWan& model = vae.model();
   const memory::ComponentPlan& plan = context.plan.component(vae.name());
   const at::Tensor latents = device::move_to(input, plan.device);
   if (context.dump) context.keep("vae_input", model.denormalize(latents));
   Pictures pictures(context, plan, model.frames_shape(latents));
-  decode(model, latents, context.plan, pictures);
-  return pictures.finish();
+  const models::WanTileRanks tiles = tile_ranks(ranks, model, latents, context.plan);
+  decode(model, latents, context.plan, tiles, pictures);
+  return pictures.finish(tiles);
 }
 
 double recomputed_share(const models::AutoencoderKLWan& vae, const Request& request,

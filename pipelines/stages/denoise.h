@@ -12,6 +12,7 @@
 #include "chitu_core/memory/plan.h"
 #include "pipelines/model/pipeline.h"
 #include "pipelines/stages/denoise_loop.h"
+#include "pipelines/stages/shared_branches.h"
 
 namespace chitu::pipelines {
 
@@ -74,8 +75,9 @@ struct Denoise {
       videos.push_back({starts[i], job});
       prepared.push_back({starts[i].latents, condition, job});
     }
-    auto outcomes = loop.run(videos, predictor->component(),
-                             predictor->branches(prepared, context.plan), context);
+    const auto branches =
+        shared_branches(predictor->branches(prepared, context.plan), loop.guidance_ranks);
+    auto outcomes = loop.run(videos, predictor->component(), branches, context);
     for (std::size_t i = 0; i < runs.size(); ++i)
       if (auto* made = std::get_if<graph::Latents>(&outcomes[i]); made && all_steps_taken(*made))
         made->latents = predictor->finished(made->latents, prepared[i].condition);

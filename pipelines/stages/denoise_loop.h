@@ -14,6 +14,7 @@
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/models/guidance.h"
 #include "chitu_core/models/schedulers/scheduler.h"
+#include "chitu_core/parallel/guidance_ranks.h"
 #include "pipelines/model/pipeline.h"
 #include "pipelines/stages/scheduling.h"
 
@@ -57,6 +58,7 @@ struct DenoiseLoop {
   Guidance guidance{};
   /// Takes the next steps while their timestep is at least this; 0 = all that are left.
   double least_timestep = 0;
+  parallel::GuidanceRanks guidance_ranks{};
 
   /// Returns the latents unchanged if this stage takes none of the steps.
   std::optional<graph::Latents> known(const graph::Latents& start, const Job& job,

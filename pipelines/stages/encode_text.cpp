@@ -122,8 +122,9 @@ std::vector<PromptCache::Prompt> EncodeText::prompts_of(const graph::Tokens& tok
                                                         const graph::Context& context) const {
   const memory::ComponentPlan& plan = context.plan.component(encoder->component().name());
   std::vector<PromptCache::Prompt> prompts;
+  std::size_t branch = 0;
   for (const at::Tensor& ids : {tokens.ids, tokens.negative_ids})
-    if (ids.defined())
+    if (guidance_ranks.computes(branch++) && ids.defined())
       prompts.push_back({ids, encoder->rows(ids.size(1), job.request), plan.dtype, plan.stored,
                          plan.device, encoder->attention()});
   return prompts;

@@ -14,6 +14,7 @@
 #include "chitu_core/memory/component.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/nn/attention.h"
+#include "chitu_core/parallel/guidance_ranks.h"
 #include "pipelines/model/component_set.h"
 #include "pipelines/model/pipeline.h"
 #include "pipelines/stages/prompt_cache.h"
@@ -69,13 +70,15 @@ std::shared_ptr<const PromptCache> open_prompt_cache(const ModelChoices& choices
 
 /// Encodes all prompts in one pass of the text encoder; a prompt that several runs share is encoded
 /// once. If the cache has all prompts, the text encoder is not loaded; else the missing ones are
-/// encoded.
+/// encoded. With ranks for each branch of the guidance, a rank encodes the prompt of its own branch
+/// only: the negative prompt takes the place of the prompt there.
 struct EncodeText {
   using Inputs = std::tuple<graph::Tokens, Job>;
   using Output = graph::TextEmbeddings;
   static constexpr std::string_view name = "encode_text";
   std::shared_ptr<const PromptEncoder> encoder;
   std::shared_ptr<const PromptCache> cache{};  ///< null = none
+  parallel::GuidanceRanks guidance_ranks{};
 
   std::vector<memory::Component*> components() const { return {&encoder->component()}; }
   std::optional<graph::TextEmbeddings> known(const graph::Tokens& tokens, const Job& job,

@@ -7,7 +7,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
-#include "chitu_core/parallel/attention_hook.h"
+#include "chitu_core/parallel/rank_roles.h"
 #include "pipelines/model/component_set.h"
 #include "pipelines/model/graph_builder.h"
 #include "pipelines/stages/config_checks.h"
@@ -99,17 +99,19 @@ class WanPipeline final : public Pipeline {
                     const models::WanTransformer3DConfig& transformer) const;
   void build_graph();
   PrepareLatents prepare_latents() const;
-  nn::Attention transformer_attention() const {
+  parallel::RankRoles roles() const { return {choices_.parallel, choices_.for_plan}; }
+  nn::Attention attention_of(const Transformer& transformer) const {
     return nn::Attention(choices_.attn_type, choices_.device.type(),
-                         parallel::attention_hook(choices_.context_parallel));
+                         roles().attention(choices_.context_parallel,
+                                           transformer.model().config().num_attention_heads));
   }
   std::shared_ptr<const Predictor<graph::TextEmbeddings>> make_predictor(
       Transformer& transformer, const graph::TextEmbeddings*) const {
-    return std::make_shared<TextPredictor>(transformer, transformer_attention());
+    return std::make_shared<TextPredictor>(transformer, attention_of(transformer));
   }
   std::shared_ptr<const Predictor<WanConditions>> make_predictor(Transformer& transformer,
                                                                  const WanConditions*) const {
-    return std::make_shared<ImagePredictor>(transformer, transformer_attention(), parts_.images);
+    return std::make_shared<ImagePredictor>(transformer, attention_of(transformer), parts_.images);
   }
   graph::Port<WanConditions> add_images(GraphBuilder& stages,
                                         graph::Port<graph::TextEmbeddings> embeddings,
@@ -201,14 +203,15 @@ void WanPipeline::build_graph() {
   const auto embeddings = stages.add(
       EncodeText{
           std::make_shared<TextPromptEncoder>(text_encoder(), attention),
-          open_prompt_cache(choices_, parts_.folder, parts_.components, text_encoder().name())},
+          open_prompt_cache(choices_, parts_.folder, parts_.components, text_encoder().name()),
+          roles().guidance()},
       tokens, job);
   const auto conditions =
       parts_.images.any() ? std::optional(add_images(stages, embeddings, job)) : std::nullopt;
   const auto noise = stages.add(prepare_latents(), job);
   const auto latents = conditions ? add_denoising(stages, noise, *conditions, job)
                                   : add_denoising(stages, noise, embeddings, job);
-  const auto decoded = stages.add(DecodeLatents{&vae()}, latents);
+  const auto decoded = stages.add(DecodeLatents{&vae(), roles().world()}, latents);
   frames_ = stages.input_of(std::string(SaveFrames::name), decoded);
   result_ = stages.add(SaveFrames{}, *frames_, job);
   stages.finish();
@@ -240,7 +243,8 @@ graph::Port<graph::Latents> WanPipeline::add_denoising(GraphBuilder& stages,
                                                        graph::Port<Condition> condition,
                                                        graph::Port<Job> job) {
   for (const Expert& expert : parts_.experts) {
-    const DenoiseLoop loop{parts_.scheduler, guidance_of(expert), expert.least_timestep};
+    const DenoiseLoop loop{parts_.scheduler, guidance_of(expert), expert.least_timestep,
+                           roles().guidance()};
     const auto predictor =
         make_predictor(transformer(expert), static_cast<const Condition*>(nullptr));
     latents = stages.add(stage_name(expert, parts_.experts.size()),
@@ -269,6 +273,7 @@ void WanPipeline::check(const Request& request) const {
   check_second_scale(request, parts_.has_boundary);
   check_pictures(request, parts_.images, choices_.for_plan);
   schedule_check_.check(request);
+  check_guidance_ranks(request, choices_.parallel);
 }
 
 class WanFamily : public PipelineFamily {

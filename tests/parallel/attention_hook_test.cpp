@@ -18,7 +18,9 @@ struct Through final : AttentionHook {
 };
 class ThroughScheme final : public AttentionScheme {
  public:
-  std::shared_ptr<const AttentionHook> make() const override { return std::make_shared<Through>(); }
+  std::shared_ptr<const AttentionHook> make(const AttentionSplit&) const override {
+    return std::make_shared<Through>();
+  }
 };
 CHITU_REGISTER(AttentionScheme, ThroughScheme, "through");
 
@@ -28,9 +30,9 @@ TEST_CASE("a scheme is found by its registered name, and `none` has no hook", "[
 }
 
 TEST_CASE("an unknown scheme is refused with the names of the known ones", "[parallel]") {
-  CHECK_THROWS_AS(attention_hook("ring"), InputError);
-  CHECK_THROWS_WITH(attention_hook("ring"),
-                    "unknown context parallel scheme ring, expected one of " +
+  CHECK_THROWS_AS(attention_hook("spiral"), InputError);
+  CHECK_THROWS_WITH(attention_hook("spiral"),
+                    "unknown context parallel scheme spiral, expected one of " +
                         join(Registry<AttentionScheme>::instance().names()));
 }
 

@@ -37,7 +37,8 @@ struct HeadByHead final : parallel::AttentionHook {
 };
 class HeadByHeadScheme final : public parallel::AttentionScheme {
  public:
-  std::shared_ptr<const parallel::AttentionHook> make() const override {
+  std::shared_ptr<const parallel::AttentionHook> make(
+      const parallel::AttentionSplit&) const override {
     return std::make_shared<HeadByHead>();
   }
 };

@@ -10,10 +10,11 @@
 namespace chitu::models {
 namespace {
 
-/// A prompt of a picture on its way through the layers.
+/// A prompt of a picture on its way through the layers, as far as this rank has its tokens.
 struct Lane {
   PictureAndText hidden;
   PictureAndText rotary;
+  parallel::SequenceShards text;  ///< how ranks share the prompt's tokens
 };
 
 }  // namespace
@@ -78,34 +79,37 @@ void QwenImageTransformer2DModel::check(const QwenImagePicture& picture) const {
 std::vector<std::vector<at::Tensor>> QwenImageTransformer2DModel::forward(
     const std::vector<QwenImagePicture>& pictures, const QwenImageStepModulation& modulation,
     const nn::Attention& attention, const QwenImageForwardOptions& options) const {
+  for (const QwenImagePicture& picture : pictures) check(picture);
+  const parallel::SequenceShards shards(attention.ranks(), pictures.front().latents.size(1));
   std::vector<Lane> lanes;
   for (const QwenImagePicture& picture : pictures) {
-    check(picture);
-    const at::Tensor states = img_in_.forward(picture.latents);
+    const at::Tensor states = img_in_.forward(shards.shard(picture.latents, 1));
     for (const auto& text : picture.context.texts) {
       const bool last = &text == &picture.context.texts.back();
-      lanes.push_back({{last ? states : states.clone(), text.embeds.clone()},
-                       {picture.context.rotary, text.rotary}});
+      const parallel::SequenceShards prompt(attention.ranks(), text.embeds.size(1));
+      lanes.push_back({{last ? states : states.clone(), prompt.shard(text.embeds, 1).clone()},
+                       {shards.shard(picture.context.rotary, 0), prompt.shard(text.rotary, 0)},
+                       prompt});
     }
   }
-  const std::int64_t chunk =
-      options.ffn_chunk_tokens > 0
-          ? options.ffn_chunk_tokens
-          : default_ffn_chunk(pictures.front().latents.size(1), config_.ffn_dim());
+  const std::int64_t chunk = options.ffn_chunk_tokens > 0
+                                 ? options.ffn_chunk_tokens
+                                 : default_ffn_chunk(shards.mine().count, config_.ffn_dim());
   memory::LayerWalk walk(options.observer);
   for (std::size_t index = 0; index < blocks_.size(); ++index) {
     const bool with_text = index + 1 < blocks_.size();
     const at::Tensor rows = modulation.blocks.select(0, static_cast<std::int64_t>(index));
     walk.layer(*blocks_[index], {with_text ? 1 : 0}, [&] {
       for (Lane& lane : lanes)
-        blocks_[index]->forward(lane.hidden, rows, lane.rotary, attention, chunk, with_text);
+        blocks_[index]->forward(lane.hidden, rows, lane.rotary, attention, {shards, lane.text},
+                                chunk, with_text);
     });
   }
   std::vector<std::vector<at::Tensor>> predictions(pictures.size());
   auto lane = lanes.begin();
   for (std::size_t i = 0; i < pictures.size(); ++i)
     for (std::size_t text = 0; text < pictures[i].context.texts.size(); ++text, ++lane) {
-      predictions[i].push_back(head(lane->hidden.picture, modulation.head));
+      predictions[i].push_back(shards.gather(head(lane->hidden.picture, modulation.head), 1));
       lane->hidden = {};
     }
   return predictions;

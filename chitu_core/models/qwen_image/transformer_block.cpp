@@ -27,6 +27,14 @@ at::Tensor joined(at::Tensor text, at::Tensor picture, const nn::RmsNorm& text_n
   return at::cat({text, picture}, 1);
 }
 
+/// Each rank has its rows of the prompt, then its rows of the picture.
+nn::AttentionOptions of_sequence(const PictureAndTextShards& shards, bool with_text) {
+  const auto picture = shards.picture.lengths();
+  auto joint = shards.text.lengths();
+  for (std::size_t rank = 0; rank < joint.size(); ++rank) joint[rank] += picture[rank];
+  return {.bias = {}, .scale = {}, .split = {with_text ? joint : picture, joint}};
+}
+
 }  // namespace
 
 QwenImageModulationRows QwenImageModulationRows::from(const at::Tensor& rows) {
@@ -67,7 +75,9 @@ at::Tensor QwenImageAttention::heads_of(const nn::Linear& map, const at::Tensor&
 }
 
 PictureAndText QwenImageAttention::forward(PictureAndText x, const PictureAndText& rotary,
-                                           const nn::Attention& attention, bool with_text) const {
+                                           const nn::Attention& attention,
+                                           const PictureAndTextShards& shards,
+                                           bool with_text) const {
   const std::int64_t tokens = x.text.size(1);
   at::Tensor q;
   if (with_text) {
@@ -81,8 +91,10 @@ PictureAndText QwenImageAttention::forward(PictureAndText x, const PictureAndTex
                         norm_k_, rotary);
   at::Tensor v = at::cat({heads_of(add_v_proj_, x.text), heads_of(to_v_, x.picture)}, 1);
   x = {};
-  const at::Tensor attended =
-      attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2).flatten(2);
+  const at::Tensor attended = attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
+                                        of_sequence(shards, with_text))
+                                  .transpose(1, 2)
+                                  .flatten(2);
   for (at::Tensor* used : {&q, &k, &v}) used->reset();
   if (!with_text) return {to_out_.forward(attended), {}};
   return {to_out_.forward(attended.narrow(1, tokens, attended.size(1) - tokens)),
@@ -100,7 +112,8 @@ QwenImageTransformerBlock::QwenImageTransformerBlock(const QwenImageTransformer2
 
 void QwenImageTransformerBlock::forward(PictureAndText& hidden, const at::Tensor& modulation,
                                         const PictureAndText& rotary,
-                                        const nn::Attention& attention, std::int64_t ffn_chunk,
+                                        const nn::Attention& attention,
+                                        const PictureAndTextShards& shards, std::int64_t ffn_chunk,
                                         bool with_text) const {
   const auto picture = QwenImageModulationRows::from(modulation.narrow(0, 0, 6));
   const auto text = QwenImageModulationRows::from(modulation.narrow(0, 6, 6));
@@ -108,8 +121,9 @@ void QwenImageTransformerBlock::forward(PictureAndText& hidden, const at::Tensor
     return nn::modulated_layer_norm(x, by.attention_scale, by.attention_shift, kQwenImageEps);
   };
   {
-    const PictureAndText attended = attn_.forward(
-        {normed(hidden.picture, picture), normed(hidden.text, text)}, rotary, attention, with_text);
+    const PictureAndText attended =
+        attn_.forward({normed(hidden.picture, picture), normed(hidden.text, text)}, rotary,
+                      attention, shards, with_text);
     nn::add_gated_(hidden.picture, attended.picture, picture.attention_gate);
     if (with_text) nn::add_gated_(hidden.text, attended.text, text.attention_gate);
   }

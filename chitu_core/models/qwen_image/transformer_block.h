@@ -10,6 +10,7 @@
 #include "chitu_core/nn/attention.h"
 #include "chitu_core/nn/linear.h"
 #include "chitu_core/nn/norm.h"
+#include "chitu_core/parallel/sequence_shards.h"
 
 namespace chitu::models {
 
@@ -18,6 +19,12 @@ namespace chitu::models {
 struct PictureAndText {
   at::Tensor picture;
   at::Tensor text;
+};
+
+/// How ranks share the tokens of a picture and of its prompt: each rank has a part of both.
+struct PictureAndTextShards {
+  const parallel::SequenceShards& picture;
+  const parallel::SequenceShards& text;
 };
 
 /// Modulation of one of the two streams by the timestep, [1, 1, D] float32 each; a scale includes
@@ -40,7 +47,8 @@ class QwenImageAttention : public memory::Module {
   /// rotary     [L, head_dim / 2] and [T, head_dim / 2] complex64
   /// with_text  false computes nothing for the prompt: its `text` is undefined
   PictureAndText forward(PictureAndText x, const PictureAndText& rotary,
-                         const nn::Attention& attention, bool with_text) const;
+                         const nn::Attention& attention, const PictureAndTextShards& shards,
+                         bool with_text) const;
 
  private:
   at::Tensor heads_of(const nn::Linear& map, const at::Tensor& x) const;
@@ -60,7 +68,8 @@ class QwenImageTransformerBlock : public memory::Module {
   /// modulation  [12, D]: 6 rows for the picture, 6 for the prompt
   /// with_text   false leaves the prompt as it is: nothing reads it after the last block
   void forward(PictureAndText& hidden, const at::Tensor& modulation, const PictureAndText& rotary,
-               const nn::Attention& attention, std::int64_t ffn_chunk, bool with_text) const;
+               const nn::Attention& attention, const PictureAndTextShards& shards,
+               std::int64_t ffn_chunk, bool with_text) const;
 
  private:
   QwenImageAttention attn_;

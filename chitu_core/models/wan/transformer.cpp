@@ -14,6 +14,7 @@
 #include "chitu_core/device/dry_run_repeats.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/memory/layer_walk.h"
+#include "chitu_core/parallel/sequence_shards.h"
 #include "chitu_core/threads/side_by_side.h"
 
 namespace chitu::models {
@@ -175,6 +176,7 @@ struct Pass {
   std::int64_t frame_tokens;                        ///< tokens of these frames
   const std::vector<WanVideo>& videos;
   const nn::Attention& attention;
+  const parallel::SequenceShards& shards;  ///< how ranks share the tokens
   std::int64_t ffn_chunk;
   bool small;  ///< a block computes on one thread for each video
   HiddenStates hidden;
@@ -197,12 +199,23 @@ struct Pass {
     const std::optional<WanBlockModulation>& of_given;
   };
 
+  /// This rank's tokens of a lane that are given, and those that have the timestep of the step.
+  struct TokenParts {
+    parallel::Shard given, of_step;
+  };
+  TokenParts parts_of(std::size_t lane) const {
+    const std::int64_t first = given_tokens(lane), tokens = context_of(lane).rotary.size(0);
+    return {parallel::part_in_shard({0, first}, shards.mine()),
+            parallel::part_in_shard({first, tokens - first}, shards.mine())};
+  }
+
   /// The tokens of a lane by their timestep.
   WanTokenRuns runs_of(std::size_t lane, const Modulations& modulations) const {
-    const std::int64_t first = given_tokens(lane), tokens = context_of(lane).rotary.size(0);
+    const auto [given, of_step] = parts_of(lane);
     WanTokenRuns runs;
-    if (first > 0) runs.push_back({0, first, *modulations.of_given});
-    if (first < tokens) runs.push_back({first, tokens - first, modulations.of_step});
+    if (given.count > 0) runs.push_back({given.start, given.count, *modulations.of_given});
+    if (of_step.count > 0 || given.count == 0)
+      runs.push_back({of_step.start, of_step.count, modulations.of_step});
     return runs;
   }
 
@@ -219,7 +232,9 @@ struct Pass {
 
   void compute_side_by_side(const WanTransformerBlock& block, std::size_t index,
                             const Modulations& modulations) {
-    const bool at_once = videos.front().latents.is_cpu() && !device::in_dry_run();
+    // Ranks take part in an exchange in the same order only if one thread makes all of them.
+    const bool at_once =
+        videos.front().latents.is_cpu() && !device::in_dry_run() && !shards.is_split();
     threads::side_by_side(at_once, std::ssize(videos), [&](std::int64_t video) {
       const std::size_t first = static_cast<std::size_t>(video) * hidden.prompts();
       for (std::size_t lane = first; lane < first + hidden.prompts(); ++lane)
@@ -233,7 +248,8 @@ struct Pass {
     const WanDenoiseContext& context = context_of(lane);
     const WanTokenRuns runs = runs_of(lane, modulations);
     const bool begins_video = index == 0 && lane % hidden.prompts() == 0;
-    if (index > 0 || begins_video) block.self_attention(states, runs, context.rotary, attention);
+    if (index > 0 || begins_video)
+      block.self_attention(states, runs, shards.shard(context.rotary, 0), attention, shards);
     if (begins_video) hidden.part_ways(lane);
     block.cross_attention(
         states, text_keys_values(block, index, text_of(lane), context.keep_text_kv),
@@ -398,10 +414,10 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
   check_videos(videos);
   const at::Tensor& first = videos.front().latents;
   const auto tokens = grid(first);
-  const std::int64_t ffn_chunk =
-      options.ffn_chunk_tokens > 0
-          ? options.ffn_chunk_tokens
-          : default_ffn_chunk(tokens[0] * tokens[1] * tokens[2], config_.ffn_dim);
+  const parallel::SequenceShards shards(attention.ranks(), tokens[0] * tokens[1] * tokens[2]);
+  const std::int64_t ffn_chunk = options.ffn_chunk_tokens > 0
+                                     ? options.ffn_chunk_tokens
+                                     : default_ffn_chunk(shards.mine().count, config_.ffn_dim);
   const WanTimeContext time = condition_embedder_.time(timestep, first.device());
   std::optional<WanTimeContext> given_time;
   for (const WanVideo& video : videos)
@@ -411,9 +427,10 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
   const bool offload = options.offload_activations && videos.size() * prompts > 1 &&
                        !device::is_host(first.device());
   const bool small = device::has_host_kernels(first.device()) &&
-                     is_small(config_, first.size(0) * tokens[0] * tokens[1] * tokens[2]);
+                     is_small(config_, first.size(0) * shards.mine().count);
   const auto embed = [&](std::size_t video) {
-    return patch_embedding_.forward(model_input(videos[video].latents, videos[video].context));
+    return patch_embedding_.forward(model_input(videos[video].latents, videos[video].context),
+                                    shards);
   };
   Pass pass{time,
             given_time,
@@ -421,6 +438,7 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
             tokens[1] * tokens[2],
             videos,
             attention,
+            shards,
             ffn_chunk,
             small,
             HiddenStates(videos.size(), prompts, offload, embed)};
@@ -431,12 +449,13 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
         [&] { pass.skip(index); });
   std::vector<std::vector<at::Tensor>> predictions(videos.size(), std::vector<at::Tensor>(prompts));
   for (const std::size_t lane : pass.hidden.order()) {
-    const std::int64_t given = pass.given_tokens(lane), all = tokens[0] * tokens[1] * tokens[2];
+    const auto [given, of_step] = pass.parts_of(lane);
     std::vector<nn::ModulatedRows> runs;
-    if (given > 0) runs.push_back(head_run(0, given, given_time->temb));
-    if (given < all) runs.push_back(head_run(given, all - given, time.temb));
+    if (given.count > 0) runs.push_back(head_run(given.start, given.count, given_time->temb));
+    if (of_step.count > 0 || given.count == 0)
+      runs.push_back(head_run(of_step.start, of_step.count, time.temb));
     predictions[lane / prompts][lane % prompts] =
-        unpatchify(head(pass.hidden.take(lane), runs), tokens);
+        unpatchify(shards.gather(head(pass.hidden.take(lane), runs), 1), tokens);
   }
   return predictions;
 }

@@ -5,6 +5,13 @@
 #include "chitu_core/models/wan/rotary.h"
 
 namespace chitu::models {
+namespace {
+
+nn::AttentionOptions of_sequence(const parallel::SequenceShards& shards) {
+  return {.bias = {}, .scale = {}, .split = {shards.lengths(), shards.lengths()}};
+}
+
+}  // namespace
 
 WanAttention::WanAttention(std::int64_t width, std::int64_t heads, double eps, bool sees_images)
     : heads_(heads),
@@ -36,7 +43,8 @@ at::Tensor WanAttention::join_heads(const at::Tensor& x) const {
 }
 
 at::Tensor WanAttention::attend_to_itself(at::Tensor x, const at::Tensor& rotary,
-                                          const nn::Attention& attention) const {
+                                          const nn::Attention& attention,
+                                          const parallel::SequenceShards& shards) const {
   // Each of these is as large as the hidden states: computed in place, and freed once used.
   const auto turned = [&](const nn::Linear& map, const nn::RmsNorm& norm) {
     at::Tensor heads = split_heads(norm.forward_(map.forward(x)));
@@ -47,7 +55,7 @@ at::Tensor WanAttention::attend_to_itself(at::Tensor x, const at::Tensor& rotary
   at::Tensor k = turned(to_k_, norm_k_);
   at::Tensor v = split_heads(to_v_.forward(x)).transpose(1, 2);
   x.reset();
-  const at::Tensor attended = attention(q, k, v);
+  const at::Tensor attended = attention(q, k, v, of_sequence(shards));
   for (at::Tensor* used : {&q, &k, &v}) used->reset();
   return to_out_.forward(join_heads(attended));
 }

@@ -9,6 +9,7 @@
 #include "chitu_core/nn/attention.h"
 #include "chitu_core/nn/linear.h"
 #include "chitu_core/nn/norm.h"
+#include "chitu_core/parallel/sequence_shards.h"
 
 namespace chitu::models {
 
@@ -28,8 +29,11 @@ class WanAttention : public memory::Module {
   WanAttention(std::int64_t width, std::int64_t heads, double eps, bool sees_images = false);
 
   /// x [B, L, D], rotary [L, head_dim / 2] complex64; returns [B, L, D].
+  ///
+  /// shards  how ranks share the sequence, of which x has the rows of this rank
   at::Tensor attend_to_itself(at::Tensor x, const at::Tensor& rotary,
-                              const nn::Attention& attention) const;
+                              const nn::Attention& attention,
+                              const parallel::SequenceShards& shards) const;
 
   /// text [B, L, D]: the keys and values of the prompt, the same at every step.
   KeysValues keys_values(const at::Tensor& text) const;

@@ -26,13 +26,13 @@ WanBlockModulation WanTransformerBlock::modulation(const at::Tensor& timestep_pr
 }
 
 void WanTransformerBlock::self_attention(at::Tensor& hidden, const WanTokenRuns& runs,
-                                         const at::Tensor& rotary,
-                                         const nn::Attention& attention) const {
+                                         const at::Tensor& rotary, const nn::Attention& attention,
+                                         const parallel::SequenceShards& shards) const {
   std::vector<nn::ModulatedRows> rows;
   for (const auto& [start, count, modulation] : runs)
     rows.push_back({start, count, modulation.attention_scale, modulation.attention_shift});
   at::Tensor x = nn::modulated_layer_norm(hidden, rows, eps_);
-  const at::Tensor attended = attn1_.attend_to_itself(std::move(x), rotary, attention);
+  const at::Tensor attended = attn1_.attend_to_itself(std::move(x), rotary, attention, shards);
   for (const auto& [start, count, modulation] : runs) {
     at::Tensor part = hidden.narrow(1, start, count);
     nn::add_gated_(part, attended.narrow(1, start, count), modulation.attention_gate);

@@ -43,8 +43,9 @@ class WanTransformerBlock : public memory::Module {
     return attn2_.image_keys_values(image);
   }
 
+  /// shards  how ranks share the tokens; hidden, runs and rotary are of this rank's
   void self_attention(at::Tensor& hidden, const WanTokenRuns& runs, const at::Tensor& rotary,
-                      const nn::Attention& attention) const;
+                      const nn::Attention& attention, const parallel::SequenceShards& shards) const;
   /// image  undefined keys = none
   void cross_attention(at::Tensor& hidden, const KeysValues& text, const KeysValues& image,
                        const nn::Attention& attention) const;

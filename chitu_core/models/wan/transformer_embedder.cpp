@@ -13,7 +13,8 @@ WanPatchEmbedding::WanPatchEmbedding(const WanTransformer3DConfig& config)
                             {config.width(), config.in_channels, patch_[0], patch_[1], patch_[2]})),
       bias_(add_parameter("bias", {config.width()})) {}
 
-at::Tensor WanPatchEmbedding::forward(const at::Tensor& latents) const {
+at::Tensor WanPatchEmbedding::forward(const at::Tensor& latents,
+                                      const parallel::SequenceShards& shards) const {
   const auto [pt, ph, pw] = patch_;
   // Patches do not overlap, so the convolution is a linear map of each patch.
   const at::Tensor patches = latents.to(weight_.tensor.scalar_type())
@@ -23,7 +24,7 @@ at::Tensor WanPatchEmbedding::forward(const at::Tensor& latents) const {
                                  .permute({0, 2, 4, 6, 1, 3, 5, 7})
                                  .flatten(4)
                                  .flatten(1, 3);
-  return nn::linear_map(patches, weight_.tensor.flatten(1), bias_.tensor);
+  return nn::linear_map(shards.shard(patches, 1), weight_.tensor.flatten(1), bias_.tensor);
 }
 
 TwoLinear::TwoLinear(std::int64_t in, std::int64_t out, memory::Precision precision)

@@ -10,6 +10,7 @@
 #include "chitu_core/models/wan/transformer_config.h"
 #include "chitu_core/models/wan/transformer_image.h"
 #include "chitu_core/nn/linear.h"
+#include "chitu_core/parallel/sequence_shards.h"
 
 namespace chitu::models {
 
@@ -20,8 +21,8 @@ class WanPatchEmbedding : public memory::Module {
   explicit WanPatchEmbedding(const WanTransformer3DConfig& config);
 
   /// latents [B, C, F, H, W], cast to the weight's dtype; returns [B, tokens, D], tokens in the
-  /// order frame, row, column.
-  at::Tensor forward(const at::Tensor& latents) const;
+  /// order frame, row, column; only the tokens of this rank if ranks share them.
+  at::Tensor forward(const at::Tensor& latents, const parallel::SequenceShards& shards) const;
 
  private:
   std::array<std::int64_t, 3> patch_;

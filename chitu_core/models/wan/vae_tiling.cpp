@@ -51,7 +51,7 @@ void decode_tile(const AutoencoderKLWan& vae, const at::Tensor& hidden, const Wa
 }  // namespace
 
 void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
-                        std::int64_t tile_latents, FrameSink& sink) {
+                        std::int64_t tile_latents, FrameSink& sink, const TileShare& share) {
   if (tile_latents < kSmallestVaeTile)
     throw InputError(fmt::format("vae tiles: expected {} latents or more a side, got {}",
                                  kSmallestVaeTile, tile_latents));
@@ -61,10 +61,13 @@ void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
   if (shape[3] <= tile_pixels && shape[4] <= tile_pixels) return vae.decode(latents, sink);
   const at::Tensor hidden = all_hidden(vae, latents, sink);
   const std::int64_t height = hidden.size(2), width = hidden.size(3);
+  const std::vector<WanTile> all = tiles_of(height, width, tile_latents);
   device::DryRunRepeats tiles;
-  for (const WanTile& tile : tiles_of(height, width, tile_latents))
+  for (std::int64_t i = share.first; i < std::ssize(all); i += share.step) {
+    const WanTile& tile = all[static_cast<std::size_t>(i)];
     tiles.run(tile_kind(tile, height, width, vae.decoder().halo()),
               [&] { decode_tile(vae, hidden, tile, sink); });
+  }
 }
 
 at::Tensor decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,

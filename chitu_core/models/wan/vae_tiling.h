@@ -12,6 +12,12 @@ namespace chitu::models {
 /// Smallest side of an exact tile, in latents: below it, nearly all work is halo.
 constexpr std::int64_t kSmallestVaeTile = 8;
 
+/// Some of the tiles of a picture: every step-th, from the first on. Ranks that decode one clip
+/// have a share each.
+struct TileShare {
+  std::int64_t first = 0, step = 1;
+};
+
 /// Decodes in tiles without seams. The low-resolution part, whose attention sees the whole frame,
 /// runs whole. The rest is local and runs tile by tile, each with a halo as wide as its receptive
 /// field; the halo shrinks as the resolution grows. Equal to AutoencoderKLWan::decode up to
@@ -20,11 +26,12 @@ constexpr std::int64_t kSmallestVaeTile = 8;
 ///
 /// latents       as AutoencoderKLWan::decode
 /// tile_latents  most latents per side of a tile without its halo; a picture that fits in one tile
-///               is decoded whole
+///               is decoded whole, whatever the share
+/// share         the tiles that the sink gets
 /// throws        InputError if tile_latents is below kSmallestVaeTile; ShapeError as decode; what
 ///               the sink throws
 void decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
-                        std::int64_t tile_latents, FrameSink& sink);
+                        std::int64_t tile_latents, FrameSink& sink, const TileShare& share = {});
 /// The same, assembled into one clip; returns as AutoencoderKLWan::decode.
 at::Tensor decode_exact_tiles(const AutoencoderKLWan& vae, const at::Tensor& latents,
                               std::int64_t tile_latents);
