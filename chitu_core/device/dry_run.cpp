@@ -120,6 +120,7 @@ DryRunUse DryRun::Books::measure(const std::function<void()>& work) {
           .h2d = after.h2d - before.h2d,
           .d2h = after.d2h - before.d2h,
           .disk = after.disk - before.disk,
+          .sent = after.sent - before.sent,
           .flops = after.flops - before.flops};
 }
 
@@ -136,6 +137,7 @@ void DryRun::Books::count_again(const DryRunUse& measured, std::int64_t times) {
   use_.h2d += times * measured.h2d;
   use_.d2h += times * measured.d2h;
   use_.disk += times * measured.disk;
+  use_.sent += times * measured.sent;
   use_.flops += static_cast<double>(times) * measured.flops;
 }
 
@@ -201,6 +203,10 @@ c10::Device host() { return in_dry_run() ? DryRun::host() : c10::Device(c10::kCP
 
 void count_disk_read(std::int64_t bytes) {
   if (auto* books = DryRun::Books::current()) books->use().disk += bytes;
+}
+
+void count_sent(std::int64_t bytes) {
+  if (auto* books = DryRun::Books::current()) books->use().sent += bytes;
 }
 
 }  // namespace chitu::device

@@ -22,6 +22,7 @@ struct DryRunUse {
   std::int64_t device = 0, peak_device = 0;
   std::int64_t host = 0, peak_host = 0;  ///< tensors in host memory
   std::int64_t h2d = 0, d2h = 0, disk = 0;
+  std::int64_t sent = 0;  ///< to other ranks
   double flops = 0;
 };
 
@@ -101,5 +102,8 @@ c10::Device host();
 
 /// Counts a read from a file if this thread is in a dry run.
 void count_disk_read(std::int64_t bytes);
+
+/// Counts what a rank sends to others if this thread is in a dry run.
+void count_sent(std::int64_t bytes);
 
 }  // namespace chitu::device

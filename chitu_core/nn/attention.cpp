@@ -59,9 +59,10 @@ Attention::Attention(std::string_view name, c10::DeviceType device,
                     name, names_with_log_sum_exp(device)));
 }
 
-at::Tensor Attention::operator()(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+at::Tensor Attention::operator()(at::Tensor q, at::Tensor k, at::Tensor v,
                                  const AttentionOptions& options) const {
-  return hook_ ? hook_->run(q, k, v, options, *backend_) : backend_->run(q, k, v, options);
+  if (!hook_) return backend_->run(q, k, v, options);
+  return hook_->consume(std::move(q), std::move(k), std::move(v), options, *backend_);
 }
 
 std::string exact_attention(std::string_view name) {

@@ -37,7 +37,8 @@ class Attention {
                      std::shared_ptr<const parallel::AttentionHook> hook = nullptr);
 
   /// q [B, heads, Lq, d], k and v [B, heads, Lk, d], any strides; returns [B, heads, Lq, d].
-  at::Tensor operator()(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+  /// Tensors that are moved here may be freed before the end.
+  at::Tensor operator()(at::Tensor q, at::Tensor k, at::Tensor v,
                         const AttentionOptions& options = {}) const;
 
   /// The ranks between which the model splits its sequence (AttentionOptions::split); null = none.
@@ -52,8 +53,8 @@ class Attention {
   std::shared_ptr<const parallel::AttentionHook> hook_;
 };
 
-/// This name, or `auto` if its backend is an approximation: for models that encode the inputs, whose
-/// errors every step would see.
+/// This name, or `auto` if its backend is an approximation: for models that encode the inputs,
+/// whose errors every step would see.
 std::string exact_attention(std::string_view name);
 
 /// The values of infer.attn_type: `auto`, then the registered names, sorted.

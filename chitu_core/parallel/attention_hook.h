@@ -66,6 +66,11 @@ class AttentionHook {
   /// needs, with any number of heads and any lengths.
   virtual at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                          const AttentionOptions& options, const LocalAttention& local) const = 0;
+  /// The same for tensors that the caller needs no more: each may be freed once it is used.
+  virtual at::Tensor consume(at::Tensor q, at::Tensor k, at::Tensor v,
+                             const AttentionOptions& options, const LocalAttention& local) const {
+    return run(q, k, v, options, local);
+  }
   /// The ranks between which a model splits its sequence; null = each call gets all rows. A model
   /// says in AttentionOptions::split what it has split.
   virtual Communicator* ranks() const { return nullptr; }

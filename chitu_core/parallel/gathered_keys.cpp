@@ -24,12 +24,16 @@ class GatheredKeys final : public AttentionHook {
   Communicator* ranks() const override { return ranks_.get(); }
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const AttentionOptions& options, const LocalAttention& local) const override {
+    return consume(q, k, v, options, local);
+  }
+  at::Tensor consume(at::Tensor q, at::Tensor k, at::Tensor v, const AttentionOptions& options,
+                     const LocalAttention& local) const override {
     if (!is_split(options)) return local.run(q, k, v, options);
     check_split_call(q, k, options, *ranks_);
-    const at::Tensor all_keys = gathered(k, options.split.keys);
-    const at::Tensor all_values = gathered(v, options.split.keys);
+    k = gathered(k, options.split.keys);
+    v = gathered(v, options.split.keys);
     if (q.numel() == 0) return at::empty_like(q);
-    return local.run(q, all_keys, all_values, whole_call(options));
+    return local.run(q, k, v, whole_call(options));
   }
 
  private:

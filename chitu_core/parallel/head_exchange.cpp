@@ -21,15 +21,15 @@ std::vector<at::Tensor> contiguous(std::vector<at::Tensor> pieces) {
 
 }  // namespace
 
-at::Tensor HeadExchange::to_heads(const at::Tensor& x,
-                                  const std::vector<std::int64_t>& rows) const {
+at::Tensor HeadExchange::to_heads(at::Tensor x, const std::vector<std::int64_t>& rows) const {
   if (ranks_->size() == 1) return x;
   const std::vector<std::int64_t> heads = part_counts(x.size(1), ranks_->size());
-  const auto sent = contiguous(as_rows(x).split_with_sizes(heads, 2));
   const std::int64_t all_rows = std::accumulate(rows.begin(), rows.end(), std::int64_t{0});
-  const at::Tensor received =
-      at::empty({all_rows, x.size(0), heads[static_cast<std::size_t>(ranks_->rank())], x.size(3)},
-                x.options());
+  const std::vector<std::int64_t> sizes{all_rows, x.size(0),
+                                        heads[static_cast<std::size_t>(ranks_->rank())], x.size(3)};
+  const auto sent = contiguous(as_rows(x).split_with_sizes(heads, 2));
+  x.reset();
+  const at::Tensor received = at::empty(sizes, sent.front().options());
   ranks_->all_to_all(sent, received.split_with_sizes(rows, 0));
   return from_rows(received);
 }

@@ -23,9 +23,9 @@ class HeadExchange {
   explicit HeadExchange(std::shared_ptr<Communicator> ranks) : ranks_(std::move(ranks)) {}
 
   /// rows     of each rank
-  /// x        [B, heads, rows of this rank, d], any strides
+  /// x        [B, heads, rows of this rank, d], any strides; freed early
   /// returns  [B, heads of this rank, all rows, d]; x itself for one rank
-  at::Tensor to_heads(const at::Tensor& x, const std::vector<std::int64_t>& rows) const;
+  at::Tensor to_heads(at::Tensor x, const std::vector<std::int64_t>& rows) const;
   /// The way back.
   ///
   /// x        [B, heads of this rank, all rows, d], any strides

@@ -27,12 +27,13 @@ at::Tensor empty_block(const at::Tensor& like, std::int64_t rows) {
 
 int KeyRing::size() const { return ranks_->size(); }
 
-at::Tensor KeyRing::attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+at::Tensor KeyRing::attend(const at::Tensor& q, at::Tensor k, at::Tensor v,
                            const std::vector<std::int64_t>& keys, const AttentionOptions& options,
                            const LocalAttention& local) const {
   const int ranks = ranks_->size(), rank = ranks_->rank();
   MergedAttention merged;
   at::Tensor block = packed(k, v);
+  for (at::Tensor* used : {&k, &v}) used->reset();
   for (int step = 0; step < ranks; ++step) {
     at::Tensor next;
     std::unique_ptr<PendingExchange> pending;

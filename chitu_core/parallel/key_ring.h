@@ -28,7 +28,7 @@ class KeyRing {
   /// keys     rows of k and v on each rank
   /// q        [B, heads, Lq, d], k and v [B, heads, keys of this rank, d], any strides
   /// returns  [B, heads, Lq, d]
-  at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+  at::Tensor attend(const at::Tensor& q, at::Tensor k, at::Tensor v,
                     const std::vector<std::int64_t>& keys, const AttentionOptions& options,
                     const LocalAttention& local) const;
 

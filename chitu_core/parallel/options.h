@@ -16,6 +16,7 @@ struct ParallelOptions {
   std::shared_ptr<const Groups> groups;  ///< null: one process
 
   int world_size() const { return cp_size * cfg_size; }
+  bool operator==(const ParallelOptions&) const = default;
 };
 
 }  // namespace chitu::parallel

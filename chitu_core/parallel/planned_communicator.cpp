@@ -2,8 +2,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "chitu_core/device/dry_run.h"
+
 namespace chitu::parallel {
 namespace {
+
+void count(const at::Tensor& tensor, std::int64_t times) {
+  device::count_sent(times * static_cast<std::int64_t>(tensor.nbytes()));
+}
 
 struct NothingPending final : PendingExchange {
   void wait() override {}
@@ -11,15 +17,25 @@ struct NothingPending final : PendingExchange {
 
 }  // namespace
 
-void PlannedCommunicator::all_to_all(const std::vector<at::Tensor>&,
-                                     const std::vector<at::Tensor>&) {}
+void PlannedCommunicator::all_to_all(const std::vector<at::Tensor>& sent,
+                                     const std::vector<at::Tensor>& /*received*/) {
+  for (int to = 0; to < size_; ++to)
+    if (to != rank_) count(sent[static_cast<std::size_t>(to)], 1);
+}
 
-void PlannedCommunicator::all_gather(const at::Tensor&, const std::vector<at::Tensor>&) {}
+void PlannedCommunicator::all_gather(const at::Tensor& mine,
+                                     const std::vector<at::Tensor>& /*received*/) {
+  count(mine, size_ - 1);
+}
 
-void PlannedCommunicator::broadcast(const at::Tensor&, int) {}
+void PlannedCommunicator::broadcast(const at::Tensor& tensor, int root) {
+  if (rank_ == root) count(tensor, size_ - 1);
+}
 
-std::unique_ptr<PendingExchange> PlannedCommunicator::exchange(const at::Tensor&, int,
-                                                               const at::Tensor&, int) {
+std::unique_ptr<PendingExchange> PlannedCommunicator::exchange(const at::Tensor& sent, int to,
+                                                               const at::Tensor& /*received*/,
+                                                               int /*from*/) {
+  if (to != rank_) count(sent, 1);
   return std::make_unique<NothingPending>();
 }
 

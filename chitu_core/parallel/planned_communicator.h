@@ -7,8 +7,8 @@
 
 namespace chitu::parallel {
 
-/// A rank of a group without the others, for dry runs: moves nothing, and leaves received tensors
-/// as they are.
+/// A rank of a group without the others, for dry runs: moves nothing, leaves received tensors as
+/// they are, and counts what it would send (device::count_sent()).
 class PlannedCommunicator final : public Communicator {
  public:
   PlannedCommunicator(int rank, int size) : rank_(rank), size_(size) {}

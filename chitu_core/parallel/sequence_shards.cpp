@@ -24,6 +24,10 @@ std::vector<std::int64_t> SequenceShards::lengths() const {
   return part_counts(length_, ranks_->size());
 }
 
+std::int64_t SequenceShards::share_of(std::int64_t rows) const {
+  return ranks_ ? part_count(rows, ranks_->size(), 0) : rows;
+}
+
 at::Tensor SequenceShards::shard(const at::Tensor& x, std::int64_t dim) const {
   if (!ranks_) return x;
   return x.narrow(dim, mine().start, mine().count);

@@ -84,21 +84,28 @@ std::vector<std::int64_t> UlyssesRing::of_each_row(const std::vector<std::int64_
   return sums;
 }
 
-at::Tensor UlyssesRing::run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const AttentionOptions& options, const LocalAttention& local) const {
+at::Tensor UlyssesRing::consume(at::Tensor q, at::Tensor k, at::Tensor v,
+                                const AttentionOptions& options,
+                                const LocalAttention& local) const {
   if (!is_split(options)) return local.run(q, k, v, options);
   check_split_call(q, k, options, *ranks_);
   const auto queries = in_my_row(options.split.queries), keys = in_my_row(options.split.keys);
-  const at::Tensor out = [&] {
-    const at::Tensor my_q = heads_.to_heads(q, queries);
-    const at::Tensor my_k = heads_.to_heads(k, keys), my_v = heads_.to_heads(v, keys);
-    const AttentionOptions of_part = whole_call(options);
-    if (my_q.size(1) == 0) return at::empty_like(my_q);
-    if (ring_.size() > 1)
-      return ring_.attend(my_q, my_k, my_v, of_each_row(options.split.keys), of_part, local);
-    return my_q.numel() > 0 ? local.run(my_q, my_k, my_v, of_part) : at::empty_like(my_q);
-  }();
-  return heads_.to_rows(out, queries, q.size(1));
+  const std::int64_t heads = q.size(1);
+  q = heads_.to_heads(std::move(q), queries);
+  k = heads_.to_heads(std::move(k), keys);
+  v = heads_.to_heads(std::move(v), keys);
+  const at::Tensor out = attend(std::move(q), std::move(k), std::move(v), options.split.keys,
+                                whole_call(options), local);
+  return heads_.to_rows(out, queries, heads);
+}
+
+at::Tensor UlyssesRing::attend(at::Tensor q, at::Tensor k, at::Tensor v,
+                               const std::vector<std::int64_t>& keys,
+                               const AttentionOptions& options, const LocalAttention& local) const {
+  if (q.size(1) == 0) return at::empty_like(q);
+  if (ring_.size() > 1)
+    return ring_.attend(q, std::move(k), std::move(v), of_each_row(keys), options, local);
+  return q.numel() > 0 ? local.run(q, k, v, options) : at::empty_like(q);
 }
 
 }  // namespace chitu::parallel

@@ -20,9 +20,16 @@ class UlyssesRing final : public AttentionHook {
   Communicator* ranks() const override { return ranks_.get(); }
   bool needs_log_sum_exp() const override { return ring_.size() > 1; }
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                 const AttentionOptions& options, const LocalAttention& local) const override;
+                 const AttentionOptions& options, const LocalAttention& local) const override {
+    return consume(q, k, v, options, local);
+  }
+  at::Tensor consume(at::Tensor q, at::Tensor k, at::Tensor v, const AttentionOptions& options,
+                     const LocalAttention& local) const override;
 
  private:
+  /// Attention to the keys of all rows, for the heads of this rank.
+  at::Tensor attend(at::Tensor q, at::Tensor k, at::Tensor v, const std::vector<std::int64_t>& keys,
+                    const AttentionOptions& options, const LocalAttention& local) const;
   std::vector<std::int64_t> in_my_row(const std::vector<std::int64_t>& rows) const;
   std::vector<std::int64_t> of_each_row(const std::vector<std::int64_t>& rows) const;
 

@@ -104,6 +104,7 @@ void add_use(device::DryRunUse& sum, const device::DryRunUse& use) {
   sum.h2d += use.h2d;
   sum.d2h += use.d2h;
   sum.disk += use.disk;
+  sum.sent += use.sent;
   sum.flops += use.flops;
 }
 

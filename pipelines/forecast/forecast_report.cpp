@@ -23,7 +23,9 @@ json or_null(const std::optional<T>& value) {
 }
 
 json moved(const device::DryRunUse& use) {
-  return {{"h2d_bytes", use.h2d}, {"d2h_bytes", use.d2h}, {"disk_bytes", use.disk}};
+  json bytes{{"h2d_bytes", use.h2d}, {"d2h_bytes", use.d2h}, {"disk_bytes", use.disk}};
+  if (use.sent > 0) bytes["sent_bytes"] = use.sent;
+  return bytes;
 }
 
 json stages_json(const ForecastReport& report, const Forecast& forecast) {
@@ -140,6 +142,7 @@ json level_json(const ForecastReport& report, const LevelReport& level) {
               {"flops", forecast.flops}}},
             {"flops_per_step", forecast.step().flops},
             {"recomputed_share", level.plan.recomputed_share}};
+  if (forecast.sent_bytes > 0) text["request"]["sent_bytes"] = forecast.sent_bytes;
   if (level.plan.least_time) text["least_time"] = least_time_json(*level.plan.least_time);
   if (level.largest) text["largest"] = largest_json(*level.largest);
   if (level.peak) text["peak"] = peak_json(*level.peak);

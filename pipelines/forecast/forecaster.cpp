@@ -20,6 +20,7 @@ device::DryRunUse moved_between(const device::DryRunUse& before, device::DryRunU
   after.h2d -= before.h2d;
   after.d2h -= before.d2h;
   after.disk -= before.disk;
+  after.sent -= before.sent;
   after.flops -= before.flops;
   return after;
 }
@@ -28,6 +29,7 @@ void add_steps(device::DryRunUse& use, const device::DryRunUse& step, std::int64
   use.h2d += count * step.h2d;
   use.d2h += count * step.d2h;
   use.disk += count * step.disk;
+  use.sent += count * step.sent;
   use.flops += static_cast<double>(count) * step.flops;
 }
 
@@ -114,6 +116,7 @@ void sum_up(Forecast& forecast) {
     forecast.h2d_bytes += stage.use.h2d;
     forecast.d2h_bytes += stage.use.d2h;
     forecast.disk_bytes += stage.use.disk;
+    forecast.sent_bytes += stage.use.sent;
     forecast.flops += stage.use.flops;
   }
 }

@@ -34,6 +34,7 @@ struct Forecast {
   std::int64_t peak_host_bytes = 0;    ///< of tensors, without the process itself
   std::vector<StageForecast> stages;
   std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;  ///< of the whole request
+  std::int64_t sent_bytes = 0;                                ///< to other ranks, of rank 0
   double flops = 0;
 
   /// The first of the stages with the most steps; null if none has any.

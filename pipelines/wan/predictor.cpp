@@ -80,7 +80,7 @@ class BranchBuilder {
   void add(const at::Tensor& latents, const graph::TextEmbeddings& embeddings,
            const models::WanImages& images) {
     auto context = model_.prepare(latents, prompts_of(embeddings, device_), plan_.keep_text_kv,
-                                  rotary_, images);
+                                  rotary_, images, attention_.ranks());
     rotary_ = context.rotary;
     auto parts = separate(std::move(context), plan_.guidance_interleave);
     for (std::size_t i = 0; i < parts.size(); ++i) {

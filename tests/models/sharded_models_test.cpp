@@ -101,7 +101,8 @@ TEST_CASE("ranks that share the tokens of a video predict what one predicts", "[
     INFO(fmt::format("{} videos of {} x {} x {} tokens", videos, frames, rows, columns));
     const WanInputs in(*model, videos, frames, rows, columns);
     check_ways(model->config().num_attention_heads, [&](const nn::Attention& attention) {
-      auto context = model->prepare(in.latents, {in.prompt, in.negative});
+      auto context =
+          model->prepare(in.latents, {in.prompt, in.negative}, true, {}, {}, attention.ranks());
       return model->forward(in.latents, 857.692, context, attention);
     });
   };
@@ -115,8 +116,9 @@ TEST_CASE("ranks that share tokens of two timesteps predict what one predicts", 
   const WanInputs in(*model, 1, 3, 3, 5);
   const at::Tensor first = waves({1, model->config().out_channels, 1, 6, 10}, 0.53);
   check_ways(model->config().num_attention_heads, [&](const nn::Attention& attention) {
-    auto context = model->prepare(in.latents, {in.prompt, in.negative}, true, {},
-                                  {.embeds = {}, .channels = {}, .first_frames = first});
+    auto context =
+        model->prepare(in.latents, {in.prompt, in.negative}, true, {},
+                       {.embeds = {}, .channels = {}, .first_frames = first}, attention.ranks());
     return model->forward(in.latents, 500, context, attention);
   });
 }
@@ -127,7 +129,8 @@ TEST_CASE("ranks predict the same bits with activations in chunks", "[models]") 
   const auto with_chunks = [&](std::int64_t chunk) {
     return on_all_ranks(
         {"auto", 3}, model->config().num_attention_heads, [&](const nn::Attention& attention) {
-          auto context = model->prepare(in.latents, {in.prompt, in.negative});
+          auto context =
+              model->prepare(in.latents, {in.prompt, in.negative}, true, {}, {}, attention.ranks());
           return model->forward(in.latents, 500, context, attention, {.ffn_chunk_tokens = chunk});
         })[0];
   };
@@ -140,8 +143,10 @@ TEST_CASE("ranks that share the tokens of several videos predict what one predic
   const WanInputs first(*model, 1, 3, 3, 5), second(*model, 1, 3, 3, 5);
   const at::Tensor other = second.latents * 0.5;
   check_ways(model->config().num_attention_heads, [&](const nn::Attention& attention) {
-    auto one = model->prepare(first.latents, {first.prompt, first.negative});
-    auto two = model->prepare(other, {second.negative, second.prompt});
+    auto one = model->prepare(first.latents, {first.prompt, first.negative}, true, {}, {},
+                              attention.ranks());
+    auto two =
+        model->prepare(other, {second.negative, second.prompt}, true, {}, {}, attention.ranks());
     const auto both = model->forward({{first.latents, one}, {other, two}}, 250, attention);
     Predictions all = both[0];
     all.insert(all.end(), both[1].begin(), both[1].end());
@@ -160,7 +165,7 @@ TEST_CASE("a rank sends, for a video, its attention and once its tokens of the p
     const nn::Attention attention(
         "auto", c10::kCPU,
         parallel::attention_hook("allgather", {ranks, config.num_attention_heads, 0}));
-    auto context = model->prepare(in.latents, {in.prompt});
+    auto context = model->prepare(in.latents, {in.prompt}, true, {}, {}, attention.ranks());
     model->forward(in.latents, 500, context, attention);
     const std::int64_t mine = parallel::part_count(kTokens, kRanks, ranks->rank());
     const std::int64_t of_attention = 2 * config.width() * config.num_layers;

@@ -13,6 +13,7 @@ inline void check_same(const device::DryRunUse& a, const device::DryRunUse& b) {
   CHECK(a.h2d == b.h2d);
   CHECK(a.d2h == b.d2h);
   CHECK(a.disk == b.disk);
+  CHECK(a.sent == b.sent);
   CHECK(a.flops == b.flops);
 }
 

@@ -80,7 +80,8 @@ std::vector<std::vector<at::Tensor>> QwenImageTransformer2DModel::forward(
     const std::vector<QwenImagePicture>& pictures, const QwenImageStepModulation& modulation,
     const nn::Attention& attention, const QwenImageForwardOptions& options) const {
   for (const QwenImagePicture& picture : pictures) check(picture);
-  const parallel::SequenceShards shards(attention.ranks(), pictures.front().latents.size(1));
+  const std::int64_t length = pictures.front().latents.size(1);
+  const parallel::SequenceShards shards(attention.ranks(), length);
   std::vector<Lane> lanes;
   for (const QwenImagePicture& picture : pictures) {
     const at::Tensor states = img_in_.forward(shards.shard(picture.latents, 1));
@@ -94,7 +95,7 @@ std::vector<std::vector<at::Tensor>> QwenImageTransformer2DModel::forward(
   }
   const std::int64_t chunk = options.ffn_chunk_tokens > 0
                                  ? options.ffn_chunk_tokens
-                                 : default_ffn_chunk(shards.mine().count, config_.ffn_dim());
+                                 : shards.share_of(default_ffn_chunk(length, config_.ffn_dim()));
   memory::LayerWalk walk(options.observer);
   for (std::size_t index = 0; index < blocks_.size(); ++index) {
     const bool with_text = index + 1 < blocks_.size();

@@ -91,11 +91,11 @@ PictureAndText QwenImageAttention::forward(PictureAndText x, const PictureAndTex
                         norm_k_, rotary);
   at::Tensor v = at::cat({heads_of(add_v_proj_, x.text), heads_of(to_v_, x.picture)}, 1);
   x = {};
-  const at::Tensor attended = attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
-                                        of_sequence(shards, with_text))
-                                  .transpose(1, 2)
-                                  .flatten(2);
-  for (at::Tensor* used : {&q, &k, &v}) used->reset();
+  for (at::Tensor* heads_second : {&q, &k, &v}) *heads_second = heads_second->transpose(1, 2);
+  const at::Tensor attended =
+      attention(std::move(q), std::move(k), std::move(v), of_sequence(shards, with_text))
+          .transpose(1, 2)
+          .flatten(2);
   if (!with_text) return {to_out_.forward(attended), {}};
   return {to_out_.forward(attended.narrow(1, tokens, attended.size(1) - tokens)),
           to_add_out_.forward(attended.narrow(1, 0, tokens))};

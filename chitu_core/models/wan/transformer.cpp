@@ -204,7 +204,7 @@ struct Pass {
     parallel::Shard given, of_step;
   };
   TokenParts parts_of(std::size_t lane) const {
-    const std::int64_t first = given_tokens(lane), tokens = context_of(lane).rotary.size(0);
+    const std::int64_t first = given_tokens(lane), tokens = shards.length();
     return {parallel::part_in_shard({0, first}, shards.mine()),
             parallel::part_in_shard({first, tokens - first}, shards.mine())};
   }
@@ -249,7 +249,7 @@ struct Pass {
     const WanTokenRuns runs = runs_of(lane, modulations);
     const bool begins_video = index == 0 && lane % hidden.prompts() == 0;
     if (index > 0 || begins_video)
-      block.self_attention(states, runs, shards.shard(context.rotary, 0), attention, shards);
+      block.self_attention(states, runs, context.rotary, attention, shards);
     if (begins_video) hidden.part_ways(lane);
     block.cross_attention(
         states, text_keys_values(block, index, text_of(lane), context.keep_text_kv),
@@ -364,11 +364,16 @@ void WanTransformer3DModel::check_images(const at::Tensor& latents, const WanIma
 WanDenoiseContext WanTransformer3DModel::prepare(const at::Tensor& latents,
                                                  const std::vector<WanPrompt>& prompts,
                                                  bool keep_text_kv, const at::Tensor& rotary,
-                                                 const WanImages& images) const {
+                                                 const WanImages& images,
+                                                 parallel::Communicator* ranks) const {
   const auto token_grid = grid(latents);
   check_images(latents, images);
-  WanDenoiseContext context{
-      rotary.defined() ? rotary : rotary_.table(token_grid, latents.device()), {}, keep_text_kv};
+  WanDenoiseContext context{rotary, {}, keep_text_kv};
+  if (!rotary.defined()) {
+    const at::Tensor table = rotary_.table(token_grid, latents.device());
+    const parallel::SequenceShards shards(ranks, table.size(0));
+    context.rotary = shards.is_split() ? shards.shard(table, 0).clone() : table;
+  }
   context.channels = images.channels;
   context.first_frames = images.first_frames;
   if (images.embeds.defined())
@@ -394,11 +399,12 @@ std::vector<at::Tensor> WanTransformer3DModel::forward(const at::Tensor& latents
       forward(std::vector<WanVideo>{{latents, context}}, timestep, attention, options).front());
 }
 
-void WanTransformer3DModel::check_videos(const std::vector<WanVideo>& videos) const {
+void WanTransformer3DModel::check_videos(const std::vector<WanVideo>& videos,
+                                         const parallel::SequenceShards& shards) const {
   const auto tokens = grid(videos.front().latents);
   const std::size_t prompts = videos.front().context.texts.size();
   for (const auto& [latents, context] : videos) {
-    if (grid(latents) != tokens || tokens[0] * tokens[1] * tokens[2] != context.rotary.size(0))
+    if (grid(latents) != tokens || shards.mine().count != context.rotary.size(0))
       throw ShapeError(fmt::format("the context was made for {} tokens, the latents have [{}]",
                                    context.rotary.size(0), fmt::join(grid(latents), ", ")));
     if (context.texts.empty()) throw ShapeError("the transformer needs the embeddings of a prompt");
@@ -411,13 +417,14 @@ void WanTransformer3DModel::check_videos(const std::vector<WanVideo>& videos) co
 std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
     const std::vector<WanVideo>& videos, double timestep, const nn::Attention& attention,
     const WanForwardOptions& options) const {
-  check_videos(videos);
   const at::Tensor& first = videos.front().latents;
   const auto tokens = grid(first);
-  const parallel::SequenceShards shards(attention.ranks(), tokens[0] * tokens[1] * tokens[2]);
+  const std::int64_t length = tokens[0] * tokens[1] * tokens[2];
+  const parallel::SequenceShards shards(attention.ranks(), length);
+  check_videos(videos, shards);
   const std::int64_t ffn_chunk = options.ffn_chunk_tokens > 0
                                      ? options.ffn_chunk_tokens
-                                     : default_ffn_chunk(shards.mine().count, config_.ffn_dim);
+                                     : shards.share_of(default_ffn_chunk(length, config_.ffn_dim));
   const WanTimeContext time = condition_embedder_.time(timestep, first.device());
   std::optional<WanTimeContext> given_time;
   for (const WanVideo& video : videos)

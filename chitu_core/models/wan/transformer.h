@@ -61,7 +61,7 @@ struct WanImages {
 /// What stays the same while one video is denoised. The caller owns it, reuses it for every step
 /// and frees it.
 struct WanDenoiseContext {
-  at::Tensor rotary;  ///< [tokens, head_dim / 2] complex64
+  at::Tensor rotary;  ///< [tokens of this rank, head_dim / 2] complex64
   std::vector<WanTextContext>
       texts;  ///< one per prompt: with guidance the prompt, then the negative
   /// Caches each block's cross-attention keys and values from the first pass on: 2 * blocks * B * U
@@ -103,11 +103,13 @@ class WanTransformer3DModel : public memory::Module {
   /// latents  [B, C, F, H, W]; only its shape and device are read
   /// rotary   of a video of the same shape, to share its table; undefined = compute one
   /// images   on the device
+  /// ranks    those that share the tokens (nn::Attention::ranks()); null = one process has all
   /// throws   ShapeError if a shape does not fit the config; InputError if the video has more
   ///          tokens along an axis than rope_max_seq_len
   WanDenoiseContext prepare(const at::Tensor& latents, const std::vector<WanPrompt>& prompts,
                             bool keep_text_kv = true, const at::Tensor& rotary = {},
-                            const WanImages& images = {}) const;
+                            const WanImages& images = {},
+                            parallel::Communicator* ranks = nullptr) const;
 
   /// One prediction per prompt of the context. Work that does not depend on the prompt is done
   /// once; every prediction has the same bits as in a pass of its own.
@@ -130,7 +132,8 @@ class WanTransformer3DModel : public memory::Module {
                                                const WanForwardOptions& options = {}) const;
 
  private:
-  void check_videos(const std::vector<WanVideo>& videos) const;
+  void check_videos(const std::vector<WanVideo>& videos,
+                    const parallel::SequenceShards& shards) const;
   void check_images(const at::Tensor& latents, const WanImages& images) const;
   at::Tensor head(const at::Tensor& hidden, const std::vector<nn::ModulatedRows>& runs) const;
   nn::ModulatedRows head_run(std::int64_t start, std::int64_t count, const at::Tensor& temb) const;

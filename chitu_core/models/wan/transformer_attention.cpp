@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
+
 #include "chitu_core/models/wan/rotary.h"
 
 namespace chitu::models {
@@ -55,8 +57,8 @@ at::Tensor WanAttention::attend_to_itself(at::Tensor x, const at::Tensor& rotary
   at::Tensor k = turned(to_k_, norm_k_);
   at::Tensor v = split_heads(to_v_.forward(x)).transpose(1, 2);
   x.reset();
-  const at::Tensor attended = attention(q, k, v, of_sequence(shards));
-  for (at::Tensor* used : {&q, &k, &v}) used->reset();
+  const at::Tensor attended =
+      attention(std::move(q), std::move(k), std::move(v), of_sequence(shards));
   return to_out_.forward(join_heads(attended));
 }
 
