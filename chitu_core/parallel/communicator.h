@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -25,6 +26,8 @@ class Communicator {
   virtual ~Communicator() = default;
   virtual int rank() const = 0;  ///< 0 to size() - 1
   virtual int size() const = 0;
+  /// What this rank has sent to others of the group so far.
+  virtual std::int64_t bytes_sent() const { return 0; }
 
   /// Rank i gets sent[i] as its received[rank()]; the pieces may differ in size, and be empty.
   ///

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "chitu_core/parallel/launch.h"
+#include "chitu_core/parallel/options.h"
+
+namespace chitu::parallel {
+
+/// Checks that the degrees fit each other, whatever the launch.
+///
+/// throws  InputError naming the key, and the values that work
+void check_degrees(const ParallelOptions& options);
+
+/// Checks that the launch has started as many ranks as the options ask for.
+///
+/// command  of this process, to type again behind a launcher
+/// throws   InputError with the nearest sizes that work
+void check_world(const ParallelOptions& options, const Launch& launch, const std::string& command);
+
+}  // namespace chitu::parallel

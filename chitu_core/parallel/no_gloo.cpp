@@ -1,0 +1,14 @@
+#include "chitu_core/common/error.h"
+#include "chitu_core/parallel/gloo_communicator.h"
+
+namespace chitu::parallel {
+
+bool has_gloo() { return false; }
+
+Groups connect_gloo(Store&, int, const ParallelOptions&, const std::string&, Monitor&) {
+  throw InputError(
+      "this build of chitu has no transport between ranks: build it with the headers of gloo "
+      "(libgloo-dev)");
+}
+
+}  // namespace chitu::parallel
