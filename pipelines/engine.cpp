@@ -16,6 +16,7 @@
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
+#include "chitu_core/parallel/degrees.h"
 #include "pipelines/batch/batch_parts.h"
 #include "pipelines/batch/batch_run.h"
 #include "pipelines/batch/latents_file.h"
@@ -277,6 +278,7 @@ std::string Engine::Impl::what_auto_takes(const Request& request, std::int64_t t
 Engine::Engine(const EngineOptions& options) {
   const c10::InferenceMode inference;
   cpu_capability();  // reports a wrong CHITU_CPU_CAPABILITY before any work
+  parallel::check_groups(options.parallel);
   const auto devices = devices_of(options);
   auto plan = memory::make_plan(options.memory, devices);
   const ModelChoices choices = model_choices(options, devices.device);
@@ -453,6 +455,11 @@ const memory::MemoryPlan& Engine::choose_decode_plan(const std::filesystem::path
 }
 
 const std::optional<PlanChoice>& Engine::choice() const { return impl_->choice; }
+
+const ModelIdentity& Engine::identity() const {
+  impl_->model();
+  return *impl_->identity;
+}
 
 const graph::Graph& Engine::graph() const { return impl_->pipeline->graph(); }
 const memory::MemoryPlan& Engine::plan() const { return impl_->plan; }

@@ -15,6 +15,7 @@
 #include "pipelines/batch/frames_batch.h"
 #include "pipelines/forecast/plan_choice.h"
 #include "pipelines/model/engine_options.h"
+#include "pipelines/model/model_identity.h"
 #include "pipelines/model/pipeline.h"
 #include "pipelines/model/request.h"
 
@@ -124,6 +125,11 @@ class Engine {
   const memory::MemoryPlan& choose_plan(const Request& request);
   /// How the plan was chosen; empty if the options name it.
   const std::optional<PlanChoice>& choice() const;
+
+  /// The checkpoint by its content: whether two engines have the same.
+  ///
+  /// throws  InputError when a file cannot be read
+  const ModelIdentity& identity() const;
 
   const graph::Graph& graph() const;
   const memory::MemoryPlan& plan() const;

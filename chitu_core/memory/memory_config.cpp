@@ -8,12 +8,14 @@ namespace {
 /// The group infer.diffusion.
 struct DiffusionKeys {
   std::optional<std::string> low_mem_level;
+  std::function<void(config::Binder&)> bind_more;
 
   void bind(config::Binder& b) {
     b.field(
         "low_mem_level", low_mem_level, config::one_of({"0", "1", "2", "3", "auto"}),
         "0 keeps everything on the device, 3 holds the least there, auto: the fastest that fits; "
         "null: 0, or auto with infer.vram_limit or infer.host_limit");
+    if (bind_more) bind_more(b);
   }
 };
 
@@ -51,8 +53,9 @@ void bind_text_encoder_device(config::Binder& b, bool& on_cpu) {
 
 }  // namespace
 
-void MemoryConfig::bind(config::Binder& b) {
-  DiffusionKeys diffusion;
+void MemoryConfig::bind(config::Binder& b,
+                        const std::function<void(config::Binder&)>& more_of_diffusion) {
+  DiffusionKeys diffusion{.low_mem_level = {}, .bind_more = more_of_diffusion};
   b.field("diffusion", diffusion, "how the diffusion runs");
   visit_entries(
       [&](const EntryInfo& info, auto& entry) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,7 +42,10 @@ struct MemoryConfig : PlanEntries<std::optional> {
   bool operator==(const MemoryConfig&) const = default;
 
   /// Declares the keys of the group infer that are about memory.
-  void bind(config::Binder& binder);
+  ///
+  /// more_of_diffusion  declares further keys of infer.diffusion; may be empty
+  void bind(config::Binder& binder,
+            const std::function<void(config::Binder&)>& more_of_diffusion = {});
 };
 
 }  // namespace chitu::memory

@@ -83,4 +83,12 @@ void check_world(const ParallelOptions& options, const Launch& launch, const std
       keys_for(launch.size, options.cfg_size), ranks_text(options.world_size())));
 }
 
+void check_groups(const ParallelOptions& options) {
+  if (options.world_size() > 1 && !options.groups)
+    throw InputError(fmt::format(
+        "{}: needs {}, expected 1 here: `chitu run` has them when a launcher such as torchrun "
+        "starts it",
+        degrees_text(options), ranks_text(options.world_size())));
+}
+
 }  // namespace chitu::parallel

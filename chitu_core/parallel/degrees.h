@@ -18,4 +18,9 @@ void check_degrees(const ParallelOptions& options);
 /// throws   InputError with the nearest sizes that work
 void check_world(const ParallelOptions& options, const Launch& launch, const std::string& command);
 
+/// Checks that options for several ranks come with their groups.
+///
+/// throws  InputError with what has them
+void check_groups(const ParallelOptions& options);
+
 }  // namespace chitu::parallel

@@ -236,6 +236,13 @@ bool Monitor::State::all_in(std::initializer_list<std::string_view> stages) cons
 void Monitor::State::leave() {
   const milliseconds farewell = std::min(grace(), kLongestFarewell);
   std::unique_lock lock(mutex);
+  if (stage != kDone && !failure) {  // else the others would wait for it
+    const std::string in = stage;
+    lock.unlock();
+    report({settings.rank, exit_codes::kFailed,
+            fmt::format("rank {} has left in stage {}", settings.rank, in)});
+    lock.lock();
+  }
   stage = kLeft;
   changed.notify_all();
   // The others read from this process what has happened, and then leave.
@@ -330,11 +337,13 @@ void Monitor::on_failure(std::function<void()> call) {
   call();
 }
 
-void Monitor::finish() {
+void Monitor::finish(const std::stop_token& stop) {
   std::unique_lock lock(state_->mutex);
   state_->stage = kDone;
   state_->changed.notify_all();
-  state_->changed.wait(lock, [&] { return state_->failure || state_->all_in({kDone, kLeft}); });
+  const auto over = [&] { return state_->failure || state_->all_in({kDone, kLeft}); };
+  while (!state_->changed.wait_for(lock, state_->beat, over))
+    if (stop.stop_requested()) throw Interrupted("interrupted while other ranks were at work");
   if (!state_->failure) return;
   const Failure found = *state_->failure;
   lock.unlock();

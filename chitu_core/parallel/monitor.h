@@ -63,8 +63,8 @@ class Monitor {
 
   /// Waits until every rank has called it.
   ///
-  /// throws  as check()
-  void finish();
+  /// throws  as check(); Interrupted if a stop was requested
+  void finish(const std::stop_token& stop = {});
 
  private:
   struct State;

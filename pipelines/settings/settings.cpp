@@ -106,7 +106,7 @@ void InferSettings::bind(config::Binder& b) {
   b.field("vae_dtype", vae_dtype, one_of(kDtypes), "compute dtype of the VAE; auto: float32");
   b.field("attn_type", attn_type, one_of(nn::attention_names()), "attention backend");
   b.field("threads", threads, between(1, 1024), "CPU threads; null: as many as there are cores");
-  memory.bind(b);
+  memory.bind(b, [this](config::Binder& diffusion) { parallel.bind(diffusion); });
   b.field("prompt_cache", prompt_cache,
           "folder that keeps encoded prompts for later runs; null: none");
 }
@@ -230,6 +230,7 @@ EngineOptions Settings::engine_options() const {
   options.attn_type = infer.attn_type;
   options.memory = infer.memory;
   options.memory.states = memory;
+  options.parallel = infer.parallel.options();
   options.scheduler = model.scheduler.value_or("");
   for (const StageSettings& stage : model.stages)
     options.stages.push_back({stage.name, stage.after.value_or(""), stage.before.value_or("")});

@@ -13,6 +13,7 @@
 #include "pipelines/model/request.h"
 #include "pipelines/output/output_name.h"
 #include "pipelines/settings/batch_settings.h"
+#include "pipelines/settings/parallel_settings.h"
 #include "pipelines/settings/profile_settings.h"
 
 namespace chitu::pipelines {
@@ -77,6 +78,7 @@ struct InferSettings {
   std::string attn_type = "auto";
   std::optional<int> threads;
   memory::MemoryConfig memory;
+  ParallelSettings parallel;  ///< in infer.diffusion
   std::optional<std::string> prompt_cache;
   void bind(config::Binder& binder);
 };

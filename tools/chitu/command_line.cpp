@@ -45,7 +45,8 @@ config::ComposeRequest compose_request(const ComposeFlags& flags, ConfigTrees tr
 
 std::string error_lines(const std::vector<std::string>& errors) {
   std::string lines;
-  for (const std::string& error : errors) lines += console::label("error") + one_line(error) + "\n";
+  for (const std::string& error : errors)
+    lines += console::label("error") + console::rank_label() + one_line(error) + "\n";
   return lines;
 }
 

@@ -11,8 +11,10 @@ class ComputeThreads {
 
   /// Computes with `count` threads from now on (infer.threads); null = libtorch's own choice.
   ///
-  /// throws  SystemLimitError when the system has too few
-  void use(std::optional<int> count);
+  /// sharers  processes that compute on this host: libtorch chooses for one, so without `count` and
+  ///          OMP_NUM_THREADS each takes its share
+  /// throws   SystemLimitError when the system has too few
+  void use(std::optional<int> count, int sharers = 1);
 
  private:
   int default_count_;

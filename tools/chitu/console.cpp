@@ -10,6 +10,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/expected.h"
+#include "chitu_core/parallel/launch.h"
 
 namespace chitu::tools::console {
 namespace {
@@ -24,6 +25,15 @@ std::string_view environment(const char* name) {
 void check(const std::string& source, const std::string& level) {
   if (std::find(levels().begin(), levels().end(), level) == levels().end())
     throw InputError(source + level + ": " + expected_one_of(level, levels()));
+}
+
+/// One process where the launch cannot be read: a command that needs it says so.
+parallel::Launch launch_or_one() {
+  try {
+    return parallel::read_launch();
+  } catch (const InputError&) {
+    return {};
+  }
 }
 
 }  // namespace
@@ -59,7 +69,14 @@ void check_logger_levels() {
 
 bool is_quiet() { return environment(kVariable) == "error"; }
 
-bool shows_progress() { return ::isatty(STDERR_FILENO) && !is_quiet(); }
+bool shows_progress() { return ::isatty(STDERR_FILENO) && !is_quiet() && is_first_rank(); }
+
+bool is_first_rank() { return launch_or_one().rank == 0; }
+
+std::string rank_label() {
+  const parallel::Launch launch = launch_or_one();
+  return launch.size > 1 ? "rank " + std::to_string(launch.rank) + ": " : "";
+}
 
 bool has_colors() {
   const std::string_view terminal = environment("TERM");

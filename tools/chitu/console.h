@@ -28,8 +28,15 @@ void check_logger_levels();
 /// Nothing but errors: no warnings, progress, or tables.
 bool is_quiet();
 
-/// Whether standard error is a terminal, and not quiet.
+/// Whether standard error is a terminal, and not quiet, on the first rank.
 bool shows_progress();
+
+/// Whether this process is the first of a launch, or the only one: what all ranks would print alike
+/// is printed by it alone.
+bool is_first_rank();
+
+/// "rank 1: " before what a rank of several prints; else empty.
+std::string rank_label();
 
 /// Whether standard error takes colours: a terminal that can, and NO_COLOR is not set.
 bool has_colors();

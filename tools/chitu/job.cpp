@@ -15,7 +15,7 @@ namespace chitu::tools {
 namespace fs = std::filesystem;
 
 void print_warnings(const config::Composition& composition) {
-  if (console::is_quiet()) return;
+  if (console::is_quiet() || !console::is_first_rank()) return;
   for (const std::string& warning : composition.warnings)
     std::cerr << console::label("warning") + warning + "\n";
 }

@@ -80,7 +80,7 @@ struct Logging::Impl {
 Logging::Logging() : impl_(std::make_unique<Impl>()) {
   const auto& sinks = impl_->sinks;
   const auto& console = impl_->console;
-  console->set_pattern("%^%l:%$ %v");
+  console->set_pattern("%^%l:%$ " + console::rank_label() + "%v");
   console->set_level(spdlog::level::warn);
   sinks->add_sink(console);
   spdlog::set_default_logger(std::make_shared<spdlog::logger>("chitu", sinks));

@@ -35,6 +35,7 @@
 #include "tools/chitu/kept_latents.h"
 #include "tools/chitu/media_record.h"
 #include "tools/chitu/progress.h"
+#include "tools/chitu/rank_session.h"
 #include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
 #include "tools/chitu/working_directory.h"
@@ -96,9 +97,11 @@ fs::path check_dump_outside(const pipelines::Settings& settings,
 }
 
 /// The engine that an earlier job with the same options left open, or a new one.
-pipelines::Engine take_engine(const pipelines::Settings& settings, SessionState& state) {
-  const auto options = settings.engine_options();
-  state.threads.use(settings.infer.threads);
+pipelines::Engine take_engine(const pipelines::Settings& settings, SessionState& state,
+                              const parallel::Ranks* ranks) {
+  auto options = settings.engine_options();
+  if (ranks) options.parallel.groups = ranks->groups();
+  state.threads.use(settings.infer.threads, ranks ? ranks->launch().local_size.value_or(1) : 1);
   state.checks.reset();
   auto last = std::exchange(state.engine, std::nullopt);
   if (last && last->options == options) return std::move(last->engine);
@@ -136,24 +139,38 @@ struct EarlierFiles {
 /// One run from its folder to its last file.
 class Run {
  public:
+  /// ranks  null for one process
   Run(const RunCall& call, SessionState& state, const Interrupt& interrupt,
-      pipelines::RunClock clock)
+      pipelines::RunClock clock, pipelines::Settings settings, parallel::Ranks* ranks)
       : call_(call),
         state_(state),
         composition_(call.composition),
-        settings_(read_settings(composition_)),
+        settings_(std::move(settings)),
         interrupt_(interrupt),
-        engine_(take_engine(settings_, state)),
+        ranks_(ranks),
+        engine_(take_engine(settings_, state, ranks)),
         request_(the_request()),
         output_(settings_.output.output_in(call.folder,
                                            name_values(settings_, composition_, request_))),
         metrics_(engine_.plan().device, clock) {
     check_own_names();
     choose_plan();  // throws when nothing fits, before anything is written
-    check_dump_outside(settings_, composition_, call_.folder);
+    if (is_first()) check_dump_outside(settings_, composition_, call_.folder);
+    agree_on_work(ranks_, engine_, request_);
   }
 
-  int execute() {
+  int execute() { return is_first() ? run_in_folder() : run_beside(); }
+
+ private:
+  /// The first rank alone writes and prints.
+  bool is_first() const { return !ranks_ || ranks_->rank() == 0; }
+
+  int run_beside() {
+    generate({}, {}, {});
+    return 0;
+  }
+
+  int run_in_folder() {
     const std::string key = folder_key();
     RunFolder folder = about_key(key, [&] { return RunFolder(call_.folder, call_.own_folder); });
     try {
@@ -189,7 +206,6 @@ class Run {
     }
   }
 
- private:
   bool decodes() const { return !call_.latents.empty(); }
 
   pipelines::Request the_request() const {
@@ -284,7 +300,8 @@ class Run {
 
   /// Prints the paths of the media. Throws when something beside them could not be written.
   int end(const RunFolder& folder) {
-    state_.engine = SessionState::OpenEngine{settings_.engine_options(), std::move(engine_)};
+    if (!ranks_)  // an engine of several ranks ends with their connections
+      state_.engine = SessionState::OpenEngine{settings_.engine_options(), std::move(engine_)};
     print_result(folder);
     if (problems_.empty()) return 0;
     throw InputError(join(problems_, "; ") + "; the media are saved in " + folder.path().string());
@@ -307,21 +324,35 @@ class Run {
   std::vector<fs::path> generate(const RunFolder& folder) {
     check_places(folder);
     std::optional<ProgressBar> bar;
-    LogObserver log;
+    std::vector<graph::Observer*> observers{&metrics_};
+    if (settings_.debug.profile) observers.push_back(&profile_.emplace(engine_.plan().device));
+    if (console::shows_progress()) observers.push_back(&bar.emplace(std::cerr));
     pipelines::Engine::RunOptions options;
-    options.observers = {&metrics_, &log};
-    if (settings_.debug.profile)
-      options.observers.push_back(&profile_.emplace(engine_.plan().device));
-    if (console::shows_progress()) options.observers.push_back(&bar.emplace(std::cerr));
-    options.stop = interrupt_.token();
     options.dump_tensors = settings_.debug.dump_tensors.value_or("");
     options.latents_kept = [&](const fs::path& latents) { latents_ = latents; };
+    return generate(output_, std::move(options), std::move(observers));
+  }
+
+  std::vector<fs::path> generate(const pipelines::Output& output,
+                                 pipelines::Engine::RunOptions options,
+                                 std::vector<graph::Observer*> observers) {
+    LogObserver log;
+    observers.push_back(&log);
+    std::optional<StageNews> news;
+    if (ranks_) observers.push_back(&news.emplace(*ranks_));
+    const EitherStop stop(interrupt_.token(),
+                          ranks_ ? ranks_->monitor().stop_token() : std::stop_token());
+    options.stop = stop.token();
+    options.observers = std::move(observers);
     try {
-      return decodes() ? engine_.decode(call_.latents, output_, options)
-                       : engine_.generate(request_, output_, options);
+      return decodes() ? engine_.decode(call_.latents, output, options)
+                       : engine_.generate(request_, output, options);
     } catch (const pipelines::SideOutputError& error) {
       problems_.emplace_back(error.what());
       return error.saved();
+    } catch (const Interrupted&) {
+      check_ranks(ranks_, interrupt_);
+      throw;
     }
   }
 
@@ -402,9 +433,23 @@ class Run {
     report["media"] = file_record(folder.path(), files_);
     report["side_files"] = file_record(folder.path(), side_files(folder));
     if (files_.empty()) report_earlier(report);
+    if (ranks_) report["parallel"] = parallel_report();
     for (const std::string& problem : problems_) report["problems"].push_back(problem);
     warn_of_overruns(report);
     return report;
+  }
+
+  nlohmann::json parallel_report() const {
+    const auto options = settings_.engine_options().parallel;
+    const parallel::Groups& groups = *ranks_->groups();
+    return {{"rank", ranks_->rank()},
+            {"ranks", ranks_->size()},
+            {"cp_size", options.cp_size},
+            {"cfg_size", options.cfg_size},
+            {"bytes_sent",
+             {{"world", groups.world->bytes_sent()},
+              {"context", groups.context->bytes_sent()},
+              {"guidance", groups.guidance->bytes_sent()}}}};
   }
 
   /// What this run has written beside its media and metrics.
@@ -471,6 +516,7 @@ class Run {
   config::Composition composition_;
   pipelines::Settings settings_;
   const Interrupt& interrupt_;
+  parallel::Ranks* ranks_;  ///< null for one process
   pipelines::Engine engine_;
   pipelines::Request request_;
   pipelines::Output output_;
@@ -492,7 +538,12 @@ class RunCommand final : public EngineCommandFor<RunCall> {
     const Interrupt& interrupt = *state.interrupt;
     if (interrupt.signal() != 0)
       throw InterruptedBy(interrupt.signal(), "interrupted before it began");
-    return Run(call, state, interrupt, clock).execute();
+    pipelines::Settings settings = read_settings(call.composition);
+    const auto ranks = join_ranks(settings);
+    return with_ranks(ranks.get(), interrupt, [&] {
+      agree_on_configuration(ranks.get(), call.composition);
+      return Run(call, state, interrupt, clock, std::move(settings), ranks.get()).execute();
+    });
   }
 };
 

@@ -13,7 +13,7 @@ packages=(
   g++:g++ cmake:cmake ninja-build:ninja pkg-config:pkg-config ccache:ccache
   libspdlog-dev libfmt-dev libyaml-cpp-dev libcli11-dev librange-v3-dev nlohmann-json3-dev
   libsentencepiece-dev libicu-dev libpng-dev libjpeg-dev libwebp-dev zlib1g-dev
-  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev catch2
+  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libgloo-dev catch2
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "chitu_core/config/bind/binder.h"
+#include "chitu_core/parallel/options.h"
+
+namespace chitu::pipelines {
+
+/// The keys of `infer.diffusion` about ranks.
+struct ParallelSettings {
+  int cp_size = 1;
+  std::optional<int> up;
+  int cfg_size = 1;
+  std::string cp_backend = "auto";
+  double timeout_s = 300;
+  void bind(config::Binder& binder);
+
+  /// throws  InputError for degrees that do not fit each other
+  parallel::ParallelOptions options() const;
+  std::chrono::milliseconds timeout() const;
+};
+
+}  // namespace chitu::pipelines

@@ -1,0 +1,220 @@
+#include "chitu_core/parallel/ranks.h"
+
+#include <ATen/ATen.h>
+
+#include <mutex>
+
+#include "chitu_core/parallel/gloo_communicator.h"
+#include "tests/parallel/threads_of_ranks.h"
+#include "tests/support/catch.h"
+
+namespace chitu::parallel {
+namespace {
+
+using testing::on_ranks;
+using Texts = std::vector<std::string>;
+using Tensors = std::vector<at::Tensor>;
+
+ParallelOptions degrees(int cp_size, int cfg_size = 1) {
+  return {.cp_size = cp_size, .up = 0, .cfg_size = cfg_size, .backend = "auto", .groups = {}};
+}
+
+/// Catch's assertions are for one thread: ranks note what they find.
+class Findings {
+ public:
+  void expect(bool holds, const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    if (!holds) wrong_.push_back(what);
+  }
+  const Texts& wrong() const { return wrong_; }
+
+ private:
+  std::mutex mutex_;
+  Texts wrong_;
+};
+
+bool skips() {
+  if (has_gloo()) return false;
+  WARN("skipped: this build has no gloo");
+  return true;
+}
+
+TEST_CASE("a world rank is guidance rank * cp_size + context rank", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(
+      on_ranks(degrees(3, 2), [&](Ranks& ranks) {
+        const Groups& groups = *ranks.groups();
+        findings.expect(groups.world->rank() == ranks.rank() && groups.world->size() == 6, "world");
+        findings.expect(groups.context->rank() == ranks.rank() % 3 && groups.context->size() == 3,
+                        "context");
+        findings.expect(groups.guidance->rank() == ranks.rank() / 3 && groups.guidance->size() == 2,
+                        "guidance");
+        // What each group gathers are the world ranks of its members.
+        const at::Tensor mine = at::full({1}, ranks.rank());
+        Tensors of_context{at::zeros_like(mine), at::zeros_like(mine), at::zeros_like(mine)};
+        Tensors of_guidance{at::zeros_like(mine), at::zeros_like(mine)};
+        groups.context->all_gather(mine, of_context);
+        groups.guidance->all_gather(mine, of_guidance);
+        for (int i = 0; i < 3; ++i)
+          findings.expect(of_context[i].item<int>() == ranks.rank() / 3 * 3 + i, "gathered");
+        for (int i = 0; i < 2; ++i)
+          findings.expect(of_guidance[i].item<int>() == i * 3 + ranks.rank() % 3, "gathered");
+      }) == Texts(6));
+  CHECK(findings.wrong() == Texts());
+}
+
+/// Elements that rank `from` sends to rank `to`: some, and none for some pairs.
+std::int64_t count(int from, int to) { return (from * 5 + to * 3) % 4 * 7; }
+
+TEST_CASE("pieces of an all-to-all differ in size, and may be empty", "[parallel]") {
+  if (skips()) return;
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kLong);
+  Findings findings;
+  CHECK(on_ranks(degrees(5), [&](Ranks& ranks) {
+          const auto& world = ranks.groups()->world;
+          Tensors sent, received;
+          std::int64_t bytes = 0;
+          for (int other = 0; other < 5; ++other) {
+            sent.push_back(
+                at::full({count(ranks.rank(), other), 2}, ranks.rank() * 10 + other, dtype));
+            received.push_back(at::zeros({count(other, ranks.rank()), 2}, dtype));
+            if (other != ranks.rank()) bytes += static_cast<std::int64_t>(sent.back().nbytes());
+          }
+          world->all_to_all(sent, received);
+          for (int other = 0; other < 5; ++other)
+            findings.expect(at::equal(received[static_cast<std::size_t>(other)],
+                                      at::full({count(other, ranks.rank()), 2},
+                                               other * 10 + ranks.rank(), dtype)),
+                            "received");
+          findings.expect(world->bytes_sent() == bytes, "bytes");
+          findings.expect(ranks.groups()->context->bytes_sent() == 0, "bytes of another group");
+        }) == Texts(5));
+  CHECK(findings.wrong() == Texts());
+}
+
+TEST_CASE("every rank gathers the tensors of all, of any size", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(degrees(3), [&](Ranks& ranks) {
+          const auto& world = ranks.groups()->world;
+          const auto of = [](int rank) { return at::full({rank * 4, 3}, rank + 1, at::kFloat); };
+          Tensors received;
+          for (int other = 0; other < 3; ++other) received.push_back(at::zeros_like(of(other)));
+          world->all_gather(of(ranks.rank()), received);
+          for (int other = 0; other < 3; ++other)
+            findings.expect(at::equal(received[static_cast<std::size_t>(other)], of(other)),
+                            "gathered");
+          findings.expect(world->bytes_sent() == ranks.rank() * 4 * 3 * 4 * 2, "bytes");
+        }) == Texts(3));
+  CHECK(findings.wrong() == Texts());
+}
+
+TEST_CASE("a broadcast gives every rank the tensor of its root", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(degrees(3), [&](Ranks& ranks) {
+          const auto& world = ranks.groups()->world;
+          for (int root = 0; root < 3; ++root) {
+            const at::Tensor tensor = at::full({7}, ranks.rank() + 10);
+            world->broadcast(tensor, root);
+            findings.expect(at::equal(tensor, at::full({7}, root + 10)), "broadcast");
+          }
+          findings.expect(world->bytes_sent() == 2 * 7 * 8, "bytes");
+        }) == Texts(3));
+  CHECK(findings.wrong() == Texts());
+}
+
+TEST_CASE("blocks go round a ring beside computation, of any size", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(degrees(4), [&](Ranks& ranks) {
+          const auto& ring = ranks.groups()->context;
+          const auto of = [](int rank) { return at::full({5 + rank}, rank, at::kFloat); };
+          const int size = ring->size(), rank = ring->rank();
+          at::Tensor held = of(rank);
+          for (int hop = 1; hop < size; ++hop) {
+            const int source = (rank - hop + size) % size;
+            const at::Tensor next = at::empty_like(of(source));
+            const auto pending =
+                ring->exchange(held, (rank + 1) % size, next, (rank - 1 + size) % size);
+            findings.expect(at::equal(held, of((source + 1) % size)), "held while it is sent");
+            pending->wait();
+            findings.expect(at::equal(next, of(source)), "received");
+            held = next;
+          }
+        }) == Texts(4));
+  CHECK(findings.wrong() == Texts());
+}
+
+TEST_CASE("one rank alone exchanges with itself and sends nothing", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(degrees(1, 2), [&](Ranks& ranks) {
+          const auto& alone = ranks.groups()->context;
+          const at::Tensor mine = at::arange(6);
+          const Tensors received{at::zeros_like(mine)};
+          alone->all_to_all({mine}, received);
+          findings.expect(at::equal(received[0], mine), "all_to_all");
+          received[0].zero_();
+          alone->exchange(mine, 0, received[0], 0)->wait();
+          findings.expect(at::equal(received[0], mine), "exchange");
+          alone->broadcast(mine, 0);
+          findings.expect(alone->bytes_sent() == 0, "bytes");
+        }) == Texts(2));
+  CHECK(findings.wrong() == Texts());
+}
+
+TEST_CASE("ranks that differ end with the same line, which names the first difference",
+          "[parallel]") {
+  if (skips()) return;
+  CHECK(on_ranks(degrees(3), [&](Ranks& ranks) { ranks.agree({{"a", "1"}, {"b", "2"}}); }) ==
+        Texts(3));
+  const std::string line = "rank 2 differs from rank 0 in b: 3, not 2";
+  CHECK(on_ranks(degrees(3), [&](Ranks& ranks) {
+          ranks.agree({{"a", "1"}, {"b", ranks.rank() == 2 ? "3" : "2"}});
+        }) == Texts{line, line, line});
+}
+
+TEST_CASE("a rank that fails ends the others with its stage and reason", "[parallel]") {
+  if (skips()) return;
+  const auto errors = on_ranks(degrees(3), [&](Ranks& ranks) {
+    ranks.monitor().enter("denoise");
+    if (ranks.rank() == 1) {
+      ranks.monitor().fail("no more paper", exit_codes::kFailed);
+      throw Error("no more paper");
+    }
+    ranks.groups()->world->broadcast(at::zeros({3}), 1);
+  });
+  const std::string line = "rank 1 failed in stage denoise: no more paper";
+  CHECK(errors == Texts{line, "no more paper", line});
+}
+
+TEST_CASE("a rank that leaves early ends the others", "[parallel]") {
+  if (skips()) return;
+  const auto errors = on_ranks(degrees(2), [&](Ranks& ranks) {
+    ranks.monitor().enter("decode");
+    if (ranks.rank() == 1) throw Error("gone");
+    ranks.monitor().finish();
+  });
+  CHECK(errors == Texts{"rank 1 has left in stage decode", "gone"});
+}
+
+TEST_CASE("a rank that does not come is named", "[parallel]") {
+  if (skips()) return;
+  const Launch first{.launcher = "torchrun",
+                     .rank = 0,
+                     .size = 3,
+                     .address = "127.0.0.1",
+                     .port = testing::free_port()};
+  CHECK_THROWS_WITH(Ranks(first, degrees(3), std::chrono::milliseconds(300), {}),
+                    "ranks 1, 2 of 3 did not come within 0.3 s (infer.diffusion.timeout_s)");
+  Launch second = first;
+  second.rank = 1;
+  CHECK_THROWS_WITH(Ranks(second, degrees(3), std::chrono::milliseconds(1000), {}),
+                    Catch::ContainsSubstring("cannot reach rank 0 at 127.0.0.1:") &&
+                        Catch::ContainsSubstring("within 1 s (MASTER_ADDR, MASTER_PORT)"));
+}
+
+}  // namespace
+}  // namespace chitu::parallel

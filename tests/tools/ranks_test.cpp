@@ -1,0 +1,252 @@
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "chitu_core/common/files.h"
+#include "chitu_core/parallel/gloo_communicator.h"
+#include "tests/parallel/threads_of_ranks.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
+#include "tests/tools/process.h"
+
+namespace chitu::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Catch::ContainsSubstring;
+using Words = std::vector<std::string>;
+
+bool skips() {
+  if (parallel::has_gloo()) return false;
+  WARN("skipped: this build has no gloo");
+  return true;
+}
+
+/// The ranks of a launch on this host, as torchrun starts them.
+class RankProcesses {
+ public:
+  /// words  of `chitu`, the same on every rank; those in `of_last` only on the last one
+  RankProcesses(int size, const Words& words, const fs::path& folder, const Words& of_last = {}) {
+    const int port = free_port();
+    for (int rank = 0; rank < size; ++rank) {
+      Words all{"/usr/bin/env",
+                "RANK=" + std::to_string(rank),
+                "WORLD_SIZE=" + std::to_string(size),
+                "LOCAL_RANK=" + std::to_string(rank),
+                "LOCAL_WORLD_SIZE=" + std::to_string(size),
+                "MASTER_ADDR=127.0.0.1",
+                "MASTER_PORT=" + std::to_string(port),
+                "OMP_NUM_THREADS=1",
+                chitu_command()};
+      all.insert(all.end(), words.begin(), words.end());
+      if (rank == size - 1) all.insert(all.end(), of_last.begin(), of_last.end());
+      ranks_.emplace_back(all, folder);
+    }
+  }
+
+  const Process& operator[](std::size_t rank) const { return ranks_[rank]; }
+
+  std::vector<Finished> finish() {
+    std::vector<Finished> all;
+    for (Process& rank : ranks_) all.push_back(rank.finish());
+    return all;
+  }
+
+ private:
+  std::deque<Process> ranks_;
+};
+
+Words parallel_run(const Words& more) {
+  Words words = tiny_run({"device=cpu", "infer.diffusion.timeout_s=20"});
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// Waits until rank 0 has begun a step: all ranks have connected.
+void wait_for_steps(const fs::path& folder) {
+  const fs::path log = folder / "run/run.log";
+  for (int i = 0; i < 3000; ++i) {
+    if (fs::exists(log) && read_file(log).find("denoise") != std::string::npos) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  FAIL("no step began");
+}
+
+bool is_one_line(const std::string& text) {
+  return !text.empty() && text.find('\n') == text.size() - 1;
+}
+
+/// A run that is still at work when a test looks.
+Words long_run(const Words& more) {
+  Words words = parallel_run({"num_inference_steps=1000", "width=128", "height=128"});
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST_CASE("rank 0 alone writes and prints", "[e2e]") {
+  if (skips()) return;
+  const TemporaryFolder folder;
+  const auto ranks =
+      RankProcesses(2, parallel_run({"infer.diffusion.cp_size=2"}), folder.path()).finish();
+  INFO(ranks[0].err << ranks[1].err);
+  CHECK(ranks[0].exit_code == 0);
+  CHECK(ranks[1].exit_code == 0);
+  CHECK(ranks[0].out == (folder.path() / "run/video.mp4").string() + "\n");
+  CHECK(ranks[1].out.empty());
+  CHECK(ranks[0].err.empty());
+  CHECK(ranks[1].err.empty());
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+  const auto metrics = nlohmann::json::parse(read_file(folder.path() / "run/metrics.json"));
+  CHECK(metrics.at("parallel").at("ranks") == 2);
+  CHECK(metrics.at("parallel").at("bytes_sent").at("context") > 0);
+}
+
+TEST_CASE("ranks with another configuration end with the same line", "[e2e]") {
+  if (skips()) return;
+  const TemporaryFolder folder;
+  const auto ranks = RankProcesses(3, parallel_run({"infer.diffusion.cp_size=3", "seed=7"}),
+                                   folder.path(), {"seed=8"})
+                         .finish();
+  const std::string line = "rank 2 differs from rank 0 in request.seed: 8, not 7\n";
+  for (int rank = 0; rank < 3; ++rank) {
+    const Finished& finished = ranks[static_cast<std::size_t>(rank)];
+    CHECK(finished.exit_code == 2);
+    CHECK(finished.err == "error: rank " + std::to_string(rank) + ": " + line);
+  }
+  CHECK(fs::is_empty(folder.path()));
+}
+
+TEST_CASE("ranks with other instructions of the processor end with the same line", "[e2e]") {
+  if (skips()) return;
+  const TemporaryFolder folder;
+  const Words words = parallel_run({"infer.diffusion.cp_size=2"});
+  const int port = free_port();
+  std::deque<Process> processes;
+  for (const char* rank : {"0", "1"}) {
+    Words all{"/usr/bin/env", std::string("RANK=") + rank, "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1",
+              "MASTER_PORT=" + std::to_string(port)};
+    if (*rank == '1') all.emplace_back("CHITU_CPU_CAPABILITY=default");
+    all.push_back(chitu_command());
+    all.insert(all.end(), words.begin(), words.end());
+    processes.emplace_back(all, folder.path());
+  }
+  for (Process& process : processes)
+    CHECK_THAT(process.finish().err,
+               ContainsSubstring("rank 1 differs from rank 0 in the instructions of the processor: "
+                                 "default, not "));
+}
+
+TEST_CASE("a rank that is killed ends the others", "[e2e]") {
+  if (skips()) return;
+  const std::size_t killed = GENERATE(0, 1, 2);
+  const TemporaryFolder folder;
+  RankProcesses ranks(3, long_run({"infer.diffusion.cp_size=3"}), folder.path());
+  wait_for_steps(folder.path());
+  ranks[killed].send(SIGKILL);
+  const auto ends = ranks.finish();
+  const std::string name = "rank " + std::to_string(killed);
+  for (std::size_t rank = 0; rank < ends.size(); ++rank) {
+    if (rank == killed) continue;
+    INFO(ends[rank].err);
+    CHECK(ends[rank].exit_code == 1);
+    CHECK(is_one_line(ends[rank].err));
+    CHECK_THAT(ends[rank].err, ContainsSubstring(name) && ContainsSubstring("stage was denoise"));
+  }
+  if (killed != 0)
+    CHECK(nlohmann::json::parse(read_file(folder.path() / "run/metrics.json")).at("status") ==
+          "failed");
+}
+
+TEST_CASE("a rank that is stopped ends the others", "[e2e]") {
+  if (skips()) return;
+  const std::size_t stopped = GENERATE(0, 1);
+  const TemporaryFolder folder;
+  RankProcesses ranks(2, long_run({"infer.diffusion.cp_size=2", "infer.diffusion.timeout_s=4"}),
+                      folder.path());
+  wait_for_steps(folder.path());
+  ranks[stopped].send(SIGSTOP);
+  // The other one has to end by itself, while this one still stands.
+  std::thread waker([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(6));
+    ranks[stopped].send(SIGCONT);
+  });
+  const auto ends = ranks.finish();
+  waker.join();
+  for (std::size_t rank = 0; rank < ends.size(); ++rank) {
+    INFO(ends[rank].err);
+    CHECK(ends[rank].exit_code == 1);
+    CHECK(is_one_line(ends[rank].err));
+  }
+  CHECK_THAT(ends[1 - stopped].err,
+             ContainsSubstring("rank " + std::to_string(stopped) + " has not answered for ") &&
+                 ContainsSubstring("its last stage was denoise"));
+}
+
+TEST_CASE("an interrupt of all ranks ends each as it ends one process", "[e2e]") {
+  if (skips()) return;
+  const TemporaryFolder folder;
+  RankProcesses ranks(2, long_run({"infer.diffusion.cp_size=2"}), folder.path());
+  wait_for_steps(folder.path());
+  for (std::size_t rank : {0, 1}) ranks[rank].send(SIGTERM);
+  for (const Finished& end : ranks.finish()) {
+    INFO(end.err);
+    CHECK(end.exit_code == 143);
+    CHECK(is_one_line(end.err));
+  }
+}
+
+TEST_CASE("an error of one rank ends all with its exit code", "[e2e]") {
+  if (skips()) return;
+  const TemporaryFolder folder;
+  write_file(folder.path() / "run", "in the way");
+  const auto ranks =
+      RankProcesses(2, parallel_run({"infer.diffusion.cp_size=2"}), folder.path()).finish();
+  CHECK(ranks[0].exit_code == 2);
+  CHECK(ranks[1].exit_code == 2);
+  CHECK_THAT(ranks[0].err,
+             ContainsSubstring("error: rank 0: ") && ContainsSubstring("is a file, not a folder"));
+  CHECK_THAT(ranks[1].err, ContainsSubstring("error: rank 1: rank 0 failed in stage ") &&
+                               ContainsSubstring("is a file, not a folder"));
+}
+
+TEST_CASE("cp_size in one process is refused with the command that starts its ranks", "[e2e]") {
+  const TemporaryFolder folder;
+  const Words words = parallel_run({"infer.diffusion.cp_size=2"});
+  const Finished run = chitu(words, folder.path());
+  CHECK(run.exit_code == 2);
+  CHECK(is_one_line(run.err));
+  CHECK_THAT(run.err, ContainsSubstring(
+                          "error: infer.diffusion.cp_size=2: needs 2 ranks, this is one "
+                          "process; to start them: torchrun --no-python --nproc_per_node=2 ") &&
+                          ContainsSubstring("/chitu run "));
+  CHECK(fs::is_empty(folder.path()));
+}
+
+TEST_CASE("a launch that does not fit cp_size and cfg_size is refused by every rank", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto ranks =
+      RankProcesses(2, parallel_run({"infer.diffusion.cp_size=3"}), folder.path()).finish();
+  for (const Finished& end : ranks) {
+    CHECK(end.exit_code == 2);
+    CHECK_THAT(end.err,
+               ContainsSubstring("is 3 ranks, torchrun has started 2: expected "
+                                 "infer.diffusion.cp_size=2, or infer.diffusion.cfg_size=2"));
+  }
+}
+
+TEST_CASE("sweeps, batches and regression runs refuse several ranks by name", "[e2e]") {
+  const TemporaryFolder folder;
+  const auto sweep =
+      RankProcesses(2, parallel_run({"infer.diffusion.cp_size=2", "--multirun"}), folder.path())
+          .finish();
+  CHECK(sweep[0].exit_code == 2);
+  CHECK_THAT(sweep[0].err, ContainsSubstring("--multirun: runs in one process"));
+}
+
+}  // namespace
+}  // namespace chitu::testing

@@ -1,0 +1,160 @@
+#include "tools/chitu/rank_session.h"
+
+#include <fmt/format.h>
+#include <torch/headeronly/version.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "chitu_core/common/cpu_capability.h"
+#include "chitu_core/common/error.h"
+#include "chitu_core/common/interrupted_by.h"
+#include "chitu_core/device/device.h"
+#include "chitu_core/parallel/degrees.h"
+#include "pipelines/forecast/plan_json.h"
+#include "pipelines/model/request_json.h"
+#include "tools/chitu/command_line.h"
+#include "tools/chitu/own_command.h"
+#include "tools/chitu/run_folder.h"
+
+namespace chitu::tools {
+namespace {
+
+using parallel::Facts;
+
+/// What each rank may have of its own: places of files, and what changes no bit of the result. The
+/// checkpoint is compared by its content.
+constexpr std::array kOwnKeys{"output",
+                              "debug",
+                              "hydra",
+                              "batch",
+                              "device.index",
+                              "infer.threads",
+                              "infer.prompt_cache",
+                              "model.ckpt_dir"};
+
+bool is_own(const std::string& key) {
+  return std::ranges::any_of(
+      kOwnKeys, [&](const std::string& own) { return key == own || key.starts_with(own + "."); });
+}
+
+void add_facts(Facts& facts, const std::string& key, const config::Node& node) {
+  if (is_own(key)) return;
+  const std::string before = key.empty() ? "" : key + ".";
+  if (node.is_map()) {
+    for (const config::Entry& entry : node.map())
+      add_facts(facts, before + entry.key.text, entry.value);
+  } else if (node.is_list()) {
+    for (std::size_t i = 0; i < node.list().size(); ++i)
+      add_facts(facts, before + std::to_string(i), node.list()[i]);
+  } else {
+    facts.emplace_back(key, config::show(node));
+  }
+}
+
+/// Flat, but for what names a place: devices have their own index on every rank.
+void add_facts(Facts& facts, const std::string& key, const nlohmann::ordered_json& json) {
+  if (json.is_structured()) {
+    for (const auto& [name, value] : json.items()) add_facts(facts, key + "." + name, value);
+    return;
+  }
+  std::string text = json.is_string() ? json.get<std::string>() : json.dump();
+  for (const char* kind : {"cuda:", "xpu:"})
+    if (text.starts_with(kind)) text = kind;
+  facts.emplace_back(key, std::move(text));
+}
+
+Facts configuration_facts(const config::Composition& composition) {
+  Facts facts{{"the version of chitu", CHITU_VERSION},
+              {"the version of libtorch", TORCH_VERSION},
+              {"the instructions of the processor", to_string(cpu_capability())}};
+  config::Composition placeless = composition;
+  set_output_folder(placeless, "");  // the folder has the time in its name
+  add_facts(facts, "", placeless.resolved());
+  return facts;
+}
+
+/// Each rank has the accelerator with its number on this host.
+void choose_device(pipelines::Settings& settings, const parallel::Launch& launch) {
+  const std::string& name = settings.device.name;
+  if (settings.device.index || name == "cpu" || name == "sim" || !device::has_accelerator()) return;
+  if (!launch.local_rank)
+    throw InputError(
+        "LOCAL_RANK is not set: expected it, to choose the device of this rank, or "
+        "device.index");
+  settings.device.index = *launch.local_rank;
+}
+
+/// For a thread that ends the process while the main thread hangs.
+[[noreturn]] void end_process(const parallel::Failure& failure) {
+  const std::string line = error_lines({failure.text});
+  static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
+  ::_exit(failure.code);
+}
+
+bool is_of(const parallel::Failure& failure, const parallel::Ranks& ranks) {
+  return failure.rank == ranks.rank();
+}
+
+}  // namespace
+
+std::unique_ptr<parallel::Ranks> join_ranks(pipelines::Settings& settings) {
+  const parallel::Launch launch = parallel::read_launch();
+  const auto options = settings.infer.parallel.options();
+  parallel::check_world(options, launch, own_command());
+  if (launch.size == 1) return nullptr;
+  choose_device(settings, launch);
+  return std::make_unique<parallel::Ranks>(launch, options, settings.infer.parallel.timeout(),
+                                           &end_process);
+}
+
+void agree_on_configuration(parallel::Ranks* ranks, const config::Composition& composition) {
+  if (ranks) ranks->agree(configuration_facts(composition));
+}
+
+void agree_on_work(parallel::Ranks* ranks, const pipelines::Engine& engine,
+                   const pipelines::Request& request) {
+  if (!ranks) return;
+  Facts facts;
+  const pipelines::ModelIdentity identity = engine.identity();
+  facts.emplace_back("the family of the checkpoint", identity.family);
+  for (const auto& [component, sum] : identity.weights)
+    facts.emplace_back("the checkpoint's " + component, sum);
+  add_facts(facts, "request", nlohmann::ordered_json(pipelines::to_json(request)));
+  add_facts(facts, "the memory plan", pipelines::to_json(engine.plan()));
+  ranks->agree(facts);
+}
+
+void check_ranks(parallel::Ranks* ranks, const Interrupt& interrupt) {
+  if (!ranks) return;
+  const auto failure = ranks->monitor().failure_soon();
+  if (!failure || is_of(*failure, *ranks)) return;
+  // A launcher passes a signal on to all ranks: each was interrupted by itself.
+  const bool all_interrupted = interrupt.signal() != 0 && failure->code == exit_codes::kInterrupted;
+  if (!all_interrupted) parallel::raise(*failure);
+}
+
+int with_ranks(parallel::Ranks* ranks, const Interrupt& interrupt,
+               const std::function<int()>& work) {
+  if (!ranks) return work();
+  try {
+    const int code = work();
+    ranks->monitor().finish(interrupt.token());
+    return code;
+  } catch (const Interrupted&) {
+    check_ranks(ranks, interrupt);
+    ranks->monitor().fail("interrupted", exit_codes::kInterrupted);
+    throw;
+  } catch (const std::exception& error) {
+    if (const auto known = ranks->monitor().failure()) parallel::raise(*known);
+    const parallel::Failure first = ranks->monitor().fail(explain(error), exit_code(error));
+    if (!is_of(first, *ranks)) parallel::raise(first);
+    throw;
+  }
+}
+
+}  // namespace chitu::tools
