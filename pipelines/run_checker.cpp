@@ -3,6 +3,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "chitu_core/memory/levels.h"
+#include "chitu_core/parallel/degrees.h"
 #include "pipelines/model/device_choices.h"
 
 namespace chitu::pipelines {
@@ -23,6 +24,7 @@ const Pipeline& RunChecker::model(const EngineOptions& options, c10::Device devi
 
 Request RunChecker::check(const EngineOptions& options, const PartialRequest& partial) {
   const c10::InferenceMode inference;
+  parallel::check_groups(options.parallel);
   const auto devices = devices_of(options);
   memory::make_plan(options.memory, devices);
   EngineOptions with_its_loras = options;

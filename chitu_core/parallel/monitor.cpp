@@ -282,15 +282,15 @@ void Monitor::enter(const std::string& stage) {
   state_->changed.notify_all();
 }
 
+std::string Monitor::stage() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->stage;
+}
+
 Failure Monitor::fail(const std::string& reason, int code) {
-  std::string stage;
-  {
-    const std::lock_guard lock(state_->mutex);
-    stage = state_->stage;
-  }
   const int rank = state_->settings.rank;
   return state_->report(
-      {rank, code, fmt::format("rank {} failed in stage {}: {}", rank, stage, reason)});
+      {rank, code, fmt::format("rank {} failed in stage {}: {}", rank, stage(), reason)});
 }
 
 Failure Monitor::disagree(const std::string& sentence) {

@@ -42,6 +42,7 @@ class Monitor {
 
   /// The stage that this rank is in from now on, for messages of all ranks.
   void enter(const std::string& stage);
+  std::string stage() const;
 
   /// Reports that this rank has failed. Returns the first failure of any rank, which may be
   /// another.

@@ -1,23 +1,25 @@
 #include "tools/chitu/rank_session.h"
 
+#include <c10/util/Logging.h>
 #include <fmt/format.h>
 #include <torch/headeronly/version.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <iostream>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/interrupted_by.h"
+#include "chitu_core/common/utf8.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/parallel/degrees.h"
 #include "pipelines/forecast/plan_json.h"
 #include "pipelines/model/request_json.h"
-#include "tools/chitu/command_line.h"
+#include "tools/chitu/console.h"
 #include "tools/chitu/own_command.h"
 #include "tools/chitu/run_folder.h"
 
@@ -89,9 +91,16 @@ void choose_device(pipelines::Settings& settings, const parallel::Launch& launch
   settings.device.index = *launch.local_rank;
 }
 
+/// Messages about connections that fail are chitu's own: libtorch's have many lines.
+void silence_connections() {
+  ::setenv("TORCH_CPP_LOG_LEVEL", "FATAL", 0);
+  c10::initLogging();
+}
+
 /// For a thread that ends the process while the main thread hangs.
 [[noreturn]] void end_process(const parallel::Failure& failure) {
-  const std::string line = error_lines({failure.text});
+  const std::string line =
+      console::label("error") + console::rank_label() + one_line(failure.text) + "\n";
   static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
   ::_exit(failure.code);
 }
@@ -108,6 +117,7 @@ std::unique_ptr<parallel::Ranks> join_ranks(pipelines::Settings& settings) {
   parallel::check_world(options, launch, own_command());
   if (launch.size == 1) return nullptr;
   choose_device(settings, launch);
+  silence_connections();
   return std::make_unique<parallel::Ranks>(launch, options, settings.infer.parallel.timeout(),
                                            &end_process);
 }
@@ -132,10 +142,10 @@ void agree_on_work(parallel::Ranks* ranks, const pipelines::Engine& engine,
 void check_ranks(parallel::Ranks* ranks, const Interrupt& interrupt) {
   if (!ranks) return;
   const auto failure = ranks->monitor().failure_soon();
-  if (!failure || is_of(*failure, *ranks)) return;
-  // A launcher passes a signal on to all ranks: each was interrupted by itself.
-  const bool all_interrupted = interrupt.signal() != 0 && failure->code == exit_codes::kInterrupted;
-  if (!all_interrupted) parallel::raise(*failure);
+  // A launcher passes a signal on to all ranks: each is interrupted by itself.
+  const bool by_itself = interrupt.signal() != 0 && (!failure || is_of(*failure, *ranks) ||
+                                                     failure->code == exit_codes::kInterrupted);
+  if (failure && !by_itself) parallel::raise(*failure);
 }
 
 int with_ranks(parallel::Ranks* ranks, const Interrupt& interrupt,
@@ -145,10 +155,11 @@ int with_ranks(parallel::Ranks* ranks, const Interrupt& interrupt,
     const int code = work();
     ranks->monitor().finish(interrupt.token());
     return code;
-  } catch (const Interrupted&) {
+  } catch (const Interrupted& error) {
     check_ranks(ranks, interrupt);
     ranks->monitor().fail("interrupted", exit_codes::kInterrupted);
-    throw;
+    if (dynamic_cast<const InterruptedBy*>(&error)) throw;
+    throw InterruptedBy(interrupt.signal(), "interrupted in stage " + ranks->monitor().stage());
   } catch (const std::exception& error) {
     if (const auto known = ranks->monitor().failure()) parallel::raise(*known);
     const parallel::Failure first = ranks->monitor().fail(explain(error), exit_code(error));

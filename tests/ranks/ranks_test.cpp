@@ -71,8 +71,11 @@ Words parallel_run(const Words& more) {
 void wait_for_steps(const fs::path& folder) {
   const fs::path log = folder / "run/run.log";
   for (int i = 0; i < 3000; ++i) {
-    if (fs::exists(log) && read_file(log).find("denoise") != std::string::npos) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const bool begun =
+        fs::exists(log) && read_file(log).find("stage denoise begins") != std::string::npos;
+    // All ranks are told of the stage within a second.
+    std::this_thread::sleep_for(std::chrono::milliseconds(begun ? 1000 : 10));
+    if (begun) return;
   }
   FAIL("no step began");
 }
