@@ -55,7 +55,7 @@ struct Monitor::State {
   void look_at(std::vector<std::string> texts);
   void note(Failure found);
   void note_silence(int rank, Clock::duration time);
-  void note_store(const std::string& problem);
+  void note_store();
   Failure report(Failure mine);
   bool all_in(std::initializer_list<std::string_view> stages) const;
   void leave();
@@ -87,8 +87,8 @@ bool Monitor::State::pass(const std::string& now_in, const std::optional<Failure
     if (news) store->exchange(kFailureKey, "", to_text(*news));
     look_at(store->get(keys));
     return true;
-  } catch (const std::exception& error) {
-    note_store(explain(error));
+  } catch (const std::exception&) {
+    note_store();
     return false;
   }
 }
@@ -154,7 +154,8 @@ void Monitor::State::note_silence(int rank, Clock::duration time) {
   note(std::move(found));
 }
 
-void Monitor::State::note_store(const std::string&) {
+void Monitor::State::note_store() {
+  const bool of_rank_0 = settings.store_owner == "rank 0";
   std::optional<Failure> known;
   std::string in;
   {
@@ -163,11 +164,11 @@ void Monitor::State::note_store(const std::string&) {
     known = mine;
     in = seen.front().stage;
   }
-  if (!known)
+  // The end of rank 0 may be why another rank that this one waits for has ended.
+  if (!known || (of_rank_0 && known->rank != settings.rank))
     known = Failure{0, exit_codes::kFailed,
-                    settings.store_owner == "rank 0"
-                        ? fmt::format("rank 0 has ended, its last stage was {}", in)
-                        : fmt::format("the store of {} has ended", settings.store_owner)};
+                    of_rank_0 ? fmt::format("rank 0 has ended, its last stage was {}", in)
+                              : fmt::format("the store of {} has ended", settings.store_owner)};
   note(std::move(*known));
 }
 

@@ -127,8 +127,9 @@ void check_script(const Words& words) {
 
 void check_console_command(Words words) {
   static const std::regex assignment("[A-Z_]+=.*");
-  static const Words of_the_system{"apt-get", "cd", "cmake", "cpack", "docker",  "echo",
-                                   "git",     "hf", "mkdir", "pip",   "torchrun"};
+  static const Words of_the_system{"apt-get", "cd",   "cmake",   "cpack", "docker",
+                                   "echo",    "git",  "hf",      "mkdir", "mpirun",
+                                   "pip",     "srun", "torchrun"};
   while (!words.empty() && std::regex_match(words.front(), assignment)) words.erase(words.begin());
   if (words.empty() || contains(of_the_system, words.front())) return;
   INFO(words.front());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -249,6 +250,78 @@ TEST_CASE("sweeps, batches and regression runs refuse several ranks by name", "[
           .finish();
   CHECK(sweep[0].exit_code == 2);
   CHECK_THAT(sweep[0].err, ContainsSubstring("--multirun: runs in one process"));
+  write_file(folder.path() / "jobs.yaml", "- {prompt: a cat}\n");
+  const Words batch{"batch", "jobs.yaml", of_tiny_model(), "infer.diffusion.cp_size=2"};
+  for (const Finished& end : RankProcesses(2, batch, folder.path()).finish()) {
+    CHECK(end.exit_code == 2);
+    CHECK(is_one_line(end.err));
+    CHECK_THAT(end.err,
+               ContainsSubstring("infer.diffusion.cp_size=2: needs 2 ranks, expected 1 here"));
+  }
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+}
+
+/// Two ranks on hosts of their own, as tests/ranks/two_hosts.sh has them. Empty where the system
+/// does not allow that.
+std::vector<Finished> on_two_hosts(const std::string& mode, const Words& words,
+                                   const TemporaryFolder& folder) {
+  Words all{CHITU_SOURCE_DIR "/tests/ranks/two_hosts.sh", mode, folder.path(), chitu_command()};
+  all.insert(all.end(), words.begin(), words.end());
+  const Finished script = Process(all, folder.path()).finish();
+  INFO(script.err);
+  if (script.exit_code == 77) {
+    WARN("skipped: " + read_file(folder.path() / "reason"));
+    return {};
+  }
+  CHECK(script.exit_code == 0);
+  std::vector<Finished> ranks;
+  for (const char* rank : {"0", "1"}) {
+    const auto text = [&](const char* of) {
+      return read_file(folder.path() / (std::string(of) + "." + rank));
+    };
+    ranks.push_back({std::stoi(text("code")), text("out"), text("err")});
+  }
+  return ranks;
+}
+
+TEST_CASE("two hosts share a run", "[e2e]") {
+  if (skips()) return;
+  const TemporaryFolder folder;
+  const auto ranks = on_two_hosts("run", parallel_run({"infer.diffusion.cp_size=2"}), folder);
+  for (const Finished& rank : ranks) {
+    CHECK(rank.exit_code == 0);
+    CHECK(rank.err.empty());
+  }
+  if (!ranks.empty()) CHECK(fs::exists(folder.path() / "run/video.mp4"));
+}
+
+TEST_CASE("torchrun's rendezvous joins two hosts", "[e2e]") {
+  if (skips()) return;
+  if (std::system("command -v torchrun >/dev/null") != 0) {
+    WARN("skipped: there is no torchrun");
+    return;
+  }
+  const TemporaryFolder folder;
+  const auto ranks = on_two_hosts("torchrun", parallel_run({"infer.diffusion.cp_size=2"}), folder);
+  for (const Finished& rank : ranks) {
+    INFO(rank.err);
+    CHECK(rank.exit_code == 0);
+  }
+  if (!ranks.empty()) CHECK(fs::exists(folder.path() / "run/video.mp4"));
+}
+
+TEST_CASE("a link that is cut ends the ranks on both sides", "[e2e]") {
+  if (skips()) return;
+  const TemporaryFolder folder;
+  const auto ranks = on_two_hosts(
+      "cut", long_run({"infer.diffusion.cp_size=2", "infer.diffusion.timeout_s=4"}), folder);
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+    CHECK(ranks[rank].exit_code == 1);
+    CHECK(is_one_line(ranks[rank].err));
+    CHECK_THAT(ranks[rank].err,
+               ContainsSubstring("rank " + std::to_string(1 - rank) + " has not answered for ") &&
+                   ContainsSubstring("its last stage was denoise"));
+  }
 }
 
 }  // namespace
