@@ -39,7 +39,7 @@ Handle open(const Launch& launch, milliseconds limit) {
   options.port = static_cast<std::uint16_t>(launch.port);
   options.isServer = serves(launch);
   options.waitWorkers = false;
-  options.timeout = limit;
+  options.timeout = limit / 2;  // c10d tries twice
   try {
     return c10::make_intrusive<c10d::TCPStore>(launch.address, options);
   } catch (const std::exception& error) {

@@ -2,9 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <future>
+#include <memory>
 #include <mutex>
 
 #include "chitu_core/parallel/gloo_communicator.h"
+#include "chitu_core/parallel/store.h"
 #include "tests/parallel/threads_of_ranks.h"
 #include "tests/support/catch.h"
 
@@ -190,6 +193,26 @@ TEST_CASE("a rank that fails ends the others with its stage and reason", "[paral
   CHECK(errors == Texts{line, "no more paper", line});
 }
 
+TEST_CASE("a rank whose main thread hangs after a failure is ended", "[parallel]") {
+  if (skips()) return;
+  std::promise<Failure> ended;
+  const auto errors = on_ranks(
+      degrees(2),
+      [&](Ranks& ranks) {
+        if (ranks.rank() == 0) {
+          ended.get_future().wait();  // asks for nothing, as a long computation
+          ranks.monitor().check();
+        }
+        ranks.monitor().fail("no more ink", exit_codes::kFailed);
+        throw Error("no more ink");
+      },
+      std::chrono::seconds(2),
+      [&, told = std::make_shared<std::once_flag>()](const Failure& failure) {
+        std::call_once(*told, [&] { ended.set_value(failure); });
+      });
+  CHECK(errors == Texts{"rank 1 failed in stage start: no more ink", "no more ink"});
+}
+
 TEST_CASE("a rank that leaves early ends the others", "[parallel]") {
   if (skips()) return;
   const auto errors = on_ranks(degrees(2), [&](Ranks& ranks) {
@@ -214,6 +237,20 @@ TEST_CASE("a rank that does not come is named", "[parallel]") {
   CHECK_THROWS_WITH(Ranks(second, degrees(3), std::chrono::milliseconds(1000), {}),
                     Catch::ContainsSubstring("cannot reach rank 0 at 127.0.0.1:") &&
                         Catch::ContainsSubstring("within 1 s (MASTER_ADDR, MASTER_PORT)"));
+}
+
+TEST_CASE("rank 0 names a port that is in use", "[parallel]") {
+  if (skips()) return;
+  const Launch one{.launcher = "torchrun",
+                   .rank = 0,
+                   .size = 2,
+                   .address = "127.0.0.1",
+                   .port = testing::free_port()};
+  const Store first(one, std::chrono::seconds(5));
+  CHECK_THROWS_AS(Store(one, std::chrono::seconds(5)), InputError);
+  CHECK_THROWS_WITH(Store(one, std::chrono::seconds(5)),
+                    "MASTER_PORT=" + std::to_string(one.port) +
+                        ": is in use on this host, expected a port that is free");
 }
 
 }  // namespace

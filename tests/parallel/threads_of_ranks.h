@@ -30,7 +30,8 @@ inline int free_port() {
 /// threw, as text; empty for nothing.
 inline std::vector<std::string> on_ranks(
     const parallel::ParallelOptions& options, const std::function<void(parallel::Ranks&)>& work,
-    std::chrono::milliseconds limit = std::chrono::seconds(20)) {
+    std::chrono::milliseconds limit = std::chrono::seconds(20),
+    const std::function<void(const parallel::Failure&)>& end_process = {}) {
   const int port = free_port();
   std::vector<std::string> errors(static_cast<std::size_t>(options.world_size()));
   std::vector<std::jthread> threads;
@@ -42,7 +43,7 @@ inline std::vector<std::string> on_ranks(
                                .size = options.world_size(),
                                .address = "127.0.0.1",
                                .port = port},
-                              options, limit, {});
+                              options, limit, end_process);
         work(ranks);
         ranks.monitor().finish();
       } catch (const std::exception& error) {

@@ -110,6 +110,34 @@ TEST_CASE("rank 0 alone writes and prints", "[e2e]") {
   CHECK(metrics.at("parallel").at("bytes_sent").at("context") > 0);
 }
 
+TEST_CASE("ranks that Open MPI or Slurm starts find each other", "[e2e]") {
+  if (skips()) return;
+  const bool slurm = GENERATE(false, true);
+  const std::string port = "MASTER_PORT=" + std::to_string(free_port());
+  const TemporaryFolder folder;
+  std::deque<Process> processes;
+  for (const std::string rank : {"0", "1"}) {
+    Words all{"/usr/bin/env", port, "OMP_NUM_THREADS=1"};
+    const Words of_slurm{"SLURM_PROCID=" + rank,  "SLURM_NTASKS=2",
+                         "SLURM_LOCALID=" + rank, "SLURM_JOB_ID=7",
+                         "SLURM_STEP_ID=0",       "SLURM_STEP_NODELIST=localhost"};
+    const Words of_open_mpi{"OMPI_COMM_WORLD_RANK=" + rank, "OMPI_COMM_WORLD_SIZE=2",
+                            "OMPI_COMM_WORLD_LOCAL_RANK=" + rank, "OMPI_COMM_WORLD_LOCAL_SIZE=2"};
+    const Words& variables = slurm ? of_slurm : of_open_mpi;
+    all.insert(all.end(), variables.begin(), variables.end());
+    all.push_back(chitu_command());
+    const Words words = parallel_run({"infer.diffusion.cfg_size=2"});
+    all.insert(all.end(), words.begin(), words.end());
+    processes.emplace_back(all, folder.path());
+  }
+  for (Process& process : processes) {
+    const Finished end = process.finish();
+    INFO(end.err);
+    CHECK(end.exit_code == 0);
+  }
+  CHECK(fs::exists(folder.path() / "run/video.mp4"));
+}
+
 TEST_CASE("ranks with another configuration end with the same line", "[e2e]") {
   if (skips()) return;
   const TemporaryFolder folder;
