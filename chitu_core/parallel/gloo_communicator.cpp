@@ -14,6 +14,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/log.h"
 #include "chitu_core/parallel/monitor.h"
 #include "chitu_core/parallel/own_address.h"
 #include "chitu_core/parallel/store.h"
@@ -84,7 +85,8 @@ class Connections {
   auto start(int peer, const Call& call) -> decltype(call()) {
     try {
       return call();
-    } catch (const std::exception&) {
+    } catch (const std::exception& error) {
+      logger("parallel")->debug("the exchange with rank {}: {}", peer, explain(error));
       raise(monitor_.lost(peer, "the connection is closed"));
     }
   }
