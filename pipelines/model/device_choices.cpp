@@ -10,6 +10,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/sim.h"
+#include "chitu_core/parallel/degrees.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -62,6 +63,7 @@ memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options)
 }
 
 ModelChoices model_choices(const EngineOptions& options, c10::Device device) {
+  parallel::check_degrees(options.parallel);
   return {.attn_type = options.attn_type,
           .device = device,
           .context_parallel = options.context_parallel,

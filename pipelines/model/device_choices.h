@@ -21,6 +21,8 @@ memory::PlanRequest choices_on(c10::Device device, const EngineOptions& options)
 memory::PlanRequest devices_of(const EngineOptions& options);
 
 /// What the options choose for the models, which compute on this device.
+///
+/// throws  InputError for degrees of parallelism that do not fit each other
 ModelChoices model_choices(const EngineOptions& options, c10::Device device);
 
 /// The limits of device "sim": with a profile, its memory if no capacity is given.

@@ -1,7 +1,5 @@
 #include "pipelines/settings/parallel_settings.h"
 
-#include "chitu_core/parallel/degrees.h"
-
 namespace chitu::pipelines {
 
 using config::between;
@@ -32,7 +30,6 @@ parallel::ParallelOptions ParallelSettings::options() const {
   options.up = up.value_or(0);
   options.cfg_size = cfg_size;
   options.backend = cp_backend;
-  parallel::check_degrees(options);
   return options;
 }
 

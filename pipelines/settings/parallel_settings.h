@@ -18,7 +18,6 @@ struct ParallelSettings {
   double timeout_s = 300;
   void bind(config::Binder& binder);
 
-  /// throws  InputError for degrees that do not fit each other
   parallel::ParallelOptions options() const;
   std::chrono::milliseconds timeout() const;
 };

@@ -259,6 +259,19 @@ TEST_CASE("cp_size in one process is refused with the command that starts its ra
   CHECK(fs::is_empty(folder.path()));
 }
 
+TEST_CASE("a Ulysses degree that does not divide cp_size is refused by plans and runs", "[e2e]") {
+  const TemporaryFolder folder;
+  for (const char* command : {"plan", "run"}) {
+    Words words = parallel_run({"infer.diffusion.cp_size=4", "infer.diffusion.up=3"});
+    words.front() = command;
+    const Finished end = chitu(words, folder.path());
+    CHECK(end.exit_code == 2);
+    CHECK(
+        end.err ==
+        "error: infer.diffusion.up=3: expected a divisor of infer.diffusion.cp_size=4: 1, 2, 4\n");
+  }
+}
+
 TEST_CASE("a launch that does not fit cp_size and cfg_size is refused by every rank", "[e2e]") {
   const TemporaryFolder folder;
   const auto ranks =

@@ -114,6 +114,7 @@ bool is_of(const parallel::Failure& failure, const parallel::Ranks& ranks) {
 std::unique_ptr<parallel::Ranks> join_ranks(pipelines::Settings& settings) {
   const parallel::Launch launch = parallel::read_launch();
   const auto options = settings.infer.parallel.options();
+  parallel::check_degrees(options);
   parallel::check_world(options, launch, own_command());
   if (launch.size == 1) return nullptr;
   choose_device(settings, launch);
