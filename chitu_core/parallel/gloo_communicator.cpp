@@ -6,6 +6,7 @@
 #define USE_C10D_GLOO
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <spdlog/logger.h>
 
 #include <atomic>
 #include <cstdlib>
