@@ -16,13 +16,23 @@ namespace chitu::graph {
 /// streaming to the observers of the run.
 class LayerWatch final : public memory::LayerObserver, private memory::StreamObserver {
  public:
+  struct PartialPasses {};
   /// Announces this many passes over the component's layers; both references must outlive the
   /// watch.
   LayerWatch(const Context& context, memory::Component& component, std::int64_t passes)
       : context_(context), component_(component), next_(component.begin_passes(passes, this)) {}
+  /// The same for passes that may skip layers: at most so many, each announced by announce().
+  LayerWatch(const Context& context, memory::Component& component, std::int64_t most_passes,
+             PartialPasses)
+      : context_(context),
+        component_(component),
+        next_(component.begin_partial_passes(most_passes, this)) {}
   ~LayerWatch() override { component_.end_passes(); }
   LayerWatch(const LayerWatch&) = delete;
   LayerWatch& operator=(const LayerWatch&) = delete;
+
+  /// One more pass, over these layers, or the rest of one.
+  void announce(const memory::LayerRange& layers) { component_.announce_pass(layers); }
 
   void before_layer(std::int64_t index) override {
     context_.check_stop();

@@ -81,6 +81,16 @@ LayerObserver* Component::begin_passes(std::int64_t passes, StreamObserver* obse
   return stream_.get();
 }
 
+LayerObserver* Component::begin_partial_passes(std::int64_t most_passes,
+                                               StreamObserver* observer) {
+  if (stream_) stream_->begin_partial_passes(most_passes, observer);
+  return stream_.get();
+}
+
+void Component::announce_pass(const LayerRange& layers) {
+  if (stream_) stream_->announce_pass(layers);
+}
+
 void Component::end_passes() noexcept {
   if (stream_) stream_->end_passes();
 }

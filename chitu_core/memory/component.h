@@ -46,6 +46,10 @@ class Component {
   /// layer; null if the component is not streamed. `observer`, if any, receives the events of the
   /// stream until end_passes().
   LayerObserver* begin_passes(std::int64_t passes, StreamObserver* observer = nullptr);
+  /// The same for passes that may skip layers: at most so many, each announced by announce_pass().
+  LayerObserver* begin_partial_passes(std::int64_t most_passes, StreamObserver* observer = nullptr);
+  /// One more pass, over these layers, or the rest of one; nothing is fetched beyond them.
+  void announce_pass(const LayerRange& layers);
   void end_passes() noexcept;
   /// Null if the layers are not streamed.
   const LayerStream* stream() const { return stream_.get(); }

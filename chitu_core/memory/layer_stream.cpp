@@ -18,19 +18,36 @@ LayerStream::~LayerStream() {
 }
 
 void LayerStream::begin_passes(std::int64_t passes, StreamObserver* observer) {
+  end_passes();
+  layers_.announce_all(passes);
+  begin(observer);
+}
+
+void LayerStream::begin_partial_passes(std::int64_t most_passes, StreamObserver* observer) {
+  end_passes();
+  layers_.announce_later(most_passes);
+  begin(observer);
+}
+
+void LayerStream::begin(StreamObserver* observer) {
   turn_ = 0;
-  turns_ = passes * layers_.layer_count();
-  if (fetch_) fetch_->begin(passes, observer);
+  between_passes_ = false;
+  if (fetch_) fetch_->begin(observer);
+}
+
+void LayerStream::announce_pass(const LayerRange& layers) {
+  layers_.announce(layers);
+  if (fetch_) fetch_->extend();
 }
 
 void LayerStream::end_passes() noexcept {
-  turns_ = 0;
+  between_passes_ = true;
   if (fetch_) fetch_->end();
 }
 
 void LayerStream::before_layer(std::int64_t index) {
   if (!layers_.contains(index)) return;
-  if (turn_ >= turns_ || layers_.layer(turn_).index() != index)
+  if (between_passes_ || turn_ >= layers_.layer_turns() || layers_.layer(turn_).index() != index)
     throw Error(fmt::format("layer {} was not announced to the stream of weights", index));
   fetch_->bind(turn_);
 }

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "chitu_core/memory/layer_observer.h"
+#include "chitu_core/memory/layer_range.h"
 #include "chitu_core/memory/stream/layer_fetch.h"
 #include "chitu_core/memory/stream/stream_options.h"
 #include "chitu_core/memory/stream/stream_report.h"
@@ -40,6 +41,11 @@ class LayerStream final : public LayerObserver {
   /// Announces passes over all layers; nothing is fetched beyond them. Layers that an unfinished
   /// pass has fetched are dropped. The observer, if any, gets their events until end_passes().
   void begin_passes(std::int64_t passes, StreamObserver* observer = nullptr);
+  /// The same for passes that may skip layers: at most so many, each of which announce_pass()
+  /// announces before its first layer.
+  void begin_partial_passes(std::int64_t most_passes, StreamObserver* observer = nullptr);
+  /// One more pass, over these layers, or the rest of one.
+  void announce_pass(const LayerRange& layers);
   void end_passes() noexcept;
 
   /// Binds the layer's parameters to its slab. The device's current stream waits for the copy; on
@@ -56,11 +62,13 @@ class LayerStream final : public LayerObserver {
   int slabs() const { return slabs_; }
 
  private:
+  void begin(StreamObserver* observer);
+
   StreamedLayers layers_;
   int slabs_;
   std::unique_ptr<LayerFetch> fetch_;  ///< null if all layers are resident
   std::int64_t turn_ = 0;              ///< that computes next or now
-  std::int64_t turns_ = 0;             ///< announced
+  bool between_passes_ = true;         ///< no pass is announced
 };
 
 }  // namespace chitu::memory

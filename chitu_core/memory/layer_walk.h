@@ -18,6 +18,9 @@ class LayerWalk {
   /// observer  may be null
   explicit LayerWalk(LayerObserver* observer) : observer_(observer) {}
 
+  /// The next layer is this one: those before it are not computed.
+  void skip_to(std::int64_t index) { index_ = index; }
+
   /// The next layer.
   ///
   /// state    what the layer's memory use depends on, apart from its weights and its position

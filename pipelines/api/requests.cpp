@@ -25,6 +25,8 @@ void visit_fields(auto& a, auto& b, const auto& visit) {
   visit(a.last_image, b.last_image);
   visit(a.last_image_sha256, b.last_image_sha256);
   visit(a.loras, b.loras);
+  visit(a.flexcache, b.flexcache);
+  visit(a.flexcache_params, b.flexcache_params);
 }
 
 /// Where a field of `from` is empty, that of `to` stays.

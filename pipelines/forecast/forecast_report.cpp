@@ -143,6 +143,8 @@ json level_json(const ForecastReport& report, const LevelReport& level) {
             {"flops_per_step", forecast.step().flops},
             {"recomputed_share", level.plan.recomputed_share}};
   if (forecast.sent_bytes > 0) text["request"]["sent_bytes"] = forecast.sent_bytes;
+  if (const auto decisions = forecast.decisions(); !decisions.empty())
+    text["flexcache"] = to_json(decisions);
   if (level.plan.least_time) text["least_time"] = least_time_json(*level.plan.least_time);
   if (level.largest) text["largest"] = largest_json(*level.largest);
   if (level.peak) text["peak"] = peak_json(*level.peak);

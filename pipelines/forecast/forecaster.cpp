@@ -8,6 +8,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/graph/context.h"
 #include "chitu_core/graph/execution.h"
+#include "chitu_core/graph/step_decisions.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -34,7 +35,7 @@ void add_steps(device::DryRunUse& use, const device::DryRunUse& step, std::int64
 }
 
 /// Reads the counters at the borders of stages and steps.
-class BookReader final : public graph::Observer {
+class BookReader final : public graph::Observer, public graph::StepDecisionObserver {
  public:
   BookReader(device::DryRun& dry_run, Forecast& forecast)
       : dry_run_(dry_run), forecast_(forecast) {}
@@ -49,7 +50,9 @@ class BookReader final : public graph::Observer {
   void stage_end(std::string_view) override {
     stage_.use = moved_between(before_stage_, dry_run_.use());
     add_steps(stage_.use, stage_.step, left_out_);
-    stage_.passes = stage_.use.flops > 0 ? std::max<std::int64_t>(1, stage_.steps) : 0;
+    const std::int64_t passes =
+        stage_.decisions.empty() ? stage_.steps : stage_.decisions.passes();
+    stage_.passes = stage_.use.flops > 0 ? std::max<std::int64_t>(1, passes) : 0;
     forecast_.stages.push_back(std::move(stage_));
   }
   void component_onloaded(std::string_view, std::int64_t) override {
@@ -59,9 +62,16 @@ class BookReader final : public graph::Observer {
     if (!std::exchange(layer_came_, true))
       stage_.lead = moved_between(before_stage_, dry_run_.use());
   }
-  void step_begin(int, int) override { before_step_ = dry_run_.use(); }
+  void step_begin(int, int) override {
+    before_step_ = dry_run_.use();
+    computes_all_ = true;
+  }
+  void step_decided(const graph::StepDecision& decision) override {
+    stage_.decisions.add(decision);
+    computes_all_ = decision.decision == "compute";
+  }
   void step_end(int, int) override {
-    stage_.step = moved_between(before_step_, dry_run_.use());
+    if (computes_all_) stage_.step = moved_between(before_step_, dry_run_.use());
     ++stage_.steps;
   }
   void steps_left_out(std::int64_t count) override {
@@ -73,6 +83,7 @@ class BookReader final : public graph::Observer {
   device::DryRun& dry_run_;
   Forecast& forecast_;
   StageForecast stage_;        ///< the one that runs now
+  bool computes_all_ = true;   ///< the step does
   bool layer_came_ = false;    ///< a streamed layer has arrived in this stage
   std::int64_t left_out_ = 0;  ///< steps of this stage that were skipped
   device::DryRunUse before_stage_, before_step_;
@@ -157,6 +168,12 @@ Forecast dry_run_of(const Pipeline& pipeline, device::DryRun& dry_run,
 }
 
 }  // namespace
+
+CacheDecisions Forecast::decisions() const {
+  CacheDecisions all;
+  for (const StageForecast& stage : stages) all.add(stage.decisions);
+  return all;
+}
 
 const StageForecast* Forecast::step_stage() const {
   const auto most = std::ranges::max_element(stages, {}, &StageForecast::steps);

@@ -8,6 +8,7 @@
 
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/memory/plan.h"
+#include "pipelines/flexcache/cache_decisions.h"
 #include "pipelines/model/pipeline.h"
 #include "pipelines/model/request.h"
 
@@ -24,7 +25,9 @@ struct StageForecast {
   /// Fewest passes over these weights: steps, or 1; 0 if nothing is computed.
   std::int64_t passes = 1;
   std::int64_t steps = 0;    ///< denoising steps of the stage
-  device::DryRunUse step{};  ///< traffic and arithmetic of one of them
+  /// Traffic and arithmetic of one of them; with a cache, of one that computes all layers.
+  device::DryRunUse step{};
+  CacheDecisions decisions{};  ///< of a cache
 };
 
 /// What a request takes with a memory plan.
@@ -37,6 +40,8 @@ struct Forecast {
   std::int64_t sent_bytes = 0;                                ///< to other ranks, of rank 0
   double flops = 0;
 
+  /// Of all stages.
+  CacheDecisions decisions() const;
   /// The first of the stages with the most steps; null if none has any.
   const StageForecast* step_stage() const;
   /// Traffic and arithmetic of one denoising step of that stage.

@@ -200,6 +200,8 @@ Request complete(const Pipeline& pipeline, const PartialRequest& partial) {
   request.max_sequence_length = partial.max_sequence_length;
   request.flow_shift = partial.flow_shift ? partial.flow_shift : defaults.flow_shift;
   request.loras = partial.loras;
+  request.flexcache = partial.flexcache;
+  request.flexcache_params = partial.flexcache_params;
   request.image = partial.image;
   request.image_sha256 = partial.image_sha256;
   request.last_image = partial.last_image;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "chitu_core/cache/choice.h"
 #include "pipelines/model/lora_choice.h"
 
 namespace chitu::pipelines {
@@ -44,6 +45,9 @@ struct Request {
   std::optional<std::string> image_sha256{}, last_image_sha256{};
   /// Instead of those of the engine's options; empty = those.
   std::optional<std::vector<LoraChoice>> loras{};
+  /// The cache that reuses results of earlier steps, and its parameters; empty = none.
+  std::optional<std::string> flexcache{};
+  std::optional<cache::Params> flexcache_params{};
 
   bool guided() const { return guidance_scale > 1.0 && negative_prompt; }
   bool operator==(const Request&) const = default;
@@ -60,6 +64,8 @@ struct PartialRequest {
   std::optional<std::string> image, last_image;
   std::optional<std::string> image_sha256, last_image_sha256;  ///< empty = any picture
   std::optional<std::vector<LoraChoice>> loras{};
+  std::optional<std::string> flexcache{};
+  std::optional<cache::Params> flexcache_params{};
 };
 
 /// Where the frames of a run are saved, in which formats and under which name; see

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <variant>
 
 #include "chitu_core/common/error.h"
 
@@ -56,6 +57,35 @@ void read_loras(const nlohmann::json& json, std::optional<std::vector<LoraChoice
   }
 }
 
+nlohmann::json params_or_null(const std::optional<cache::Params>& params) {
+  if (!params) return nullptr;
+  nlohmann::json map = nlohmann::json::object();
+  for (const auto& [name, value] : *params)
+    std::visit([&](const auto& plain) { map[name] = plain; }, value);
+  return map;
+}
+
+cache::ParamValue read_param(const nlohmann::json& map, const std::string& name) {
+  const nlohmann::json& value = map.at(name);
+  cache::ParamValue param;
+  if (value.is_boolean())
+    param = value.get<bool>();
+  else if (value.is_number())
+    param = value.get<double>();
+  else
+    read(map, name.c_str(), param.emplace<std::vector<double>>());
+  return param;
+}
+
+void read_params(const nlohmann::json& json, std::optional<cache::Params>& params) {
+  if (!json.contains("flexcache_params") || json.at("flexcache_params").is_null()) return;
+  const nlohmann::json& map = json.at("flexcache_params");
+  if (!map.is_object())
+    throw InputError("the request has no flexcache_params of the expected type");
+  params.emplace();
+  for (const auto& [name, value] : map.items()) params->emplace(name, read_param(map, name));
+}
+
 }  // namespace
 
 nlohmann::json to_json(const Request& request) {
@@ -75,7 +105,9 @@ nlohmann::json to_json(const Request& request) {
           {"image_sha256", or_null(request.image_sha256)},
           {"last_image", or_null(request.last_image)},
           {"last_image_sha256", or_null(request.last_image_sha256)},
-          {"loras", loras_or_null(request.loras)}};
+          {"loras", loras_or_null(request.loras)},
+          {"flexcache", or_null(request.flexcache)},
+          {"flexcache_params", params_or_null(request.flexcache_params)}};
 }
 
 Request request_from_json(const nlohmann::json& json) {
@@ -97,6 +129,8 @@ Request request_from_json(const nlohmann::json& json) {
   read(json, "last_image", request.last_image);
   read(json, "last_image_sha256", request.last_image_sha256);
   read_loras(json, request.loras);
+  read(json, "flexcache", request.flexcache);
+  read_params(json, request.flexcache_params);
   const nlohmann::json known = to_json(request);
   for (const auto& [name, value] : json.items())
     if (!known.contains(name)) throw InputError("the request has an unknown field " + name);

@@ -114,6 +114,7 @@ nlohmann::json Metrics::report() const {
           {"stages", stages},
           {"sums", sums_json(this->stages())},
           {"steps", steps},
+          {"flexcache", decisions_.empty() ? json() : to_json(decisions_)},
           {"components", components},
           {"memory",
            {{"device", device_.str()},

@@ -11,7 +11,9 @@
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/graph/events.h"
 #include "chitu_core/graph/frames_observer.h"
+#include "chitu_core/graph/step_decisions.h"
 #include "chitu_core/io/frames_digest.h"
+#include "pipelines/flexcache/cache_decisions.h"
 #include "pipelines/observe/run_clock.h"
 #include "pipelines/observe/stage_cost.h"
 
@@ -23,7 +25,9 @@ inline constexpr int kMetricsVersion = 1;
 
 /// Measures the cost of a run: time, memory and traffic of each stage, seconds of each step,
 /// counted by the given clock, and bytes of each component. Takes a digest of the frames.
-class Metrics final : public graph::Observer, public graph::FramesObserver {
+class Metrics final : public graph::Observer,
+                      public graph::FramesObserver,
+                      public graph::StepDecisionObserver {
  public:
   explicit Metrics(c10::Device device, RunClock clock = RunClock::since_process_start());
 
@@ -33,6 +37,7 @@ class Metrics final : public graph::Observer, public graph::FramesObserver {
   void step_end(int index, int count) override;
   void component_onloaded(std::string_view component, std::int64_t bytes) override;
   void frames_made(const at::Tensor& frames) override;
+  void step_decided(const graph::StepDecision& decision) override { decisions_.add(decision); }
   void layer_streamed(std::string_view component,
                       const memory::StreamEvent& event) noexcept override;
 
@@ -64,6 +69,7 @@ class Metrics final : public graph::Observer, public graph::FramesObserver {
   bool in_stage_ = false;
   Before before_;
   std::vector<Step> steps_;
+  CacheDecisions decisions_;
   std::vector<std::pair<std::string, std::int64_t>> components_;
   std::optional<io::FramesDigest> frames_;
   std::int64_t peak_host_bytes_ = 0;  ///< before the stage

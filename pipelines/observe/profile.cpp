@@ -72,6 +72,11 @@ void Profile::step_end(int, int) {
   end();
 }
 
+void Profile::step_decided(const graph::StepDecision& decision) {
+  trace_.instant(kSteps, fmt::format("{} {}", decision.component, decision.decision), Clock::now(),
+                 {{"computed_layers", decision.computed_layers}, {"layers", decision.layers}});
+}
+
 void Profile::component_onloaded(std::string_view component, std::int64_t bytes) {
   memory_->sample();
   trace_.instant(kStages, fmt::format("{} onloaded", component), Clock::now(), {{"bytes", bytes}});

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "chitu_core/graph/events.h"
+#include "chitu_core/graph/step_decisions.h"
 #include "pipelines/observe/chrome_trace.h"
 #include "pipelines/observe/memory_svg.h"
 #include "pipelines/observe/memory_timeline.h"
@@ -22,7 +23,7 @@ namespace chitu::pipelines {
 ///
 /// Waits for the device after each layer, so that a span covers its own work. A profiled run on an
 /// asynchronous device is therefore a little slower. Its results are the same.
-class Profile final : public graph::Observer {
+class Profile final : public graph::Observer, public graph::StepDecisionObserver {
  public:
   struct File {
     std::string name, text;
@@ -35,6 +36,7 @@ class Profile final : public graph::Observer {
   void stage_end(std::string_view stage) override;
   void step_begin(int index, int count) override;
   void step_end(int index, int count) override;
+  void step_decided(const graph::StepDecision& decision) override;
   void component_onloaded(std::string_view component, std::int64_t bytes) override;
   void component_offloaded(std::string_view component) override;
   void layer_begin(std::string_view component, std::int64_t index) override;

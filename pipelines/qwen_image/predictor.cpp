@@ -41,6 +41,8 @@ class Branch final : public GuidanceBranch {
     contexts_.erase(contexts_.begin() + static_cast<std::ptrdiff_t>(picture));
   }
 
+  void use_cache(cache::PassCache* cache) override { options_.cache = cache; }
+
   std::vector<std::vector<at::Tensor>> predict(const std::vector<at::Tensor>& latents,
                                                double timestep,
                                                memory::LayerObserver& layers) override {

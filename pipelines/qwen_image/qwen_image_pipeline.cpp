@@ -74,6 +74,7 @@ class QwenImagePipeline final : public Pipeline {
   /// throws  InputError naming two numbers that differ and must be equal
   void check_configs() const;
   void build_graph();
+  CacheFacts cache_facts() const;
   PrepareLatents prepare_latents() const;
 
   Parts parts_;
@@ -137,7 +138,11 @@ void QwenImagePipeline::build_graph() {
   const auto noise = stages.add(prepare_latents(), job);
   const auto predictor =
       std::make_shared<PicturePredictor>(transformer(), split_attention, size_steps().width);
-  const DenoiseLoop loop{scheduling_, {.combine = &models::rescaled_guidance}, 0, roles.guidance()};
+  const DenoiseLoop loop{scheduling_,
+                         {.combine = &models::rescaled_guidance},
+                         0,
+                         roles.guidance(),
+                         cache_facts()};
   const auto latents = stages.add(Denoise<Condition>{predictor, loop}, noise, condition, job);
   const auto decoded = stages.add(DecodeLatents{&vae(), roles.world()}, latents, job);
   frames_ = stages.input_of(std::string(SaveFrames::name), decoded);
@@ -154,6 +159,16 @@ void QwenImagePipeline::check(const Request& request) const {
   check_limits(request, size_steps());
   schedule_check_.check(request);
   check_guidance_ranks(request, choices_.parallel);
+  check_cache(request, {scheduling_.start(request)->timesteps()}, cache_facts()(request));
+}
+
+CacheFacts QwenImagePipeline::cache_facts() const {
+  return [config = transformer().model().config()](const Request& request) {
+    return cache::ModelFacts{.layers = config.num_layers,
+                             .width = config.width(),
+                             .in_channels = config.in_channels,
+                             .pixels = request.width * request.height};
+  };
 }
 
 class QwenImageFamily final : public PipelineFamily {

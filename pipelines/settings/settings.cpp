@@ -1,11 +1,13 @@
 #include "pipelines/settings/settings.h"
 
+#include "chitu_core/cache/cache.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/models/schedulers/scheduler.h"
 #include "chitu_core/nn/attention.h"
 #include "pipelines/output/media_names.h"
+#include "pipelines/settings/flexcache_settings.h"
 
 namespace chitu::pipelines {
 
@@ -141,6 +143,11 @@ void RequestSettings::bind(config::Binder& b) {
   std::optional<std::vector<LoraSettings>> written;
   b.field("loras", written, "LoRAs of this request, as in model.loras; null: those");
   if (written) loras = choices_of(*written);
+  b.field("flexcache", flexcache, one_of(Registry<cache::Cache>::instance().names()),
+          "reuses results of earlier denoising steps; null: none");
+  FlexcacheSettings given;
+  b.field("flexcache_params", given, "parameters of the cache");
+  if (!given.params.empty()) flexcache_params = given.params;
 }
 
 void OutputSettings::bind(config::Binder& b) {

@@ -11,6 +11,7 @@
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/traffic.h"
 #include "chitu_core/graph/layer_watch.h"
+#include "pipelines/flexcache/cached_steps.h"
 #include "pipelines/stages/check_finite.h"
 
 namespace chitu::pipelines {
@@ -60,15 +61,21 @@ struct Sampling {
 class Walk {
  public:
   /// passes  over the layers of the component, in all steps together
+  /// cache   may be null
   Walk(const Guidance& guidance, std::vector<Sampling>& samplings, memory::Component& component,
-       const GuidanceBranches& branches, graph::Context& context, std::int64_t passes)
+       const GuidanceBranches& branches, graph::Context& context, std::int64_t passes,
+       cache::Session* cache)
       : guidance_(guidance),
         component_(component),
         branches_(branches),
         context_(context),
-        layers_(context, component, passes),
+        layers_(cache ? graph::LayerWatch(context, component, passes, kPartial)
+                      : graph::LayerWatch(context, component, passes)),
         sole_(samplings.size() == 1) {
     for (Sampling& sampling : samplings) active_.push_back(&sampling);
+    if (!cache) return;
+    cached_.emplace(*cache, component, layers_);
+    for (std::size_t b = 0; b < branches.size(); ++b) branches[b]->use_cache(cache->of_branch(b));
   }
 
   /// Takes the schedule's next step. False when no video is left.
@@ -78,33 +85,51 @@ class Walk {
     const std::int64_t index = schedule.next_index();
     context_.check_stop();
     const Step step(context_, index, schedule.step_count());
-    auto predictions = predict(schedule.timesteps()[static_cast<std::size_t>(index)]);
-    for (std::size_t i = 0; i < active_.size(); ++i)
-      take_step(*active_[i], std::move(predictions[i]), index);
-    drop_failed();
+    if (!cached_) return advance(index);
+    const bool computed = cached_->step(schedule, [&] { advance(index); });
+    if (!computed)
+      for (const Sampling* sampling : active_) sampling->schedule->skip(1);
+    cached_->tell_decision(context_, index);
     return true;
   }
 
  private:
-  /// For each video the velocities of its prompts.
-  std::vector<std::vector<at::Tensor>> predict(double timestep) {
+  static constexpr graph::LayerWatch::PartialPasses kPartial{};
+
+  bool advance(std::int64_t index) {
+    auto predictions = predict(index);
+    for (std::size_t i = 0; i < active_.size(); ++i)
+      take_step(i, std::move(predictions[i]), index);
+    drop_failed();
+    return true;
+  }
+
+  /// For each video the velocities of its prompts, or the guided one that a cache predicts.
+  std::vector<std::vector<at::Tensor>> predict(std::int64_t index) {
+    const models::Scheduler& schedule = *active_.front()->schedule;
+    const double timestep = schedule.timesteps()[static_cast<std::size_t>(index)];
     std::vector<at::Tensor> latents;
     for (const Sampling* sampling : active_) latents.push_back(sampling->latents);
+    if (auto reused = cached_ ? cached_->velocities(latents, schedule) : std::nullopt)
+      return std::move(*reused);
     std::vector<std::vector<at::Tensor>> predictions(active_.size());
-    for (const auto& branch : branches_) {
-      auto of_branch = branch->predict(latents, timestep, layers_);
+    for (std::size_t b = 0; b < branches_.size(); ++b) {
+      if (cached_) cached_->begin_pass(b);
+      auto of_branch = branches_[b]->predict(latents, timestep, layers_);
       for (std::size_t i = 0; i < of_branch.size(); ++i)
         for (at::Tensor& velocity : of_branch[i]) predictions[i].push_back(std::move(velocity));
     }
     return predictions;
   }
 
-  void take_step(Sampling& sampling, std::vector<at::Tensor> predictions, std::int64_t index) {
+  void take_step(std::size_t video, std::vector<at::Tensor> predictions, std::int64_t index) {
+    Sampling& sampling = *active_[video];
     const Request& request = sampling.video.job.request;
     const std::int64_t count = sampling.schedule->step_count();
     try {
       const at::Tensor velocity = guide(request, predictions, index);
       predictions.clear();
+      if (cached_) cached_->record(video, sampling.latents, *sampling.schedule, velocity);
       sampling.latents = sampling.schedule->step(velocity, index, sampling.latents);
       context_.keep(step_name(index, "latents"), sampling.latents);
       check_finite(sampling.latents, fmt::format("step {} of {}: the latents", index + 1, count),
@@ -127,6 +152,7 @@ class Walk {
     for (std::size_t i = active_.size(); i-- > 0;) {
       if (!active_[i]->error) continue;
       for (const auto& branch : branches_) branch->drop(i);
+      if (cached_) cached_->drop(i);
       active_[i]->latents.reset();
       active_.erase(active_.begin() + static_cast<std::ptrdiff_t>(i));
     }
@@ -161,6 +187,7 @@ class Walk {
   const GuidanceBranches& branches_;
   graph::Context& context_;
   graph::LayerWatch layers_;
+  std::optional<CachedSteps> cached_;
   std::vector<Sampling*> active_;  ///< those that go on
   bool sole_;                      ///< observers see the latents of a video that is alone
 };
@@ -232,16 +259,30 @@ std::vector<graph::Outcome<graph::Latents>> DenoiseLoop::run(const std::vector<V
     samplings.push_back({video, schedule_of(video.start, video.job, context), video.start.latents});
   check_alike(samplings);
   const std::int64_t steps = steps_of(*samplings.front().schedule);
-  const std::int64_t taken = std::min(steps, context.most_steps.value_or(steps));
+  const auto cache = open_cache(videos, *samplings.front().schedule, branches.size(), context);
+  // With a cache steps differ: a dry run counts each of them.
+  const std::int64_t most = cache ? steps : context.most_steps.value_or(steps);
+  const std::int64_t taken = std::min(steps, most);
   const std::int64_t passes = taken * static_cast<std::int64_t>(branches.size());
   {
-    Walk walk(guidance, samplings, component, branches, context, passes);
+    Walk walk(guidance, samplings, component, branches, context, passes, cache.get());
     for (std::int64_t i = 0; i < taken && walk.step(); ++i) continue;
   }
   leave_out(steps - taken, samplings, context);
   std::vector<graph::Outcome<graph::Latents>> outcomes;
   for (Sampling& sampling : samplings) outcomes.push_back(outcome_of(std::move(sampling), context));
   return outcomes;
+}
+
+std::unique_ptr<cache::Session> DenoiseLoop::open_cache(const std::vector<Video>& videos,
+                                                        const models::Scheduler& schedule,
+                                                        std::size_t branches,
+                                                        const graph::Context& context) const {
+  std::vector<const Request*> requests;
+  for (const Video& video : videos) requests.push_back(&video.job.request);
+  const auto next = schedule.timesteps().begin() + schedule.next_index();
+  return pipelines::open_cache(requests, cache_facts, {{next, next + steps_of(schedule)}}, branches,
+                               context.plan);
 }
 
 bool all_steps_taken(const graph::Latents& latents) {

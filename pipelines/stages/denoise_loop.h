@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "chitu_core/cache/session.h"
 #include "chitu_core/graph/context.h"
 #include "chitu_core/graph/stage.h"
 #include "chitu_core/graph/values.h"
@@ -15,6 +16,7 @@
 #include "chitu_core/models/guidance.h"
 #include "chitu_core/models/schedulers/scheduler.h"
 #include "chitu_core/parallel/guidance_ranks.h"
+#include "pipelines/flexcache/cache_choice.h"
 #include "pipelines/model/pipeline.h"
 #include "pipelines/stages/scheduling.h"
 
@@ -33,6 +35,8 @@ class GuidanceBranch {
   virtual std::vector<std::vector<at::Tensor>> predict(const std::vector<at::Tensor>& latents,
                                                        double timestep,
                                                        memory::LayerObserver& layers) = 0;
+  /// What says which layers compute in the passes that follow; null = all.
+  virtual void use_cache(cache::PassCache* cache) = 0;
   /// Leaves a video out from now on; those behind it move up.
   virtual void drop(std::size_t video) = 0;
 };
@@ -59,6 +63,8 @@ struct DenoiseLoop {
   /// Takes the next steps while their timestep is at least this; 0 = all that are left.
   double least_timestep = 0;
   parallel::GuidanceRanks guidance_ranks{};
+  /// Of the model, for caches of requests; empty = it has none.
+  CacheFacts cache_facts{};
 
   /// Returns the latents unchanged if this stage takes none of the steps.
   std::optional<graph::Latents> known(const graph::Latents& start, const Job& job,
@@ -82,6 +88,10 @@ struct DenoiseLoop {
                                                   graph::Context& context) const;
 
  private:
+  std::unique_ptr<cache::Session> open_cache(const std::vector<Video>& videos,
+                                             const models::Scheduler& schedule,
+                                             std::size_t branches,
+                                             const graph::Context& context) const;
   std::unique_ptr<models::Scheduler> schedule_of(const graph::Latents& start, const Job& job,
                                                  graph::Context& context) const;
   std::int64_t steps_of(const models::Scheduler& schedule) const;

@@ -21,6 +21,7 @@
 #include "pipelines/wan/predictor.h"
 #include "pipelines/wan/request_limits.h"
 #include "pipelines/wan/stages.h"
+#include "pipelines/wan/time_signal.h"
 
 namespace chitu::pipelines::wan {
 namespace {
@@ -120,6 +121,9 @@ class WanPipeline final : public Pipeline {
   graph::Port<graph::Latents> add_denoising(GraphBuilder& stages,
                                             graph::Port<graph::Latents> latents,
                                             graph::Port<Condition> condition, graph::Port<Job> job);
+
+  CacheFacts cache_facts(const Expert& expert) const;
+  void check_caches(const Request& request) const;
 
   Parts parts_;
   ScheduleCheck schedule_check_;
@@ -244,13 +248,43 @@ graph::Port<graph::Latents> WanPipeline::add_denoising(GraphBuilder& stages,
                                                        graph::Port<Job> job) {
   for (const Expert& expert : parts_.experts) {
     const DenoiseLoop loop{parts_.scheduler, guidance_of(expert), expert.least_timestep,
-                           roles().guidance()};
+                           roles().guidance(), cache_facts(expert)};
     const auto predictor =
         make_predictor(transformer(expert), static_cast<const Condition*>(nullptr));
     latents = stages.add(stage_name(expert, parts_.experts.size()),
                          Denoise<Condition>{predictor, loop}, latents, condition, job);
   }
   return latents;
+}
+
+CacheFacts WanPipeline::cache_facts(const Expert& expert) const {
+  const models::WanTransformer3DModel& model = transformer(expert).model();
+  const auto weights = weights_of(parts_.components, expert.name);
+  return [config = model.config(), embed_time = time_signal(model, weights),
+          sole = parts_.experts.size() == 1](const Request& request) {
+    return cache::ModelFacts{.layers = config.num_layers,
+                             .width = config.width(),
+                             .in_channels = config.in_channels,
+                             .is_wan = true,
+                             .sole = sole,
+                             .splits_attention = true,
+                             .pixels = request.width * request.height,
+                             .embed_time = embed_time,
+                             .embeds_time = true};
+  };
+}
+
+/// Each expert has a cache of its own for its steps.
+void WanPipeline::check_caches(const Request& request) const {
+  const auto timesteps = Scheduling(parts_.scheduler).start(request)->timesteps();
+  auto next = timesteps.begin();
+  for (const Expert& expert : parts_.experts) {
+    const auto end = std::find_if(next, timesteps.end(), [&](double timestep) {
+      return timestep < expert.least_timestep;
+    });
+    check_cache(request, {{next, end}}, cache_facts(expert)(request));
+    next = end;
+  }
 }
 
 SizeSteps WanPipeline::size_steps() const {
@@ -274,6 +308,7 @@ void WanPipeline::check(const Request& request) const {
   check_pictures(request, parts_.images, choices_.for_plan);
   schedule_check_.check(request);
   check_guidance_ranks(request, choices_.parallel);
+  check_caches(request);
 }
 
 class WanFamily : public PipelineFamily {

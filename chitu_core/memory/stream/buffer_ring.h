@@ -35,6 +35,8 @@ class BufferRing {
 
   /// Empties all buffers; `turns` turns follow, counted from 0.
   void restart(std::int64_t turns);
+  /// There are more turns: so many in all.
+  void extend(std::int64_t turns) { turns_ = turns; }
   /// No further turn starts.
   void cancel() { turns_ = 0; }
   bool is_wanted(std::int64_t turn) const { return turn < turns_; }

@@ -56,14 +56,21 @@ void DeviceFetch::cancel(FetchThreads::Lock& lock) noexcept {
   wait_for_device();
 }
 
-void DeviceFetch::begin(std::int64_t passes, StreamObserver* observer) {
+void DeviceFetch::begin(StreamObserver* observer) {
   auto lock = threads_.lock();
   cancel(lock);
   threads_.clear_failure();
   waits_.clear();
   report_.set_observer(observer);
-  slabs_.restart(passes * layers_.layer_count());
-  chunks_.restart(passes * layers_.chunk_count());
+  slabs_.restart(layers_.layer_turns());
+  chunks_.restart(layers_.chunk_turns());
+  threads_.notify();
+}
+
+void DeviceFetch::extend() {
+  const auto lock = threads_.lock();
+  slabs_.extend(layers_.layer_turns());
+  chunks_.extend(layers_.chunk_turns());
   threads_.notify();
 }
 

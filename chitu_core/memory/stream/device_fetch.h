@@ -20,7 +20,8 @@ class DeviceFetch final : public LayerFetch {
               const StreamOptions& options);
   ~DeviceFetch() override;
 
-  void begin(std::int64_t passes, StreamObserver* observer) override;
+  void begin(StreamObserver* observer) override;
+  void extend() override;
   void end() noexcept override;
   void bind(std::int64_t turn) override;
   void release(std::int64_t turn) override;

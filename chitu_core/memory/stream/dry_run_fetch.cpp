@@ -15,7 +15,8 @@ class DryRunFetch final : public LayerFetch {
     if (!device::is_host(device)) chunks_ = ChunkBuffers::allocate(layers, device, options);
   }
 
-  void begin(std::int64_t, StreamObserver* observer) override { report_.set_observer(observer); }
+  void begin(StreamObserver* observer) override { report_.set_observer(observer); }
+  void extend() override {}
   void end() noexcept override { report_.set_observer(nullptr); }
 
   /// A layer stays bound to its first slab: all slabs are alike, and making views takes time.

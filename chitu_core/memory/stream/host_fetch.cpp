@@ -15,12 +15,17 @@ class HostFetch final : public LayerFetch {
     threads_.start(slabs_, [] { return true; }, [this](std::int64_t turn) { read_layer(turn); });
   }
 
-  void begin(std::int64_t passes, StreamObserver* observer) override {
+  void begin(StreamObserver* observer) override {
     auto lock = threads_.lock();
     threads_.cancel(lock);
     threads_.clear_failure();
     report_.set_observer(observer);
-    slabs_.restart(passes * layers_.layer_count());
+    slabs_.restart(layers_.layer_turns());
+    threads_.notify();
+  }
+  void extend() override {
+    const auto lock = threads_.lock();
+    slabs_.extend(layers_.layer_turns());
     threads_.notify();
   }
   void end() noexcept override {

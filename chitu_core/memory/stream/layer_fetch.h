@@ -17,8 +17,10 @@ namespace chitu::memory {
 class LayerFetch {
  public:
   virtual ~LayerFetch() = default;
-  /// So many passes over all layers follow, from turn 0 on. `observer` may be null.
-  virtual void begin(std::int64_t passes, StreamObserver* observer) = 0;
+  /// The turns that the layers have announced follow, from turn 0 on. `observer` may be null.
+  virtual void begin(StreamObserver* observer) = 0;
+  /// The layers have announced further turns.
+  virtual void extend() = 0;
   /// Stops fetching and waits for the work in flight.
   virtual void end() noexcept = 0;
   /// Binds the turn's layer to its slab. On a device the current stream waits for the copies, on

@@ -19,7 +19,30 @@ StreamedLayers::StreamedLayers(const Layers& layers, std::int64_t resident_layer
       buffer_bytes_ = std::max(buffer_bytes_, chunk.buffer_bytes());
       chunks_.push_back({&layer, &chunk});
     }
+    first_chunk_.push_back(std::ssize(chunks_));
   }
+  layer_turns_ = TurnOrder(std::ssize(layers_));
+  chunk_turns_ = TurnOrder(std::ssize(chunks_));
+}
+
+void StreamedLayers::announce_all(std::int64_t passes) {
+  layer_turns_.restart_cyclic(passes * std::ssize(layers_));
+  chunk_turns_.restart_cyclic(passes * std::ssize(chunks_));
+}
+
+void StreamedLayers::announce_later(std::int64_t most_passes) {
+  layer_turns_.restart(most_passes * std::ssize(layers_));
+  chunk_turns_.restart(most_passes * std::ssize(chunks_));
+}
+
+void StreamedLayers::announce(const LayerRange& range) {
+  const auto at = [&](std::int64_t index) {  // of the first streamed layer from `index` on
+    return std::ranges::lower_bound(layers_, index, {}, &LayerLayout::index) - layers_.begin();
+  };
+  const std::int64_t first = at(range.first), last = std::max(first, at(range.last));
+  layer_turns_.append(first, last);
+  chunk_turns_.append(first_chunk_[static_cast<std::size_t>(first)],
+                      first_chunk_[static_cast<std::size_t>(last)]);
 }
 
 void StreamedLayers::unbind() const noexcept {

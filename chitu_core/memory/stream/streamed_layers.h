@@ -5,13 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include "chitu_core/memory/layer_range.h"
 #include "chitu_core/memory/module.h"
 #include "chitu_core/memory/stream/layer_layout.h"
+#include "chitu_core/memory/stream/turn_order.h"
 
 namespace chitu::memory {
 
 /// The layers of a module that are streamed, and the chunks in which their weights move. Turns
-/// are counted across passes: turn t is layer t modulo the number of layers. The same holds for
+/// are counted across passes. In passes over all layers turn t is layer t modulo the number of
+/// layers; where passes skip layers, their turns are those that were announced. The same holds for
 /// chunks.
 class StreamedLayers {
  public:
@@ -31,14 +34,17 @@ class StreamedLayers {
   bool empty() const { return layers_.empty(); }
   /// Whether the module's layer `index` is streamed. Throws std::out_of_range.
   bool contains(std::int64_t index) const { return streamed_.at(static_cast<std::size_t>(index)); }
-  std::int64_t layer_count() const { return std::ssize(layers_); }
-  std::int64_t chunk_count() const { return std::ssize(chunks_); }
-  const LayerLayout& layer(std::int64_t turn) const {
-    return layers_[static_cast<std::size_t>(turn) % layers_.size()];
-  }
-  const Chunk& chunk(std::int64_t turn) const {
-    return chunks_[static_cast<std::size_t>(turn) % chunks_.size()];
-  }
+
+  /// The turns of so many passes over all layers follow. Not while layers are fetched.
+  void announce_all(std::int64_t passes);
+  /// The turns that announce() adds follow, of at most so many passes. Not while layers are fetched.
+  void announce_later(std::int64_t most_passes);
+  /// One more pass, over these layers of the module.
+  void announce(const LayerRange& range);
+  std::int64_t layer_turns() const { return layer_turns_.turns(); }
+  std::int64_t chunk_turns() const { return chunk_turns_.turns(); }
+  const LayerLayout& layer(std::int64_t turn) const { return layers_[layer_turns_.item(turn)]; }
+  const Chunk& chunk(std::int64_t turn) const { return chunks_[chunk_turns_.item(turn)]; }
   /// Bytes of the largest layer.
   std::int64_t slab_bytes() const { return slab_bytes_; }
   /// Bytes of the largest chunk, from its aligned base.
@@ -50,6 +56,8 @@ class StreamedLayers {
   std::vector<bool> streamed_;  ///< for every layer of the module
   std::vector<LayerLayout> layers_;
   std::vector<Chunk> chunks_;  ///< of all streamed layers, in order
+  std::vector<std::int64_t> first_chunk_{0};  ///< of each streamed layer; then their number
+  TurnOrder layer_turns_, chunk_turns_;
   std::int64_t slab_bytes_ = 0;
   std::int64_t buffer_bytes_ = 0;
 };

@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <functional>
+#include <numeric>
+#include <utility>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/memory/layer_walk.h"
 
@@ -15,6 +19,34 @@ struct Lane {
   PictureAndText hidden;
   PictureAndText rotary;
   parallel::SequenceShards text;  ///< how ranks share the prompt's tokens
+};
+
+/// The hidden states of a pass as a cache sees them: of the picture, and of the text.
+class PassLanes final : public cache::Lanes {
+ public:
+  /// embed  makes the hidden states of a lane
+  PassLanes(std::vector<Lane>& lanes, const std::function<PictureAndText(std::size_t)>& embed)
+      : lanes_(lanes), embed_(embed) {}
+  std::vector<std::size_t> order() const override {
+    std::vector<std::size_t> order(lanes_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    return order;
+  }
+  std::vector<at::Tensor> states(std::size_t lane) override {
+    return {lanes_[lane].hidden.picture, lanes_[lane].hidden.text};
+  }
+  std::vector<at::Tensor> input(std::size_t lane) override {
+    PictureAndText states = embed_(lane);
+    return {std::move(states.picture), std::move(states.text)};
+  }
+  void set(std::size_t lane, std::vector<at::Tensor> states) override {
+    lanes_[lane].hidden.picture = std::move(states[0]);
+    if (states.size() > 1) lanes_[lane].hidden.text = std::move(states[1]);
+  }
+
+ private:
+  std::vector<Lane>& lanes_;
+  const std::function<PictureAndText(std::size_t)>& embed_;
 };
 
 }  // namespace
@@ -96,16 +128,26 @@ std::vector<std::vector<at::Tensor>> QwenImageTransformer2DModel::forward(
   const std::int64_t chunk = options.ffn_chunk_tokens > 0
                                  ? options.ffn_chunk_tokens
                                  : shards.share_of(default_ffn_chunk(length, config_.ffn_dim()));
+  const std::function<PictureAndText(std::size_t)> embed = [&](std::size_t lane) {
+    const std::size_t prompts = lanes.size() / pictures.size();
+    const QwenImagePicture& picture = pictures[lane / prompts];
+    return PictureAndText{
+        img_in_.forward(shards.shard(picture.latents, 1)),
+        lanes[lane].text.shard(picture.context.texts[lane % prompts].embeds, 1).clone()};
+  };
+  PassLanes pass_lanes(lanes, embed);
   memory::LayerWalk walk(options.observer);
-  for (std::size_t index = 0; index < blocks_.size(); ++index) {
+  cache::walk_layers(options.cache, pass_lanes, std::ssize(blocks_), [&](std::int64_t layer) {
+    const auto index = static_cast<std::size_t>(layer);
     const bool with_text = index + 1 < blocks_.size();
-    const at::Tensor rows = modulation.blocks.select(0, static_cast<std::int64_t>(index));
+    const at::Tensor rows = modulation.blocks.select(0, layer);
+    walk.skip_to(layer);
     walk.layer(*blocks_[index], {with_text ? 1 : 0}, [&] {
       for (Lane& lane : lanes)
         blocks_[index]->forward(lane.hidden, rows, lane.rotary, attention, {shards, lane.text},
                                 chunk, with_text);
     });
-  }
+  });
   std::vector<std::vector<at::Tensor>> predictions(pictures.size());
   auto lane = lanes.begin();
   for (std::size_t i = 0; i < pictures.size(); ++i)

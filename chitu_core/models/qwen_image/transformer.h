@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "chitu_core/cache/pass_cache.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
 #include "chitu_core/models/qwen_image/rotary.h"
@@ -47,6 +48,7 @@ struct QwenImageForwardOptions {
   /// Most tokens in a feed-forward's hidden layer at once; 0 = default_ffn_chunk().
   std::int64_t ffn_chunk_tokens = 0;
   memory::LayerObserver* observer = nullptr;  ///< gets the events of every block
+  cache::PassCache* cache = nullptr;          ///< says which blocks compute; null = all
 };
 
 /// The text-to-image transformer of Qwen-Image, without the modulation, which QwenImageModulation

@@ -131,6 +131,17 @@ class HiddenStates {
     return shared();
   }
 
+  /// Continues with other states.
+  void replace(std::size_t lane, at::Tensor states) {
+    if (!offload_) {
+      on_device_[lane] = std::move(states);
+      return;
+    }
+    if (lane != here_) device::copy_into(resting_[here_], shared());
+    here_ = lane;
+    device::copy_into(shared(), states);
+  }
+
   /// The lane's states for the last time; states taken before are not requested again.
   at::Tensor take(std::size_t lane) {
     if (!offload_) return std::move(on_device_[lane]);
@@ -180,6 +191,7 @@ struct Pass {
   std::int64_t ffn_chunk;
   bool small;  ///< a block computes on one thread for each video
   HiddenStates hidden;
+  cache::PassCache* cache;  ///< may be null
 
   WanDenoiseContext& context_of(std::size_t lane) const {
     return videos[lane / hidden.prompts()].context;
@@ -248,13 +260,28 @@ struct Pass {
     const WanDenoiseContext& context = context_of(lane);
     const WanTokenRuns runs = runs_of(lane, modulations);
     const bool begins_video = index == 0 && lane % hidden.prompts() == 0;
+    using Kind = cache::PassCache::Attention;
     if (index > 0 || begins_video)
-      block.self_attention(states, runs, context.rotary, attention, shards);
+      attend(index, lane, Kind::self, states,
+             [&] { block.self_attention(states, runs, context.rotary, attention, shards); });
     if (begins_video) hidden.part_ways(lane);
-    block.cross_attention(
-        states, text_keys_values(block, index, text_of(lane), context.keep_text_kv),
-        image_keys_values(block, index, context.image.get(), context.keep_text_kv), attention);
+    attend(index, lane, Kind::cross, states, [&] {
+      block.cross_attention(
+          states, text_keys_values(block, index, text_of(lane), context.keep_text_kv),
+          image_keys_values(block, index, context.image.get(), context.keep_text_kv), attention);
+    });
     block.feed_forward(states, runs, ffn_chunk);
+  }
+
+  /// Computes what attention adds to the states, or has the cache add it.
+  void attend(std::size_t index, std::size_t lane, cache::PassCache::Attention kind,
+              at::Tensor& states, const auto& compute) {
+    if (!cache) return compute();
+    const auto layer = static_cast<std::int64_t>(index);
+    if (cache->reuse_attention(layer, lane, kind, states)) return;
+    at::Tensor before = cache->attention_begin(kind, states);
+    compute();
+    cache->attention_end(layer, lane, kind, std::move(before), states);
   }
 
   /// What determines a block's memory use besides its weights: which lane's states are on the
@@ -265,6 +292,9 @@ struct Pass {
       state.push_back(text_of(lane).keys_values.size() > index ? 1 : 0);
     for (const WanVideo& video : videos)
       state.push_back(video.context.image && video.context.image->keys_values.size() > index);
+    if (cache)
+      for (const std::int64_t kept : cache->dry_run_state(static_cast<std::int64_t>(index)))
+        state.push_back(kept);
     return state;
   }
 
@@ -280,6 +310,7 @@ struct Pass {
           {device::dry_run_twin(last.keys), device::dry_run_twin(last.values)});
     }
     for (const WanVideo& video : videos) skip_image(video.context, index);
+    if (cache) cache->dry_run_skip(static_cast<std::int64_t>(index));
   }
 
  private:
@@ -290,6 +321,26 @@ struct Pass {
     context.image->keys_values.push_back(
         {device::dry_run_twin(last.keys), device::dry_run_twin(last.values)});
   }
+};
+
+/// The hidden states of a pass as a cache sees them.
+class PassLanes final : public cache::Lanes {
+ public:
+  /// embed  makes the hidden states of a video
+  PassLanes(HiddenStates& hidden, const std::function<at::Tensor(std::size_t)>& embed)
+      : hidden_(hidden), embed_(embed) {}
+  std::vector<std::size_t> order() const override { return hidden_.order(); }
+  std::vector<at::Tensor> states(std::size_t lane) override { return {hidden_.of(lane)}; }
+  std::vector<at::Tensor> input(std::size_t lane) override {
+    return {embed_(lane / hidden_.prompts())};
+  }
+  void set(std::size_t lane, std::vector<at::Tensor> states) override {
+    hidden_.replace(lane, std::move(states.front()));
+  }
+
+ private:
+  HiddenStates& hidden_;
+  const std::function<at::Tensor(std::size_t)>& embed_;
 };
 
 }  // namespace
@@ -435,7 +486,7 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
                        !device::is_host(first.device());
   const bool small = device::has_host_kernels(first.device()) &&
                      is_small(config_, first.size(0) * shards.mine().count);
-  const auto embed = [&](std::size_t video) {
+  const std::function<at::Tensor(std::size_t)> embed = [&](std::size_t video) {
     return patch_embedding_.forward(model_input(videos[video].latents, videos[video].context),
                                     shards);
   };
@@ -448,12 +499,17 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
             shards,
             ffn_chunk,
             small,
-            HiddenStates(videos.size(), prompts, offload, embed)};
+            HiddenStates(videos.size(), prompts, offload, embed),
+            options.cache};
+  PassLanes lanes(pass.hidden, embed);
   memory::LayerWalk walk(options.observer);
-  for (std::size_t index = 0; index < blocks_.size(); ++index)
+  cache::walk_layers(options.cache, lanes, std::ssize(blocks_), [&](std::int64_t layer) {
+    const auto index = static_cast<std::size_t>(layer);
+    walk.skip_to(layer);
     walk.layer(
         *blocks_[index], pass.state(index), [&] { pass.compute(*blocks_[index], index); },
         [&] { pass.skip(index); });
+  });
   std::vector<std::vector<at::Tensor>> predictions(videos.size(), std::vector<at::Tensor>(prompts));
   for (const std::size_t lane : pass.hidden.order()) {
     const auto [given, of_step] = pass.parts_of(lane);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "chitu_core/cache/pass_cache.h"
 #include "chitu_core/memory/layer_observer.h"
 #include "chitu_core/memory/module.h"
 #include "chitu_core/models/wan/rotary.h"
@@ -78,6 +79,7 @@ struct WanForwardOptions {
   /// prompt at a time. No bit differs. Without effect for one prompt of one video, or on the host.
   bool offload_activations = false;
   memory::LayerObserver* observer = nullptr;  ///< gets the events of every block
+  cache::PassCache* cache = nullptr;          ///< says which blocks compute; null = all
 };
 
 /// One of several videos that pass the layers together.

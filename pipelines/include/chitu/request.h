@@ -5,12 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "chitu_core/cache/choice.h"
 #include "pipelines/model/lora_choice.h"
 
 namespace chitu {
 
 /// A LoRA for the transformers of a model, as an entry of `model.loras`.
 using Lora = pipelines::LoraChoice;
+
+/// Parameters of a cache, as `request.flexcache_params`.
+using CacheParams = cache::Params;
 
 /// One generation. An empty field has the value of the engine's configuration, or else the default
 /// of the checkpoint. The fields are the keys of the group `request`. New ones come at the end.
@@ -34,6 +38,10 @@ struct Request {
   /// Instead of model.loras; an empty list = none. An engine opens its checkpoint again for a
   /// request with others than the one before: give those with the same ones in a row.
   std::optional<std::vector<Lora>> loras{};
+  /// The cache that reuses results of earlier steps, such as "teacache"; empty = none.
+  std::optional<std::string> flexcache{};
+  /// Its parameters by name: a bool, a number or a list of numbers each.
+  std::optional<CacheParams> flexcache_params{};
   bool operator==(const Request&) const = default;
 };
 

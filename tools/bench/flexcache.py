@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Speed and quality of each cache on one model: passes over the layers, seconds of steps, PSNR against a run without.
+
+    tools/bench/flexcache.py                                   the demo model on the CPU
+    tools/bench/flexcache.py --json out.json --prompts 6
+    tools/bench/flexcache.py --only taylorseer firstblock -- model=wan2.1-t2v-1.3b device=cuda
+
+What follows `--` are overrides of every run. Passes are layers that computed, summed over all passes, relative to a run
+without a cache; PSNR is over all frames of all prompts, as `chitu compare` has it. Seconds are those of all steps, from
+one run each: they show that skipped layers cost nothing, not how fast a machine is.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COLOURS = ["red", "green", "blue", "yellow", "purple", "white"]
+SHAPES = ["circle", "square", "triangle", "cross"]
+MOTIONS = ["right", "up", "left", "down"]
+GROUNDS = ["white", "black", "blue", "green", "black", "red"]
+
+# name of the cache -> the parameters that are tried
+TRIED = {
+    "teacache": [{"threshold": 0.25}, {"threshold": 0.4}],
+    "magcache": [],
+    "meancache": [{"fresh_steps": 30}, {"fresh_steps": 25}, {"fresh_steps": 17}],
+    "freecache": [{"threshold": 0.1}, {"threshold": 0.3}],
+    "taylorseer": [{"interval": 2, "warmup": 8}, {"interval": 2, "order": 2, "warmup": 6}, {"interval": 3, "warmup": 6}],
+    "firstblock": [{"threshold": 0.05}, {"threshold": 0.1}, {"threshold": 0.15}],
+    "blockdance": [{"boundary": 2}, {"boundary": 4}],
+    "pab": [{}],
+}
+
+
+def prompts(count):
+    return [f"a {COLOURS[i % 6]} {SHAPES[i % 4]} moving {MOTIONS[i % 4]} on a {GROUNDS[i % 6]} background"
+            for i in range(count)]
+
+
+def overrides_of(cache, params):
+    if not cache:
+        return []
+    return [f"request.flexcache={cache}", *(f"request.flexcache_params.{k}={v}" for k, v in params.items())]
+
+
+def run(chitu, folder, prompt, overrides):
+    command = [chitu, "run", f"request.prompt='{prompt}'", "request.seed=1", "output.format=frames",
+               f"hydra.run.dir={folder}", *overrides]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr}")
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def squared_error(chitu, ours, whole):
+    """Mean over the frames of the squared error that their PSNR stands for."""
+    done = subprocess.run([chitu, "compare", ours, whole, "--json"], capture_output=True, text=True)
+    frames = json.loads(done.stdout)["frames"]
+    errors = [0 if f["psnr_db"] is None else 255**2 / 10 ** (f["psnr_db"] / 10) for f in frames]
+    return sum(errors) / len(errors)
+
+
+def measure(chitu, work, texts, cache, params, shared):
+    computed = layers = seconds = error = 0
+    for number, text in enumerate(texts):
+        folder = work / f"{cache or 'none'}-{len(list(work.iterdir()))}"
+        metrics = run(chitu, folder, text, [*overrides_of(cache, params), *shared])
+        seconds += sum(step["seconds"] for step in metrics["steps"])
+        if cache:
+            computed += metrics["flexcache"]["computed_layers"]
+            layers += metrics["flexcache"]["all_layers"]
+            error += squared_error(chitu, folder, work / f"whole-{number}") / len(texts)
+        else:
+            folder.rename(work / f"whole-{number}")
+    psnr = 10 * math.log10(255**2 / error) if error else math.inf
+    return {"cache": cache, "params": params, "fewer_passes": layers / computed if cache else 1.0, "psnr_db": psnr,
+            "seconds": seconds}
+
+
+def table(rows):
+    yield "| cache | parameters | passes | seconds of steps | PSNR |"
+    yield "| --- | --- | --- | --- | --- |"
+    whole = rows[0]["seconds"]
+    for row in rows:
+        params = ", ".join(f"{k} {v}" for k, v in row["params"].items()) or "-"
+        psnr = "-" if row["cache"] is None else f"{row['psnr_db']:.1f} dB"
+        yield (f"| {row['cache'] or 'none'} | {params} | {row['fewer_passes']:.2f}x fewer | "
+               f"{whole / row['seconds']:.2f}x faster | {psnr} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--chitu", default=ROOT / "build/release/bin/chitu")
+    parser.add_argument("--prompts", type=int, default=4)
+    parser.add_argument("--only", nargs="+", choices=TRIED, default=list(TRIED), metavar="CACHE")
+    parser.add_argument("--json", type=pathlib.Path, help="also write the figures to this file")
+    parser.add_argument("overrides", nargs="*", help="of every run")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = pathlib.Path(folder)
+        texts = prompts(options.prompts)
+        rows = [measure(options.chitu, work, texts, None, {}, options.overrides)]
+        for cache in options.only:
+            rows += [measure(options.chitu, work, texts, cache, params, options.overrides) for params in TRIED[cache]]
+    print("\n".join(table(rows)))
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
