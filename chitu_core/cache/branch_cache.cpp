@@ -25,11 +25,13 @@ void BranchCache::begin_pass() {
 }
 
 void BranchCache::drop(std::size_t video, std::size_t videos) {
+  std::size_t lanes = lanes_.size();
+  for (const auto& [key, states] : attention_) lanes = std::max(lanes, std::get<0>(key) + 1);
+  const std::size_t prompts = lanes / videos;
+  drop_attention(video * prompts, prompts);
   if (lanes_.empty()) return;
-  const std::size_t prompts = lanes_.size() / videos;
   const auto first = lanes_.begin() + static_cast<std::ptrdiff_t>(video * prompts);
   lanes_.erase(first, first + static_cast<std::ptrdiff_t>(prompts));
-  drop_attention(video * prompts, prompts);
 }
 
 void BranchCache::drop_attention(std::size_t lane, std::size_t prompts) {

@@ -56,8 +56,8 @@ void check_params(const std::string& cache, const std::vector<ParamSpec>& specs,
       throw InputError(fmt::format("{}: {} has no such parameter, {}", param_key(name), cache,
                                    expected_one_of(name, names)));
     if (!fits(*spec, value))
-      throw InputError(fmt::format("{}={}: expected {}", param_key(name), text_of(value),
-                                   expectation(*spec)));
+      throw InputError(
+          fmt::format("{}={}: expected {}", param_key(name), text_of(value), expectation(*spec)));
   }
 }
 

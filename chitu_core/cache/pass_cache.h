@@ -42,8 +42,8 @@ class PassCache {
   virtual at::Tensor attention_begin(Attention kind, const at::Tensor& states) const = 0;
   virtual void attention_end(std::int64_t layer, std::size_t lane, Attention kind,
                              at::Tensor before, const at::Tensor& states) = 0;
-  /// In a dry run: what the bytes that a layer keeps depend on, and keeping them for a layer that is
-  /// only counted, which is like the one before it.
+  /// In a dry run: what the bytes that a layer keeps depend on, and keeping them for a layer that
+  /// is only counted, which is like the one before it.
   virtual std::vector<std::int64_t> dry_run_state(std::int64_t layer) const = 0;
   virtual void dry_run_skip(std::int64_t layer) = 0;
 };

@@ -21,12 +21,12 @@ struct Schedule {
 /// What a cache may know of a model.
 struct ModelFacts {
   std::int64_t layers = 0;
-  std::int64_t width = 0;        ///< of its hidden states
-  std::int64_t in_channels = 0;  ///< of its input, images included
-  bool is_wan = false;           ///< the tables of published caches are of Wan's transformers
-  bool sole = true;              ///< no other transformer shares the steps
-  bool splits_attention = false; ///< its layers ask the cache before each attention
-  std::int64_t pixels = 0;       ///< of a frame of the request
+  std::int64_t width = 0;         ///< of its hidden states
+  std::int64_t in_channels = 0;   ///< of its input, images included
+  bool is_wan = false;            ///< the tables of published caches are of Wan's transformers
+  bool sole = true;               ///< no other transformer shares the steps
+  bool splits_attention = false;  ///< its layers ask the cache before each attention
+  std::int64_t pixels = 0;        ///< of a frame of the request
   /// The embedded timesteps, float32 [steps, D] on the CPU, or with `projected` the modulation of
   /// all blocks made of them, [steps, 6 D]. Empty: the model has none, or its weights are not
   /// there, as in a plan from configs alone.

@@ -99,10 +99,14 @@ std::int64_t Session::computed_layers() const {
   return plan_.reuse == Reuse::velocity ? 0 : plan_.layers - plan_.span.count();
 }
 
+bool Session::decides_step() const {
+  return !device::in_dry_run() || !(plan_.is_upper_bound || plan_.steps[step_].may_reuse);
+}
+
 std::string_view Session::decision() const {
   if (!reused_ && !plan_.reuses(step_)) return "compute";
-  const bool forecasts = plan_.reuse == Reuse::velocity ? plan_.steps[step_].span > 0
-                                                        : plan_.order > 0;
+  const bool forecasts =
+      plan_.reuse == Reuse::velocity ? plan_.steps[step_].span > 0 : plan_.order > 0;
   return forecasts ? "forecast" : "reuse";
 }
 

@@ -59,6 +59,8 @@ class Session {
   PassCache* of_branch(std::size_t branch);
   /// Layers that each pass of this step computes, or computed where that is decided at run time.
   std::int64_t computed_layers() const;
+  /// False in a dry run, if a run may skip this step.
+  bool decides_step() const;
   std::int64_t passes_per_step() const { return std::ssize(branches_); }
   /// What the step does: "compute", "reuse" or "forecast".
   std::string_view decision() const;

@@ -29,8 +29,8 @@ struct FittedModel {
 /// it has none.
 ///
 /// source  github.com/ali-vilab/TeaCache (TeaCache4Wan2.1), github.com/Zehong-Ma/MagCache
-///         (MagCache4Wan2.1; ratios of the prompt's branch, which those of the negative prompt equal
-///         to three digits or more after the first steps)
+///         (MagCache4Wan2.1; ratios of the prompt's branch, which those of the negative prompt
+///         equal to three digits or more after the first steps)
 std::optional<FittedModel> fitted_model(const ModelFacts& model);
 
 }  // namespace chitu::cache

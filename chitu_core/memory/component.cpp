@@ -81,8 +81,7 @@ LayerObserver* Component::begin_passes(std::int64_t passes, StreamObserver* obse
   return stream_.get();
 }
 
-LayerObserver* Component::begin_partial_passes(std::int64_t most_passes,
-                                               StreamObserver* observer) {
+LayerObserver* Component::begin_partial_passes(std::int64_t most_passes, StreamObserver* observer) {
   if (stream_) stream_->begin_partial_passes(most_passes, observer);
   return stream_.get();
 }

@@ -122,6 +122,7 @@ std::vector<StageForecast> added_up(const std::vector<StageForecast>& stages) {
     sum->passes += stage.passes;
     sum->steps += stage.steps;
     if (stage.step.flops > sum->step.flops) sum->step = stage.step;
+    sum->decisions.add(stage.decisions);
   }
   return sums;
 }

@@ -38,9 +38,9 @@ void check_cache(const Request& request, const cache::Schedule& schedule,
     cache::find_cache(*choice);
     if (schedule.count() > 0) cache::plan_of(*choice, schedule, without_weights);
   } else if (request.flexcache_params && !request.flexcache_params->empty()) {
-    throw InputError(
-        fmt::format("{}: expected none, since {} is null",
-                    cache::param_key(request.flexcache_params->begin()->first), cache::kCacheKey));
+    throw InputError(fmt::format("{}: expected none, since {} is null",
+                                 cache::param_key(request.flexcache_params->begin()->first),
+                                 cache::kCacheKey));
   }
 }
 

@@ -9,7 +9,7 @@ namespace chitu::pipelines {
 
 void CacheDecisions::add(const graph::StepDecision& decision) {
   steps_.push_back({std::string(decision.component), std::string(decision.decision), decision.step,
-                    decision.passes, decision.computed_layers, decision.layers,
+                    decision.passes, decision.computed_layers, decision.layers, decision.decided,
                     decision.self_attention_reused, decision.cross_attention_reused});
 }
 
@@ -42,10 +42,13 @@ std::int64_t CacheDecisions::passes() const {
   return all_layers() == 0 ? 0 : computed_layers() * step_count() / all_layers();
 }
 
+bool CacheDecisions::is_exact() const { return std::ranges::all_of(steps_, &Step::decided); }
+
 std::string CacheDecisions::text() const {
   const std::string partial =
       partial_steps() == 0 ? "" : fmt::format(" and {} in part", partial_steps());
-  return fmt::format("{} of {} steps{}, {:.1f} % of the layers", full_steps(), step_count(), partial,
+  return fmt::format("{}{} of {} steps{}, {:.1f} % of the layers", is_exact() ? "" : "at most ",
+                     full_steps(), step_count(), partial,
                      100.0 * static_cast<double>(computed_layers()) /
                          static_cast<double>(std::max<std::int64_t>(1, all_layers())));
 }
@@ -66,6 +69,7 @@ nlohmann::json to_json(const CacheDecisions& decisions) {
   return {{"steps", steps},
           {"computed_layers", decisions.computed_layers()},
           {"all_layers", decisions.all_layers()},
+          {"exact", decisions.is_exact()},
           {"saved_share", 1 - static_cast<double>(decisions.computed_layers()) / all}};
 }
 

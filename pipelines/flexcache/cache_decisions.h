@@ -26,7 +26,9 @@ class CacheDecisions {
   std::int64_t step_count() const { return std::ssize(steps_); }
   /// Passes over all layers that the computed ones amount to, per pass of a step; rounded down.
   std::int64_t passes() const;
-  /// "24 of 50 steps compute, 60.0 % of the layers".
+  /// Whether all steps are decided; else they are the most that a run computes.
+  bool is_exact() const;
+  /// "24 of 50 steps, 48.0 % of the layers", or "at most" that.
   std::string text() const;
 
  private:
@@ -35,7 +37,7 @@ class CacheDecisions {
     std::string component, decision;
     int index;
     std::int64_t passes, computed, layers;
-    bool self_attention_reused, cross_attention_reused;
+    bool decided, self_attention_reused, cross_attention_reused;
   };
   std::vector<Step> steps_;
 };

@@ -62,6 +62,7 @@ void CachedSteps::tell_decision(const graph::Context& context, std::int64_t inde
                                      .passes = session_.passes_per_step(),
                                      .computed_layers = session_.computed_layers(),
                                      .layers = session_.plan().layers,
+                                     .decided = session_.decides_step(),
                                      .self_attention_reused = planned.reuse_self_attention,
                                      .cross_attention_reused = planned.reuse_cross_attention};
   context.tell([&](auto& observer) {

@@ -50,8 +50,7 @@ class BookReader final : public graph::Observer, public graph::StepDecisionObser
   void stage_end(std::string_view) override {
     stage_.use = moved_between(before_stage_, dry_run_.use());
     add_steps(stage_.use, stage_.step, left_out_);
-    const std::int64_t passes =
-        stage_.decisions.empty() ? stage_.steps : stage_.decisions.passes();
+    const std::int64_t passes = stage_.decisions.empty() ? stage_.steps : stage_.decisions.passes();
     stage_.passes = stage_.use.flops > 0 ? std::max<std::int64_t>(1, passes) : 0;
     forecast_.stages.push_back(std::move(stage_));
   }

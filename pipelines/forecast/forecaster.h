@@ -24,7 +24,7 @@ struct StageForecast {
   std::int64_t weight_bytes = 0;  ///< of the component, without tables that are gathered row by row
   /// Fewest passes over these weights: steps, or 1; 0 if nothing is computed.
   std::int64_t passes = 1;
-  std::int64_t steps = 0;    ///< denoising steps of the stage
+  std::int64_t steps = 0;  ///< denoising steps of the stage
   /// Traffic and arithmetic of one of them; with a cache, of one that computes all layers.
   device::DryRunUse step{};
   CacheDecisions decisions{};  ///< of a cache

@@ -138,11 +138,8 @@ void QwenImagePipeline::build_graph() {
   const auto noise = stages.add(prepare_latents(), job);
   const auto predictor =
       std::make_shared<PicturePredictor>(transformer(), split_attention, size_steps().width);
-  const DenoiseLoop loop{scheduling_,
-                         {.combine = &models::rescaled_guidance},
-                         0,
-                         roles.guidance(),
-                         cache_facts()};
+  const DenoiseLoop loop{
+      scheduling_, {.combine = &models::rescaled_guidance}, 0, roles.guidance(), cache_facts()};
   const auto latents = stages.add(Denoise<Condition>{predictor, loop}, noise, condition, job);
   const auto decoded = stages.add(DecodeLatents{&vae(), roles.world()}, latents, job);
   frames_ = stages.input_of(std::string(SaveFrames::name), decoded);

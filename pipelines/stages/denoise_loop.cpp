@@ -98,8 +98,7 @@ class Walk {
 
   bool advance(std::int64_t index) {
     auto predictions = predict(index);
-    for (std::size_t i = 0; i < active_.size(); ++i)
-      take_step(i, std::move(predictions[i]), index);
+    for (std::size_t i = 0; i < active_.size(); ++i) take_step(i, std::move(predictions[i]), index);
     drop_failed();
     return true;
   }
@@ -221,6 +220,10 @@ models::ScheduleMemory on_device_of(const at::Tensor& latents, models::ScheduleM
 }
 
 }  // namespace
+
+void GuidanceBranch::use_cache(cache::PassCache* cache) {
+  if (cache) throw Error("the layers of this model do not ask a cache");
+}
 
 std::unique_ptr<models::Scheduler> DenoiseLoop::schedule_of(const graph::Latents& start,
                                                             const Job& job,

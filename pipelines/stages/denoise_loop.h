@@ -36,7 +36,9 @@ class GuidanceBranch {
                                                        double timestep,
                                                        memory::LayerObserver& layers) = 0;
   /// What says which layers compute in the passes that follow; null = all.
-  virtual void use_cache(cache::PassCache* cache) = 0;
+  ///
+  /// throws  Error for a model that asks no cache
+  virtual void use_cache(cache::PassCache* cache);
   /// Leaves a video out from now on; those behind it move up.
   virtual void drop(std::size_t video) = 0;
 };

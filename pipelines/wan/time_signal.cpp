@@ -42,8 +42,7 @@ class TimeSignal {
     const memory::Parameter weight = parameter(prefix + ".weight");
     const memory::Parameter bias = parameter(prefix + ".bias");
     const std::int64_t columns = weight.shape.at(1);
-    const std::int64_t most =
-        std::max<std::int64_t>(1, kMostRowBytes / (columns * kFloatBytes));
+    const std::int64_t most = std::max<std::int64_t>(1, kMostRowBytes / (columns * kFloatBytes));
     std::vector<at::Tensor> parts;
     for (std::int64_t first = 0; first < weight.rows(); first += most) {
       at::Tensor rows = at::empty({std::min(most, weight.rows() - first), columns}, at::kFloat);

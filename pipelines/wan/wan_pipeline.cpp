@@ -279,9 +279,8 @@ void WanPipeline::check_caches(const Request& request) const {
   const auto timesteps = Scheduling(parts_.scheduler).start(request)->timesteps();
   auto next = timesteps.begin();
   for (const Expert& expert : parts_.experts) {
-    const auto end = std::find_if(next, timesteps.end(), [&](double timestep) {
-      return timestep < expert.least_timestep;
-    });
+    const auto end = std::find_if(
+        next, timesteps.end(), [&](double timestep) { return timestep < expert.least_timestep; });
     check_cache(request, {{next, end}}, cache_facts(expert)(request));
     next = end;
   }

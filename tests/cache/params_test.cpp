@@ -52,8 +52,7 @@ TEST_CASE("every cache has the common parameters, and no name twice", "[cache]")
     CAPTURE(name);
     std::vector<std::string> names;
     for (const ParamSpec& spec : params_of(*cache)) names.push_back(spec.name);
-    for (const ParamSpec& spec : common_params())
-      CHECK(std::ranges::count(names, spec.name) == 1);
+    for (const ParamSpec& spec : common_params()) CHECK(std::ranges::count(names, spec.name) == 1);
     std::ranges::sort(names);
     CHECK(std::ranges::adjacent_find(names) == names.end());
   }

@@ -46,7 +46,9 @@ Params params_of_case(const Json& json, std::initializer_list<const char*> names
   return params;
 }
 
-at::Tensor row(const Json& json) { return at::tensor(json.get<std::vector<double>>(), at::kDouble); }
+at::Tensor row(const Json& json) {
+  return at::tensor(json.get<std::vector<double>>(), at::kDouble);
+}
 
 TEST_CASE("magcache skips the steps of its published rule", "[cache][parity]") {
   for (const Json& wanted : reference().at("magcache")) {

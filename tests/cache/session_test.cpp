@@ -180,6 +180,37 @@ TEST_CASE("a video that is left out takes its state along", "[cache]") {
   CHECK(second.pass(session.of_branch(0), 1).front() == 11);
 }
 
+TEST_CASE("attention is added again as it was, also for the videos behind one that is left out",
+          "[cache]") {
+  const c10::InferenceMode inference;
+  CachePlan plan = plan_with(Reuse::attention, {0, kLayers}, {false, false});
+  plan.steps[1].reuse_cross_attention = true;
+  Session session(plan, 2, 1, false);
+  announced_by(session);
+  using Kind = PassCache::Attention;
+  PassCache& cache = *session.of_branch(0);
+  session.begin_step(0);
+  session.begin_pass(0);
+  for (const std::size_t lane : {0, 1, 2, 3}) {  // two prompts of two videos
+    at::Tensor states = at::ones({1});
+    CHECK_FALSE(cache.reuse_attention(2, lane, Kind::cross, states));
+    CHECK_FALSE(cache.attention_begin(Kind::self, states).defined());
+    at::Tensor before = cache.attention_begin(Kind::cross, states);
+    states.add_(static_cast<double>(lane + 1));
+    cache.attention_end(2, lane, Kind::cross, std::move(before), states);
+  }
+  CHECK(session.held() == 4);
+  session.drop(0);
+  session.begin_step(1);
+  session.begin_pass(0);
+  for (const std::size_t lane : {0, 1}) {
+    at::Tensor states = at::zeros({1});
+    CHECK_FALSE(cache.reuse_attention(2, lane, Kind::self, states));
+    REQUIRE(cache.reuse_attention(2, lane, Kind::cross, states));
+    CHECK(states.item<double>() == static_cast<double>(lane + 3));
+  }
+}
+
 TEST_CASE("nothing is kept that no later step reuses", "[cache]") {
   const c10::InferenceMode inference;
   Session session(plan_with(Reuse::residual, {0, kLayers}, {false, true, false, false}), 1, 1,

@@ -29,8 +29,10 @@ std::string picture(const CachePlan& plan) {
   std::string text;
   for (std::size_t step = 0; step < plan.steps.size(); ++step) {
     const auto& planned = plan.steps[step];
-    text += planned.may_reuse ? '?' : plan.computes_all(step) ? '#' : planned.layers.empty() ? '.'
-                                                                                             : '+';
+    text += planned.may_reuse         ? '?'
+            : plan.computes_all(step) ? '#'
+            : planned.layers.empty()  ? '.'
+                                      : '+';
   }
   return text;
 }
@@ -49,7 +51,7 @@ TEST_CASE("magcache follows the published table of a model", "[cache]") {
   CHECK(picture(plan) == "##########" + picture(plan).substr(10));
   CHECK(picture(plan).find("....") != std::string::npos);
   CHECK(picture(plan).find(".....") == std::string::npos);  // 4 in a row at most
-  CHECK(picture(plan).back() == '#');  // the last ratios are far from 1
+  CHECK(picture(plan).back() == '#');                       // the last ratios are far from 1
 }
 
 TEST_CASE("magcache without a table is refused with what it needs", "[cache]") {

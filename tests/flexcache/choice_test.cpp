@@ -45,9 +45,8 @@ TEST_CASE("parameters without a cache are refused", "[flexcache]") {
 TEST_CASE("a request's cache goes to JSON and back", "[flexcache]") {
   Request request;
   request.flexcache = "teacache";
-  request.flexcache_params = cache::Params{{"retention", true},
-                                           {"threshold", 0.25},
-                                           {"coefficients", std::vector<double>{1, 2.5}}};
+  request.flexcache_params = cache::Params{
+      {"retention", true}, {"threshold", 0.25}, {"coefficients", std::vector<double>{1, 2.5}}};
   CHECK(request_from_json(to_json(request)) == request);
   request.flexcache_params.reset();
   CHECK(request_from_json(to_json(request)) == request);

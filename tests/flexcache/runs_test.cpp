@@ -27,12 +27,13 @@ TEST_CASE("with a cache the latents have the same bits at every level and in eve
     const auto request = cached_request(name, params);
     const at::Tensor latents =
         dumped(options_for(model.path(), "cpu", 0), request, "final_latents");
-    CHECK(at::equal(latents, dumped(options_for(model.path(), "cpu", 0), request, "final_latents")));
+    CHECK(
+        at::equal(latents, dumped(options_for(model.path(), "cpu", 0), request, "final_latents")));
     for (const int level : {0, 1, 2, 3})
       CHECK(at::equal(latents,
                       dumped(options_for(model.path(), "sim", level), request, "final_latents")));
-    const at::Tensor uncached = dumped(options_for(model.path(), "cpu", 0), cached_request(""),
-                                       "final_latents");
+    const at::Tensor uncached =
+        dumped(options_for(model.path(), "cpu", 0), cached_request(""), "final_latents");
     CHECK_FALSE(at::equal(latents, uncached));
     CHECK(latents.sub(uncached).norm().item<double>() < uncached.norm().item<double>());
   }
@@ -175,7 +176,8 @@ TEST_CASE("state is gone between requests", "[flexcache]") {
 }
 
 /// Frames of requests that go together, in their order.
-std::vector<at::Tensor> frames_together(Engine& engine, const std::vector<PartialRequest>& partial) {
+std::vector<at::Tensor> frames_together(Engine& engine,
+                                        const std::vector<PartialRequest>& partial) {
   std::vector<Request> requests;
   for (const auto& request : partial) requests.push_back(engine.complete(request));
   std::vector<at::Tensor> frames(requests.size());

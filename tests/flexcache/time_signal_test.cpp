@@ -15,14 +15,15 @@
 namespace chitu::pipelines::wan {
 namespace {
 
-TEST_CASE("teacache skips the steps of its published rule on the demo model", "[flexcache][parity]") {
+TEST_CASE("teacache skips the steps of its published rule on the demo model",
+          "[flexcache][parity]") {
   const c10::InferenceMode inference;
   const std::string folder = std::string(CHITU_SOURCE_DIR) + "/assets/demo-t2v/transformer";
   const auto config = models::WanTransformer3DConfig::from_json(
       io::JsonObject::read(std::filesystem::path(folder) / "config.json"));
   const models::WanTransformer3DModel model(config);
-  const auto all = nlohmann::json::parse(
-      std::ifstream(std::string(CHITU_TEST_DATA) + "/cache/reference.json"));
+  const auto all =
+      nlohmann::json::parse(std::ifstream(std::string(CHITU_TEST_DATA) + "/cache/reference.json"));
   const cache::ModelFacts facts{
       .layers = config.num_layers,
       .width = config.width(),
@@ -46,8 +47,8 @@ TEST_CASE("teacache skips the steps of its published rule on the demo model", "[
 }
 
 TEST_CASE("without weights there is no time signal", "[flexcache]") {
-  const models::WanTransformer3DModel model({.num_attention_heads = 2, .attention_head_dim = 12,
-                                             .num_layers = 1});
+  const models::WanTransformer3DModel model(
+      {.num_attention_heads = 2, .attention_head_dim = 12, .num_layers = 1});
   CHECK_FALSE(time_signal(model, nullptr));
 }
 

@@ -95,6 +95,52 @@ TEST_CASE("a pass that was broken off can start again", "[memory]") {
   CHECK(streamed.module().bound_bytes() == 0);
 }
 
+TEST_CASE("passes that skip layers fetch those that are announced, and no other", "[memory]") {
+  const c10::Device device = host_or_sim();
+  const c10::InferenceMode inference;
+  const Toy toy;
+  auto streamed = toy.open();
+  streamed.onload_streamed({device});
+  LayerObserver* observer = streamed.begin_partial_passes(4);
+  const auto compute = [&](std::int64_t layer) {
+    observer->before_layer(layer);
+    observer->after_layer(layer);
+  };
+  CHECK_THROWS_WITH(compute(0), Catch::ContainsSubstring("not announced"));
+  SECTION("announced ahead") {
+    for (const LayerRange range : {LayerRange{0, 2}, LayerRange{1, 2}, LayerRange{0, 1}})
+      streamed.announce_pass(range);
+    for (const std::int64_t layer : {0, 1, 1, 0}) compute(layer);
+  }
+  SECTION("each when it is decided") {
+    streamed.announce_pass({0, 1});
+    compute(0);
+    streamed.announce_pass({1, 2});
+    compute(1);
+    streamed.announce_pass({1, 2});
+    compute(1);
+    streamed.announce_pass({0, 0});
+    streamed.announce_pass({0, 1});
+    CHECK_THROWS_AS(compute(1), Error);  // another one than was announced
+    compute(0);
+  }
+  CHECK_THROWS_WITH(compute(0), Catch::ContainsSubstring("not announced"));
+  CHECK(streamed.stream()->traffic().layers == 4);
+  streamed.begin_passes(1);
+  for (const std::int64_t layer : {0, 1}) compute(layer);
+  CHECK(streamed.stream()->traffic().layers == 6);
+}
+
+TEST_CASE("more layers than a stream has turns for are an error", "[memory]") {
+  const c10::InferenceMode inference;
+  const Toy toy;
+  auto streamed = toy.open();
+  streamed.onload_streamed({c10::kCPU});
+  streamed.begin_partial_passes(1);
+  streamed.announce_pass({0, 2});
+  CHECK_THROWS_WITH(streamed.announce_pass({0, 1}), Catch::ContainsSubstring("has turns for"));
+}
+
 TEST_CASE("a failed read is reported to the layer that needs it, and the next pass works",
           "[memory]") {
   const c10::Device device = host_or_sim();

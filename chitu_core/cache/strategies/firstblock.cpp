@@ -25,8 +25,8 @@ class FirstBlock final : public Cache {
   CachePlan plan(const ParamReader& params, const Schedule& schedule,
                  const ModelFacts& model) const override {
     if (model.layers < 2)
-      throw InputError(fmt::format("{}=firstblock: expected a transformer of more than one block",
-                                   kCacheKey));
+      throw InputError(
+          fmt::format("{}=firstblock: expected a transformer of more than one block", kCacheKey));
     constexpr double kThreshold = 0.05;
     CachePlan plan = compute_all(Reuse::residual, schedule, model);
     plan.span = {1, model.layers};

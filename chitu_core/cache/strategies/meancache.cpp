@@ -28,8 +28,7 @@ const std::map<std::int64_t, Table>& tables() {
        {{0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 17, 24, 31, 38, 45, 48, 49},
         {0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 1, 1, 1, 1, 4, 0}}},
       {25,
-       {{0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12,
-         13, 14, 15, 16, 24, 32, 40, 43, 45, 47, 48, 49},
+       {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 24, 32, 40, 43, 45, 47, 48, 49},
         {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 5, 5, 5, 0, 0}}},
       {30,
        {{0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
@@ -83,9 +82,8 @@ class MeanCache final : public Cache {
     const Table& table = table_of(params.integer("fresh_steps").value_or(25));
     const double scale = static_cast<double>(count - 1) / (kTableSteps - 1);
     for (std::size_t i = 0; i < table.computed.size(); ++i)
-      chosen.insert_or_assign(
-          static_cast<std::int64_t>(std::lround(table.computed[i] * scale)),
-          i < table.spans.size() ? table.spans[i] : 0);
+      chosen.insert_or_assign(static_cast<std::int64_t>(std::lround(table.computed[i] * scale)),
+                              i < table.spans.size() ? table.spans[i] : 0);
     return chosen;
   }
 

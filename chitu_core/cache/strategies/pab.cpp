@@ -10,8 +10,9 @@ using Kind = ParamSpec::Kind;
 
 /// Pyramid Attention Broadcast, arXiv:2408.12588: self-attention is computed every so many steps,
 /// cross-attention more rarely; the steps between add what it added last. All decisions are known
-/// before the first step. Saves arithmetic only: every layer's weights are needed. Keeps two tensors
-/// as large as the hidden states per layer and prompt, which `offload` parks in host memory.
+/// before the first step. Saves arithmetic only: every layer's weights are needed. Keeps two
+/// tensors as large as the hidden states per layer and prompt, which `offload` parks in host
+/// memory.
 class PyramidAttention final : public Cache {
  public:
   std::vector<ParamSpec> params() const override {
@@ -24,10 +25,11 @@ class PyramidAttention final : public Cache {
   CachePlan plan(const ParamReader& params, const Schedule& schedule,
                  const ModelFacts& model) const override {
     if (!model.splits_attention)
-      throw InputError(fmt::format("{}=pab: is not for this model, whose blocks add attention and "
-                                   "feed-forward of two streams; expected another cache such as "
-                                   "taylorseer",
-                                   kCacheKey));
+      throw InputError(
+          fmt::format("{}=pab: is not for this model, whose blocks add attention and "
+                      "feed-forward of two streams; expected another cache such as "
+                      "taylorseer",
+                      kCacheKey));
     CachePlan plan = compute_all(Reuse::attention, schedule, model);
     const std::int64_t self = params.integer("self_every").value_or(2);
     const std::int64_t cross = params.integer("cross_every").value_or(3);

@@ -34,14 +34,15 @@ class TeaCache final : public Cache {
   CachePlan plan(const ParamReader& params, const Schedule& schedule,
                  const ModelFacts& model) const override {
     if (!model.embeds_time)
-      throw InputError(fmt::format("{}=teacache: the model's embedded timestep is not known, "
-                                   "expected another cache such as taylorseer",
-                                   kCacheKey));
+      throw InputError(
+          fmt::format("{}=teacache: the model's embedded timestep is not known, "
+                      "expected another cache such as taylorseer",
+                      kCacheKey));
     CachePlan plan = compute_all(Reuse::residual, schedule, model);
     const auto fitted = fitted_model(model);
     const Rule rule = rule_of(params, fitted);
-    const Edges edges = edges_of(params, rule.retention ? Edges{5, 0} : Edges{1, 1},
-                                 schedule.count());
+    const Edges edges =
+        edges_of(params, rule.retention ? Edges{5, 0} : Edges{1, 1}, schedule.count());
     if (!fitted && !params.numbers("coefficients")) plan.warnings.emplace_back(kNoTable);
     if (model.embed_time)
       skip_steps(plan, rule, edges, model.embed_time(schedule.timesteps, rule.retention));
@@ -68,7 +69,8 @@ class TeaCache final : public Cache {
 
   static Rule rule_of(const ParamReader& params, const std::optional<FittedModel>& fitted) {
     constexpr double kThreshold = 0.1;
-    Rule rule{params.flag("retention").value_or(fitted ? fitted->by_modulation : false), kThreshold,
+    Rule rule{params.flag("retention").value_or(fitted ? fitted->by_modulation : false),
+              kThreshold,
               {1, 0}};
     if (fitted) {
       rule.threshold = rule.retention ? fitted->modulation_threshold : fitted->embedding_threshold;

@@ -37,7 +37,8 @@ class StreamedLayers {
 
   /// The turns of so many passes over all layers follow. Not while layers are fetched.
   void announce_all(std::int64_t passes);
-  /// The turns that announce() adds follow, of at most so many passes. Not while layers are fetched.
+  /// The turns that announce() adds follow, of at most so many passes. Not while layers are
+  /// fetched.
   void announce_later(std::int64_t most_passes);
   /// One more pass, over these layers of the module.
   void announce(const LayerRange& range);
@@ -55,7 +56,7 @@ class StreamedLayers {
  private:
   std::vector<bool> streamed_;  ///< for every layer of the module
   std::vector<LayerLayout> layers_;
-  std::vector<Chunk> chunks_;  ///< of all streamed layers, in order
+  std::vector<Chunk> chunks_;                 ///< of all streamed layers, in order
   std::vector<std::int64_t> first_chunk_{0};  ///< of each streamed layer; then their number
   TurnOrder layer_turns_, chunk_turns_;
   std::int64_t slab_bytes_ = 0;
