@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "chitu_core/common/log.h"
@@ -44,22 +45,30 @@ class Sage final : public AttentionBackend {
  public:
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const AttentionOptions& options) const override {
-    const bool quantised = options.kind == AttentionKind::self && !options.bias.defined() &&
-                           flash_attention_fits(q, k, v);
-    if (!quantised) return exact_backend().run(q, k, v, options);
-    if (!device::in_dry_run()) say_once_that_it_is_not_faster();
-    const at::Tensor out =
-        at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
-    const std::int64_t at_once = heads_at_once(q, k, v);
-    for (std::int64_t b = 0; b < q.size(0); ++b)
-      for (std::int64_t head = 0; head < q.size(1); head += at_once) {
-        const std::int64_t count = std::min(at_once, q.size(1) - head);
-        const auto part = [&](const at::Tensor& x) {
-          return x.narrow(0, b, 1).narrow(1, head, count);
-        };
-        part(out).copy_(attend(part(q), part(k), part(v), options));
-      }
+    if (!quantises(q, k, v, options)) return exact_backend().run(q, k, v, options);
+    const at::Tensor out = heads_together(q, v);
+    each_part(q, k, v, [&](const auto& part) {
+      const Operands operands(part(q), part(k), part(v));
+      part(out).copy_(
+          exact_backend().run(operands.queries, operands.keys, operands.values, options));
+    });
     return out;
+  }
+  bool gives_log_sum_exp() const override { return true; }
+  parallel::AttentionPart run_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                   const AttentionOptions& options) const override {
+    if (!quantises(q, k, v, options)) return exact_backend().run_part(q, k, v, options);
+    const parallel::AttentionPart all{
+        heads_together(q, v),
+        at::empty({q.size(0), q.size(1), q.size(2)}, q.options().dtype(at::kFloat))};
+    each_part(q, k, v, [&](const auto& part) {
+      const Operands operands(part(q), part(k), part(v));
+      const auto made =
+          exact_backend().run_part(operands.queries, operands.keys, operands.values, options);
+      part(all.out).copy_(made.out);
+      part(all.log_sum_exp).copy_(made.log_sum_exp.add(operands.left_out(options)));
+    });
+    return all;
   }
   bool exact() const override { return false; }
   int rank() const override { return 0; }
@@ -68,11 +77,47 @@ class Sage final : public AttentionBackend {
   }
 
  private:
-  static at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const AttentionOptions& options) {
-    const at::Tensor queries = through_int8_blocks(q, {}, kQueryBlock);
-    const at::Tensor keys = through_int8_blocks(k, mean_rows(k), kKeyBlock);
-    return exact_backend().run(queries, keys, v.to(at::kFloat), options);
+  /// What the exact backend gets, in float32.
+  struct Operands {
+    Operands(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)
+        : mean(mean_rows(k)),
+          queries(through_int8_blocks(q, {}, kQueryBlock)),
+          keys(through_int8_blocks(k, mean, kKeyBlock)),
+          values(v.to(at::kFloat)) {}
+
+    /// By how much the mean of the keys would raise the scores of each query: [B, heads, Lq].
+    at::Tensor left_out(const AttentionOptions& options) const {
+      const double usual = 1.0 / std::sqrt(static_cast<double>(queries.size(3)));
+      return at::matmul(queries, mean.transpose(-1, -2))
+          .squeeze(-1)
+          .mul_(options.scale.value_or(usual));
+    }
+
+    at::Tensor mean, queries, keys, values;
+  };
+
+  static bool quantises(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        const AttentionOptions& options) {
+    const bool does = options.kind == AttentionKind::self && !options.bias.defined() &&
+                      flash_attention_fits(q, k, v);
+    if (does && !device::in_dry_run()) say_once_that_it_is_not_faster();
+    return does;
+  }
+
+  /// [B, heads, Lq, dv] with the memory layout [B, Lq, heads, dv].
+  static at::Tensor heads_together(const at::Tensor& q, const at::Tensor& v) {
+    return at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
+  }
+
+  /// Calls work with a function that cuts a tensor to some heads of one item of the batch.
+  static void each_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        const auto& work) {
+    const std::int64_t at_once = heads_at_once(q, k, v);
+    for (std::int64_t b = 0; b < q.size(0); ++b)
+      for (std::int64_t head = 0; head < q.size(1); head += at_once)
+        work([&](const at::Tensor& x) {
+          return x.narrow(0, b, 1).narrow(1, head, std::min(at_once, q.size(1) - head));
+        });
   }
 
   static const AttentionBackend& exact_backend() {

@@ -2,6 +2,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
@@ -80,6 +81,24 @@ TEST_CASE("sage takes bfloat16 and heads that are adjacent in memory", "[nn][cpu
   CHECK(out.scalar_type() == at::kBFloat16);
   CHECK(at::equal(out, sage(q.contiguous(), k.contiguous(), v.contiguous())));
   CHECK(cosine(out, Attention("cpu_flash")(q, k, v)) > 0.9995);
+}
+
+TEST_CASE("sage gives the log-sum-exp, so that parts of the keys can be merged", "[nn][cpu]") {
+  const at::Tensor q = normal({1, 2, 40, 32}, 1), k = keys_with_means({1, 2, 300, 32}, 2);
+  const at::Tensor v = normal({1, 2, 300, 32}, 3);
+  const auto* sage = Registry<AttentionBackend>::instance().find("sage");
+  REQUIRE(sage->gives_log_sum_exp());
+  const auto all = sage->run_part(q, k, v, {});
+  CHECK(at::equal(all.out, sage->run(q, k, v, {})));
+  const at::Tensor scores = at::matmul(q, k.transpose(-1, -2)) / std::sqrt(32.0);
+  CHECK(at::allclose(all.log_sum_exp, at::logsumexp(scores, -1), 0, 0.2));
+  const auto rows = [](const at::Tensor& x, std::int64_t first, std::int64_t count) {
+    return x.narrow(2, first, count);
+  };
+  const auto a = sage->run_part(q, rows(k, 0, 130), rows(v, 0, 130), {});
+  const auto b = sage->run_part(q, rows(k, 130, 170), rows(v, 130, 170), {});
+  const at::Tensor share = at::sigmoid(a.log_sum_exp - b.log_sum_exp).unsqueeze(-1);
+  CHECK(cosine(a.out * share + b.out * (1 - share), Attention("cpu_flash")(q, k, v)) > 0.9995);
 }
 
 TEST_CASE("sage computes cross-attention and attention with a bias exactly", "[nn][cpu]") {
