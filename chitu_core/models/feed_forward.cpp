@@ -32,10 +32,11 @@ void FeedForward::add_to(at::Tensor& hidden, const at::Tensor& scale, const at::
   });
 }
 
-std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim) {
+std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim, int ranks) {
   constexpr std::int64_t kMostElements = 1 << 26, kRun = 256;
-  if (tokens * ffn_dim <= kMostElements) return tokens;
-  return std::max(kRun, kMostElements / ffn_dim / kRun * kRun);
+  const std::int64_t most = kMostElements / ranks;
+  if (tokens * ffn_dim <= most) return tokens;
+  return std::max(kRun, most / ffn_dim / kRun * kRun);
 }
 
 }  // namespace chitu::models

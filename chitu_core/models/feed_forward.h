@@ -30,6 +30,8 @@ class FeedForward : public memory::Module {
 /// Tokens that pass a feed-forward of this width together: all of them while its hidden layer stays
 /// below 128 MiB in 16 bit, else as many as fit there, in multiples of 256. Depends only
 /// on shapes, because another number may round otherwise.
-std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim);
+///
+/// ranks  that share the sequence: each has as much less room
+std::int64_t default_ffn_chunk(std::int64_t tokens, std::int64_t ffn_dim, int ranks = 1);
 
 }  // namespace chitu::models

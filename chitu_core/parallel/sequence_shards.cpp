@@ -12,6 +12,8 @@ namespace chitu::parallel {
 SequenceShards::SequenceShards(Communicator* ranks, std::int64_t length)
     : ranks_(ranks && ranks->size() > 1 ? ranks : nullptr), length_(length) {}
 
+int SequenceShards::ranks() const { return ranks_ ? ranks_->size() : 1; }
+
 Shard SequenceShards::of(int rank) const {
   if (!ranks_) return {0, length_};
   return {part_start(length_, ranks_->size(), rank), part_count(length_, ranks_->size(), rank)};
@@ -22,10 +24,6 @@ Shard SequenceShards::mine() const { return of(ranks_ ? ranks_->rank() : 0); }
 std::vector<std::int64_t> SequenceShards::lengths() const {
   if (!ranks_) return {};
   return part_counts(length_, ranks_->size());
-}
-
-std::int64_t SequenceShards::share_of(std::int64_t rows) const {
-  return ranks_ ? part_count(rows, ranks_->size(), 0) : rows;
 }
 
 at::Tensor SequenceShards::shard(const at::Tensor& x, std::int64_t dim) const {

@@ -26,13 +26,11 @@ class SequenceShards {
 
   bool is_split() const { return ranks_ != nullptr; }
   std::int64_t length() const { return length_; }
+  int ranks() const;
   Shard of(int rank) const;
   Shard mine() const;
   /// Rows of every rank; empty if the sequence is not split.
   std::vector<std::int64_t> lengths() const;
-
-  /// The share of a rank in so many rows at once, for limits that hold for all ranks together.
-  std::int64_t share_of(std::int64_t rows) const;
 
   /// The rows of this rank, a view: `length` rows along the dimension become mine().count.
   at::Tensor shard(const at::Tensor& x, std::int64_t dim) const;

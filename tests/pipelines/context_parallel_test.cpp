@@ -84,12 +84,12 @@ TEST_CASE("a dry run goes through the scheme as well", "[pipelines]") {
 }
 
 TEST_CASE("an unknown scheme is refused before any weights are read", "[pipelines]") {
-  const std::string refusal = "unknown context parallel scheme rings, expected one of " +
+  const std::string refusal = "unknown context parallel scheme spiral, expected one of " +
                               join(Registry<parallel::AttentionScheme>::instance().names());
-  CHECK_THROWS_AS(Engine(options_of("rings")), InputError);
-  CHECK_THROWS_WITH(Engine(options_of("rings")), refusal);
-  CHECK_THROWS_WITH(LevelForecaster(options_of("rings")), refusal);
-  CHECK_THROWS_WITH(RunChecker().check(options_of("rings"), small_request()), refusal);
+  CHECK_THROWS_AS(Engine(options_of("spiral")), InputError);
+  CHECK_THROWS_WITH(Engine(options_of("spiral")), refusal);
+  CHECK_THROWS_WITH(LevelForecaster(options_of("spiral")), refusal);
+  CHECK_THROWS_WITH(RunChecker().check(options_of("spiral"), small_request()), refusal);
 }
 
 }  // namespace

@@ -112,8 +112,7 @@ std::vector<std::vector<at::Tensor>> QwenImageTransformer2DModel::forward(
     const std::vector<QwenImagePicture>& pictures, const QwenImageStepModulation& modulation,
     const nn::Attention& attention, const QwenImageForwardOptions& options) const {
   for (const QwenImagePicture& picture : pictures) check(picture);
-  const std::int64_t length = pictures.front().latents.size(1);
-  const parallel::SequenceShards shards(attention.ranks(), length);
+  const parallel::SequenceShards shards(attention.ranks(), pictures.front().latents.size(1));
   std::vector<Lane> lanes;
   for (const QwenImagePicture& picture : pictures) {
     const at::Tensor states = img_in_.forward(shards.shard(picture.latents, 1));
@@ -125,9 +124,10 @@ std::vector<std::vector<at::Tensor>> QwenImageTransformer2DModel::forward(
                        prompt});
     }
   }
-  const std::int64_t chunk = options.ffn_chunk_tokens > 0
-                                 ? options.ffn_chunk_tokens
-                                 : shards.share_of(default_ffn_chunk(length, config_.ffn_dim()));
+  const std::int64_t chunk =
+      options.ffn_chunk_tokens > 0
+          ? options.ffn_chunk_tokens
+          : default_ffn_chunk(shards.mine().count, config_.ffn_dim(), shards.ranks());
   const std::function<PictureAndText(std::size_t)> embed = [&](std::size_t lane) {
     const std::size_t prompts = lanes.size() / pictures.size();
     const QwenImagePicture& picture = pictures[lane / prompts];

@@ -473,9 +473,10 @@ std::vector<std::vector<at::Tensor>> WanTransformer3DModel::forward(
   const std::int64_t length = tokens[0] * tokens[1] * tokens[2];
   const parallel::SequenceShards shards(attention.ranks(), length);
   check_videos(videos, shards);
-  const std::int64_t ffn_chunk = options.ffn_chunk_tokens > 0
-                                     ? options.ffn_chunk_tokens
-                                     : shards.share_of(default_ffn_chunk(length, config_.ffn_dim));
+  const std::int64_t ffn_chunk =
+      options.ffn_chunk_tokens > 0
+          ? options.ffn_chunk_tokens
+          : default_ffn_chunk(shards.mine().count, config_.ffn_dim, shards.ranks());
   const WanTimeContext time = condition_embedder_.time(timestep, first.device());
   std::optional<WanTimeContext> given_time;
   for (const WanVideo& video : videos)
