@@ -19,6 +19,14 @@ void refuse_without_facts(const CacheFacts& facts, const cache::Choice& choice) 
                                  choice.name));
 }
 
+void refuse_for_ranks(const cache::CachePlan& plan, const cache::Choice& choice, int ranks) {
+  if (ranks > 1 && plan.decides_at_run_time() && plan.reuse != cache::Reuse::velocity)
+    throw InputError(
+        fmt::format("{}={}: decides from the states of a layer, of which each rank has a part; "
+                    "expected another cache, or infer.diffusion.cp_size=1 and cfg_size=1",
+                    cache::kCacheKey, choice.name));
+}
+
 bool parks(const cache::Choice& choice, const memory::MemoryPlan& plan) {
   return cache::ParamReader(choice.params).flag("offload").value_or(plan.offload_activations);
 }
@@ -31,12 +39,13 @@ std::optional<cache::Choice> cache_choice(const Request& request) {
 }
 
 void check_cache(const Request& request, const cache::Schedule& schedule,
-                 const cache::ModelFacts& model) {
+                 const cache::ModelFacts& model, int ranks) {
   if (const auto choice = cache_choice(request)) {
     cache::ModelFacts without_weights = model;
     without_weights.embed_time = {};
     cache::find_cache(*choice);
-    if (schedule.count() > 0) cache::plan_of(*choice, schedule, without_weights);
+    if (schedule.count() > 0)
+      refuse_for_ranks(cache::plan_of(*choice, schedule, without_weights), *choice, ranks);
   } else if (request.flexcache_params && !request.flexcache_params->empty()) {
     throw InputError(fmt::format("{}: expected none, since {} is null",
                                  cache::param_key(request.flexcache_params->begin()->first),

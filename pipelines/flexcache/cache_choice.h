@@ -23,10 +23,12 @@ std::optional<cache::Choice> cache_choice(const Request& request);
 /// Checks the cache of a request before any work.
 ///
 /// schedule  of all its steps
+/// ranks     that share the request: a cache that decides from the states of a layer would decide
+///           otherwise on each of them, and is refused
 /// throws    InputError naming request.flexcache or one of its parameters, with near values; also
 ///           for parameters without a cache
 void check_cache(const Request& request, const cache::Schedule& schedule,
-                 const cache::ModelFacts& model);
+                 const cache::ModelFacts& model, int ranks);
 
 /// The cached state of requests that take their steps together; null without a cache. Logs the
 /// warnings of the plan.

@@ -156,7 +156,8 @@ void QwenImagePipeline::check(const Request& request) const {
   check_limits(request, size_steps());
   schedule_check_.check(request);
   check_guidance_ranks(request, choices_.parallel);
-  check_cache(request, {scheduling_.start(request)->timesteps()}, cache_facts()(request));
+  check_cache(request, {scheduling_.start(request)->timesteps()}, cache_facts()(request),
+              choices_.parallel.world_size());
 }
 
 CacheFacts QwenImagePipeline::cache_facts() const {

@@ -24,6 +24,7 @@ class SharedBranch final : public GuidanceBranch {
     for (auto& of_video : velocities) of_video = ranks_.gather(of_video.front());
     return velocities;
   }
+  void use_cache(cache::PassCache* cache) override { mine_->use_cache(cache); }
   void drop(std::size_t video) override { mine_->drop(video); }
 
  private:

@@ -281,7 +281,8 @@ void WanPipeline::check_caches(const Request& request) const {
   for (const Expert& expert : parts_.experts) {
     const auto end = std::find_if(
         next, timesteps.end(), [&](double timestep) { return timestep < expert.least_timestep; });
-    check_cache(request, {{next, end}}, cache_facts(expert)(request));
+    check_cache(request, {{next, end}}, cache_facts(expert)(request),
+                choices_.parallel.world_size());
     next = end;
   }
 }

@@ -117,6 +117,28 @@ TEST_CASE("ranks make the video of one process, each of them", "[pipelines]") {
                {2, 2, 0, "ring"}});
 }
 
+TEST_CASE("ranks that skip layers make the video of one process that skips them", "[pipelines]") {
+  PartialRequest request = small_request();
+  request.num_inference_steps = 8;
+  request.flexcache = GENERATE("teacache", "taylorseer", "pab", "freecache");
+  CAPTURE(*request.flexcache);
+  check_ranks(options_for(fixtures() / "wan-unipc"), request,
+              {{2, 1, 0, "ulysses"}, {2, 2, 0, "ring"}});
+}
+
+TEST_CASE("a cache that decides from the states of a layer is refused on several ranks",
+          "[pipelines]") {
+  PartialRequest request = small_request();
+  request.flexcache = "firstblock";
+  auto options = options_for(fixtures() / "wan-unipc");
+  options.parallel.cp_size = 2;
+  options.parallel.groups = parallel::planned_groups(options.parallel);
+  const c10::InferenceMode inference;
+  Engine engine(options);
+  CHECK_THROWS_WITH(engine.complete(request),
+                    Catch::StartsWith("request.flexcache=firstblock: decides from the states"));
+}
+
 TEST_CASE("ranks make the picture of one process, each of them", "[pipelines]") {
   check_ranks(qwen_options(), qwen_request(),
               {{2, 1, 0, "auto"}, {3, 1, 0, "ring"}, {5, 1, 0, "ulysses"}, {1, 2}, {3, 2}});
