@@ -92,11 +92,11 @@ inline CachedRun run_cached(const EngineOptions& options, const PartialRequest& 
 inline Forecast forecast_of(const EngineOptions& options, const PartialRequest& request) {
   const Engine engine(options);
   const ModelFolder folder = ModelFolder::open(options.ckpt_dir, options.files);
+  ModelChoices choices;
+  choices.device = engine.plan().device;
+  choices.for_plan = true;
   const Forecaster forecaster(
-      Registry<PipelineFamily>::instance()
-          .find(folder.class_name)
-          ->open(folder, {.device = engine.plan().device, .for_plan = true}),
-      {});
+      Registry<PipelineFamily>::instance().find(folder.class_name)->open(folder, choices), {});
   return forecaster.forecast(engine.complete(request), engine.plan());
 }
 
