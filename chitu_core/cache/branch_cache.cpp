@@ -98,7 +98,15 @@ void BranchCache::decide(Lanes& lanes) {
       first_residual_.put(std::move(residual));
     }
   }
+  if (device::in_dry_run()) count_reuse();
   if (!reuses()) session_.announce_({plan().span.first, plan().layers});
+}
+
+/// A dry run, which cannot decide, computes all layers; a run may copy what is parked instead.
+void BranchCache::count_reuse() const {
+  if (!first_residual_.empty()) first_residual_.get();
+  for (const Streams& lane : lanes_)
+    for (const ForecastStates& stream : lane) stream.fetch();
 }
 
 void BranchCache::enter(Lanes& lanes) {

@@ -38,6 +38,7 @@ class BranchCache final : public PassCache {
   /// Whether the result of the range is kept in this pass.
   bool keeps() const;
   void decide(Lanes& lanes);
+  void count_reuse() const;
   void enter(Lanes& lanes);
   void reuse(Lanes& lanes);
   void keep(Lanes& lanes);

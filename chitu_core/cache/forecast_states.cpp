@@ -44,6 +44,11 @@ at::Tensor ForecastStates::at_step(std::int64_t step) const {
   return sum;
 }
 
+void ForecastStates::fetch() const {
+  for (const StoredStates& difference : differences_)
+    if (!difference.empty()) difference.get();
+}
+
 std::int64_t ForecastStates::held() const {
   return std::ranges::count_if(differences_, [](const auto& kept) { return !kept.empty(); });
 }

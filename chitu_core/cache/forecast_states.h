@@ -29,6 +29,8 @@ class ForecastStates {
   void add_to(at::Tensor& sum, std::int64_t step) const;
   /// The same in a tensor of its own.
   at::Tensor at_step(std::int64_t step) const;
+  /// Brings parked tensors to the device, and drops them there: for a dry run, which counts that.
+  void fetch() const;
   /// Tensors that are held.
   std::int64_t held() const;
 

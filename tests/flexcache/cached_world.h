@@ -65,7 +65,7 @@ inline PartialRequest cached_request(const std::string& cache, cache::Params par
 
 /// Caches with parameters that reuse something in 12 steps of a tiny model.
 inline std::map<std::string, cache::Params> tiny_params() {
-  return {{"teacache", {{"threshold", 0.3}}},
+  return {{"teacache", {{"threshold", 2.0}}},
           {"magcache", {{"ratios", std::vector<double>{1, 0.99, 0.98, 0.97, 0.9}}}},
           {"meancache", {{"fresh_steps", 10.0}}},
           {"freecache", {{"warmup", 2.0}, {"cooldown", 1.0}, {"threshold", 5.0}}},

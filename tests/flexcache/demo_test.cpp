@@ -1,6 +1,5 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
-#include <fmt/format.h>
 
 #include <cmath>
 #include <string>
@@ -74,40 +73,6 @@ TEST_CASE("the demo model draws nearly the same with 1.5 and with 2 times fewer 
     CAPTURE(cache, least_speed_up);
     CHECK(speed_up(options, cache, params) >= least_speed_up);
     CHECK(psnr(whole, frames_of(engine, cache, params)) >= least_psnr);
-  }
-}
-
-/// Not a test: prints speed against quality, for tuning.
-TEST_CASE("table of caches on the demo model", "[.table]") {
-  const c10::InferenceMode inference;
-  const auto options = options_for(std::filesystem::path(CHITU_SOURCE_DIR) / "assets/demo-t2v");
-  Engine engine(options);
-  const at::Tensor whole = frames_of(engine, "", {});
-  std::vector<std::pair<std::string, cache::Params>> all;
-  for (const double warmup : {1.0, 2.0, 3.0, 4.0, 6.0})
-    for (const double interval : {2.0, 3.0, 4.0})
-      for (const double order : {0.0, 1.0, 2.0, 3.0})
-        all.push_back(
-            {"taylorseer", {{"interval", interval}, {"order", order}, {"warmup", warmup}}});
-  for (const double threshold : {0.2, 0.3, 0.4})
-    all.push_back({"teacache", {{"threshold", threshold}}});
-  for (const double fresh : {10.0, 17.0, 25.0, 30.0})
-    all.push_back({"meancache", {{"fresh_steps", fresh}}});
-  for (const double fresh : {10.0, 17.0, 25.0, 30.0})
-    all.push_back({"meancache", {{"fresh_steps", fresh}, {"span", 3.0}}});
-  for (const double threshold : {0.02, 0.05, 0.1, 0.2, 0.3})
-    all.push_back({"freecache", {{"threshold", threshold}, {"warmup", 2.0}, {"cooldown", 1.0}}});
-  for (const double threshold : {0.05, 0.1, 0.15, 0.2, 0.3})
-    all.push_back({"firstblock", {{"threshold", threshold}}});
-  for (const double boundary : {1.0, 2.0, 3.0, 4.0})
-    all.push_back({"blockdance", {{"boundary", boundary}}});
-  all.push_back({"pab", {{"warmup", 2.0}, {"cooldown", 2.0}}});
-  for (const auto& [cache, params] : all) {
-    std::string text;
-    for (const auto& [name, value] : params)
-      text += fmt::format(" {}={}", name, std::get<double>(value));
-    fmt::print("{:12} {:40} {:.2f}x {:.1f} dB\n", cache, text, speed_up(options, cache, params),
-               psnr(whole, frames_of(engine, cache, params)));
   }
 }
 

@@ -153,7 +153,8 @@ TEST_CASE("each expert starts with an empty cache", "[flexcache]") {
   EngineOptions options = options_for(fixtures() / "wan-two-experts", "sim", 3);
   const CachedRun run = run_cached(options, cached_request("taylorseer", {{"interval", 2.0}}, 8));
   std::map<std::string, std::string> first;
-  for (const auto& step : to_json(run.decisions).at("steps"))
+  const auto decisions = to_json(run.decisions);
+  for (const auto& step : decisions.at("steps"))
     first.try_emplace(step.at("component"), step.at("decision"));
   CHECK(first == std::map<std::string, std::string>{{"transformer", "compute"},
                                                     {"transformer_2", "compute"}});

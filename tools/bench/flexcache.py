@@ -24,14 +24,19 @@ SHAPES = ["circle", "square", "triangle", "cross"]
 MOTIONS = ["right", "up", "left", "down"]
 GROUNDS = ["white", "black", "blue", "green", "black", "red"]
 
+# What the layers of the demo model add, relative to the step before: the ratios of magcache.
+RATIOS = [1, 0.981, 0.989, 0.991, 0.992, 0.993, 0.995, 0.997, 0.998, 0.999, 0.999, 1.001, 1.002, 1.003, 1.005, 1.006, 1.009,
+          1.010, 1.013, 1.016]
 # name of the cache -> the parameters that are tried
 TRIED = {
-    "teacache": [{"threshold": 0.25}, {"threshold": 0.4}],
-    "magcache": [],
-    "meancache": [{"fresh_steps": 30}, {"fresh_steps": 25}, {"fresh_steps": 17}],
+    "teacache": [{"threshold": 0.4}, {"threshold": 0.4, "warmup": 5}],
+    "magcache": [{"ratios": RATIOS, "retention_ratio": 0.3, "most_skipped": 1},
+                 {"ratios": RATIOS, "retention_ratio": 0.25, "most_skipped": 2}],
+    "meancache": [{"fresh_steps": 30}, {"fresh_steps": 25}, {"fresh_steps": 17},
+                  {"steps": [0, 1, 2, 3, 4, 5, 7, 9, 11, 13, 15, 17, 19]}],
     "freecache": [{"threshold": 0.1}, {"threshold": 0.3}],
-    "taylorseer": [{"interval": 2, "warmup": 8}, {"interval": 2, "order": 2, "warmup": 6}, {"interval": 3, "warmup": 6}],
-    "firstblock": [{"threshold": 0.05}, {"threshold": 0.1}, {"threshold": 0.15}],
+    "taylorseer": [{"interval": 2, "warmup": 6}, {"interval": 2, "order": 2, "warmup": 6}, {"interval": 3, "warmup": 5}],
+    "firstblock": [{"threshold": 0.1}, {"threshold": 0.2, "warmup": 5}],
     "blockdance": [{"boundary": 2}, {"boundary": 4}],
     "pab": [{}],
 }
@@ -45,7 +50,7 @@ def prompts(count):
 def overrides_of(cache, params):
     if not cache:
         return []
-    return [f"request.flexcache={cache}", *(f"request.flexcache_params.{k}={v}" for k, v in params.items())]
+    return [f"request.flexcache={cache}", *(f"request.flexcache_params.{k}={v}".replace(" ", "") for k, v in params.items())]
 
 
 def run(chitu, folder, prompt, overrides):
@@ -87,7 +92,7 @@ def table(rows):
     yield "| --- | --- | --- | --- | --- |"
     whole = rows[0]["seconds"]
     for row in rows:
-        params = ", ".join(f"{k} {v}" for k, v in row["params"].items()) or "-"
+        params = ", ".join(k if isinstance(v, list) else f"{k} {v}" for k, v in row["params"].items()) or "-"
         psnr = "-" if row["cache"] is None else f"{row['psnr_db']:.1f} dB"
         yield (f"| {row['cache'] or 'none'} | {params} | {row['fewer_passes']:.2f}x fewer | "
                f"{whole / row['seconds']:.2f}x faster | {psnr} |")
