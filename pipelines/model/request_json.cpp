@@ -57,10 +57,10 @@ void read_loras(const nlohmann::json& json, std::optional<std::vector<LoraChoice
   }
 }
 
-nlohmann::json params_or_null(const std::optional<cache::Params>& params) {
-  if (!params) return nullptr;
+/// Empty for none, as a configuration has it.
+nlohmann::json to_json(const std::optional<cache::Params>& params) {
   nlohmann::json map = nlohmann::json::object();
-  for (const auto& [name, value] : *params)
+  for (const auto& [name, value] : params.value_or(cache::Params()))
     std::visit([&](const auto& plain) { map[name] = plain; }, value);
   return map;
 }
@@ -82,7 +82,7 @@ void read_params(const nlohmann::json& json, std::optional<cache::Params>& param
   const nlohmann::json& map = json.at("flexcache_params");
   if (!map.is_object())
     throw InputError("the request has no flexcache_params of the expected type");
-  params.emplace();
+  if (!map.empty()) params.emplace();
   for (const auto& [name, value] : map.items()) params->emplace(name, read_param(map, name));
 }
 
@@ -107,7 +107,7 @@ nlohmann::json to_json(const Request& request) {
           {"last_image_sha256", or_null(request.last_image_sha256)},
           {"loras", loras_or_null(request.loras)},
           {"flexcache", or_null(request.flexcache)},
-          {"flexcache_params", params_or_null(request.flexcache_params)}};
+          {"flexcache_params", to_json(request.flexcache_params)}};
 }
 
 Request request_from_json(const nlohmann::json& json) {

@@ -28,6 +28,7 @@ constexpr std::string_view kUnsafe = "/\\:*?\"<>|";  // on Linux, Windows or mac
 json values_of(const NameValues& values) {
   json all = to_json(values.request);
   all.erase("loras");
+  all.erase("flexcache_params");
   all["index"] = values.index;
   all["model"] = values.model;
   return all;

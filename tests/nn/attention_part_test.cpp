@@ -15,10 +15,19 @@ namespace {
 
 using parallel::AttentionPart;
 
-std::vector<std::pair<std::string, const AttentionBackend*>> exact_backends() {
-  std::vector<std::pair<std::string, const AttentionBackend*>> exact;
+using Backends = std::vector<std::pair<std::string, const AttentionBackend*>>;
+
+/// Those that give the log-sum-exp.
+Backends backends() {
+  Backends all;
   for (const auto& [name, backend] : Registry<AttentionBackend>::instance().entries())
-    if (backend->gives_log_sum_exp()) exact.emplace_back(name, backend.get());
+    if (backend->gives_log_sum_exp()) all.emplace_back(name, backend.get());
+  return all;
+}
+
+Backends exact_backends() {
+  Backends exact = backends();
+  std::erase_if(exact, [](const auto& named) { return !named.second->exact(); });
   return exact;
 }
 
@@ -130,7 +139,7 @@ TEST_CASE("a ring with a backend that does not give the log-sum-exp is refused b
   const auto hook = std::make_shared<NeedsParts>();
   CHECK(Attention("cpu_flash", c10::kCPU, hook).name() == "cpu_flash");
   std::vector<std::string> names;
-  for (const auto& [name, backend] : exact_backends()) names.push_back(name);
+  for (const auto& [name, backend] : backends()) names.push_back(name);
   CHECK_THROWS_AS(Attention("approximate", c10::kCPU, hook), InputError);
   CHECK_THROWS_WITH(Attention("approximate", c10::kCPU, hook),
                     "infer.attn_type: approximate does not give the log-sum-exp that a ring of "

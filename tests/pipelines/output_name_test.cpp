@@ -78,8 +78,8 @@ TEST_CASE("a template that cannot be right is refused with the override and what
           "[pipelines]") {
   const auto [text, expected] = GENERATE(table<std::string, std::string>({
       {"{promt}",
-       "output.name='{promt}': unknown field {promt}, expected one of date, flow_shift, fps, "
-       "guidance_scale, guidance_scale_2, height, image, image_sha256, index, last_image, "
+       "output.name='{promt}': unknown field {promt}, expected one of date, flexcache, flow_shift, "
+       "fps, guidance_scale, guidance_scale_2, height, image, image_sha256, index, last_image, "
        "last_image_sha256, max_sequence_length, model, negative_prompt, num_frames, "
        "num_inference_steps, prompt, seed, time, width, did you mean prompt?"},
       {"{image:04d}", "cannot format {image} as '04d'"},
