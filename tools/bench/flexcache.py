@@ -65,7 +65,7 @@ def run(chitu, folder, prompt, overrides):
 def squared_error(chitu, ours, whole):
     """Mean over the frames of the squared error that their PSNR stands for."""
     done = subprocess.run([chitu, "compare", ours, whole, "--json"], capture_output=True, text=True)
-    frames = json.loads(done.stdout)["frames"]
+    frames = json.loads(done.stdout)["clip"]["frames"]
     errors = [0 if f["psnr_db"] is None else 255**2 / 10 ** (f["psnr_db"] / 10) for f in frames]
     return sum(errors) / len(errors)
 

@@ -92,9 +92,6 @@ void add_traffic(Rows& rows, const ForecastReport& report) {
     rows.bytes("a step, host to device", [](const Forecast& f) { return f.step().h2d; });
     rows.bytes("a step, device to host", [](const Forecast& f) { return f.step().d2h; });
   }
-  if (!report.levels.front().plan.forecast.decisions().empty())
-    rows.add(fmt::format("{} computes", report.request.flexcache.value_or("the cache")),
-             [](const LevelReport& level) { return level.plan.forecast.decisions().text(); });
   rows.bytes("a step, from disk", [](const Forecast& f) { return f.step().disk; });
   if (!report.host_computes) {
     rows.bytes("the request, host to device", [](const Forecast& f) { return f.h2d_bytes; });
@@ -129,6 +126,9 @@ std::vector<Row> rows_of(const ForecastReport& report) {
   Rows rows(report);
   add_peaks(rows, report);
   add_traffic(rows, report);
+  if (!report.levels.front().plan.forecast.decisions().empty())
+    rows.add(fmt::format("{} computes", report.request.flexcache.value_or("the cache")),
+             [](const LevelReport& level) { return level.plan.forecast.decisions().text(); });
   rows.add("a step, arithmetic",
            [](const LevelReport& level) { return flops_text(level.plan.forecast.step().flops); });
   if (report.profile) add_least_times(rows);
