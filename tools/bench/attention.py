@@ -8,20 +8,17 @@ Each round runs all backends one after another, in alternating order. Words afte
 them it is the demo model. A ratio above 1 is a backend that is faster than `auto`.
 """
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROMPT = "a red circle moving right on a white background"
+import runs
 
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chitu", default=os.path.join(ROOT, "build/release/bin/chitu"))
+    parser.add_argument("--chitu", default=runs.CHITU)
     parser.add_argument("--types", nargs="+", default=["sage"], help="values of infer.attn_type")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("overrides", nargs="*")
@@ -30,18 +27,11 @@ def parse_options():
 
 def run(options, attn_type, folder):
     """Seconds of the median step."""
-    command = [options.chitu, "run", "--quiet", "--prompt", PROMPT, "output.format=frames",
-               f"infer.attn_type={attn_type}", f"hydra.run.dir={folder}", *options.overrides]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    with open(os.path.join(folder, "metrics.json"), encoding="utf-8") as file:
-        return statistics.median(step["seconds"] for step in json.load(file)["steps"])
+    return runs.seconds_of_step(runs.run(options.chitu, folder, [f"infer.attn_type={attn_type}", *options.overrides]))
 
 
 def worst_psnr(options, a, b):
-    tolerance = "frames=any,peak=any,bytes=any,loads=any"
-    said = subprocess.run([options.chitu, "compare", a, b, "--json", "--tolerance", tolerance], check=True,
-                          capture_output=True, text=True)
-    frames = json.loads(said.stdout)["clip"]["frames"]
+    frames = runs.compared_frames(options.chitu, a, b)
     return min((frame["psnr_db"] for frame in frames if not frame["identical"]), default=None)
 
 

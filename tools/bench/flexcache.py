@@ -14,11 +14,10 @@ import argparse
 import json
 import math
 import pathlib
-import subprocess
-import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+import runs
+
 COLOURS = ["red", "green", "blue", "yellow", "purple", "white"]
 SHAPES = ["circle", "square", "triangle", "cross"]
 MOTIONS = ["right", "up", "left", "down"]
@@ -53,28 +52,17 @@ def overrides_of(cache, params):
     return [f"request.flexcache={cache}", *(f"request.flexcache_params.{k}={v}".replace(" ", "") for k, v in params.items())]
 
 
-def run(chitu, folder, prompt, overrides):
-    command = [chitu, "run", f"request.prompt='{prompt}'", "request.seed=1", "output.format=frames",
-               f"hydra.run.dir={folder}", *overrides]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr}")
-    return json.loads((folder / "metrics.json").read_text())
-
-
 def squared_error(chitu, ours, whole):
     """Mean over the frames of the squared error that their PSNR stands for."""
-    done = subprocess.run([chitu, "compare", ours, whole, "--json"], capture_output=True, text=True)
-    frames = json.loads(done.stdout)["clip"]["frames"]
-    errors = [0 if f["psnr_db"] is None else 255**2 / 10 ** (f["psnr_db"] / 10) for f in frames]
-    return sum(errors) / len(errors)
+    frames = runs.compared_frames(chitu, ours, whole)
+    return sum(0 if f["psnr_db"] is None else 255**2 / 10 ** (f["psnr_db"] / 10) for f in frames) / len(frames)
 
 
 def measure(chitu, work, texts, cache, params, shared):
     computed = layers = seconds = error = 0
     for number, text in enumerate(texts):
         folder = work / f"{cache or 'none'}-{len(list(work.iterdir()))}"
-        metrics = run(chitu, folder, text, [*overrides_of(cache, params), *shared])
+        metrics = runs.run(chitu, folder, ["request.seed=1", *overrides_of(cache, params), *shared], prompt=text)
         seconds += sum(step["seconds"] for step in metrics["steps"])
         if cache:
             computed += metrics["flexcache"]["computed_layers"]
@@ -100,7 +88,7 @@ def table(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chitu", default=ROOT / "build/release/bin/chitu")
+    parser.add_argument("--chitu", default=runs.CHITU)
     parser.add_argument("--prompts", type=int, default=4)
     parser.add_argument("--only", nargs="+", choices=TRIED, default=list(TRIED), metavar="CACHE")
     parser.add_argument("--json", type=pathlib.Path, help="also write the figures to this file")

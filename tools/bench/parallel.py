@@ -12,22 +12,20 @@ status is 1 if any of them differ.
 """
 import argparse
 import json
-import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROMPT = "a red circle moving right on a white background"
+import runs
+
 WAYS = ["2:1:ulysses", "2:1:ring", "2:1:allgather", "1:2:auto", "3:1:auto", "4:1:auto:2", "2:2:auto"]
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--chitu", default=ROOT / "build/release/bin/chitu")
+    parser.add_argument("--chitu", default=runs.CHITU)
     parser.add_argument("--torchrun", default="torchrun")
     parser.add_argument("--ways", nargs="+", default=WAYS, metavar="CP:CFG:BACKEND[:UP]")
     parser.add_argument("--json", help="also writes the results to this file")
@@ -91,34 +89,25 @@ def bytes_per_step(way, config, shape, metrics):
         elements += branches * (way.cp_size - 1) * part(tokens, way.cp_size, 0) * of_token
     if way.cfg_size > 1:
         elements += tokens * of_token
-    return elements * DTYPE_BYTES[metrics["plan"]["dtype"]]
+    return elements * DTYPE_BYTES[metrics["plan"]["transformer"]["dtype"]]
 
 
 def run(options, way, folder):
-    command = [str(options.chitu), "run", "--quiet", "--prompt", PROMPT, "output.format=frames",
-               f"hydra.run.dir={folder}", *options.overrides]
-    if way:
-        launch = [options.torchrun, "--no-python", "--standalone", f"--nproc_per_node={way.ranks}"]
-        command = [*launch, *command, *way.keys()]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}: exit status {done.returncode}\n{done.stderr}")
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    if not way:
+        return runs.run(options.chitu, folder, options.overrides)
+    launch = [options.torchrun, "--no-python", "--standalone", f"--nproc_per_node={way.ranks}"]
+    return runs.run(options.chitu, folder, [*options.overrides, *way.keys()], launch=launch)
 
 
 def planned_bytes(options, way):
-    command = [str(options.chitu), "plan", "--json", "--prompt", PROMPT, *options.overrides, *way.keys()]
+    command = [str(options.chitu), "plan", "--json", "--prompt", runs.PROMPT, *options.overrides, *way.keys()]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(said)["levels"][0]["request"]["sent_bytes"]
 
 
-def seconds_of_step(metrics):
-    return statistics.median(step["seconds"] for step in metrics["steps"])
-
-
 def checkpoint(options):
     given = [word.split("=", 1)[1] for word in options.overrides if word.startswith("model.ckpt_dir=")]
-    return pathlib.Path(given[-1]) if given else ROOT / "assets/demo-t2v"
+    return pathlib.Path(given[-1]) if given else runs.ROOT / "assets/demo-t2v"
 
 
 def latents_shape(metrics):
@@ -131,12 +120,12 @@ def main():
     config = json.loads((checkpoint(options) / "transformer/config.json").read_text(encoding="utf-8"))
     results, differs = [], False
     with tempfile.TemporaryDirectory(prefix="chitu-bench-") as folder:
-        alone = seconds_of_step(run(options, None, pathlib.Path(folder) / "alone"))
+        alone = runs.seconds_of_step(run(options, None, pathlib.Path(folder) / "alone"))
         print(f"{'way':18}{'step':>10}{'speed-up':>10}{'counted/step':>15}{'formula':>13}{'run':>13}{'plan':>13}")
         print(f"{'one process':18}{alone:8.3f} s")
         for way in map(Way, options.ways):
             metrics = run(options, way, pathlib.Path(folder) / way.text.replace(":", "-"))
-            step, sent = seconds_of_step(metrics), metrics["parallel"]["bytes_sent"]
+            step, sent = runs.seconds_of_step(metrics), metrics["parallel"]["bytes_sent"]
             counted = (sent["context"] + sent["guidance"]) / len(metrics["steps"])
             result = {"way": way.text, "step_seconds": step, "speed_up": alone / step, "bytes_per_step": counted,
                       "formula": bytes_per_step(way, config, latents_shape(metrics), metrics),
