@@ -18,7 +18,7 @@ bool BranchCache::reuses() const {
 }
 
 void BranchCache::begin_pass() {
-  if (session_.may_reuse_from(session_.step())) return;
+  if (plan().may_reuse_from(session_.step())) return;
   lanes_.clear();
   attention_.clear();
   first_residual_.clear();
@@ -66,7 +66,7 @@ BranchCache::Streams& BranchCache::streams_of(std::size_t lane, std::size_t coun
 bool BranchCache::keeps() const {
   if (plan().reuse == Reuse::attention || reuses()) return false;
   const std::size_t next = session_.step() + 1;
-  if (plan().decides_at_run_time() || plan().order > 0) return session_.may_reuse_from(next);
+  if (plan().decides_at_run_time() || plan().order > 0) return plan().may_reuse_from(next);
   return next < plan().steps.size() && plan().reuses(next);
 }
 
@@ -90,7 +90,7 @@ void BranchCache::after_layers(Lanes& lanes) {
 
 /// What the layers before the range add tells how much the rest would change.
 void BranchCache::decide(Lanes& lanes) {
-  if (decides_ && session_.may_reuse_from(session_.step())) {
+  if (decides_ && plan().may_reuse_from(session_.step())) {
     at::Tensor residual = std::move(lanes.input(0).front()).neg_().add_(lanes.states(0).front());
     const bool known = !first_residual_.empty() && !device::in_dry_run();
     if (!known || !session_.decide(relative_mean(residual, first_residual_.get()))) {

@@ -9,16 +9,6 @@
 
 namespace chitu::cache {
 
-namespace {
-
-bool may_reuse(const CachePlan& plan) {
-  for (std::size_t step = 0; step < plan.steps.size(); ++step)
-    if (plan.reuses(step) || plan.steps[step].may_reuse) return true;
-  return false;
-}
-
-}  // namespace
-
 CachePlan compute_all(Reuse reuse, const Schedule& schedule, const ModelFacts& model) {
   CachePlan plan;
   plan.reuse = reuse;
@@ -55,7 +45,7 @@ CachePlan plan_of(const Choice& choice, const Schedule& schedule, const ModelFac
   const Cache& cache = find_cache(choice);
   CachePlan plan = cache.plan(ParamReader(choice.params), schedule, model);
   if (!plan.steps.empty()) plan.steps.front() = {{0, model.layers}};
-  if (!plan.is_upper_bound && !may_reuse(plan))
+  if (!plan.is_upper_bound && !plan.may_reuse_from(0))
     plan.warnings.push_back(fmt::format("{} reuses nothing in {} steps with these parameters",
                                         choice.name, schedule.count()));
   return plan;

@@ -25,10 +25,6 @@ void ForecastStates::put(at::Tensor result, std::int64_t step) {
   }
 }
 
-void ForecastStates::clear() {
-  for (StoredStates& difference : differences_) difference.clear();
-}
-
 void ForecastStates::add_to(at::Tensor& sum, std::int64_t step) const {
   const double ahead = static_cast<double>(step - last_step_);
   double factor = 1;

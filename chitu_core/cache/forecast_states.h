@@ -23,8 +23,6 @@ class ForecastStates {
 
   /// The result of a computed step. Takes the tensor.
   void put(at::Tensor result, std::int64_t step);
-  bool empty() const { return differences_.front().empty(); }
-  void clear();
   /// Adds what put() would have been given at this step.
   void add_to(at::Tensor& sum, std::int64_t step) const;
   /// The same in a tensor of its own.

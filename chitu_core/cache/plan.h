@@ -78,6 +78,14 @@ struct CachePlan {
     return !computes_all(step) || steps[step].reuse_self_attention ||
            steps[step].reuse_cross_attention;
   }
+  /// The same, or decides that at run time.
+  bool may_reuse(std::size_t step) const { return reuses(step) || steps[step].may_reuse; }
+  /// Whether this step, or one after it, may.
+  bool may_reuse_from(std::size_t step) const {
+    for (; step < steps.size(); ++step)
+      if (may_reuse(step)) return true;
+    return false;
+  }
 };
 
 /// A plan in which every step computes all layers.

@@ -45,12 +45,6 @@ void Session::drop(std::size_t video) {
   histories_.erase(histories_.begin() + static_cast<std::ptrdiff_t>(video));
 }
 
-bool Session::may_reuse_from(std::size_t step) const {
-  for (; step < plan_.steps.size(); ++step)
-    if (plan_.reuses(step) || plan_.steps[step].may_reuse) return true;
-  return false;
-}
-
 bool Session::decide(double change) {
   const double all = plan_.sums_changes ? changes_ + change : change;
   const bool in_row = plan_.most_reused == 0 || reused_row_ < plan_.most_reused;
@@ -77,7 +71,7 @@ at::Tensor Session::velocity(std::size_t video, const at::Tensor& latents, doubl
 void Session::record(std::size_t video, const at::Tensor& latents, double sigma,
                      const at::Tensor& velocity) {
   if (plan_.reuse != Reuse::velocity) return;
-  if (may_reuse_from(step_ + 1))
+  if (plan_.may_reuse_from(step_ + 1))
     histories_[video].record(latents, sigma, velocity);
   else
     histories_[video].clear();
@@ -121,8 +115,8 @@ std::vector<std::int64_t> Session::kind() const {
   std::vector<std::int64_t> kind{step.layers.first, step.layers.last, step.span,
                                  step.reuse_self_attention, step.reuse_cross_attention};
   for (std::size_t next = step_; next < plan_.steps.size() && next <= step_ + 1; ++next)
-    kind.push_back(plan_.reuses(next) || plan_.steps[next].may_reuse);
-  kind.push_back(may_reuse_from(step_ + 1));
+    kind.push_back(plan_.may_reuse(next));
+  kind.push_back(plan_.may_reuse_from(step_ + 1));
   kind.push_back(held());
   for (const VelocityHistory& history : histories_)
     kind.push_back(static_cast<std::int64_t>(history.size()));

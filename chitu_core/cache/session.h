@@ -73,8 +73,6 @@ class Session {
 
  private:
   friend class BranchCache;
-  /// Whether this step, or one after it, reuses something or may.
-  bool may_reuse_from(std::size_t step) const;
   /// At run time: whether this step reuses, of this relative change.
   bool decide(double change);
 

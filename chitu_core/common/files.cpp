@@ -84,6 +84,9 @@ std::optional<std::string> folder_problem(const std::filesystem::path& path) {
   return "no such folder";
 }
 
+namespace {
+
+/// Of a regular file, a pipe or a terminal.
 int open_to_read(const std::filesystem::path& path) {
   // Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
   const int opened = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -95,6 +98,8 @@ int open_to_read(const std::filesystem::path& path) {
   throw InputError(path.string() + ": " +
                    (S_ISDIR(info.st_mode) ? std::strerror(EISDIR) : "not a regular file"));
 }
+
+}  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
   const Descriptor file(open_to_read(path));

@@ -22,15 +22,8 @@ bool name_exists(const std::filesystem::path& path);
 /// Empty when it is a folder.
 std::optional<std::string> folder_problem(const std::filesystem::path& path);
 
-/// Opens a file for reading and returns its descriptor, which the caller closes. Never waits for
-/// the other end of a pipe.
-///
-/// throws  InputError "<path>: <reason>", also for what is neither a regular file nor a pipe nor a
-///         terminal, such as /dev/zero; SystemLimitError
-int open_to_read(const std::filesystem::path& path);
-
-/// The whole file as bytes; a pipe is read to its end. Throws InputError "<path>: <reason>" when it
-/// cannot be read.
+/// The whole file as bytes; a pipe is read to its end, and opening it does not wait for a writer.
+/// Throws InputError "<path>: <reason>" when it cannot be read, or is a device such as /dev/zero.
 std::string read_file(const std::filesystem::path& path);
 
 /// Writes a temporary file next to `path`, flushes it to disk, and renames it: a reader sees the

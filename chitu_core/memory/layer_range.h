@@ -11,7 +11,6 @@ struct LayerRange {
 
   bool empty() const { return last <= first; }
   std::int64_t count() const { return empty() ? 0 : last - first; }
-  bool contains(std::int64_t index) const { return first <= index && index < last; }
   bool operator==(const LayerRange&) const = default;
 };
 

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "chitu_core/common/throw_by_code.h"
+
 namespace chitu::parallel {
 
 std::string to_text(const Failure& failure) {
@@ -16,15 +18,6 @@ Failure failure_from(const std::string& text) {
   return {json.at("rank"), json.at("code"), json.at("text")};
 }
 
-void raise(const Failure& failure) {
-  switch (failure.code) {
-    case exit_codes::kInputError:
-      throw InputError(failure.text);
-    case exit_codes::kOutOfMemory:
-      throw OutOfMemoryError(failure.text);
-    default:
-      throw Error(failure.text);
-  }
-}
+void raise(const Failure& failure) { throw_by_code(failure.code, failure.text); }
 
 }  // namespace chitu::parallel

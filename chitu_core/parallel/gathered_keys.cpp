@@ -6,6 +6,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
 #include "chitu_core/parallel/attention_hook.h"
+#include "chitu_core/parallel/attention_rows.h"
 #include "chitu_core/parallel/communicator.h"
 #include "chitu_core/parallel/split_call.h"
 
@@ -41,8 +42,8 @@ class GatheredKeys final : public AttentionHook {
   at::Tensor gathered(const at::Tensor& x, const std::vector<std::int64_t>& rows) const {
     const std::int64_t all = std::accumulate(rows.begin(), rows.end(), std::int64_t{0});
     const at::Tensor received = at::empty({all, x.size(0), x.size(1), x.size(3)}, x.options());
-    ranks_->all_gather(x.permute({2, 0, 1, 3}).contiguous(), received.split_with_sizes(rows, 0));
-    return received.permute({1, 2, 0, 3});
+    ranks_->all_gather(as_rows(x).contiguous(), received.split_with_sizes(rows, 0));
+    return from_rows(received);
   }
 
   std::shared_ptr<Communicator> ranks_;

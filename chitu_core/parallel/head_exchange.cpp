@@ -4,15 +4,12 @@
 
 #include <numeric>
 
+#include "chitu_core/parallel/attention_rows.h"
 #include "chitu_core/parallel/communicator.h"
 #include "chitu_core/parallel/even_parts.h"
 
 namespace chitu::parallel {
 namespace {
-
-/// [B, heads, L, d] as rows, in which a run of rows is contiguous: [L, B, heads, d].
-at::Tensor as_rows(const at::Tensor& x) { return x.permute({2, 0, 1, 3}); }
-at::Tensor from_rows(const at::Tensor& rows) { return rows.permute({1, 2, 0, 3}); }
 
 std::vector<at::Tensor> contiguous(std::vector<at::Tensor> pieces) {
   for (at::Tensor& piece : pieces) piece = piece.contiguous();

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "chitu_core/parallel/attention_rows.h"
 #include "chitu_core/parallel/communicator.h"
 #include "chitu_core/parallel/merged_attention.h"
 
@@ -10,11 +11,11 @@ namespace {
 
 /// Keys and values on their way: [2, rows, B, heads, d].
 at::Tensor packed(const at::Tensor& k, const at::Tensor& v) {
-  return at::stack({k.permute({2, 0, 1, 3}), v.permute({2, 0, 1, 3})});
+  return at::stack({as_rows(k), as_rows(v)});
 }
 
 at::Tensor unpacked(const at::Tensor& block, std::int64_t index) {
-  return block.select(0, index).permute({1, 2, 0, 3});
+  return from_rows(block.select(0, index));
 }
 
 at::Tensor empty_block(const at::Tensor& like, std::int64_t rows) {

@@ -73,8 +73,6 @@ std::vector<std::string> Store::get(const std::vector<std::string>& keys) {
   return texts;
 }
 
-bool Store::has(const std::string& key) { return impl_->handle->check({key}); }
-
 std::string Store::exchange(const std::string& key, const std::string& before,
                             const std::string& text) {
   return text_of(impl_->handle->compareSet(key, bytes_of(before), bytes_of(text)));

@@ -35,7 +35,6 @@ class Store {
   void set(const std::string& key, const std::string& text);
   /// Of keys that are all set.
   std::vector<std::string> get(const std::vector<std::string>& keys);
-  bool has(const std::string& key);
   /// Sets the text if the key has the text `before`. Returns what it has now.
   std::string exchange(const std::string& key, const std::string& before, const std::string& text);
   /// Waits until the key is set, and gives its text; empty after the limit.

@@ -2,6 +2,7 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/system_limits.h"
+#include "chitu_core/common/throw_by_code.h"
 
 namespace chitu::api {
 namespace {
@@ -15,17 +16,10 @@ bool is_plain(const std::exception& error) {
 void rethrow_plain(const std::exception& error) {
   if (is_plain(error)) throw;
   const std::string text = explain(error);
-  switch (exit_code(error)) {
-    case exit_codes::kInputError:
-      throw InputError(text);
-    case exit_codes::kOutOfMemory:
-      if (is_system_limit(error)) throw SystemLimitError(text);
-      throw OutOfMemoryError(text);
-    case exit_codes::kInterrupted:
-      throw Interrupted(text);
-    default:
-      throw Error(text);
-  }
+  const int code = exit_code(error);
+  if (is_system_limit(error) && code == exit_codes::kOutOfMemory) throw SystemLimitError(text);
+  if (code == exit_codes::kInterrupted) throw Interrupted(text);
+  throw_by_code(code, text);
 }
 
 }  // namespace chitu::api

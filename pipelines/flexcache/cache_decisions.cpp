@@ -7,11 +7,7 @@
 
 namespace chitu::pipelines {
 
-void CacheDecisions::add(const graph::StepDecision& decision) {
-  steps_.push_back({std::string(decision.component), std::string(decision.decision), decision.step,
-                    decision.passes, decision.computed_layers, decision.layers, decision.decided,
-                    decision.self_attention_reused, decision.cross_attention_reused});
-}
+using graph::StepDecision;
 
 void CacheDecisions::add(const CacheDecisions& others) {
   steps_.insert(steps_.end(), others.steps_.begin(), others.steps_.end());
@@ -19,30 +15,34 @@ void CacheDecisions::add(const CacheDecisions& others) {
 
 std::int64_t CacheDecisions::computed_layers() const {
   std::int64_t sum = 0;
-  for (const Step& step : steps_) sum += step.passes * step.computed;
+  for (const StepDecision& step : steps_) sum += step.passes * step.computed_layers;
   return sum;
 }
 
 std::int64_t CacheDecisions::all_layers() const {
   std::int64_t sum = 0;
-  for (const Step& step : steps_) sum += step.passes * step.layers;
+  for (const StepDecision& step : steps_) sum += step.passes * step.layers;
   return sum;
 }
 
 std::int64_t CacheDecisions::full_steps() const {
-  return std::ranges::count_if(steps_, [](const Step& s) { return s.computed == s.layers; });
+  return std::ranges::count_if(steps_,
+                               [](const StepDecision& s) { return s.computed_layers == s.layers; });
 }
 
 std::int64_t CacheDecisions::partial_steps() const {
-  return std::ranges::count_if(
-      steps_, [](const Step& s) { return s.computed > 0 && s.computed < s.layers; });
+  return std::ranges::count_if(steps_, [](const StepDecision& s) {
+    return s.computed_layers > 0 && s.computed_layers < s.layers;
+  });
 }
 
 std::int64_t CacheDecisions::passes() const {
   return all_layers() == 0 ? 0 : computed_layers() * step_count() / all_layers();
 }
 
-bool CacheDecisions::is_exact() const { return std::ranges::all_of(steps_, &Step::decided); }
+bool CacheDecisions::is_exact() const {
+  return std::ranges::all_of(steps_, &StepDecision::decided);
+}
 
 std::string CacheDecisions::text() const {
   const std::string partial =
@@ -56,11 +56,11 @@ std::string CacheDecisions::text() const {
 nlohmann::json to_json(const CacheDecisions& decisions) {
   nlohmann::json steps = nlohmann::json::array();
   for (const auto& step : decisions.steps_) {
-    steps.push_back({{"index", step.index},
+    steps.push_back({{"index", step.step},
                      {"component", step.component},
                      {"decision", step.decision},
                      {"passes", step.passes},
-                     {"computed_layers", step.computed},
+                     {"computed_layers", step.computed_layers},
                      {"layers", step.layers}});
     if (step.self_attention_reused) steps.back()["self_attention_reused"] = true;
     if (step.cross_attention_reused) steps.back()["cross_attention_reused"] = true;

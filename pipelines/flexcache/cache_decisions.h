@@ -13,7 +13,7 @@ namespace chitu::pipelines {
 /// What a cache decided in the steps of a run or of a dry run.
 class CacheDecisions {
  public:
-  void add(const graph::StepDecision& decision);
+  void add(const graph::StepDecision& decision) { steps_.push_back(decision); }
   void add(const CacheDecisions& others);
   bool empty() const { return steps_.empty(); }
 
@@ -33,13 +33,7 @@ class CacheDecisions {
 
  private:
   friend nlohmann::json to_json(const CacheDecisions& decisions);
-  struct Step {
-    std::string component, decision;
-    int index;
-    std::int64_t passes, computed, layers;
-    bool decided, self_attention_reused, cross_attention_reused;
-  };
-  std::vector<Step> steps_;
+  std::vector<graph::StepDecision> steps_;
 };
 
 /// {"steps": [...], "computed_layers": n, "all_layers": n, "saved_share": 0 to 1}

@@ -57,8 +57,8 @@ void CachedSteps::record(std::size_t video, const at::Tensor& latents,
 void CachedSteps::tell_decision(const graph::Context& context, std::int64_t index) const {
   const auto& planned = session_.plan().steps[session_.step()];
   const graph::StepDecision decision{.component = component_.name(),
+                                     .decision = std::string(session_.decision()),
                                      .step = static_cast<int>(index),
-                                     .decision = session_.decision(),
                                      .passes = session_.passes_per_step(),
                                      .computed_layers = session_.computed_layers(),
                                      .layers = session_.plan().layers,

@@ -85,7 +85,10 @@ class Walk {
     const std::int64_t index = schedule.next_index();
     context_.check_stop();
     const Step step(context_, index, schedule.step_count());
-    if (!cached_) return advance(index);
+    if (!cached_) {
+      advance(index);
+      return true;
+    }
     const bool computed = cached_->step(schedule, [&] { advance(index); });
     if (!computed)
       for (const Sampling* sampling : active_) sampling->schedule->skip(1);
@@ -96,11 +99,10 @@ class Walk {
  private:
   static constexpr graph::LayerWatch::PartialPasses kPartial{};
 
-  bool advance(std::int64_t index) {
+  void advance(std::int64_t index) {
     auto predictions = predict(index);
     for (std::size_t i = 0; i < active_.size(); ++i) take_step(i, std::move(predictions[i]), index);
     drop_failed();
-    return true;
   }
 
   /// For each video the velocities of its prompts, or the guided one that a cache predicts.

@@ -45,13 +45,7 @@ Names events_of(const EngineOptions& options) {
 }
 
 at::Tensor latents_of(const EngineOptions& options, const PartialRequest& request) {
-  const c10::InferenceMode inference;
-  const testing::TemporaryFolder folder;
-  Engine engine(options);
-  Engine::RunOptions run;
-  run.dump_tensors = folder / "dump.safetensors";
-  engine.generate(engine.complete(request), {}, run);
-  return io::SafetensorsFile(run.dump_tensors).tensor("final_latents").clone();
+  return dumped(options, request, "final_latents");
 }
 
 TEST_CASE("from level 1 on, the first expert has left the device before the second comes",

@@ -70,15 +70,8 @@ Words parallel_run(const Words& more) {
 
 /// Waits until rank 0 has begun a step: all ranks have connected.
 void wait_for_steps(const fs::path& folder) {
-  const fs::path log = folder / "run/run.log";
-  for (int i = 0; i < 3000; ++i) {
-    const bool begun =
-        fs::exists(log) && read_file(log).find("stage denoise begins") != std::string::npos;
-    // All ranks are told of the stage within a second.
-    std::this_thread::sleep_for(std::chrono::milliseconds(begun ? 1000 : 10));
-    if (begun) return;
-  }
-  FAIL("no step began");
+  if (!begins_to_denoise(folder / "run")) FAIL("no step began");
+  std::this_thread::sleep_for(std::chrono::seconds(1));  // all ranks are told of the stage by then
 }
 
 bool is_one_line(const std::string& text) {

@@ -179,11 +179,7 @@ TEST_CASE("an interrupted run stops within a step and says what it kept", "[e2e]
   auto arguments = small_run({"request.num_inference_steps=1000"});
   arguments.insert(arguments.begin(), chitu_command());
   Process process(arguments, folder.path());
-  const fs::path log = folder / "run/run.log";
-  for (int tries = 0; tries < 3000; ++tries) {
-    if (fs::exists(log) && read_file(log).find("stage denoise begins") != std::string::npos) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
+  CHECK(begins_to_denoise(folder / "run"));
   process.send(SIGINT);
   const auto run = process.finish();
   CHECK(run.exit_code == 130);

@@ -299,9 +299,7 @@ TEST_CASE("a signal that is none of a run's does not keep later ones from ending
   auto words = tiny_run({"num_inference_steps=1000"});
   words.insert(words.begin(), chitu_command());
   Process process(words, folder.path());
-  const fs::path log = folder / "run/run.log";
-  while (!fs::exists(log) || read_file(log).find("stage denoise begins") == std::string::npos)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK(begins_to_denoise(folder / "run"));
   process.send(SIGUSR1);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   process.send(SIGTERM);

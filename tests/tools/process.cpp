@@ -5,8 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <thread>
 
 #include "chitu_core/common/files.h"
 #include "tests/support/catch.h"
@@ -67,6 +69,17 @@ std::vector<std::string> tiny_run(const std::vector<std::string>& more) {
       "num_frames=5", "num_inference_steps=2", "hydra.run.dir=run"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
+}
+
+bool begins_to_denoise(const std::filesystem::path& run_folder) {
+  const auto log = run_folder / "run.log";
+  for (int tries = 0; tries < 3000; ++tries) {
+    if (std::filesystem::exists(log) &&
+        read_file(log).find("stage denoise begins") != std::string::npos)
+      return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
 }
 
 Finished Plans::run(const std::vector<std::string>& more) const {

@@ -44,6 +44,9 @@ std::string of_tiny_model();
 /// The arguments of a generation of a fraction of a second with it, into the folder `run`.
 std::vector<std::string> tiny_run(const std::vector<std::string>& more);
 
+/// Waits until the run in this folder denoises: its log says so. False if that takes a minute.
+bool begins_to_denoise(const std::filesystem::path& run_folder);
+
 /// `chitu plan` with the tiny model and a request that tests share.
 class Plans {
  public:

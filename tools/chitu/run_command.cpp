@@ -13,6 +13,7 @@
 #include "chitu_core/common/log.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/output_path.h"
+#include "chitu_core/common/throw_by_code.h"
 #include "chitu_core/config/yaml/yaml_writer.h"
 #include "chitu_core/device/host_allocator.h"
 #include "chitu_core/io/hash.h"
@@ -119,18 +120,6 @@ pipelines::Settings read_settings(const config::Composition& composition) {
   return settings;
 }
 
-/// Throws an error with this text that has the exit code of another one.
-[[noreturn]] void fail_like(const std::exception& error, const std::string& text) {
-  switch (exit_code(error)) {
-    case exit_codes::kInputError:
-      throw InputError(text);
-    case exit_codes::kOutOfMemory:
-      throw OutOfMemoryError(text);
-    default:
-      throw Error(text);
-  }
-}
-
 /// Records of what earlier runs left in the folder.
 struct EarlierFiles {
   nlohmann::json media, side_files;
@@ -201,7 +190,7 @@ class Run {
       if (keeps && files_.empty()) keep_failure(folder);
       state_.logging.stop_file();
       if (!keeps) folder.discard();
-      if (!to_finish().empty()) fail_like(error, explain(error) + to_finish());
+      if (!to_finish().empty()) throw_by_code(exit_code(error), explain(error) + to_finish());
       throw;
     }
   }
@@ -440,12 +429,12 @@ class Run {
   }
 
   nlohmann::json parallel_report() const {
-    const auto options = settings_.engine_options().parallel;
+    const pipelines::ParallelSettings& keys = settings_.infer.parallel;
     const parallel::Groups& groups = *ranks_->groups();
     return {{"rank", ranks_->rank()},
             {"ranks", ranks_->size()},
-            {"cp_size", options.cp_size},
-            {"cfg_size", options.cfg_size},
+            {"cp_size", keys.cp_size},
+            {"cfg_size", keys.cfg_size},
             {"bytes_sent",
              {{"world", groups.world->bytes_sent()},
               {"context", groups.context->bytes_sent()},

@@ -34,8 +34,7 @@ class FirstBlock final : public Cache {
     plan.most_reused = params.integer("most_skipped").value_or(0);
     const Edges edges = edges_of(params, {1, 0}, schedule.count());
     for (std::int64_t step = 0; step < schedule.count(); ++step)
-      plan.steps[static_cast<std::size_t>(step)].may_reuse =
-          step > 0 && !edges.contain(step, schedule.count());
+      plan.steps[static_cast<std::size_t>(step)].may_reuse = !edges.contain(step, schedule.count());
     return plan;
   }
 };

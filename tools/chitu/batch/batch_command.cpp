@@ -7,6 +7,7 @@
 #include "chitu_core/common/about_key.h"
 #include "chitu_core/common/interrupted_by.h"
 #include "chitu_core/common/output_path.h"
+#include "chitu_core/common/throw_by_code.h"
 #include "chitu_core/device/host_allocator.h"
 #include "tools/chitu/batch/batch_folder.h"
 #include "tools/chitu/batch/batch_listing.h"
@@ -265,11 +266,8 @@ class Batch {
     const auto* interrupted = dynamic_cast<const Interrupted*>(&error);
     if (interrupted && dynamic_cast<const InterruptedBy*>(interrupted)) throw;
     if (interrupted) throw InterruptedBy(interrupt.signal(), "stopped: " + how_far(summary));
-    const std::string text =
-        explain(error) + "; " + how_far(summary) + "; to go on, repeat: " + own_command();
-    if (exit_code(error) == exit_codes::kInputError) throw InputError(text);
-    if (exit_code(error) == exit_codes::kOutOfMemory) throw OutOfMemoryError(text);
-    throw Error(text);
+    throw_by_code(exit_code(error), explain(error) + "; " + how_far(summary) +
+                                        "; to go on, repeat: " + own_command());
   }
 
   const BatchCall& call_;

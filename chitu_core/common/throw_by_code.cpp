@@ -1,0 +1,13 @@
+#include "chitu_core/common/throw_by_code.h"
+
+#include "chitu_core/common/error.h"
+
+namespace chitu {
+
+void throw_by_code(int exit_code, const std::string& text) {
+  if (exit_code == exit_codes::kInputError) throw InputError(text);
+  if (exit_code == exit_codes::kOutOfMemory) throw OutOfMemoryError(text);
+  throw Error(text);
+}
+
+}  // namespace chitu

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace chitu {
+
+/// Throws an error with this text that has the exit code: InputError, OutOfMemoryError, else Error.
+[[noreturn]] void throw_by_code(int exit_code, const std::string& text);
+
+}  // namespace chitu
