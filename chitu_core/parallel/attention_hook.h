@@ -66,7 +66,8 @@ class AttentionHook {
   /// needs, with any number of heads and any lengths.
   virtual at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                          const AttentionOptions& options, const LocalAttention& local) const = 0;
-  /// The same for tensors that the caller needs no more: each may be freed once it is used.
+  /// The same for tensors that the caller needs no more: each may be freed once it is used, or
+  /// overwritten if the call is of a sequence that ranks share.
   virtual at::Tensor consume(at::Tensor q, at::Tensor k, at::Tensor v,
                              const AttentionOptions& options, const LocalAttention& local) const {
     return run(q, k, v, options, local);

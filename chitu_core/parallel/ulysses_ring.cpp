@@ -103,8 +103,10 @@ at::Tensor UlyssesRing::attend(at::Tensor q, at::Tensor k, at::Tensor v,
                                const std::vector<std::int64_t>& keys,
                                const AttentionOptions& options, const LocalAttention& local) const {
   if (q.size(1) == 0) return at::empty_like(q);
-  if (ring_.size() > 1)
-    return ring_.attend(q, std::move(k), std::move(v), of_each_row(keys), options, local);
+  if (ring_.size() > 1) {
+    ring_.attend_(q, k, v, of_each_row(keys), options, local);
+    return q;
+  }
   return q.numel() > 0 ? local.run(q, k, v, options) : at::empty_like(q);
 }
 

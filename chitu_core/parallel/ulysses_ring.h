@@ -21,7 +21,7 @@ class UlyssesRing final : public AttentionHook {
   bool needs_log_sum_exp() const override { return ring_.size() > 1; }
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const AttentionOptions& options, const LocalAttention& local) const override {
-    return consume(q, k, v, options, local);
+    return consume(q.clone(), k, v, options, local);
   }
   at::Tensor consume(at::Tensor q, at::Tensor k, at::Tensor v, const AttentionOptions& options,
                      const LocalAttention& local) const override;

@@ -1,11 +1,14 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <string>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/parallel/attention_hook.h"
 #include "chitu_core/parallel/even_parts.h"
+#include "chitu_core/parallel/head_groups.h"
 #include "chitu_core/parallel/sequence_shards.h"
 #include "chitu_core/parallel/ulysses_ring.h"
 #include "tests/parallel/plain_attention.h"
@@ -195,6 +198,65 @@ TEST_CASE("auto takes Ulysses as far as it divides the heads, and a ring for the
   CHECK(largest_ulysses_degree(6, 40) == 2);
   CHECK(largest_ulysses_degree(5, 12) == 1);
   CHECK(largest_ulysses_degree(7, 1) == 1);
+}
+
+/// Notes the largest number of heads of a call.
+struct HeadsSeen final : LocalAttention {
+  mutable std::atomic<std::int64_t> most{0};
+
+  at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const AttentionOptions& options) const override {
+    return run_part(q, k, v, options).out;
+  }
+  AttentionPart run_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                         const AttentionOptions& options) const override {
+    most = std::max(most.load(), q.size(1));
+    return PlainAttention().run_part(q, k, v, options);
+  }
+};
+
+TEST_CASE("a ring and gathered keys exchange a few heads at a time", "[parallel]") {
+  // Keys and values of one head and rank are 2 MiB.
+  const auto tensor = [](std::int64_t rows, double step) {
+    return at::sin(at::arange(rows * 5 * 64, at::kFloat) * step)
+        .view({1, rows, 5, 64})
+        .transpose(1, 2);
+  };
+  const at::Tensor q = tensor(7, 0.71), k = tensor(8192, 0.37), v = tensor(8192, 1.3);
+  const at::Tensor alone = PlainAttention().run(q, k, v, {});
+  for (const char* scheme : {"ring", "allgather"}) {
+    INFO(scheme);
+    const HeadsSeen local;
+    on_ranks(2, [&](const Ranks& ranks) {
+      const auto hook = attention_hook(scheme, {ranks, 5, 0});
+      const SequenceShards queries(hook->ranks(), 7), keys(hook->ranks(), 8192);
+      AttentionOptions options;
+      options.split = {queries.lengths(), keys.lengths()};
+      const at::Tensor mine = queries.shard(q, 2).clone(), kept = mine.clone();
+      const at::Tensor out = hook->run(mine, keys.shard(k, 2), keys.shard(v, 2), options, local);
+      if (!at::equal(mine, kept)) throw Error("the queries were overwritten");
+      if (!at::allclose(queries.gather(out, 2), alone, 1e-5, 1e-5))
+        throw Error("the results differ");
+      if (ranks->bytes_sent() != 2 * 5 * 4096 * 64 * kFloatBytes + out.numel() * kFloatBytes)
+        throw Error("other bytes were sent");
+    });
+    CHECK(local.most == 1);
+  }
+}
+
+TEST_CASE(
+    "heads are exchanged as many at a time as keep buffers within one tensor, and blocks "
+    "worth sending",
+    "[parallel]") {
+  const auto k = [](std::int64_t heads) {
+    return at::empty({1, heads, 4096, 128}, at::TensorOptions(at::kBFloat16).device(at::kMeta));
+  };
+  CHECK(heads_at_once(k(40), {9, 4096}) == 4);  // 2 MiB each
+  CHECK(heads_at_once(k(12), {9, 4096}) == 1);
+  CHECK(heads_at_once(k(5), {9, 4096}) == 1);
+  CHECK(heads_at_once(k(12), {9, 600}) == 4);  // 0.3 MiB each
+  CHECK(heads_at_once(k(12), {9, 100}) == 12);
+  CHECK(heads_at_once(k(12), {9, 0}) == 12);
 }
 
 struct OneOf final : Communicator {
