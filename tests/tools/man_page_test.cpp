@@ -36,7 +36,7 @@ TEST_CASE("the manual has every subcommand with its purpose, flags and examples"
   }
   CHECK_THAT(page, ContainsSubstring(".B \\-\\-config\\-name, \\-cn NAME\n") &&
                        ContainsSubstring(".B \\-\\-quiet, \\-q\n") &&
-                       ContainsSubstring(".B \\-\\-ckpt\\-dir TEXT\n"));
+                       ContainsSubstring(".B \\-\\-ckpt\\-dir DIR\n"));
 }
 
 TEST_CASE("every line of the manual that begins with a dot is a request of man(7)", "[tools]") {

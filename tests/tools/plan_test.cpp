@@ -292,7 +292,7 @@ TEST_CASE("every format has a column for the chosen plan", "[e2e]") {
   CHECK(report.at("budget").at("bytes") == peak - 1);
   const std::string table = kPlans.run({limit}).out;
   CHECK_THAT(table, ContainsSubstring(fmt::format("chosen: {}", level)) &&
-                        ContainsSubstring("transformer layers on the device") &&
+                        ContainsSubstring("transformer layers kept on the device") &&
                         ContainsSubstring("VAE decodes") && ContainsSubstring("guidance branches"));
   CHECK_THAT(
       kPlans.run({limit, "--format", "markdown"}).out,

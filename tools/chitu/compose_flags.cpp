@@ -45,7 +45,7 @@ void ComposeFlags::declare_prompts(Flags& flags) {
   flags.add("--prompt", "TEXT", "set request.prompt to this text, as typed",
             [this](const Words& given) { texts.emplace_back("request.prompt", given[0]); });
   flags.add("--negative-prompt", "TEXT",
-            "set request.negative_prompt to this text, as typed; null: none",
+            "set request.negative_prompt to this text, as typed; `null` unsets it",
             [this](const Words& given) {
               if (given[0] == "null")
                 overrides.emplace_back("request.negative_prompt=null");

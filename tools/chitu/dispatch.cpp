@@ -15,7 +15,7 @@ namespace chitu::tools {
 namespace {
 
 constexpr const char* kHead =
-    "chitu: diffusion models (text to video) in as little memory as you have\n"
+    "chitu: text to video, image to video and text to image in the memory you have\n"
     "\n"
     "usage: chitu [SUBCOMMAND] [flags] [key=value ...]\n"
     "\n"

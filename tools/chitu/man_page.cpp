@@ -71,7 +71,7 @@ std::string man_page() {
   std::string text =
       fmt::format(".TH CHITU 1 \"\" \"chitu {}\" \"User Commands\"\n", CHITU_VERSION);
   text +=
-      ".SH NAME\nchitu \\- diffusion models (text to video) in as little memory as you have\n"
+      ".SH NAME\nchitu \\- text to video, image to video and text to image in the memory you have\n"
       ".SH SYNOPSIS\n.B chitu\n[\\fISUBCOMMAND\\fR] [\\fIflags\\fR] [\\fIkey=value\\fR ...]\n"
       ".SH DESCRIPTION\n"
       "Composes a configuration from YAML files and overrides, as Hydra does, and generates media "

@@ -103,7 +103,7 @@ void add_traffic(Rows& rows, const ForecastReport& report) {
 /// Choices in which plans of the same level may differ.
 void add_choices(Rows& rows, const ForecastReport& report) {
   rows.add("VAE decodes", [](const LevelReport& level) { return tiles_text(plan_of(level)); });
-  rows.add("transformer layers on the device", [&](const LevelReport& level) {
+  rows.add("transformer layers kept on the device", [&](const LevelReport& level) {
     return layers_text(plan_of(level), report.transformer_layers);
   });
   if (report.request.guided())

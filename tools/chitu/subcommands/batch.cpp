@@ -27,7 +27,8 @@ struct BatchFlags : ComposeFlags {
               dry_run);
     flags.add("--retry-failed", "also try the jobs that failed before", retry_failed);
     flags.add("--list-format", "yaml|json|jsonl|csv|text",
-              "of the list; else by its name, or recognised on standard input", list_format);
+              "format of the list; default: by its extension, or recognised on standard input",
+              list_format);
     flags.add("--merge",
               "join the summaries of the folders that are named, such as those of shards", merge);
     flags.add("--format", "table|json|csv", "how to print the summary", format);
@@ -97,7 +98,7 @@ class Batch final : public ComposingSubcommand<BatchFlags> {
         SubcommandGroup::generate,
         "generate from a list of jobs, resumable at any moment",
         "Generates from a list of jobs: YAML, JSON, JSON Lines, CSV, or a prompt in every line.",
-        {{"chitu batch jobs.yaml", "into batch/jobs/; repeat it to go on after any end"},
+        {{"chitu batch jobs.yaml", "into batch/jobs/; repeat the command to resume"},
          {"chitu batch prompts.txt request.width=64 batch.dir=out", ""},
          {"chitu batch jobs.yaml --dry-run", "print the expanded list"},
          {"chitu batch jobs.yaml --retry-failed", ""},

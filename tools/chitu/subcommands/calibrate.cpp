@@ -20,7 +20,9 @@ class Calibrate final : public PlainSubcommand<CalibrateCall> {
     app.add_flag("--force", call.force, "replace an existing file");
     app.add_option("--device", call.device, "what to measure; also an accelerator as cuda:1")
         ->type_name("auto|cpu|cuda");
-    app.add_option("--disk", call.disk, "the folder whose drive is measured; else the file's");
+    app.add_option("--disk", call.disk,
+                   "the folder whose drive is measured; default: that of the file")
+        ->type_name("DIR");
   }
 };
 

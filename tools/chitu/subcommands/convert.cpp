@@ -9,7 +9,7 @@ class Convert final : public PlainSubcommand<ConvertCall> {
   Description describe() const override {
     return {
         SubcommandGroup::generate,
-        "write a checkpoint in another dtype, in the order of reading",
+        "write a checkpoint in another dtype, its tensors in the order of use",
         "Writes a checkpoint in the diffusers layout from another one, or from single files, with "
         "its weights in another dtype and in the order in which runs read them.",
         {{"chitu convert Wan2.1-T2V-14B-Diffusers wan-bf16 --dtype bfloat16",
@@ -29,8 +29,8 @@ class Convert final : public PlainSubcommand<ConvertCall> {
         ->required();
     app.add_option("--layout", call.layout, "order of the tensors in a file")
         ->type_name("streaming|stored");
-    app.add_option("--file", call.files,
-                   "COMPONENT=FILE: weights, or a tokenizer, in place of the source's");
+    app.add_option("--file", call.files, "weights, or a tokenizer, in place of the source's")
+        ->type_name("COMPONENT=FILE");
   }
 };
 

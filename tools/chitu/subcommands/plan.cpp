@@ -22,8 +22,8 @@ struct PlanFlags : ComposeFlags {
     flags.add("--explain", "show what makes up each peak, and what would lower it", call.explain);
     flags.add({"--placement", "--dry"}, "print only the memory plans, as YAML; no dry run",
               call.placement);
-    flags.add("--list-format", "yaml|json|jsonl|csv|text", "of a list of jobs; else by its name",
-              list_format);
+    flags.add("--list-format", "yaml|json|jsonl|csv|text",
+              "format of a list of jobs; default: by its extension", list_format);
   }
 };
 

@@ -14,7 +14,9 @@ class Tokenize final : public PlainSubcommand<TokenizeCall> {
   }
 
   void declare(CLI::App& app, TokenizeCall& call) const override {
-    app.add_option("--ckpt-dir", call.ckpt_dir, "a checkpoint in the diffusers layout")->required();
+    app.add_option("--ckpt-dir", call.ckpt_dir, "a checkpoint in the diffusers layout")
+        ->type_name("DIR")
+        ->required();
   }
 };
 
