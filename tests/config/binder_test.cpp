@@ -236,10 +236,24 @@ TEST_CASE("all mistakes in nested structs are reported together", "[config]") {
   }
 }
 
+struct Lora {
+  std::string path;
+  void bind(Binder& binder) { binder.required("path", path); }
+};
+
+struct Model {
+  std::vector<Lora> loras;
+  void bind(Binder& binder) { binder.field("loras", loras); }
+};
+
 TEST_CASE("an item of a list that has no value is set with the whole list", "[config]") {
+  const Node root = parse_yaml("loras: [{path: a}, {path: '\?\?\?'}]\n", "model.yaml");
+  CHECK_THROWS_WITH(read<Model>(root),
+                    "model.yaml:1: loras[1].path: is ??? (no value yet), expected a string; set it "
+                    "with loras=[{path:...}]");
   CHECK_THROWS_WITH(read_request("prompt: x\nsigmas: [1, '\?\?\?']\n"),
                     Catch::ContainsSubstring("sigmas[1]: is ??? (no value yet), expected ") &&
-                        Catch::ContainsSubstring("; set it with sigmas=..."));
+                        Catch::ContainsSubstring("; set it with sigmas=[...]"));
 }
 
 TEST_CASE("describe_fields lists names, types, defaults and help", "[config]") {

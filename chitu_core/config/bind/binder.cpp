@@ -87,15 +87,25 @@ std::optional<View> Binder::find(std::string_view name, const Rule& rule, bool r
 
 namespace {
 
-/// The key that an override can set: an item of a list is set with the whole list.
-std::string overridable(const std::string& key) { return key.substr(0, key.find('[')); }
+/// "loras[0].path" with what stands in for its value: "loras=[{path:...}]". An override sets an
+/// item of a list with the whole list.
+std::string override_of(std::string key) {
+  std::string value = "...";
+  for (std::size_t open = key.rfind('['); open != std::string::npos; open = key.rfind('[')) {
+    const std::size_t name = key.find("].", open);
+    if (name != std::string::npos) value = "{" + key.substr(name + 2) + ":" + value + "}";
+    value = "[" + value + "]";
+    key.resize(open);
+  }
+  return key + "=" + value;
+}
 
 }  // namespace
 
 const Node* Binder::value_of(const View& view, const Rule& rule, std::string_view type) {
   const auto missing = [&] {
     add_error(view, "is ??? (no value yet), expected " + wanted(rule, type) + "; set it with " +
-                        overridable(view.key()) + "=...");
+                        override_of(view.key()));
   };
   if (view.written().is_missing()) {
     missing();
