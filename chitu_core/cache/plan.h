@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "chitu_core/memory/layer_range.h"
@@ -18,15 +19,23 @@ struct Schedule {
   std::int64_t count() const { return static_cast<std::int64_t>(timesteps.size()); }
 };
 
+/// The steps of a request that a transformer takes.
+enum class StepShare {
+  all,
+  high_noise,  ///< those with large timesteps; another transformer takes the rest
+  low_noise,
+};
+
 /// What a cache may know of a model.
 struct ModelFacts {
   std::int64_t layers = 0;
-  std::int64_t width = 0;         ///< of its hidden states
-  std::int64_t in_channels = 0;   ///< of its input, images included
-  bool is_wan = false;            ///< the tables of published caches are of Wan's transformers
-  bool sole = true;               ///< no other transformer shares the steps
+  std::int64_t width = 0;        ///< of its hidden states
+  std::int64_t in_channels = 0;  ///< of its input, images included
+  std::string_view family{};     ///< "wan" or "qwen_image", for published tables
+  StepShare steps = StepShare::all;
   bool splits_attention = false;  ///< its layers ask the cache before each attention
   std::int64_t pixels = 0;        ///< of a frame of the request
+  bool from_image = false;        ///< the request has an image
   /// The embedded timesteps, float32 [steps, D] on the CPU, or with `projected` the modulation of
   /// all blocks made of them, [steps, 6 D]. Empty: the model has none, or its weights are not
   /// there, as in a plan from configs alone.

@@ -1,85 +1,92 @@
 #include "chitu_core/cache/tables.h"
 
+#include <algorithm>
+
+#include "chitu_core/cache/magnitude_ratios.h"
+
 namespace chitu::cache {
 namespace {
 
-// MagCache, of the prompt's branch; 50 steps for text, 40 for images.
-constexpr std::array<double, 50> kT2v14bRatios{
-    1.0,     1.02504, 1.00025, 0.9985,  0.99779, 0.9966,  0.99482, 0.99467, 0.99664, 0.99434,
-    0.99533, 0.99468, 0.99438, 0.99516, 0.99384, 0.99404, 0.99517, 0.99409, 0.99428, 0.99347,
-    0.99418, 0.99271, 0.99313, 0.99215, 0.99218, 0.99216, 0.99163, 0.99138, 0.98982, 0.98996,
-    0.9887,  0.98772, 0.98767, 0.98573, 0.98501, 0.9838,  0.98177, 0.98037, 0.97678, 0.97546,
-    0.97184, 0.96711, 0.96349, 0.95629, 0.94926, 0.93964, 0.92511, 0.90693, 0.8796,  0.86111};
-constexpr std::array<double, 50> kT2v1b3Ratios{
-    1.0,     1.0124,  1.00166, 0.99791, 0.99682, 0.99634, 0.99567, 0.99416, 0.99578, 0.9957,
-    0.99511, 0.99535, 0.99552, 0.99541, 0.9954,  0.99489, 0.99518, 0.99484, 0.99481, 0.99415,
-    0.99419, 0.99396, 0.99388, 0.99349, 0.99309, 0.9927,  0.99228, 0.99171, 0.99137, 0.99068,
-    0.99005, 0.98944, 0.98849, 0.98758, 0.98644, 0.98504, 0.9836,  0.98202, 0.97977, 0.97717,
-    0.9741,  0.97003, 0.96538, 0.9593,  0.95086, 0.94013, 0.92402, 0.90241, 0.86821, 0.81838};
-constexpr std::array<double, 40> kI2v480Ratios{
-    1.0,     0.98783, 0.97559, 0.98311, 0.98202, 0.9888,  0.98762, 0.98957, 0.99052, 0.99383,
-    0.98857, 0.99065, 0.98845, 0.99057, 0.98957, 0.98601, 0.98823, 0.98756, 0.98808, 0.98721,
-    0.98571, 0.98543, 0.98157, 0.98411, 0.97952, 0.98149, 0.9774,  0.97825, 0.97355, 0.97085,
-    0.97056, 0.96588, 0.96113, 0.9567,  0.94961, 0.93973, 0.93217, 0.91878, 0.90955, 0.92617};
-constexpr std::array<double, 40> kI2v720Ratios{
-    1.0,     0.99428, 0.98588, 0.98273, 0.99018, 0.98911, 0.98646, 0.99454, 0.9891,  0.99124,
-    0.99102, 0.99215, 0.99515, 0.99576, 0.99068, 0.99097, 0.99166, 0.99041, 0.99201, 0.99101,
-    0.98599, 0.98845, 0.98848, 0.98862, 0.98718, 0.98497, 0.98264, 0.98389, 0.97938, 0.97535,
-    0.97498, 0.973,   0.96827, 0.96261, 0.95335, 0.94649, 0.93397, 0.91636, 0.89088, 0.8679};
-
-constexpr FittedModel kT2v1b3{
-    "Wan2.1-T2V-1.3B",
+constexpr FittedModel::TeaCache kWan21TextSmall{
     {-5.21862437e4, 9.23041404e3, -5.28275948e2, 1.36987616e1, -4.99875664e-2},
     {2.39676752e3, -1.31110545e3, 2.01331979e2, -8.29855975, 1.37887774e-1},
     false,
     0.05,
-    0.05,
-    kT2v1b3Ratios,
-    0.12,
-    4};
-constexpr FittedModel kT2v14b{
-    "Wan2.1-T2V-14B",
+    0.05};
+constexpr FittedModel::TeaCache kWan21TextLarge{
     {-3.03318725e5, 4.90537029e4, -2.65530556e3, 5.87365115e1, -3.15583525e-1},
     {-5784.54975374, 5449.50911966, -1811.16591783, 256.27178429, -13.02252404},
     true,
     0.10,
-    0.14,
-    kT2v14bRatios,
-    0.24,
-    6};
-constexpr FittedModel kI2v480{
-    "Wan2.1-I2V-14B-480P",
+    0.14};
+constexpr FittedModel::TeaCache kWan21Image480p{
     {2.57151496e5, -3.54229917e4, 1.40286849e3, -1.35890334e1, 1.32517977e-1},
     {-302.331670, 223.948934, -52.5463970, 5.87348440, -0.201973289},
     true,
     0.13,
-    0.13,
-    kI2v480Ratios,
-    0.24,
-    6};
-constexpr FittedModel kI2v720{
-    "Wan2.1-I2V-14B-720P",
+    0.13};
+constexpr FittedModel::TeaCache kWan21Image720p{
     {8.10705460e3, 2.13393892e3, -3.72934672e2, 1.66203073e1, -4.17769401e-2},
     {-114.36346466, 65.26524496, -18.82220707, 4.91518089, -0.23412683},
     true,
     0.20,
-    0.18,
-    kI2v720Ratios,
-    0.24,
-    6};
+    0.18};
+
+/// What tells published models apart.
+struct Traits {
+  std::string_view family;
+  StepShare steps;
+  std::int64_t layers, width, in_channels;
+  /// Where two checkpoints or uses differ in nothing else; empty = no matter.
+  std::optional<bool> from_image{}, is_720p{};
+};
+struct Row {
+  Traits of;
+  FittedModel model;
+};
+
+using enum StepShare;
+
+const std::array kRows{
+    Row{{"wan", all, 30, 1536, 16},
+        {"Wan2.1-T2V-1.3B", kWan21TextSmall, {ratios::kWan21TextSmall, 0.12, 4}}},
+    Row{{"wan", all, 40, 5120, 16},
+        {"Wan2.1-T2V-14B", kWan21TextLarge, {ratios::kWan21TextLarge, 0.24, 6}}},
+    Row{{"wan", all, 40, 5120, 36, {}, false},
+        {"Wan2.1-I2V-14B-480P", kWan21Image480p, {ratios::kWan21Image480p, 0.24, 6}}},
+    Row{{"wan", all, 40, 5120, 36, {}, true},
+        {"Wan2.1-I2V-14B-720P", kWan21Image720p, {ratios::kWan21Image720p, 0.24, 6}}},
+    Row{{"wan", high_noise, 40, 5120, 16},
+        {"Wan2.2-T2V-A14B", {}, {ratios::kWan22TextHighNoise, 0.06, 2, 0.4}}},
+    Row{{"wan", low_noise, 40, 5120, 16},
+        {"Wan2.2-T2V-A14B", {}, {ratios::kWan22TextLowNoise, 0.06, 2, 0.4}}},
+    Row{{"wan", high_noise, 40, 5120, 36},
+        {"Wan2.2-I2V-A14B", {}, {ratios::kWan22ImageHighNoise, 0.06, 2, 1}}},
+    Row{{"wan", low_noise, 40, 5120, 36},
+        {"Wan2.2-I2V-A14B", {}, {ratios::kWan22ImageLowNoise, 0.06, 2, 0.1}}},
+    Row{{"wan", all, 30, 3072, 48, false}, {"Wan2.2-TI2V-5B", {}, {ratios::kWan22SmallText}}},
+    Row{{"wan", all, 30, 3072, 48, true}, {"Wan2.2-TI2V-5B", {}, {ratios::kWan22SmallImage}}},
+    Row{{"qwen_image", all, 60, 3072, 64}, {"Qwen-Image", {}, {ratios::kQwenImage}}}};
 
 // Between 832 x 480 and 1280 x 720: the checkpoints for the two differ in their weights only.
 constexpr std::int64_t kLeast720pPixels = 640 * 960;
 
+bool fits(const Traits& of, const ModelFacts& model) {
+  const auto same = [](const std::optional<bool>& wanted, bool found) {
+    return !wanted || *wanted == found;
+  };
+  return of.family == model.family && of.steps == model.steps && of.layers == model.layers &&
+         of.width == model.width && of.in_channels == model.in_channels &&
+         same(of.from_image, model.from_image) &&
+         same(of.is_720p, model.pixels >= kLeast720pPixels);
+}
+
 }  // namespace
 
 std::optional<FittedModel> fitted_model(const ModelFacts& model) {
-  if (!model.is_wan || !model.sole) return std::nullopt;
-  if (model.layers == 30 && model.width == 1536 && model.in_channels == 16) return kT2v1b3;
-  if (model.layers != 40 || model.width != 5120) return std::nullopt;
-  if (model.in_channels == 16) return kT2v14b;
-  if (model.in_channels != 36) return std::nullopt;
-  return model.pixels >= kLeast720pPixels ? kI2v720 : kI2v480;
+  const auto found =
+      std::ranges::find_if(kRows, [&](const Row& row) { return fits(row.of, model); });
+  return found == kRows.end() ? std::nullopt : std::optional(found->model);
 }
 
 }  // namespace chitu::cache

@@ -165,6 +165,7 @@ CacheFacts QwenImagePipeline::cache_facts() const {
     return cache::ModelFacts{.layers = config.num_layers,
                              .width = config.width(),
                              .in_channels = config.in_channels,
+                             .family = "qwen_image",
                              .pixels = request.width * request.height};
   };
 }

@@ -46,6 +46,11 @@ std::string stage_name(const Expert& expert, std::size_t experts) {
   return expert.second ? "denoise_low_noise" : "denoise_high_noise";
 }
 
+cache::StepShare step_share(const Expert& expert, std::size_t experts) {
+  if (expert.second) return cache::StepShare::low_noise;
+  return experts == 1 ? cache::StepShare::all : cache::StepShare::high_noise;
+}
+
 Guidance guidance_of(const Expert& expert) {
   Guidance guidance;
   if (!expert.second) return guidance;

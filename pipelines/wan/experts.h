@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "chitu_core/cache/plan.h"
 #include "chitu_core/io/json.h"
 #include "pipelines/model/model_folder.h"
 #include "pipelines/stages/denoise_loop.h"
@@ -34,6 +35,9 @@ std::vector<Expert> experts_of(const ModelFolder& folder, const io::JsonObject& 
 /// The name of an expert's stage: "denoise", or where experts share the steps, one that says which
 /// steps it takes.
 std::string stage_name(const Expert& expert, std::size_t experts);
+
+/// The steps that an expert takes, for the tables of caches.
+cache::StepShare step_share(const Expert& expert, std::size_t experts);
 
 /// The guidance scale of an expert. Whether there is guidance at all depends on guidance_scale.
 Guidance guidance_of(const Expert& expert);

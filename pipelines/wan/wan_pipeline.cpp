@@ -261,14 +261,15 @@ CacheFacts WanPipeline::cache_facts(const Expert& expert) const {
   const models::WanTransformer3DModel& model = transformer(expert).model();
   const auto weights = weights_of(parts_.components, expert.name);
   return [config = model.config(), embed_time = time_signal(model, weights),
-          sole = parts_.experts.size() == 1](const Request& request) {
+          steps = step_share(expert, parts_.experts.size())](const Request& request) {
     return cache::ModelFacts{.layers = config.num_layers,
                              .width = config.width(),
                              .in_channels = config.in_channels,
-                             .is_wan = true,
-                             .sole = sole,
+                             .family = "wan",
+                             .steps = steps,
                              .splits_attention = true,
                              .pixels = request.width * request.height,
+                             .from_image = request.image.has_value(),
                              .embed_time = embed_time,
                              .embeds_time = true};
   };

@@ -25,7 +25,7 @@ Schedule schedule_of(std::int64_t steps) {
   return {std::vector<double>(static_cast<std::size_t>(steps), 1)};
 }
 
-ModelFacts model() { return {.layers = 5, .width = 192, .in_channels = 16, .is_wan = true}; }
+ModelFacts model() { return {.layers = 5, .width = 192, .in_channels = 16, .family = "wan"}; }
 
 std::vector<std::int64_t> computed_steps(const CachePlan& plan) {
   std::vector<std::int64_t> steps;

@@ -18,7 +18,7 @@ ModelFacts model_of(std::int64_t layers, std::int64_t width, std::int64_t in_cha
   return {.layers = layers,
           .width = width,
           .in_channels = in_channels,
-          .is_wan = true,
+          .family = "wan",
           .splits_attention = true,
           .pixels = 832 * 480,
           .embeds_time = true};
@@ -59,21 +59,61 @@ TEST_CASE("magcache without a table is refused with what it needs", "[cache]") {
       "request.flexcache=magcache: has no table for this model, expected "
       "request.flexcache_params.ratios, or another cache such as taylorseer";
   CHECK(refusal({"magcache"}, 20, model_of(5, 192)) == expected);
-  auto expert = model_of(40, 5120);
-  expert.sole = false;
-  CHECK(refusal({"magcache"}, 20, expert) == expected);
   CHECK(refusal({"magcache", {{"ratios", std::vector<double>{1, 0.9}}}}, 20, model_of(5, 192)) ==
         "");
 }
 
+std::string_view name_of(const ModelFacts& model) {
+  const auto fitted = fitted_model(model);
+  return fitted ? fitted->name : "";
+}
+
 TEST_CASE("a model is known by its layers, width, channels and the size of frames", "[cache]") {
-  CHECK(fitted_model(model_of(30, 1536))->name == "Wan2.1-T2V-1.3B");
-  CHECK(fitted_model(model_of(40, 5120))->name == "Wan2.1-T2V-14B");
+  CHECK(name_of(model_of(30, 1536)) == "Wan2.1-T2V-1.3B");
+  CHECK(name_of(model_of(40, 5120)) == "Wan2.1-T2V-14B");
   auto image = model_of(40, 5120, 36);
-  CHECK(fitted_model(image)->name == "Wan2.1-I2V-14B-480P");
+  CHECK(name_of(image) == "Wan2.1-I2V-14B-480P");
   image.pixels = 1280 * 720;
-  CHECK(fitted_model(image)->name == "Wan2.1-I2V-14B-720P");
-  CHECK_FALSE(fitted_model(model_of(30, 3072, 48)));
+  CHECK(name_of(image) == "Wan2.1-I2V-14B-720P");
+  CHECK(name_of(model_of(30, 3072, 48)) == "Wan2.2-TI2V-5B");
+  auto qwen = model_of(60, 3072, 64);
+  CHECK(name_of(qwen) == "");
+  qwen.family = "qwen_image";
+  CHECK(name_of(qwen) == "Qwen-Image");
+  CHECK(name_of(model_of(48, 3072)) == "");
+}
+
+TEST_CASE("magcache has a table for each expert of Wan 2.2 A14B, for its own steps", "[cache]") {
+  auto expert = model_of(40, 5120);
+  const auto planned = [&](StepShare steps, std::size_t count) {
+    expert.steps = steps;
+    return picture(plan_of({"magcache"}, schedule_of(count), expert));
+  };
+  const std::string high = planned(StepShare::high_noise, 26);
+  const std::string low = planned(StepShare::low_noise, 14);
+  CHECK(high == "##########..#..#..#..#..#.");
+  CHECK(low == "#####.#.#.####");
+  expert.in_channels = 36;  // from images: the first expert computes all of its steps
+  CHECK(planned(StepShare::high_noise, 15) == std::string(15, '#'));
+  CHECK(planned(StepShare::low_noise, 25).find('.') != std::string::npos);
+}
+
+TEST_CASE("magcache of Qwen-Image keeps the first steps, whose ratios are far from 1", "[cache]") {
+  auto qwen = model_of(60, 3072, 64);
+  qwen.family = "qwen_image";
+  const std::string planned = picture(plan_of({"magcache"}, schedule_of(50), qwen));
+  CHECK(planned.substr(0, 10) == "##########");
+  CHECK(planned.find('.') != std::string::npos);
+  CHECK(planned.substr(41) == "#########");
+}
+
+TEST_CASE("magcache of Wan 2.2 5B has tables for text and for images", "[cache]") {
+  auto small = model_of(30, 3072, 48);
+  const auto ratios = [&] { return fitted_model(small)->magcache.ratios; };
+  CHECK(ratios().size() == 50);
+  CHECK(ratios()[1] == 0.99505);
+  small.from_image = true;
+  CHECK(ratios()[1] == 0.99512);
 }
 
 /// Embedded timesteps whose mean absolute value grows by these shares from step to step.

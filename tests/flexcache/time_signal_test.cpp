@@ -28,7 +28,7 @@ TEST_CASE("teacache skips the steps of its published rule on the demo model",
       .layers = config.num_layers,
       .width = config.width(),
       .in_channels = config.in_channels,
-      .is_wan = true,
+      .family = "wan",
       .embed_time = time_signal(model, std::make_shared<io::Checkpoint>(folder)),
       .embeds_time = true};
   const cache::Schedule schedule{all.at("timesteps").get<std::vector<double>>()};

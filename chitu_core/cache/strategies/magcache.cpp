@@ -22,7 +22,7 @@ class MagCache final : public Cache {
              "sum of errors below which steps are skipped; null: the model's"},
             {"most_skipped", Kind::integer, 0, 1000, "steps skipped in a row; null: the model's"},
             {"retention_ratio", Kind::number, 0, 1,
-             "share of the steps that are computed at the start; null: 0.2"},
+             "share of the steps that are computed at the start; null: the model's, or 0.2"},
             {"ratios", Kind::numbers, 0, 100,
              "magnitude of what the layers add, by that of the step before, for each step of a "
              "schedule of any length; null: the model's"}};
@@ -32,18 +32,14 @@ class MagCache final : public Cache {
                  const ModelFacts& model) const override {
     const auto fitted = fitted_model(model);
     auto ratios = params.numbers("ratios");
-    if (!ratios && !fitted)
-      throw InputError(
-          fmt::format("{}=magcache: has no table for this model, expected {}, or another cache "
-                      "such as taylorseer",
-                      kCacheKey, param_key("ratios")));
-    if (!ratios) ratios.emplace(fitted->magnitude_ratios.begin(), fitted->magnitude_ratios.end());
-    constexpr double kError = 0.12, kRetention = 0.2;
-    constexpr std::int64_t kMostSkipped = 4;
-    const Limits limits{
-        params.number("threshold").value_or(fitted ? fitted->magnitude_error : kError),
-        params.integer("most_skipped").value_or(fitted ? fitted->most_skipped : kMostSkipped)};
-    const double retained = params.number("retention_ratio").value_or(kRetention);
+    if (!ratios && !fitted) refuse_without_ratios();
+    // For ratios of the user's, as published for Wan 2.1 1.3B.
+    FittedModel::MagCache own{.ratios = {}, .error = 0.12, .most_skipped = 4};
+    if (fitted) own = fitted->magcache;
+    if (!ratios) ratios.emplace(own.ratios.begin(), own.ratios.end());
+    const Limits limits{params.number("threshold").value_or(own.error),
+                        params.integer("most_skipped").value_or(own.most_skipped)};
+    const double retained = params.number("retention_ratio").value_or(own.retention);
     const Edges edges = edges_of(
         params, {static_cast<std::int64_t>(retained * static_cast<double>(schedule.count())), 0},
         schedule.count());
@@ -53,6 +49,8 @@ class MagCache final : public Cache {
   }
 
  private:
+  [[noreturn]] static void refuse_without_ratios();
+
   struct Limits {
     double error;
     std::int64_t most;
@@ -85,6 +83,13 @@ class MagCache final : public Cache {
   }
 };
 CHITU_REGISTER(Cache, MagCache, "magcache");
+
+void MagCache::refuse_without_ratios() {
+  throw InputError(
+      fmt::format("{}=magcache: has no table for this model, expected {}, or another cache such as "
+                  "taylorseer",
+                  kCacheKey, param_key("ratios")));
+}
 
 }  // namespace
 }  // namespace chitu::cache

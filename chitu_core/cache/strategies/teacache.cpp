@@ -39,7 +39,7 @@ class TeaCache final : public Cache {
                       "expected another cache such as taylorseer",
                       kCacheKey));
     CachePlan plan = compute_all(Reuse::residual, schedule, model);
-    const auto fitted = fitted_model(model);
+    const auto fitted = table_of(model);
     const Rule rule = rule_of(params, fitted);
     const Edges edges =
         edges_of(params, rule.retention ? Edges{5, 0} : Edges{1, 1}, schedule.count());
@@ -67,7 +67,13 @@ class TeaCache final : public Cache {
     }
   };
 
-  static Rule rule_of(const ParamReader& params, const std::optional<FittedModel>& fitted) {
+  static std::optional<FittedModel::TeaCache> table_of(const ModelFacts& model) {
+    const auto fitted = fitted_model(model);
+    return fitted ? fitted->teacache : std::nullopt;
+  }
+
+  static Rule rule_of(const ParamReader& params,
+                      const std::optional<FittedModel::TeaCache>& fitted) {
     constexpr double kThreshold = 0.1;
     Rule rule{params.flag("retention").value_or(fitted ? fitted->by_modulation : false),
               kThreshold,
