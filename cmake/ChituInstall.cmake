@@ -9,9 +9,9 @@ set(data_folder ${CMAKE_INSTALL_DATADIR}/chitu)
 
 install(TARGETS chitu RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES ${PROJECT_BINARY_DIR}/man/chitu.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-install(DIRECTORY pipelines/include/chitu DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY chitu_core/include/chitu pipelines/include/chitu DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY chitu_core pipelines DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/chitu/detail
-        FILES_MATCHING PATTERN "*.h" REGEX "/pipelines/(include|api)$" EXCLUDE)
+        FILES_MATCHING PATTERN "*.h" REGEX "/(chitu_core|pipelines)/(include|api)$" EXCLUDE)
 install(DIRECTORY config assets DESTINATION ${data_folder})
 
 install(EXPORT chitu NAMESPACE chitu:: DESTINATION ${package_folder} FILE chituTargets.cmake)

@@ -11,6 +11,7 @@ set(below_parallel ${below_config} device parallel)
 set(below_nn ${below_memory} parallel nn)
 set(below_cache ${below_nn} cache)
 set(below_models ${below_cache} models)
+set(below_include ${below_models} include)  # public headers
 set(below_graph ${below_models} graph)
 set(below_pipelines ${below_graph} pipelines)
 set(below_tools ${below_pipelines} tools)

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "chitu/attention.h"
+#include "chitu/cache.h"
 #include "chitu/family.h"
 #include "chitu/scheduler.h"
 #include "chitu/stage.h"
@@ -95,6 +96,23 @@ class NoAttention final : public AttentionBackend {
 };
 CHITU_REGISTER(AttentionBackend, NoAttention, "no_attention");
 
+/// Computes the first step only; the others add what the layers added in it.
+class FirstStep final : public Cache {
+ public:
+  std::vector<CacheParam> params() const override {
+    return {{"test_last", CacheParam::Kind::flag, 0, 1, "compute the last step, too"}};
+  }
+  CachePlan plan(const CacheParamReader& params, const CacheSchedule& schedule,
+                 const CacheModel& model) const override {
+    auto plan = compute_all(Reuse::residual, schedule, model);
+    const bool last = params.flag("test_last").value_or(false);
+    for (std::size_t step = 1; step + (last ? 1 : 0) < plan.steps.size(); ++step)
+      plan.steps[step].layers = {};
+    return plan;
+  }
+};
+CHITU_REGISTER(Cache, FirstStep, "first_step");
+
 class Negative final : public Stage<Frames> {
  public:
   Frames run(const Frames& frames, const StageRequest&, StageContext&) const override {
@@ -157,6 +175,23 @@ TEST_CASE("a checkpoint whose scheduler nobody knows works with another one", "[
 TEST_CASE("an attention backend of the program is chosen by infer.attn_type", "[api]") {
   CHECK_FALSE(
       at::equal(video_of({"infer.attn_type=no_attention"}).latents(), video_of({}).latents()));
+}
+
+TEST_CASE("a cache of the program is chosen by request.flexcache, with its own parameters",
+          "[api]") {
+  const auto latents = [](std::vector<std::string> overrides) {
+    return video_of(std::move(overrides)).latents().clone();
+  };
+  const at::Tensor plain = latents({}), cached = latents({"request.flexcache=first_step"});
+  CHECK_FALSE(at::equal(cached, plain));
+  CHECK(at::equal(cached,
+                  latents({"request.flexcache=first_step", "infer.diffusion.low_mem_level=3"})));
+  CHECK(at::equal(plain, latents({"request.flexcache=first_step",
+                                  "+request.flexcache_params.test_last=true"})));
+  CHECK_THROWS_WITH(latents({"request.flexcache=first_steps"}),
+                    ContainsSubstring("did you mean first_step?"));
+  CHECK_THROWS_WITH(latents({"request.flexcache=pab", "+request.flexcache_params.test_last=true"}),
+                    ContainsSubstring("pab has no such parameter"));
 }
 
 TEST_CASE("a stage of the program changes what a named stage makes or reads", "[api]") {

@@ -1,7 +1,7 @@
 # Fails when chitu/chitu.h, or what a program of the component `config` includes, reaches a header of
 # another package, and when a public header does not compile by itself.
 cmake_minimum_required(VERSION 3.24)
-set(flags -std=c++20 -I${ROOT}/pipelines/include -I${ROOT} -x c++)
+set(flags -std=c++20 -I${ROOT}/pipelines/include -I${ROOT}/chitu_core/include -I${ROOT} -x c++)
 
 # All files that a header includes.
 function(closure_of header out)
@@ -30,8 +30,9 @@ foreach(header IN ITEMS chitu.h bind.h)
 endforeach()
 
 # Those of extensions may include libtorch. Each header compiles alone, without a warning.
-file(GLOB headers RELATIVE ${ROOT}/pipelines/include/chitu ${ROOT}/pipelines/include/chitu/*.h)
-foreach(header IN LISTS headers)
+file(GLOB headers ${ROOT}/pipelines/include/chitu/*.h ${ROOT}/chitu_core/include/chitu/*.h)
+foreach(path IN LISTS headers)
+  get_filename_component(header ${path} NAME)
   file(WRITE ${WORK}/alone.cpp "#include \"chitu/${header}\"\n")
   execute_process(COMMAND ${COMPILER} ${flags} -isystem ${LIBTORCH} -Wall -Wextra -Werror
                           -fsyntax-only ${WORK}/alone.cpp
