@@ -88,9 +88,10 @@ PassCache* Session::of_branch(std::size_t branch) {
   return plan_.reuse == Reuse::velocity ? nullptr : branches_[branch].get();
 }
 
-std::int64_t Session::computed_layers() const {
-  if (!plan_.decides_at_run_time() || !reused_) return plan_.steps[step_].layers.count();
-  return plan_.reuse == Reuse::velocity ? 0 : plan_.layers - plan_.span.count();
+memory::LayerRange Session::computed_layers() const {
+  if (!plan_.decides_at_run_time() || !reused_) return plan_.steps[step_].layers;
+  if (plan_.reuse == Reuse::velocity) return {};
+  return {0, plan_.span.first};  // they decided
 }
 
 bool Session::decides_step() const {

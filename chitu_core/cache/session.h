@@ -58,7 +58,7 @@ class Session {
   /// Null if the model has nothing to ask.
   PassCache* of_branch(std::size_t branch);
   /// Layers that each pass of this step computes, or computed where that is decided at run time.
-  std::int64_t computed_layers() const;
+  memory::LayerRange computed_layers() const;
   /// False in a dry run, if a run may skip this step.
   bool decides_step() const;
   std::int64_t passes_per_step() const { return std::ssize(branches_); }

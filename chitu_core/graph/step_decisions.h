@@ -12,6 +12,7 @@ struct StepDecision {
   int step;                              ///< of the request, from 0
   std::int64_t passes;                   ///< over the layers, in a step that computes
   std::int64_t computed_layers, layers;  ///< of each pass
+  std::int64_t first_layer = 0;          ///< of those that computed
   /// False in a dry run for a step that a run may skip: it counts as computed.
   bool decided = true;
   /// Attention that was reused in every layer.

@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <cmath>
 #include <mutex>
 
@@ -10,29 +9,28 @@
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/nn/attention.h"
 #include "chitu_core/nn/flash_attention.h"
+#include "chitu_core/nn/int8_attention.h"
 #include "chitu_core/nn/int8_blocks.h"
+#include "chitu_core/nn/int8_scores.h"
 
 namespace chitu::nn {
 namespace {
 
-/// Rows with one scale, as in the kernels of the first paper.
-constexpr std::int64_t kQueryBlock = 128, kKeyBlock = 64;
-/// Most bytes of float32 copies of queries, keys and values at once, if one head fits.
-constexpr std::int64_t kMostBytes = std::int64_t{64} << 20;
+/// Queries with one scale, as in the kernels of the first paper; keys likewise: Int8Scores::kKeys.
+constexpr std::int64_t kQueryBlock = 128;
 
-void say_once_that_it_is_not_faster() {
+/// The products that this processor computes the scores with, said once.
+const Int8Scores& chosen_scores() {
   static std::once_flag said;
+  const Int8Scores& scores = fastest_int8_scores();
   std::call_once(said, [] {
-    logger("nn")->info(
-        "infer.attn_type=sage: on this device, scores of INT8 queries and keys are computed in "
-        "float32: their results, without their speed");
+    logger("nn")->info("infer.attn_type=sage: {}",
+                       has_int8_tiles()
+                           ? "scores are computed with INT8 tiles (AMX)"
+                           : "this processor has no INT8 tiles (AMX): the same scores are computed "
+                             "in float32, without their speed");
   });
-}
-
-/// Heads that are computed together; the result does not depend on their number.
-std::int64_t heads_at_once(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  const std::int64_t of_head = 4 * (q.size(2) * q.size(3) + k.size(2) * (k.size(3) + v.size(3)));
-  return std::clamp<std::int64_t>(kMostBytes / of_head, 1, q.size(1));
+  return scores;
 }
 
 /// SageAttention: queries and keys are rounded to INT8 with a scale for each block of rows, keys
@@ -46,29 +44,21 @@ class Sage final : public AttentionBackend {
   at::Tensor run(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                  const AttentionOptions& options) const override {
     if (!quantises(q, k, v, options)) return exact_backend().run(q, k, v, options);
-    const at::Tensor out = heads_together(q, v);
-    each_part(q, k, v, [&](const auto& part) {
-      const Operands operands(part(q), part(k), part(v));
-      part(out).copy_(
-          exact_backend().run(operands.queries, operands.keys, operands.values, options));
-    });
-    return out;
+    const Operands operands(q, k);
+    // A dry run counts the exact kernel, which returns the same number of bytes.
+    if (device::in_dry_run()) return exact_backend().run(q, k, v, options);
+    return operands.attend(v, scale_of(q, options), {});
   }
   bool gives_log_sum_exp() const override { return true; }
   parallel::AttentionPart run_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                    const AttentionOptions& options) const override {
     if (!quantises(q, k, v, options)) return exact_backend().run_part(q, k, v, options);
-    const parallel::AttentionPart all{
-        heads_together(q, v),
-        at::empty({q.size(0), q.size(1), q.size(2)}, q.options().dtype(at::kFloat))};
-    each_part(q, k, v, [&](const auto& part) {
-      const Operands operands(part(q), part(k), part(v));
-      const auto made =
-          exact_backend().run_part(operands.queries, operands.keys, operands.values, options);
-      part(all.out).copy_(made.out);
-      part(all.log_sum_exp).copy_(made.log_sum_exp.add(operands.left_out(options)));
-    });
-    return all;
+    const Operands operands(q, k);
+    const double scale = scale_of(q, options);
+    auto part = device::in_dry_run() ? exact_backend().run_part(q, k, v, options)
+                                     : operands.attend_part(v, scale);
+    part.log_sum_exp.add_(operands.left_out(scale));
+    return part;
   }
   bool exact() const override { return false; }
   int rank() const override { return 0; }
@@ -77,47 +67,46 @@ class Sage final : public AttentionBackend {
   }
 
  private:
-  /// What the exact backend gets, in float32.
   struct Operands {
-    Operands(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)
+    Operands(const at::Tensor& q, const at::Tensor& k)
         : mean(mean_rows(k)),
-          queries(through_int8_blocks(q, {}, kQueryBlock)),
-          keys(through_int8_blocks(k, mean, kKeyBlock)),
-          values(v.to(at::kFloat)) {}
+          queries(to_int8_blocks(q, {}, kQueryBlock)),
+          keys(to_int8_blocks(k, mean, Int8Scores::kKeys)) {}
 
-    /// By how much the mean of the keys would raise the scores of each query: [B, heads, Lq].
-    at::Tensor left_out(const AttentionOptions& options) const {
-      const double usual = 1.0 / std::sqrt(static_cast<double>(queries.size(3)));
-      return at::matmul(queries, mean.transpose(-1, -2))
-          .squeeze(-1)
-          .mul_(options.scale.value_or(usual));
+    at::Tensor attend(const at::Tensor& v, double scale, const at::Tensor& log_sum_exp) const {
+      const at::Tensor out = heads_together(queries.values, v);
+      int8_attention(queries, keys, v, scale, chosen_scores(), out, log_sum_exp);
+      return out;
+    }
+    parallel::AttentionPart attend_part(const at::Tensor& v, double scale) const {
+      const at::Tensor& rows = queries.values;
+      const at::Tensor log_sum_exp =
+          at::empty({rows.size(0), rows.size(1), rows.size(2)}, rows.options().dtype(at::kFloat));
+      return {attend(v, scale, log_sum_exp), log_sum_exp};
     }
 
-    at::Tensor mean, queries, keys, values;
+    /// By how much the mean of the keys would raise the scores of each query: [B, heads, Lq].
+    at::Tensor left_out(double scale) const {
+      return at::matmul(widened(queries), mean.transpose(-1, -2)).squeeze(-1).mul_(scale);
+    }
+
+    at::Tensor mean;
+    Int8Blocks queries, keys;
   };
+
+  static double scale_of(const at::Tensor& q, const AttentionOptions& options) {
+    return options.scale.value_or(1.0 / std::sqrt(static_cast<double>(q.size(3))));
+  }
 
   static bool quantises(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                         const AttentionOptions& options) {
-    const bool does = options.kind == AttentionKind::self && !options.bias.defined() &&
-                      flash_attention_fits(q, k, v);
-    if (does && !device::in_dry_run()) say_once_that_it_is_not_faster();
-    return does;
+    return options.kind == AttentionKind::self && !options.bias.defined() &&
+           flash_attention_fits(q, k, v) && q.size(3) <= Int8Scores::kMostWidth;
   }
 
   /// [B, heads, Lq, dv] with the memory layout [B, Lq, heads, dv].
   static at::Tensor heads_together(const at::Tensor& q, const at::Tensor& v) {
-    return at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2);
-  }
-
-  /// Calls work with a function that cuts a tensor to some heads of one item of the batch.
-  static void each_part(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                        const auto& work) {
-    const std::int64_t at_once = heads_at_once(q, k, v);
-    for (std::int64_t b = 0; b < q.size(0); ++b)
-      for (std::int64_t head = 0; head < q.size(1); head += at_once)
-        work([&](const at::Tensor& x) {
-          return x.narrow(0, b, 1).narrow(1, head, std::min(at_once, q.size(1) - head));
-        });
+    return at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, v.options()).transpose(1, 2);
   }
 
   static const AttentionBackend& exact_backend() {

@@ -20,7 +20,8 @@ constexpr float kRounder = 12582912;
 template <class T>
 struct Block {
   const T* from;
-  float* to;
+  std::int8_t* to;
+  float* scale;
   std::int64_t from_row, rows, width;
   const float* offset;  ///< of a row
 };
@@ -28,34 +29,44 @@ struct Block {
 struct QuantiseBlock {
   template <class T>
   [[gnu::always_inline]] static void run(const Block<T>* block) {
-    float largest = 0;
+    const float largest = largest_magnitude(*block);
+    const float inverse = largest == 0 ? 0 : kLargest / largest;
+    *block->scale = largest / kLargest;
     for (std::int64_t r = 0; r < block->rows; ++r) {
       const T* from = block->from + r * block->from_row;
-      float* to = block->to + r * block->width;
+      std::int8_t* to = block->to + r * block->width;
       CHITU_NO_OVERLAP
-      for (std::int64_t c = 0; c < block->width; ++c)
-        to[c] = static_cast<float>(from[c]) - block->offset[c];
-      for (std::int64_t c = 0; c < block->width; ++c)
-        largest = std::max(largest, to[c] < 0 ? -to[c] : to[c]);
+      for (std::int64_t c = 0; c < block->width; ++c) {
+        const float rounded =
+            (static_cast<float>(from[c]) - block->offset[c]) * inverse + kRounder - kRounder;
+        to[c] = static_cast<std::int8_t>(rounded);
+      }
     }
-    if (largest == 0) return;
-    const float scale = largest / kLargest, inverse = kLargest / largest;
-    const std::int64_t count = block->rows * block->width;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float rounded = block->to[i] * inverse + kRounder;
-      block->to[i] = (rounded - kRounder) * scale;
+  }
+
+ private:
+  template <class T>
+  [[gnu::always_inline]] static float largest_magnitude(const Block<T>& block) {
+    float largest = 0;
+    for (std::int64_t r = 0; r < block.rows; ++r) {
+      const T* from = block.from + r * block.from_row;
+      for (std::int64_t c = 0; c < block.width; ++c) {
+        const float value = static_cast<float>(from[c]) - block.offset[c];
+        largest = std::max(largest, value < 0 ? -value : value);
+      }
     }
+    return largest;
   }
 };
 
 template <class T>
-void quantise(const at::Tensor& x, const at::Tensor& offset, const at::Tensor& to,
-              std::int64_t rows) {
-  const std::int64_t heads = x.size(1), length = x.size(2), width = x.size(3);
-  const std::int64_t blocks = (length + rows - 1) / rows;
+void quantise(const at::Tensor& x, const at::Tensor& offset, const Int8Blocks& to) {
+  const std::int64_t heads = x.size(1), length = x.size(2), width = x.size(3), rows = to.rows;
+  const std::int64_t blocks = to.scales.size(2);
   const std::vector<float> zeros(static_cast<std::size_t>(width), 0.0F);
   const T* from = x.const_data_ptr<T>();
-  float* out = to.mutable_data_ptr<float>();
+  auto* out = to.values.mutable_data_ptr<std::int8_t>();
+  auto* scales = to.scales.mutable_data_ptr<float>();
   const float* offsets = offset.defined() ? offset.const_data_ptr<float>() : nullptr;
   threads::parallel_for(
       0, x.size(0) * heads * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -64,6 +75,7 @@ void quantise(const at::Tensor& x, const at::Tensor& offset, const at::Tensor& t
           const Block<T> block{
               from + head / heads * x.stride(0) + head % heads * x.stride(1) + first * x.stride(2),
               out + (head * length + first) * width,
+              scales + i,
               x.stride(2),
               std::min(rows, length - first),
               width,
@@ -105,12 +117,23 @@ at::Tensor mean_rows(const at::Tensor& x) {
   return means;
 }
 
-at::Tensor through_int8_blocks(const at::Tensor& x, const at::Tensor& offset, std::int64_t block) {
-  const at::Tensor result = at::empty(x.sizes(), x.options().dtype(at::kFloat));
+Int8Blocks to_int8_blocks(const at::Tensor& x, const at::Tensor& offset, std::int64_t rows) {
+  const std::int64_t blocks = (x.size(2) + rows - 1) / rows;
+  Int8Blocks result{at::empty(x.sizes(), x.options().dtype(at::kChar)),
+                    at::empty({x.size(0), x.size(1), blocks}, x.options().dtype(at::kFloat)), rows};
   if (device::in_dry_run()) return result;
-  is_bfloat16(x) ? quantise<at::BFloat16>(x, offset, result, block)
-                 : quantise<float>(x, offset, result, block);
+  is_bfloat16(x) ? quantise<at::BFloat16>(x, offset, result) : quantise<float>(x, offset, result);
   return result;
+}
+
+at::Tensor widened(const Int8Blocks& blocks) {
+  const std::int64_t length = blocks.values.size(2);
+  const at::Tensor scales = blocks.scales.unsqueeze(3)
+                                .expand({-1, -1, -1, blocks.rows})
+                                .flatten(2)
+                                .narrow(2, 0, length)
+                                .unsqueeze(3);
+  return blocks.values.to(at::kFloat).mul_(scales);
 }
 
 }  // namespace chitu::nn

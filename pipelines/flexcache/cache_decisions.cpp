@@ -55,13 +55,14 @@ std::string CacheDecisions::text() const {
 
 nlohmann::json to_json(const CacheDecisions& decisions) {
   nlohmann::json steps = nlohmann::json::array();
-  for (const auto& step : decisions.steps_) {
+  for (const auto& step : decisions.steps()) {
     steps.push_back({{"index", step.step},
                      {"component", step.component},
                      {"decision", step.decision},
                      {"passes", step.passes},
                      {"computed_layers", step.computed_layers},
-                     {"layers", step.layers}});
+                     {"layers", step.layers},
+                     {"first_layer", step.first_layer}});
     if (step.self_attention_reused) steps.back()["self_attention_reused"] = true;
     if (step.cross_attention_reused) steps.back()["cross_attention_reused"] = true;
   }

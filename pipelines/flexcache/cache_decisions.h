@@ -15,6 +15,7 @@ class CacheDecisions {
  public:
   void add(const graph::StepDecision& decision) { steps_.push_back(decision); }
   void add(const CacheDecisions& others);
+  const std::vector<graph::StepDecision>& steps() const { return steps_; }
   bool empty() const { return steps_.empty(); }
 
   /// Computed layers of all passes, and those of a run without a cache.
@@ -32,7 +33,6 @@ class CacheDecisions {
   std::string text() const;
 
  private:
-  friend nlohmann::json to_json(const CacheDecisions& decisions);
   std::vector<graph::StepDecision> steps_;
 };
 

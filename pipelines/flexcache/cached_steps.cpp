@@ -55,13 +55,15 @@ void CachedSteps::record(std::size_t video, const at::Tensor& latents,
 }
 
 void CachedSteps::tell_decision(const graph::Context& context, std::int64_t index) const {
+  const memory::LayerRange computed = session_.computed_layers();
   const auto& planned = session_.plan().steps[session_.step()];
   const graph::StepDecision decision{.component = component_.name(),
                                      .decision = std::string(session_.decision()),
                                      .step = static_cast<int>(index),
                                      .passes = session_.passes_per_step(),
-                                     .computed_layers = session_.computed_layers(),
+                                     .computed_layers = computed.count(),
                                      .layers = session_.plan().layers,
+                                     .first_layer = computed.empty() ? 0 : computed.first,
                                      .decided = session_.decides_step(),
                                      .self_attention_reused = planned.reuse_self_attention,
                                      .cross_attention_reused = planned.reuse_cross_attention};

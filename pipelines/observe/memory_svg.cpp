@@ -8,6 +8,7 @@
 #include <map>
 
 #include "chitu_core/common/bytes.h"
+#include "pipelines/observe/svg_text.h"
 
 namespace chitu::pipelines {
 namespace {
@@ -19,21 +20,6 @@ constexpr double kCharacter = 6.5;  // width in a line of text, about
 constexpr double kLineHeight = 18;
 constexpr int kLegendColumns = 3;
 constexpr std::array kShades{"#cfe3f5", "#fde3c2", "#d5ecd0", "#f3d3d8", "#e2d8ef", "#e9e6c8"};
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '&')
-      result += "&amp;";
-    else if (c == '<')
-      result += "&lt;";
-    else if (c == '>')
-      result += "&gt;";
-    else
-      result += c;
-  }
-  return result;
-}
 
 /// Coordinates of seconds and bytes in the picture.
 class Axes {
@@ -95,7 +81,7 @@ const char* shade(std::size_t stage) { return kShades[stage % kShades.size()]; }
 /// The band of a stage, with its name if there is room; the legend names all.
 std::string band(const MemoryChart::Stage& stage, std::size_t index, const Axes& axes) {
   const double left = axes.x(stage.begin_s), width = axes.x(stage.end_s) - left;
-  const std::string name = escaped(stage.name);
+  const std::string name = svg_escaped(stage.name);
   std::string svg = fmt::format(
       "<rect class='stage' x='{:.1f}' y='{}' width='{:.1f}' height='{}' fill='{}'>"
       "<title>{}</title></rect>\n",
@@ -135,7 +121,7 @@ std::string peak_mark(const MemoryChart& chart, const Axes& axes) {
       "<text x='{:.1f}' y='{:.1f}' fill='#b3261e' font-weight='bold' text-anchor='{}'>"
       "peak {} in {}</text>\n",
       x, y, x + (on_the_right ? -8 : 8), y - 6, on_the_right ? "end" : "start",
-      format_bytes(highest->peak_bytes), escaped(highest->name));
+      format_bytes(highest->peak_bytes), svg_escaped(highest->name));
 }
 
 std::string legend(const MemoryChart& chart) {
@@ -147,7 +133,7 @@ std::string legend(const MemoryChart& chart) {
     svg += fmt::format(
         "<rect x='{0:.1f}' y='{1}' width='12' height='12' fill='{2}' stroke='#999'/>"
         "<text x='{3:.1f}' y='{4}'>{5}: {6:.3f} s, peak {7}</text>\n",
-        x, y - 10, shade(i), x + 18, y, escaped(stage.name), stage.end_s - stage.begin_s,
+        x, y - 10, shade(i), x + 18, y, svg_escaped(stage.name), stage.end_s - stage.begin_s,
         format_bytes(stage.peak_bytes));
   }
   return svg;
@@ -164,7 +150,7 @@ std::string memory_svg(const MemoryChart& chart) {
       "font-family='sans-serif' font-size='12' stroke='none'>\n"
       "<rect width='100%' height='100%' fill='white'/>\n"
       "<text x='{2}' y='24' font-size='15'>{3}</text>\n",
-      kWidth, kBottom + 44 + kLineHeight * rows, kLeft, escaped(chart.title));
+      kWidth, kBottom + 44 + kLineHeight * rows, kLeft, svg_escaped(chart.title));
   for (std::size_t i = 0; i < chart.stages.size(); ++i) svg += band(chart.stages[i], i, axes);
   return svg + axes.lines() + curve(chart, axes) + peak_mark(chart, axes) + legend(chart) +
          "</svg>\n";

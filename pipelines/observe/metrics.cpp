@@ -1,12 +1,14 @@
 #include "pipelines/observe/metrics.h"
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 #include <torch/headeronly/version.h>
 
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "chitu_core/common/bytes.h"
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/device/device.h"
 #include "chitu_core/io/safetensors.h"
@@ -61,11 +63,30 @@ void Metrics::measure(StageCost& stage) const {
     stage.overlap = std::max(0.0, 1 - streaming_.waited_s / streaming_.busy_s);
 }
 
-void Metrics::layer_streamed(std::string_view, const memory::StreamEvent& event) noexcept {
+void Metrics::layer_streamed(std::string_view component,
+                             const memory::StreamEvent& event) noexcept {
   const double seconds = std::chrono::duration<double>(event.end - event.begin).count();
   const std::lock_guard lock(mutex_);
   (event.kind == memory::StreamEvent::Kind::wait ? streaming_.waited_s : streaming_.busy_s) +=
       seconds;
+  copies_.add(component, event);
+}
+
+std::string Metrics::cache_text() const {
+  const std::lock_guard lock(mutex_);
+  const std::int64_t saved = copies_.saved_bytes(decisions_);
+  if (saved == 0) return decisions_.text();
+  return fmt::format("{}; {} of {} of layers not copied", decisions_.text(), format_bytes(saved),
+                     format_bytes(saved + copies_.copied_bytes(decisions_)));
+}
+
+nlohmann::json Metrics::cache_report() const {
+  if (decisions_.empty()) return {};
+  nlohmann::json report = to_json(decisions_);
+  const std::lock_guard lock(mutex_);
+  report["copied_layer_bytes"] = copies_.copied_bytes(decisions_);
+  report["saved_layer_bytes"] = copies_.saved_bytes(decisions_);
+  return report;
 }
 
 std::vector<StageCost> Metrics::stages() const {
@@ -114,7 +135,7 @@ nlohmann::json Metrics::report() const {
           {"stages", stages},
           {"sums", sums_json(this->stages())},
           {"steps", steps},
-          {"flexcache", decisions_.empty() ? json() : to_json(decisions_)},
+          {"flexcache", cache_report()},
           {"components", components},
           {"memory",
            {{"device", device_.str()},

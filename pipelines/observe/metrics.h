@@ -14,6 +14,7 @@
 #include "chitu_core/graph/step_decisions.h"
 #include "chitu_core/io/frames_digest.h"
 #include "pipelines/flexcache/cache_decisions.h"
+#include "pipelines/flexcache/layer_copies.h"
 #include "pipelines/observe/run_clock.h"
 #include "pipelines/observe/stage_cost.h"
 
@@ -43,6 +44,10 @@ class Metrics final : public graph::Observer,
 
   /// The stages so far; one that has not ended has its current values.
   std::vector<StageCost> stages() const;
+  /// What a cache decided so far; empty without one.
+  const CacheDecisions& decisions() const { return decisions_; }
+  /// "10 of 20 steps, 50.0 % of the layers; 47.7 MiB of 95.3 MiB of layers not copied".
+  std::string cache_text() const;
   /// All measurements so far, with the versions of chitu and libtorch.
   nlohmann::json report() const;
 
@@ -62,6 +67,7 @@ class Metrics final : public graph::Observer,
   };
 
   void measure(StageCost& stage) const;
+  nlohmann::json cache_report() const;
 
   c10::Device device_;
   RunClock clock_;
@@ -75,6 +81,7 @@ class Metrics final : public graph::Observer,
   std::int64_t peak_host_bytes_ = 0;  ///< before the stage
   mutable std::mutex mutex_;
   Streaming streaming_;  ///< of the stage
+  LayerCopies copies_;
 };
 
 }  // namespace chitu::pipelines

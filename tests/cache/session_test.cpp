@@ -90,7 +90,7 @@ TEST_CASE("a skipped step adds to its input what the layers added last", "[cache
   CHECK(step(1, 2) == std::vector<double>{12, 112});
   CHECK(model.computed.empty());
   CHECK(session.decision() == "reuse");
-  CHECK(session.computed_layers() == 0);
+  CHECK(session.computed_layers().empty());
   CHECK(step(2, 3) == std::vector<double>{13, 113});
   CHECK(model.computed.size() == kLayers);
 }
@@ -160,10 +160,10 @@ TEST_CASE("what the first block adds decides at run time whether the others comp
   CHECK(prompt.computed == std::vector<std::int64_t>{0});
   CHECK(negative.computed == std::vector<std::int64_t>{0});
   CHECK(prompt.hidden[0][0].item<double>() == Catch::Approx(1.05 + 9));
-  CHECK(session.computed_layers() == 1);
+  CHECK(session.computed_layers() == LayerRange{0, 1});
   step(2, 1.2);
   CHECK(announced == "0-1 1-4 0-1 1-4 ");
-  CHECK(session.computed_layers() == kLayers);
+  CHECK(session.computed_layers() == LayerRange{0, kLayers});
 }
 
 TEST_CASE("a video that is left out takes its state along", "[cache]") {

@@ -22,6 +22,7 @@
 #include "pipelines/forecast/plan_json.h"
 #include "pipelines/machine/profile_rates.h"
 #include "pipelines/model/request_json.h"
+#include "pipelines/observe/cache_svg.h"
 #include "pipelines/observe/metrics.h"
 #include "pipelines/observe/profile.h"
 #include "pipelines/output/media_names.h"
@@ -48,6 +49,7 @@ namespace {
 
 constexpr const char* kLogName = "run.log";
 constexpr const char* kMetricsName = "metrics.json";
+constexpr const char* kCachePictureName = "flexcache.svg";
 
 /// False with hydra/job_logging=disabled or none.
 bool logs_to_file(const config::Composition& composition) {
@@ -245,6 +247,7 @@ class Run {
   /// The files that this run writes, without media and configuration.
   std::vector<fs::path> written_names() const {
     std::vector<fs::path> names{kMetricsName, kLogName, pipelines::kLatentsName};
+    if (request_.flexcache) names.emplace_back(kCachePictureName);
     if (settings_.debug.profile)
       names.insert(names.end(), pipelines::Profile::kFileNames.begin(),
                    pipelines::Profile::kFileNames.end());
@@ -378,6 +381,7 @@ class Run {
     if (profile_)
       for (const auto& [name, text] : profile_->finish())
         write_aside("debug.profile", [&] { folder.write(name, text); });
+    if (!metrics_.decisions().empty()) show_cache(folder);
     show_stages();
     for (const std::string& problem : problems_) state_.logging.log_failure(problem);
     if (!state_.logging.stop_file())
@@ -471,6 +475,15 @@ class Run {
       logger("memory")->warn("{}", pipelines::to_string(overrun));
       report["memory"]["overruns"].push_back(pipelines::to_json(overrun));
     }
+  }
+
+  /// What the cache saved, and a picture of its decisions.
+  void show_cache(RunFolder& folder) {
+    const std::string text = fmt::format("{}: {}", *request_.flexcache, metrics_.cache_text());
+    logger("flexcache")->info("{}", text);
+    write_aside(folder_key(), [&] {
+      folder.write(kCachePictureName, pipelines::cache_svg(metrics_.decisions(), text));
+    });
   }
 
   /// Writes the table of stages to the log, and to standard error when it is a terminal.
