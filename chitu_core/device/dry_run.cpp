@@ -121,6 +121,7 @@ DryRunUse DryRun::Books::measure(const std::function<void()>& work) {
           .d2h = after.d2h - before.d2h,
           .disk = after.disk - before.disk,
           .sent = after.sent - before.sent,
+          .exchanges = difference(after.exchanges, before.exchanges),
           .flops = after.flops - before.flops};
 }
 
@@ -138,6 +139,7 @@ void DryRun::Books::count_again(const DryRunUse& measured, std::int64_t times) {
   use_.d2h += times * measured.d2h;
   use_.disk += times * measured.disk;
   use_.sent += times * measured.sent;
+  device::add(use_.exchanges, measured.exchanges, times);
   use_.flops += static_cast<double>(times) * measured.flops;
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "chitu_core/device/dry_run_exchanges.h"
+
 namespace chitu::device {
 
 /// The device that a dry run imitates.
@@ -23,6 +25,7 @@ struct DryRunUse {
   std::int64_t host = 0, peak_host = 0;  ///< tensors in host memory
   std::int64_t h2d = 0, d2h = 0, disk = 0;
   std::int64_t sent = 0;  ///< to other ranks
+  Exchanges exchanges{};  ///< of which these bytes are part
   double flops = 0;
 };
 

@@ -6,11 +6,29 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "chitu_core/device/dry_run.h"
 
 namespace chitu::device {
+
+/// The exchanges that are under way, and what is computed beside them.
+class OpenEpisode {
+ public:
+  /// flops  of the dry run so far
+  std::size_t begin(RankExchange exchange, double flops);
+  /// Whether none is under way any more.
+  bool end(std::size_t number, double flops);
+  ExchangeEpisode take() { return std::exchange(episode_, {}); }
+
+ private:
+  void compute(double flops);
+
+  ExchangeEpisode episode_;
+  int under_way_ = 0;
+  double flops_before_ = 0;
+};
 
 /// The counters of one dry run; current() finds those of the calling thread. Not thread-safe.
 class DryRun::Books : public std::enable_shared_from_this<DryRun::Books> {
@@ -39,6 +57,9 @@ class DryRun::Books : public std::enable_shared_from_this<DryRun::Books> {
   void count_copy(std::int64_t bytes, bool to_device) {
     (to_device ? use_.h2d : use_.d2h) += bytes;
   }
+  std::size_t begin_exchange(RankExchange exchange);
+  void end_exchange(std::size_t number);
+  void count_exchange_beside(RankExchange exchange);
   /// The same data, counted as host memory until it is freed.
   c10::DataPtr count_on_host(c10::DataPtr data, std::int64_t bytes);
 
@@ -67,6 +88,7 @@ class DryRun::Books : public std::enable_shared_from_this<DryRun::Books> {
   ImitatedDevice device_;
   Repetition repetition_;
   DryRunUse use_;
+  OpenEpisode open_;
   std::vector<std::string> parts_;
   std::string_view operator_;
   std::int64_t watched_ = 0;  ///< 0 = nothing is watched

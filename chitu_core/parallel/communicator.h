@@ -45,6 +45,11 @@ class Communicator {
   /// be empty.
   virtual std::unique_ptr<PendingExchange> exchange(const at::Tensor& sent, int to,
                                                     const at::Tensor& received, int from) = 0;
+  /// A group of its own for `count` of the ranks, `step` apart from `first` on, this rank among
+  /// them; null if such a group has to be made of calls to this one.
+  virtual std::shared_ptr<Communicator> part(int /*first*/, int /*step*/, int /*count*/) const {
+    return nullptr;
+  }
 };
 
 /// The groups that this process belongs to. World rank = guidance rank * context size + context

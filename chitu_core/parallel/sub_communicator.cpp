@@ -11,6 +11,7 @@ namespace {
 std::shared_ptr<Communicator> members_of(const std::shared_ptr<Communicator>& ranks, int first,
                                          int step, int count) {
   if (count == ranks->size()) return ranks;
+  if (auto part = ranks->part(first, step, count)) return part;
   std::vector<int> members;
   for (int i = 0; i < count; ++i) members.push_back(first + i * step);
   return std::make_shared<SubCommunicator>(ranks, std::move(members));

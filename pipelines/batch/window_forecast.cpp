@@ -105,6 +105,7 @@ void add_use(device::DryRunUse& sum, const device::DryRunUse& use) {
   sum.d2h += use.d2h;
   sum.disk += use.disk;
   sum.sent += use.sent;
+  add(sum.exchanges, use.exchanges);
   sum.flops += use.flops;
 }
 

@@ -87,25 +87,55 @@ json largest_json(const LargestSizes& largest) {
   return {{"picture", picture}, {"num_frames", or_null(largest.frames)}};
 }
 
-json time_json(const LeastTime& time) {
-  return {{"seconds", time.total_s},
-          {"bound_by", time.bound_by},
-          {"arithmetic_seconds", time.compute_s},
-          {"link_seconds", time.link_s},
-          {"disk_seconds", time.disk_s},
-          {"device_memory_seconds", time.memory_s},
-          {"lead_seconds", time.lead_s}};
+/// with_exchange  for several ranks
+json time_json(const LeastTime& time, bool with_exchange) {
+  json text{{"seconds", time.total_s},
+            {"bound_by", time.bound_by},
+            {"arithmetic_seconds", time.compute_s},
+            {"link_seconds", time.link_s},
+            {"disk_seconds", time.disk_s},
+            {"device_memory_seconds", time.memory_s},
+            {"lead_seconds", time.lead_s}};
+  if (!with_exchange) return text;
+  text["exchange_seconds"] = time.exchange_s;
+  text["exchange_wait_seconds"] = time.exchange_wait_s;
+  return text;
 }
 
-json least_time_json(const RequestTime& time) {
+json least_time_json(const LevelReport& level) {
+  const RequestTime& time = *level.plan.least_time;
+  const bool ranks = level.one_rank.has_value();
   json stages = json::array();
   for (const auto& [name, stage_time, arithmetic_counted] : time.stages) {
-    json stage = time_json(stage_time);
+    json stage = time_json(stage_time, ranks);
     stage["name"] = name;
     stage["arithmetic_counted"] = arithmetic_counted;
     stages.push_back(std::move(stage));
   }
-  return {{"step", time_json(time.step)}, {"stages", stages}, {"request_seconds", time.total_s}};
+  json text{
+      {"step", time_json(time.step, ranks)}, {"stages", stages}, {"request_seconds", time.total_s}};
+  if (ranks) text["speed_up"] = {{"step", level.step_speed_up()}, {"request", level.speed_up()}};
+  return text;
+}
+
+json parallel_json(const parallel::ParallelOptions& options) {
+  return {{"ranks", options.world_size()}, {"rank", 0},
+          {"cp_size", options.cp_size},    {"up", options.up > 0 ? json(options.up) : json()},
+          {"cfg_size", options.cfg_size},  {"cp_backend", options.backend}};
+}
+
+json link_json(const RankLink& link) {
+  return {{"name", link.name},
+          {"bandwidth", or_null(link.bandwidth)},
+          {"latency_seconds", link.latency_s},
+          {"shared", link.shared}};
+}
+
+json links_json(const RankLinks& links) {
+  json text{{"ranks_per_host", or_null(links.ranks_per_host)}};
+  if (links.interconnect) text["interconnect"] = link_json(*links.interconnect);
+  if (links.network) text["network"] = link_json(*links.network);
+  return text;
 }
 
 json profile_json(const DeviceProfile& profile) {
@@ -119,7 +149,8 @@ json profile_json(const DeviceProfile& profile) {
             {"float32", or_null(profile.flops.float32)}}},
           {"link_bandwidth", or_null(profile.link_bandwidth)},
           {"disk_bandwidth", or_null(profile.disk_bandwidth)},
-          {"memory_bandwidth", or_null(profile.memory_bandwidth)}};
+          {"memory_bandwidth", or_null(profile.memory_bandwidth)},
+          {"links", links_json(profile.links)}};
 }
 
 json level_json(const ForecastReport& report, const LevelReport& level) {
@@ -145,7 +176,7 @@ json level_json(const ForecastReport& report, const LevelReport& level) {
   if (forecast.sent_bytes > 0) text["request"]["sent_bytes"] = forecast.sent_bytes;
   if (const auto decisions = forecast.decisions(); !decisions.empty())
     text["flexcache"] = to_json(decisions);
-  if (level.plan.least_time) text["least_time"] = least_time_json(*level.plan.least_time);
+  if (level.plan.least_time) text["least_time"] = least_time_json(level);
   if (level.largest) text["largest"] = largest_json(*level.largest);
   if (level.peak) text["peak"] = peak_json(*level.peak);
   return text;
@@ -167,7 +198,7 @@ json modelled(const ForecastReport& report) {
       {"flops", "multiplications and additions of matrix products, attention and convolutions"},
       {"least_time",
        "a lower bound: arithmetic, copies and reads side by side at the full rates of the "
-       "profile"}};
+       "profile; exchanges between ranks beside the arithmetic that does not wait for them"}};
 }
 
 /// The inputs of every part of the report.
@@ -181,10 +212,29 @@ ForecastReport head_of(const LevelForecaster& forecaster, const Request& request
   report.process_bytes = forecaster.process_bytes();
   report.planned = forecaster.device();
   report.profile = forecaster.profile();
+  report.parallel = forecaster.parallel();
   report.request = request;
   report.longest_prompts = longest_prompts;
   report.transformer_layers = forecaster.pipeline().transformer_layers();
   return report;
+}
+
+/// Times that are both 0 are the same.
+double ratio(double alone_s, double shared_s) {
+  return alone_s == shared_s ? 1 : alone_s / shared_s;
+}
+
+void compare_with_one_rank(ForecastReport& report, const LevelForecaster& forecaster,
+                           const Forecasts& forecasts) {
+  const auto compare = [&](LevelReport& level) {
+    level.one_rank = forecaster.time_of_one_rank(level.plan.forecast.plan, forecasts);
+  };
+  for (LevelReport& level : report.levels) compare(level);
+  if (!report.chosen) return;
+  for (const LevelReport& level : report.levels)
+    if (level.plan.forecast.plan == report.chosen->plan.forecast.plan)
+      report.chosen->one_rank = level.one_rank;
+  if (!report.chosen->one_rank) compare(*report.chosen);
 }
 
 json budget_json(const MemoryBudget& budget) {
@@ -195,6 +245,12 @@ json budget_json(const MemoryBudget& budget) {
 }
 
 }  // namespace
+
+double LevelReport::step_speed_up() const {
+  return ratio(one_rank->step.total_s, plan.least_time->step.total_s);
+}
+
+double LevelReport::speed_up() const { return ratio(one_rank->total_s, plan.least_time->total_s); }
 
 std::vector<const LevelReport*> ForecastReport::columns() const {
   std::vector<const LevelReport*> all;
@@ -215,12 +271,14 @@ ForecastReport report_plans(const LevelForecaster& forecaster, const std::string
   };
   for (int level = 0; level < memory::kLevels; ++level) {
     look_at(fmt::format("level {}", level));
-    report.levels.push_back({forecaster.plan(level, forecasts), {}, {}});
+    report.levels.push_back({forecaster.plan(level, forecasts), {}, {}, {}});
   }
   look_at("what a run takes");
   auto [plan, refusal] = forecaster.chosen(forecasts);
-  if (plan) report.chosen = LevelReport{std::move(*plan), {}, {}};
+  if (plan) report.chosen = LevelReport{std::move(*plan), {}, {}, {}};
   report.refusal = std::move(refusal);
+  if (report.profile && report.parallel.world_size() > 1)
+    compare_with_one_rank(report, forecaster, forecasts);
   for (std::size_t i = 0; i < report.levels.size(); ++i) {
     LevelReport& level = report.levels[i];
     if (questions.fit_bytes) {
@@ -257,6 +315,7 @@ nlohmann::json to_json(const ForecastReport& report) {
             {"chosen", report.chosen ? level_json(report, *report.chosen) : json()}};
   if (!report.refusal.empty()) text["refused"] = report.refusal;
   if (report.profile) text["profile"] = profile_json(*report.profile);
+  if (report.parallel.world_size() > 1) text["parallel"] = parallel_json(report.parallel);
   if (report.fit_bytes) text["fit_bytes"] = *report.fit_bytes;
   return text;
 }

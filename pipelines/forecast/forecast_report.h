@@ -15,8 +15,13 @@ namespace chitu::pipelines {
 /// One level, with the optional parts of its report.
 struct LevelReport {
   LevelForecast plan;
+  std::optional<RequestTime> one_rank;  ///< least times in one process, where several ranks share
   std::optional<LargestSizes> largest;  ///< for --fit
   std::optional<PeakExplanation> peak;  ///< for --explain
+
+  /// How many times as long one process takes for a step, for the request.
+  double step_speed_up() const;
+  double speed_up() const;
 };
 
 /// The report of `chitu plan`, in any format.
@@ -30,6 +35,7 @@ struct ForecastReport {
   std::int64_t process_bytes = 0;
   device::ImitatedDevice planned;
   std::optional<DeviceProfile> profile;  ///< source of the rates of the least times
+  parallel::ParallelOptions parallel;    ///< the ranks that share the request
   Request request;
   bool longest_prompts = false;
   std::int64_t transformer_layers = 0;

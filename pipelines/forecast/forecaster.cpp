@@ -22,6 +22,7 @@ device::DryRunUse moved_between(const device::DryRunUse& before, device::DryRunU
   after.d2h -= before.d2h;
   after.disk -= before.disk;
   after.sent -= before.sent;
+  add(after.exchanges, before.exchanges, -1);
   after.flops -= before.flops;
   return after;
 }
@@ -31,6 +32,7 @@ void add_steps(device::DryRunUse& use, const device::DryRunUse& step, std::int64
   use.d2h += count * step.d2h;
   use.disk += count * step.disk;
   use.sent += count * step.sent;
+  add(use.exchanges, step.exchanges, count);
   use.flops += static_cast<double>(count) * step.flops;
 }
 

@@ -139,6 +139,17 @@ LevelForecast LevelForecaster::level_plan(const Forecast& forecast, const Reques
   return planned;
 }
 
+RequestTime LevelForecaster::time_of_one_rank(const memory::MemoryPlan& plan,
+                                              const Forecasts& forecasts) const {
+  if (!one_rank_) {
+    EngineOptions options = options_;
+    options.parallel = {};
+    one_rank_ = std::make_unique<Forecaster>(open(options, device_.computes_on), device_.planned);
+  }
+  return least_time(one_rank_->forecast(forecasts.request(), plan, forecasts.longest_prompts()),
+                    *profile());
+}
+
 ChosenPlan LevelForecaster::chosen(const Forecasts& forecasts) const {
   const memory::MemoryConfig& config = options_.memory;
   if (!config.low_mem_level && !budget_.bytes)

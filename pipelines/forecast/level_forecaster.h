@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,6 +58,8 @@ class LevelForecaster {
   const std::string& device_name() const { return device_.name; }
   bool host_computes() const { return device_.computes_on.is_cpu(); }
   const std::optional<DeviceProfile>& profile() const { return options_.profile; }
+  /// The ranks that share a request; forecasts are of rank 0, whose share is the largest.
+  const parallel::ParallelOptions& parallel() const { return options_.parallel; }
   /// Memory of the device, or of the host if that computes: as declared, or as measured here; empty
   /// if unknown.
   std::optional<std::int64_t> capacity_bytes() const { return device_.memory.total_bytes(); }
@@ -75,6 +78,9 @@ class LevelForecaster {
   static memory::MemoryPlan plan_of(int level, const EngineOptions& options);
   LevelForecast plan(int level, const Request& request, bool longest_prompts) const;
   LevelForecast plan(int level, const Forecasts& forecasts) const;
+
+  /// The least time of the same request and plan in one process. Needs a profile.
+  RequestTime time_of_one_rank(const memory::MemoryPlan& plan, const Forecasts& forecasts) const;
 
   /// The choice of Engine::choose_plan().
   ChosenPlan chosen(const Forecasts& forecasts) const;
@@ -101,6 +107,7 @@ class LevelForecaster {
   Forecaster forecaster_;
   std::int64_t process_bytes_;
   MemoryBudget budget_;
+  mutable std::unique_ptr<Forecaster> one_rank_;  ///< made when it is first needed
 };
 
 }  // namespace chitu::pipelines

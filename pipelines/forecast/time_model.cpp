@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "pipelines/forecast/exchange_time.h"
 #include "pipelines/machine/profile_rates.h"
 
 namespace chitu::pipelines {
@@ -50,6 +51,12 @@ Work work_of(const Forecast& forecast, const StageForecast& stage, const DeviceP
   return work;
 }
 
+/// Of what follows one another.
+std::string_view longest_part(double lead_s, double compute_s, double exchange_s) {
+  if (lead_s > std::max(compute_s, exchange_s)) return "loading";
+  return exchange_s > compute_s ? "exchange" : "arithmetic";
+}
+
 }  // namespace
 
 LeastTime least_time(const Work& work, const DeviceProfile& profile) {
@@ -59,11 +66,17 @@ LeastTime least_time(const Work& work, const DeviceProfile& profile) {
   time.link_s = link_seconds(work.use, profile);
   time.disk_s = disk_seconds(work.use, profile);
   time.memory_s = memory_seconds(work, profile);
-  time.lead_s = std::max(link_seconds(work.lead, profile), disk_seconds(work.lead, profile));
-  const double after_lead = seconds(work.use.flops - work.lead.flops, rate);
-  const bool loading = time.lead_s > after_lead;
+  const ExchangeTime exchange = exchange_time(work.use.exchanges, profile.links, rate),
+                     led = exchange_time(work.lead.exchanges, profile.links, rate);
+  std::tie(time.exchange_s, time.exchange_wait_s) = std::tie(exchange.busy_s, exchange.wait_s);
+  time.lead_s =
+      std::max({link_seconds(work.lead, profile), disk_seconds(work.lead, profile), led.busy_s});
+  const double after_lead = seconds(work.use.flops - work.lead.flops, rate),
+               waiting = std::max(0.0, exchange.wait_s - led.wait_s);
   const std::pair<double, std::string_view> bounds[] = {
-      {std::max(time.compute_s, time.lead_s + after_lead), loading ? "loading" : "arithmetic"},
+      {std::max(time.compute_s + exchange.wait_s, time.lead_s + after_lead + waiting),
+       longest_part(time.lead_s, after_lead, waiting)},
+      {time.exchange_s, "exchange"},
       {time.link_s, "host link"},
       {time.disk_s, "disk"},
       {time.memory_s, "device memory"}};

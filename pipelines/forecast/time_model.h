@@ -30,17 +30,20 @@ struct LeastTime {
   double compute_s = 0;  ///< arithmetic
   double link_s = 0;     ///< copies in the busier direction
   double disk_s = 0;
-  double memory_s = 0;  ///< reading weights from the device's memory
-  double lead_s = 0;    ///< copies and reads before the first arithmetic
+  double memory_s = 0;         ///< reading weights from the device's memory
+  double exchange_s = 0;       ///< exchanges with other ranks
+  double exchange_wait_s = 0;  ///< of these, what no arithmetic goes on beside
+  double lead_s = 0;           ///< copies and reads before the first arithmetic
   double total_s = 0;
-  /// The kind that makes up most of the total: "arithmetic", "loading" (the lead), "host link",
-  /// "disk", "device memory"; "nothing" if the total is 0.
+  /// The kind that makes up most of the total: "arithmetic", "loading" (the lead), "exchange"
+  /// (between ranks), "host link", "disk", "device memory"; "nothing" if the total is 0.
   std::string_view bound_by = "nothing";
 };
 
 /// The least time of work at the full rates of a profile. Copies, reads and arithmetic overlap, so
-/// this is the longest of them, with arithmetic starting after the lead. Rates that the profile
-/// does not have count as no time.
+/// this is the longest of them, with arithmetic starting after the lead. Exchanges with other ranks
+/// overlap with the arithmetic that the code does beside them, and hold up the rest. Rates that the
+/// profile does not have count as no time.
 LeastTime least_time(const Work& work, const DeviceProfile& profile);
 
 /// The least times of a request.

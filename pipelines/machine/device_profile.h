@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "pipelines/machine/rank_links.h"
+
 namespace chitu::pipelines {
 
 /// Dense rates in multiplications and additions per second; empty = unknown or not supported.
@@ -20,6 +22,7 @@ struct DeviceProfile {
   ArithmeticRates flops;
   /// Bytes per second: between host and device one way, from disk, and of the device's own memory.
   std::optional<double> link_bandwidth, disk_bandwidth, memory_bandwidth;
+  RankLinks links{};  ///< between ranks; known of the machines, not of the device
 
   bool operator==(const DeviceProfile&) const = default;
 };

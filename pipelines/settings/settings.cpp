@@ -187,6 +187,23 @@ void DeviceSettings::bind(config::Binder& b) {
   b.field("d2h_bandwidth", d2h_bandwidth,
           "sim: bandwidth from the device; null: as fast as the host copies");
   b.field("profile", profile, "peak rates of the device, for least times; see device/profile");
+  b.field("interconnect", interconnect,
+          "link between the ranks of a host, for least times; see device/interconnect");
+  b.field("network", network, "link between hosts, for least times; see device/network");
+}
+
+std::optional<DeviceProfile> DeviceSettings::device_profile() const {
+  const auto refuse = [](const std::string& key) {
+    throw InputError("device." + key +
+                     ": without rates of arithmetic there are no times to add to; expected "
+                     "device/profile=NAME as well");
+  };
+  if (!profile && interconnect) refuse("interconnect");
+  if (!profile && network) refuse("network");
+  if (!profile) return std::nullopt;
+  DeviceProfile rates = profile->device_profile();
+  rates.links = links_of(interconnect, network);
+  return rates;
 }
 
 void Settings::bind(config::Binder& b) {
@@ -231,7 +248,7 @@ EngineOptions Settings::engine_options() const {
     return given ? std::optional(static_cast<double>(given->count)) : std::nullopt;
   };
   options.sim = {bytes(device.capacity), rate(device.h2d_bandwidth), rate(device.d2h_bandwidth)};
-  if (device.profile) options.profile = device.profile->device_profile();
+  options.profile = device.device_profile();
   options.dtype = infer.dtype;
   options.vae_dtype = infer.vae_dtype;
   options.attn_type = infer.attn_type;

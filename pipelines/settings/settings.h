@@ -13,6 +13,7 @@
 #include "pipelines/model/request.h"
 #include "pipelines/output/output_name.h"
 #include "pipelines/settings/batch_settings.h"
+#include "pipelines/settings/link_settings.h"
 #include "pipelines/settings/parallel_settings.h"
 #include "pipelines/settings/profile_settings.h"
 
@@ -115,7 +116,14 @@ struct DeviceSettings {
   std::optional<config::Bytes> capacity;
   std::optional<config::BytesPerSecond> h2d_bandwidth, d2h_bandwidth;
   std::optional<ProfileSettings> profile;
+  std::optional<InterconnectSettings> interconnect;
+  std::optional<NetworkSettings> network;
   void bind(config::Binder& binder);
+
+  /// Of the device, with the links between ranks.
+  ///
+  /// throws  InputError for links without rates of the device
+  std::optional<DeviceProfile> device_profile() const;
 };
 
 /// Everything that `chitu run` reads from the composed configuration.

@@ -103,6 +103,30 @@ TEST_CASE("rank 0 alone writes and prints", "[e2e]") {
   CHECK(metrics.at("parallel").at("bytes_sent").at("context") > 0);
 }
 
+TEST_CASE("a plan has the traffic of rank 0 on the simulated device, to the byte", "[e2e]") {
+  if (skips()) return;
+  const std::string way =
+      GENERATE("infer.diffusion.cp_backend=ulysses", "infer.diffusion.cp_backend=ring",
+               "infer.diffusion.cp_backend=allgather");
+  CAPTURE(way);
+  const TemporaryFolder folder;
+  Words words = tiny_run({"device=sim", "infer.diffusion.cp_size=2", way});
+  const auto ranks = RankProcesses(2, words, folder.path()).finish();
+  INFO(ranks[0].err);
+  REQUIRE(ranks[0].exit_code == 0);
+  const auto metrics = nlohmann::json::parse(read_file(folder.path() / "run/metrics.json"));
+  words.front() = "plan";
+  words.push_back("--json");
+  const auto level = nlohmann::json::parse(chitu(words, folder.path()).out).at("levels")[0];
+  std::size_t i = 0;
+  for (const auto& stage : level.at("stages")) {
+    INFO(stage.at("name"));
+    for (const char* bytes : {"h2d_bytes", "d2h_bytes", "peak_device_bytes"})
+      CHECK(metrics.at("stages")[i].at(bytes) == stage.at(bytes));
+    ++i;
+  }
+}
+
 TEST_CASE("ranks that Open MPI or Slurm starts find each other", "[e2e]") {
   if (skips()) return;
   const bool slurm = GENERATE(false, true);

@@ -14,6 +14,7 @@ inline void check_same(const device::DryRunUse& a, const device::DryRunUse& b) {
   CHECK(a.d2h == b.d2h);
   CHECK(a.disk == b.disk);
   CHECK(a.sent == b.sent);
+  CHECK((a.exchanges == b.exchanges));
   CHECK(a.flops == b.flops);
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -36,7 +37,7 @@ TEST_CASE("every shipped profile has all figures, and a plan accepts it", "[e2e]
     CHECK(profile.at("link_bandwidth") < profile.at("memory_bandwidth"));
     ++profiles;
   }
-  CHECK(profiles == 9);
+  CHECK(profiles == 10);
 }
 
 TEST_CASE("with a profile, every format has least times and the name of the profile", "[e2e]") {
@@ -87,6 +88,101 @@ TEST_CASE("every device accepts a capacity and an index, whether or not this mac
         plans.json({"device/profile=rtx3060-12gb", "device.capacity=8GiB"}).at("capacity_bytes") ==
         std::int64_t{8} << 30);
   }
+}
+
+TEST_CASE("every shipped link has all figures, and a plan accepts it", "[e2e]") {
+  for (const std::string group : {"interconnect", "network"})
+    for (const auto& file : fs::directory_iterator(CHITU_SOURCE_DIR "/config/device/" + group)) {
+      const std::string name = file.path().stem().string();
+      CAPTURE(group, name);
+      const json report =
+          kPlans.json({"device/profile=h100-sxm", "device/" + group + "=" + name,
+                       "infer.diffusion.cp_size=4", "infer.diffusion.cp_backend=ulysses"});
+      const json& links = report.at("profile").at("links");
+      CHECK(links.at(group).at("bandwidth") > 1e10);
+      CHECK(links.at(group).at("latency_seconds") > 1e-6);
+      CHECK(links.at("ranks_per_host").is_null() == (group == "interconnect"));
+      const json& step = report.at("levels")[0].at("least_time").at("step");
+      CHECK((step.at("exchange_seconds") > 0) == (group == "interconnect"));  // 4 ranks on one host
+    }
+}
+
+TEST_CASE("a plan of several ranks has what they send, the time of it, and the speed-up", "[e2e]") {
+  const std::vector<std::string> words{
+      "device/profile=rtx4090",    "device/interconnect=pcie4-x16",
+      "device/network=100gbe",     "device.network.ranks_per_host=2",
+      "infer.diffusion.cp_size=2", "infer.diffusion.cfg_size=2"};
+  const json report = kPlans.json(words);
+  CHECK(report.at("parallel") == json{{"ranks", 4},
+                                      {"rank", 0},
+                                      {"cp_size", 2},
+                                      {"up", nullptr},
+                                      {"cfg_size", 2},
+                                      {"cp_backend", "auto"}});
+  const json alone = kPlans.json({"device/profile=rtx4090"});
+  CHECK_FALSE(alone.contains("parallel"));
+  for (std::size_t i = 0; i < 4; ++i) {
+    const json& time = report.at("levels")[i].at("least_time");
+    const json& time_alone = alone.at("levels")[i].at("least_time");
+    CHECK(report.at("levels")[i].at("step").at("sent_bytes") > 0);
+    CHECK(time.at("step").at("exchange_seconds") > 0);
+    CHECK(time.at("step").at("exchange_wait_seconds") <= time.at("step").at("exchange_seconds"));
+    const auto ratio = [&](const json& one, const json& ranks) {
+      return Catch::Approx(one.get<double>() / ranks.get<double>());
+    };
+    CHECK(time.at("speed_up").at("step").get<double>() ==
+          ratio(time_alone.at("step").at("seconds"), time.at("step").at("seconds")));
+    CHECK(time.at("speed_up").at("request").get<double>() ==
+          ratio(time_alone.at("request_seconds"), time.at("request_seconds")));
+    CHECK_FALSE(time_alone.contains("speed_up"));
+  }
+  const std::string text = kPlans.run(words).out;
+  for (const char* part :
+       {"a step, to other ranks", "- exchange between ranks", "- of which arithmetic waits for",
+        "- speed-up over one process",
+        "Figures are of rank 0 of 4 (cp_size=2, cfg_size=2, cp_backend=auto, up=null), whose share "
+        "is the largest.\n",
+        "Ranks exchange over PCIe 4.0 x16 within a host, and 100 Gbit Ethernet between hosts of 2 "
+        "ranks.\n"})
+    CHECK_THAT(text, ContainsSubstring(part));
+  std::vector<std::string> csv = words;
+  csv.insert(csv.end(), {"--format", "csv"});
+  CHECK_THAT(
+      kPlans.run(csv).out,
+      ContainsSubstring(",step_sent_bytes,request_sent_bytes,") &&
+          ContainsSubstring(
+              ",step_exchange_seconds,step_exchange_wait_seconds,step_speed_up,request_speed_up,"));
+}
+
+TEST_CASE("without a profile of links, a plan says that exchange takes no time", "[e2e]") {
+  CHECK_THAT(kPlans.run({"device/profile=rtx4090", "infer.diffusion.cp_size=2"}).out,
+             ContainsSubstring(
+                 "\nExchange within a host is not included: device/interconnect=NAME adds it.\n"));
+}
+
+TEST_CASE("a link that does not exist, or without rates of arithmetic, is refused", "[e2e]") {
+  const auto refusal = [](const std::vector<std::string>& words) {
+    const Finished run = kPlans.run(words);
+    CHECK(run.exit_code == 2);
+    CHECK(std::ranges::count(run.err, '\n') == 1);
+    return run.err;
+  };
+  CHECK_THAT(refusal({"device/profile=rtx4090", "device/interconnect=nvlink9"}),
+             ContainsSubstring("device/interconnect") && ContainsSubstring("nvlink4") &&
+                 ContainsSubstring("pcie4-x16"));
+  CHECK_THAT(refusal({"device/profile=rtx4090", "device/network=10gbe"}),
+             ContainsSubstring("100gbe"));
+  CHECK(refusal({"device/interconnect=pcie4-x16"}) ==
+        "error: device.interconnect: without rates of arithmetic there are no times to add to; "
+        "expected device/profile=NAME as well\n");
+  CHECK_THAT(refusal({"device/network=100gbe"}),
+             ContainsSubstring("error: device.network: without"));
+  CHECK_THAT(refusal({"device/profile=rtx4090", "device/network=100gbe",
+                      "device.network.ranks_per_host=0"}),
+             ContainsSubstring("device.network.ranks_per_host: expected 1 or more, got 0"));
+  CHECK_THAT(refusal({"device/profile=rtx4090", "device/interconnect=pcie4-x16",
+                      "device.interconnect.bandwidth=fast"}),
+             ContainsSubstring("device.interconnect.bandwidth"));
 }
 
 TEST_CASE("without a profile no times are printed", "[e2e]") {

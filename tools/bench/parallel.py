@@ -4,11 +4,12 @@
     tools/bench/parallel.py                                    # 1 to 4 ranks on this machine, all schemes
     tools/bench/parallel.py --ways 2:1:ring 2:2:auto 8:1:auto:4
     tools/bench/parallel.py -- infer.threads=4 request.width=128 request.height=128
+    tools/bench/parallel.py -- --config-dir=my device/profile=here   # of `chitu calibrate my/device/profile/here.yaml`
 
 A way is CP_SIZE:CFG_SIZE:BACKEND[:UP]. Words after -- are overrides of every run; with model.ckpt_dir=DIR, it is a Wan checkpoint.
 Needs torchrun. "counted" is what rank 0 has sent between ranks that share the sequence or the guidance, "formula" follows from
 the shapes alone, and "plan" is what `chitu plan` says of the whole run, decoding included, beside the bytes of the run. The exit
-status is 1 if any of them differ.
+status is 1 if any of them differ. "planned" is the speed-up of a step that the plan predicts, with a profile among the overrides.
 """
 import argparse
 import json
@@ -99,10 +100,10 @@ def run(options, way, folder):
     return runs.run(options.chitu, folder, [*options.overrides, *way.keys()], launch=launch)
 
 
-def planned_bytes(options, way):
+def planned(options, way):
     command = [str(options.chitu), "plan", "--json", "--prompt", runs.PROMPT, *options.overrides, *way.keys()]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(said)["levels"][0]["request"]["sent_bytes"]
+    return json.loads(said)["levels"][0]
 
 
 def checkpoint(options):
@@ -121,18 +122,21 @@ def main():
     results, differs = [], False
     with tempfile.TemporaryDirectory(prefix="chitu-bench-") as folder:
         alone = runs.seconds_of_step(run(options, None, pathlib.Path(folder) / "alone"))
-        print(f"{'way':18}{'step':>10}{'speed-up':>10}{'counted/step':>15}{'formula':>13}{'run':>13}{'plan':>13}")
+        print(f"{'way':18}{'step':>10}{'speed-up':>10}{'planned':>10}{'counted/step':>15}{'formula':>13}{'run':>13}{'plan':>13}")
         print(f"{'one process':18}{alone:8.3f} s")
         for way in map(Way, options.ways):
             metrics = run(options, way, pathlib.Path(folder) / way.text.replace(":", "-"))
             step, sent = runs.seconds_of_step(metrics), metrics["parallel"]["bytes_sent"]
             counted = (sent["context"] + sent["guidance"]) / len(metrics["steps"])
-            result = {"way": way.text, "step_seconds": step, "speed_up": alone / step, "bytes_per_step": counted,
+            plan = planned(options, way)
+            predicted = plan.get("least_time", {}).get("speed_up", {}).get("step")
+            result = {"way": way.text, "step_seconds": step, "speed_up": alone / step,
+                      "planned_speed_up": predicted, "bytes_per_step": counted,
                       "formula": bytes_per_step(way, config, latents_shape(metrics), metrics),
-                      "run_bytes": sum(sent.values()), "planned_bytes": planned_bytes(options, way)}
+                      "run_bytes": sum(sent.values()), "planned_bytes": plan["request"]["sent_bytes"]}
             results.append(result)
             differs |= counted != result["formula"] or result["run_bytes"] != result["planned_bytes"]
-            print(f"{way.text:18}{step:8.3f} s{alone / step:9.2f}x{counted:15,.0f}{result['formula']:13,}"
+            print(f"{way.text:18}{step:8.3f} s{alone / step:9.2f}x{f'{predicted:.2f}x' if predicted else '-':>10}{counted:15,.0f}{result['formula']:13,}"
                   f"{result['run_bytes']:13,}{result['planned_bytes']:13,}", flush=True)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

@@ -34,6 +34,8 @@ class Columns {
   }
 
  private:
+  bool has_ranks() const { return report_.parallel.world_size() > 1; }
+
   using Cell = std::function<std::string(const LevelReport&)>;
   struct Column {
     std::string name;
@@ -68,6 +70,9 @@ class Columns {
     number("request_h2d_bytes", [](const Forecast& f) { return f.h2d_bytes; });
     number("request_d2h_bytes", [](const Forecast& f) { return f.d2h_bytes; });
     number("request_disk_bytes", [](const Forecast& f) { return f.disk_bytes; });
+    if (!has_ranks()) return;
+    number("step_sent_bytes", [](const Forecast& f) { return f.step().sent; });
+    number("request_sent_bytes", [](const Forecast& f) { return f.sent_bytes; });
   }
 
   void add_times() {
@@ -81,6 +86,17 @@ class Columns {
     add("request_least_seconds", [](const LevelReport& level) {
       return fmt::format("{:.6g}", level.plan.least_time->total_s);
     });
+    if (!has_ranks()) return;
+    add("step_exchange_seconds", [](const LevelReport& level) {
+      return fmt::format("{:.6g}", level.plan.least_time->step.exchange_s);
+    });
+    add("step_exchange_wait_seconds", [](const LevelReport& level) {
+      return fmt::format("{:.6g}", level.plan.least_time->step.exchange_wait_s);
+    });
+    add("step_speed_up",
+        [](const LevelReport& level) { return fmt::format("{:.4g}", level.step_speed_up()); });
+    add("request_speed_up",
+        [](const LevelReport& level) { return fmt::format("{:.4g}", level.speed_up()); });
   }
 
   void add_choices() {

@@ -98,6 +98,9 @@ void add_traffic(Rows& rows, const ForecastReport& report) {
     rows.bytes("the request, device to host", [](const Forecast& f) { return f.d2h_bytes; });
   }
   rows.bytes("the request, from disk", [](const Forecast& f) { return f.disk_bytes; });
+  if (report.parallel.world_size() == 1) return;
+  rows.bytes("a step, to other ranks", [](const Forecast& f) { return f.step().sent; });
+  rows.bytes("the request, to other ranks", [](const Forecast& f) { return f.sent_bytes; });
 }
 
 /// Choices in which plans of the same level may differ.
@@ -111,15 +114,31 @@ void add_choices(Rows& rows, const ForecastReport& report) {
              [](const LevelReport& level) { return guidance_text(plan_of(level)); });
 }
 
-void add_least_times(Rows& rows) {
+/// Of a step on several ranks.
+void add_exchange(Rows& rows) {
+  rows.add("- exchange between ranks", [](const LevelReport& level) {
+    return seconds_text(level.plan.least_time->step.exchange_s);
+  });
+  rows.add("- of which arithmetic waits for", [](const LevelReport& level) {
+    return seconds_text(level.plan.least_time->step.exchange_wait_s);
+  });
+  rows.add("- speed-up over one process",
+           [](const LevelReport& level) { return fmt::format("{:.2f}x", level.step_speed_up()); });
+}
+
+void add_least_times(Rows& rows, bool ranks) {
   rows.add("a step, at least", [](const LevelReport& level) {
     return seconds_text(level.plan.least_time->step.total_s);
   });
   rows.add("- bound by", [](const LevelReport& level) {
     return std::string(level.plan.least_time->step.bound_by);
   });
+  if (ranks) add_exchange(rows);
   rows.add("the request, at least",
            [](const LevelReport& level) { return seconds_text(level.plan.least_time->total_s); });
+  if (ranks)
+    rows.add("- speed-up over one process",
+             [](const LevelReport& level) { return fmt::format("{:.2f}x", level.speed_up()); });
 }
 
 std::vector<Row> rows_of(const ForecastReport& report) {
@@ -131,7 +150,7 @@ std::vector<Row> rows_of(const ForecastReport& report) {
              [](const LevelReport& level) { return level.plan.forecast.decisions().text(); });
   rows.add("a step, arithmetic",
            [](const LevelReport& level) { return flops_text(level.plan.forecast.step().flops); });
-  if (report.profile) add_least_times(rows);
+  if (report.profile) add_least_times(rows, report.parallel.world_size() > 1);
   rows.add("decoded more than once", [](const LevelReport& level) {
     return fmt::format("{} %", std::lround(100 * level.plan.recomputed_share));
   });
@@ -208,6 +227,34 @@ std::string left_out(const ForecastReport& report) {
       rounded);
 }
 
+/// The links that times of exchanges are for. Empty for one process.
+std::string about_links(const ForecastReport& report) {
+  if (report.parallel.world_size() == 1) return "";
+  const auto& [interconnect, network, ranks_per_host] = report.profile->links;
+  std::vector<std::string> over;
+  if (interconnect) over.push_back(fmt::format("{} within a host", interconnect->name));
+  if (network)
+    over.push_back(fmt::format("{} between hosts of {} ranks", network->name, *ranks_per_host));
+  std::string text;
+  if (!over.empty()) text = fmt::format("Ranks exchange over {}.", fmt::join(over, ", and "));
+  if (!interconnect && ranks_per_host.value_or(2) > 1)
+    text +=
+        fmt::format("{}Exchange within a host is not included: device/interconnect=NAME adds it.",
+                    text.empty() ? "" : " ");
+  return text + "\n";
+}
+
+/// What ranks share the request. Empty for one process.
+std::string about_ranks(const ForecastReport& report) {
+  const auto& parallel = report.parallel;
+  if (parallel.world_size() == 1) return "";
+  return fmt::format(
+      "Figures are of rank 0 of {} (cp_size={}, cfg_size={}, cp_backend={}, up={}), whose share is "
+      "the largest.\n",
+      parallel.world_size(), parallel.cp_size, parallel.cfg_size, parallel.backend,
+      parallel.up > 0 ? fmt::format("{}", parallel.up) : "null");
+}
+
 /// What the times mean, and what they leave out. Empty without times.
 std::string about_times(const ForecastReport& report) {
   if (!report.profile) return "";
@@ -221,7 +268,11 @@ std::string about_times(const ForecastReport& report) {
           "The arithmetic of {} is not included: it runs on the CPU, for which this profile has no "
           "rate.\n",
           stage.name);
-  return text;
+  return text + about_links(report);
+}
+
+std::string about_rates(const ForecastReport& report) {
+  return about_ranks(report) + about_times(report);
 }
 
 std::string explain_level(const ForecastReport& report, const LevelReport& level) {
@@ -268,7 +319,7 @@ std::string to_table(const ForecastReport& report) {
   text += "\n";
   for (const LevelReport& level : report.levels)
     text += fmt::format("level {}: {}\n", level.plan.level(), level_text(level));
-  text += fmt::format("{}\n{}\n{}", chosen_text(report), left_out(report), about_times(report));
+  text += fmt::format("{}\n{}\n{}", chosen_text(report), left_out(report), about_rates(report));
   for (const LevelReport& level : report.levels)
     if (level.peak) text += fmt::format("\n{}", explain_level(report, level));
   return text;
@@ -284,7 +335,7 @@ std::string to_markdown(const ForecastReport& report) {
   text += fmt::format("\n{}\n", line);
   for (const Row& row : rows_of(report))
     text += fmt::format("| {} | {} |\n", row.label, fmt::join(row.cells, " | "));
-  text += fmt::format("\n{}\n\n{}\n{}", chosen_text(report), left_out(report), about_times(report));
+  text += fmt::format("\n{}\n\n{}\n{}", chosen_text(report), left_out(report), about_rates(report));
   for (const LevelReport& level : report.levels)
     if (level.peak) text += fmt::format("\n```\n{}```\n", explain_level(report, level));
   return text;
