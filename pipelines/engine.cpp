@@ -16,6 +16,7 @@
 #include "chitu_core/graph/tensor_dump.h"
 #include "chitu_core/io/safetensors.h"
 #include "chitu_core/memory/levels.h"
+#include "chitu_core/parallel/communicator.h"
 #include "chitu_core/parallel/degrees.h"
 #include "pipelines/batch/batch_parts.h"
 #include "pipelines/batch/batch_run.h"
@@ -23,6 +24,7 @@
 #include "pipelines/batch/latents_run.h"
 #include "pipelines/batch/window_forecast.h"
 #include "pipelines/forecast/process_size.h"
+#include "pipelines/forecast/rank_facts.h"
 #include "pipelines/model/device_choices.h"
 #include "pipelines/output/outputs.h"
 #include "pipelines/side_output_error.h"
@@ -47,6 +49,7 @@ struct Engine::Impl {
   std::optional<MemoryBound> declared{};                 ///< memory of the device
   std::int64_t process_bytes = 0;           ///< before any weights; set when requests are planned
   std::optional<ModelIdentity> identity{};  ///< read when first needed
+  std::shared_ptr<const parallel::Groups> groups{};  ///< null for one process
 
   bool chooses() const { return chooses_plan(config); }
   /// Whether a plan that is not chosen is checked before it runs. sim enforces its own capacity.
@@ -59,7 +62,9 @@ struct Engine::Impl {
   std::int64_t weights_held() const;
   std::vector<std::string> held_components() const;
   device::MemoryRoom room() const;
+  MemoryFacts facts(const device::MemoryRoom& room) const;
   MemoryBudget budget(const device::MemoryRoom& room) const;
+  MemoryBudget budget_of_ranks() const;
   BatchModel model();
   LatentsFile open_latents(const std::filesystem::path& path);
   PlanChoice choose(const Forecasts& forecasts);
@@ -141,7 +146,7 @@ device::MemoryRoom Engine::Impl::room() const {
   return room;
 }
 
-MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
+MemoryFacts Engine::Impl::facts(const device::MemoryRoom& room) const {
   MemoryFacts facts;
   facts.device = devices.device.str();
   facts.host_computes = devices.device.is_cpu();
@@ -150,12 +155,23 @@ MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
   facts.host_total_bytes = device::memory_room(c10::kCPU).total_bytes;
   facts.process_bytes = process_bytes;
   facts.library_bytes = device::library_bytes(devices.device);
-  return memory_budget(config, facts);
+  return facts;
+}
+
+MemoryBudget Engine::Impl::budget(const device::MemoryRoom& room) const {
+  return memory_budget(config, facts(room));
+}
+
+/// All ranks run under one plan, which fits each of them.
+MemoryBudget Engine::Impl::budget_of_ranks() const {
+  const MemoryFacts own = facts(room());
+  return memory_budget(config, groups ? facts_of_ranks(own, *groups->world) : own);
 }
 
 PlanChoice Engine::Impl::choose(const Forecasts& forecasts) {
-  if (!chooses()) return keep_plan(forecasts, plan, budget(room()));
-  return pipelines::choose_plan(forecasts, config, devices, budget(room()), profile);
+  const MemoryBudget budget = budget_of_ranks();
+  if (!chooses()) return keep_plan(forecasts, plan, budget);
+  return pipelines::choose_plan(forecasts, config, devices, budget, profile);
 }
 
 void Engine::Impl::choose_and_take(const Forecasts& forecasts) {
@@ -289,6 +305,7 @@ Engine::Engine(const EngineOptions& options) {
   impl_->ckpt_dir = options.ckpt_dir;
   impl_->choices = choices;
   impl_->configured = choices.loras;
+  impl_->groups = options.parallel.groups;
   impl_->declared = declared_memory(options.sim.capacity_bytes, options.profile, devices.device);
   if (impl_->plans())
     impl_->process_bytes = process_size(devices, imitated_device(devices.device).host_kernels);

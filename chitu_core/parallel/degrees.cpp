@@ -83,6 +83,19 @@ void check_world(const ParallelOptions& options, const Launch& launch, const std
       keys_for(launch.size, options.cfg_size), ranks_text(options.world_size())));
 }
 
+void check_groups_of_ranks(const ParallelOptions& options, const Launch& launch,
+                           const std::string& command) {
+  const int size = options.world_size();
+  if (launch.size % size == 0) return;
+  if (launch.size == 1) refuse_single(options, command);
+  const int below = launch.size / size * size;
+  throw InputError(fmt::format(
+      "{}: is groups of {}, {} has started {}: expected infer.diffusion.cp_size x cfg_size to be "
+      "a divisor of that: {}; or a launch of {}{}",
+      degrees_text(options), ranks_text(size), launch.launcher, launch.size, divisors(launch.size),
+      below > 0 ? fmt::format("{} or ", below) : "", ranks_text(below + size)));
+}
+
 void check_groups(const ParallelOptions& options) {
   if (options.world_size() > 1 && !options.groups)
     throw InputError(fmt::format(

@@ -18,6 +18,11 @@ void check_degrees(const ParallelOptions& options);
 /// throws   InputError with the nearest sizes that work
 void check_world(const ParallelOptions& options, const Launch& launch, const std::string& command);
 
+/// The same where several groups of ranks may be at work, each on a part: the launch has a multiple
+/// of the ranks that the options ask for.
+void check_groups_of_ranks(const ParallelOptions& options, const Launch& launch,
+                           const std::string& command);
+
 /// Checks that options for several ranks come with their groups.
 ///
 /// throws  InputError with what has them

@@ -8,8 +8,10 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <set>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -30,11 +32,31 @@ using Work = c10::intrusive_ptr<c10d::Work>;
 constexpr std::chrono::hours kNoLimit{24 * 365};
 constexpr std::chrono::seconds kConnectLimit{300};
 
-/// The connections of this process. Waiting ends when the monitor knows of a failed rank.
+/// The connections of this process. Waiting ends when the monitor knows of a failed rank, and when
+/// it is broken off.
 class Connections {
  public:
   Connections(Backend backend, Monitor& monitor)
       : backend_(std::move(backend)), monitor_(monitor) {}
+
+  /// Takes connections that are new on all ranks.
+  void renew(Backend backend, int number) {
+    const std::lock_guard lock(mutex_);
+    backend_ = std::move(backend);
+    renewals_ = number;
+    is_broken_ = false;
+  }
+  /// The number of the last renewal.
+  int renewals() const { return renewals_; }
+
+  void break_off(int number) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (number <= renewals_) return;
+      is_broken_ = true;
+    }
+    abort();
+  }
 
   Work send(at::Tensor tensor, int to, int tag) {
     return start(to, [&] {
@@ -55,13 +77,11 @@ class Connections {
       const std::lock_guard lock(mutex_);
       waiting_.insert(work.get());
     }
+    const Forget forget{*this, work.get()};
     monitor_.check();  // a failure before abort() could see the work
-    const bool whole = start(peer, [&] {
-      const Forget forget{*this, work.get()};
-      return work->wait(kNoLimit);
-    });
-    if (whole) return;
+    if (start(peer, [&] { return work->wait(kNoLimit); })) return;
     monitor_.check();
+    check_whole();
     throw Error(fmt::format("the exchange with rank {} was broken off", peer));
   }
 
@@ -81,12 +101,18 @@ class Connections {
     }
   };
 
+  void check_whole() const {
+    if (is_broken_) throw BrokenOff();
+  }
+
   /// Calls gloo. Where it fails, says so of the first rank that did.
   template <class Call>
   auto start(int peer, const Call& call) -> decltype(call()) {
+    check_whole();
     try {
       return call();
     } catch (const std::exception& error) {
+      check_whole();
       logger("parallel")->debug("the exchange with rank {}: {}", peer, explain(error));
       raise(monitor_.lost(peer, "the connection is closed"));
     }
@@ -96,6 +122,8 @@ class Connections {
   Monitor& monitor_;
   std::mutex mutex_;
   std::set<c10d::Work*> waiting_;
+  std::atomic<int> renewals_ = 0;
+  std::atomic<bool> is_broken_ = false;
 };
 
 at::Tensor on_host(const at::Tensor& tensor) {
@@ -223,16 +251,21 @@ class GlooCommunicator final : public Communicator {
     exchange.receive(target, ranks_[static_cast<std::size_t>(from)], tag);
   }
 
-  /// Every rank of the group makes the same calls, so that the same tags come up.
+  /// Every rank of the group makes the same calls, so that the same tags come up. Ranks whose calls
+  /// were broken off count anew.
   int next_tag() {
-    constexpr int kTags = 1 << 28;
+    constexpr int kTags = 1 << 22;
+    if (const int now = connections_->renewals(); now != renewals_) {
+      renewals_ = now;
+      calls_ = 0;
+    }
     calls_ = (calls_ + 1) % kTags;
     return number_ * kTags + calls_;
   }
 
   std::shared_ptr<Connections> connections_;
   std::vector<int> ranks_;
-  int rank_, number_, calls_ = 0;
+  int rank_, number_, calls_ = 0, renewals_ = 0;
   std::atomic<std::int64_t> bytes_ = 0;
 };
 
@@ -243,11 +276,13 @@ std::shared_ptr<gloo::transport::Device> device_towards(const std::string& addre
                                        own_address_towards(address));
 }
 
-Backend connect(Store& store, int rank, int size, const std::string& address, Monitor& monitor) {
+Backend connect(Store& store, int number, int rank, int size, const std::string& address,
+                Monitor& monitor) {
   try {
     const auto options = c10d::ProcessGroupGloo::Options::create(kConnectLimit);
     options->devices.push_back(device_towards(address));
-    return c10::make_intrusive<c10d::ProcessGroupGloo>(store.c10d_store(), rank, size, options);
+    return c10::make_intrusive<c10d::ProcessGroupGloo>(
+        store.c10d_store(fmt::format("connections/{}", number)), rank, size, options);
   } catch (const std::exception& error) {
     monitor.check();
     throw Error("cannot connect the ranks: " + explain(error));
@@ -260,25 +295,55 @@ std::vector<int> every(int count, int first, int step) {
   return ranks;
 }
 
+class GlooTransport final : public Transport {
+ public:
+  GlooTransport(Store& store, int rank, int size, std::string address, Monitor& monitor)
+      : store_(store), rank_(rank), size_(size), address_(std::move(address)), monitor_(monitor) {
+    connections_ = std::make_shared<Connections>(connect(0), monitor);
+    world_ = group(every(size, 0, 1));
+    monitor.on_failure([held = std::weak_ptr(connections_)] {
+      if (const auto all = held.lock()) all->abort();
+    });
+  }
+
+  std::shared_ptr<const Groups> groups(const ParallelOptions& options) override {
+    const int cp = options.cp_size;
+    auto& made = groups_[cp];
+    if (!made)
+      made = std::make_shared<Groups>(Groups{.world = world_,
+                                             .context = group(every(cp, rank_ / cp * cp, 1)),
+                                             .guidance = group(every(size_ / cp, rank_ % cp, cp))});
+    return made;
+  }
+
+  void break_off(int number) override { connections_->break_off(number); }
+  void renew(int number) override { connections_->renew(connect(number), number); }
+
+ private:
+  Backend connect(int number) {
+    return parallel::connect(store_, number, rank_, size_, address_, monitor_);
+  }
+  std::shared_ptr<Communicator> group(std::vector<int> ranks) {
+    return std::make_shared<GlooCommunicator>(connections_, std::move(ranks), rank_, number_++);
+  }
+
+  Store& store_;
+  int rank_, size_;
+  std::string address_;
+  Monitor& monitor_;
+  int number_ = 0;
+  std::shared_ptr<Connections> connections_;
+  std::shared_ptr<Communicator> world_;
+  std::map<int, std::shared_ptr<const Groups>> groups_;  ///< by cp_size
+};
+
 }  // namespace
 
 bool has_gloo() { return true; }
 
-Groups connect_gloo(Store& store, int rank, const ParallelOptions& options,
-                    const std::string& address, Monitor& monitor) {
-  const int world = options.world_size(), cp = options.cp_size;
-  const auto connections =
-      std::make_shared<Connections>(connect(store, rank, world, address, monitor), monitor);
-  monitor.on_failure([held = std::weak_ptr(connections)] {
-    if (const auto all = held.lock()) all->abort();
-  });
-  int number = 0;
-  const auto group = [&](std::vector<int> ranks) {
-    return std::make_shared<GlooCommunicator>(connections, std::move(ranks), rank, number++);
-  };
-  return {.world = group(every(world, 0, 1)),
-          .context = group(every(cp, rank / cp * cp, 1)),
-          .guidance = group(every(options.cfg_size, rank % cp, cp))};
+std::unique_ptr<Transport> connect_gloo(Store& store, int rank, int size,
+                                        const std::string& address, Monitor& monitor) {
+  return std::make_unique<GlooTransport>(store, rank, size, address, monitor);
 }
 
 }  // namespace chitu::parallel

@@ -157,6 +157,13 @@ Launch read_launch(const Environment& get) {
   return {};
 }
 
+Launch group_of(Launch launch, int size) {
+  launch.first_rank += launch.rank / size * size;
+  launch.rank %= size;
+  launch.size = size;
+  return launch;
+}
+
 Launch read_launch() {
   return read_launch([](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());

@@ -17,6 +17,7 @@ struct Launch {
   int port = 0;                     ///< of the store there
   bool launcher_has_store = false;  ///< the launcher serves the store, not rank 0
   int attempt = 0;                  ///< counts the restarts by the launcher
+  int first_rank = 0;  ///< the number of rank 0 among all that the launcher has started
 
   bool operator==(const Launch&) const = default;
 };
@@ -34,5 +35,11 @@ Launch read_launch(const Environment& environment);
 
 /// That of this process.
 Launch read_launch();
+
+/// The group that a process belongs to, as a launch of its own: so many consecutive ranks. Where it
+/// is not the whole launch, its address is still that of the whole one.
+///
+/// size  of a group; the launch has a multiple of it
+Launch group_of(Launch launch, int size);
 
 }  // namespace chitu::parallel

@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr const char* kFailureKey = "failure";
+constexpr const char* kSetbackKey = "setback";
 constexpr const char* kDone = "end";   // of the stages: this rank waits for the others
 constexpr const char* kLeft = "left";  // and this one has seen that all are done
 constexpr milliseconds kShortestBeat{20}, kLongestBeat{500}, kLongestFarewell{2000};
@@ -41,6 +42,7 @@ struct Monitor::State {
   State(std::unique_ptr<Store> the_store, Settings the_settings)
       : store(std::move(the_store)), settings(std::move(the_settings)) {
     for (int rank = 0; rank < settings.size; ++rank) keys.push_back(key_of(rank));
+    keys.emplace_back(kSetbackKey);
     keys.emplace_back(kFailureKey);
     seen.assign(static_cast<std::size_t>(settings.size), Seen{"", Clock::now(), stage});
     beat = std::clamp(settings.limit / 40, kShortestBeat, kLongestBeat);
@@ -54,6 +56,8 @@ struct Monitor::State {
   bool pass(const std::string& now_in, const std::optional<Failure>& news);
   void look_at(std::vector<std::string> texts);
   void note(Failure found);
+  void note_setback(int number);
+  std::string name_of(int rank) const { return fmt::format("rank {}", settings.first_rank + rank); }
   void note_silence(int rank, Clock::duration time);
   void note_store();
   Failure report(Failure mine);
@@ -75,6 +79,8 @@ struct Monitor::State {
   Clock::time_point failed_at{};
   std::stop_source stop{};
   std::vector<std::function<void()>> calls{};
+  int setback = 0;
+  std::function<void(int)> on_setback{};
   bool store_lost = false, ends = false, beats = true, watches = true;
   std::uint64_t passes = 0;
   std::jthread beating{}, watching{};
@@ -132,10 +138,22 @@ void Monitor::State::look_at(std::vector<std::string> texts) {
       }
     }
   }
+  note_setback(std::stoi(texts[texts.size() - 2]));
   if (found)
     note(std::move(*found));
   else if (silent >= 0)
     note_silence(silent, time);
+}
+
+void Monitor::State::note_setback(int number) {
+  std::function<void(int)> call;
+  {
+    const std::lock_guard lock(mutex);
+    if (number <= setback) return;
+    setback = number;
+    call = on_setback;
+  }
+  if (call) call(number);
 }
 
 void Monitor::State::note_silence(int rank, Clock::duration time) {
@@ -145,8 +163,8 @@ void Monitor::State::note_silence(int rank, Clock::duration time) {
     in = seen[static_cast<std::size_t>(rank)].stage;
   }
   Failure found{rank, exit_codes::kFailed,
-                fmt::format("rank {} has not answered for {:.1f} s, its last stage was {}", rank,
-                            seconds(time), in)};
+                fmt::format("{} has not answered for {:.1f} s, its last stage was {}",
+                            name_of(rank), seconds(time), in)};
   {
     const std::lock_guard lock(mutex);
     if (!mine) mine = found;  // the others hear of it with the next beat
@@ -155,7 +173,7 @@ void Monitor::State::note_silence(int rank, Clock::duration time) {
 }
 
 void Monitor::State::note_store() {
-  const bool of_rank_0 = settings.store_owner == "rank 0";
+  const bool of_rank_0 = settings.store_owner.empty();
   std::optional<Failure> known;
   std::string in;
   {
@@ -167,7 +185,7 @@ void Monitor::State::note_store() {
   // The end of rank 0 may be why another rank that this one waits for has ended.
   if (!known || (of_rank_0 && known->rank != settings.rank))
     known = Failure{0, exit_codes::kFailed,
-                    of_rank_0 ? fmt::format("rank 0 has ended, its last stage was {}", in)
+                    of_rank_0 ? fmt::format("{} has ended, its last stage was {}", name_of(0), in)
                               : fmt::format("the store of {} has ended", settings.store_owner)};
   note(std::move(*known));
 }
@@ -197,9 +215,9 @@ void Monitor::State::watch_loop() {
       const std::string in = seen.front().stage;
       lock.unlock();
       note({0, exit_codes::kFailed,
-            settings.store_owner == "rank 0"
-                ? fmt::format("rank 0 has not answered for {:.1f} s, its last stage was {}", time,
-                              in)
+            settings.store_owner.empty()
+                ? fmt::format("{} has not answered for {:.1f} s, its last stage was {}", name_of(0),
+                              time, in)
                 : fmt::format("the store of {} has not answered for {:.1f} s", settings.store_owner,
                               time)});
       lock.lock();
@@ -241,7 +259,7 @@ void Monitor::State::leave() {
     const std::string in = stage;
     lock.unlock();
     report({settings.rank, exit_codes::kFailed,
-            fmt::format("rank {} has left in stage {}", settings.rank, in)});
+            fmt::format("{} has left in stage {}", name_of(settings.rank), in)});
     lock.lock();
   }
   stage = kLeft;
@@ -273,7 +291,10 @@ Monitor::~Monitor() { state_->leave(); }
 std::string Monitor::key_of(int rank) { return fmt::format("rank/{}", rank); }
 
 void Monitor::announce(Store& store, int rank) {
-  if (rank == 0) store.set(kFailureKey, "");
+  if (rank == 0) {
+    store.set(kFailureKey, "");
+    store.set(kSetbackKey, "0");
+  }
   store.set(key_of(rank), "0 start");
 }
 
@@ -291,7 +312,8 @@ std::string Monitor::stage() const {
 Failure Monitor::fail(const std::string& reason, int code) {
   const int rank = state_->settings.rank;
   return state_->report(
-      {rank, code, fmt::format("rank {} failed in stage {}: {}", rank, stage(), reason)});
+      {rank, code,
+       fmt::format("{} failed in stage {}: {}", state_->name_of(rank), stage(), reason)});
 }
 
 Failure Monitor::disagree(const std::string& sentence) {
@@ -304,9 +326,9 @@ Failure Monitor::lost(int rank, const std::string& reason) {
     const std::lock_guard lock(state_->mutex);
     stage = state_->seen[static_cast<std::size_t>(rank)].stage;
   }
-  return state_->report(
-      {rank, exit_codes::kFailed,
-       fmt::format("rank {} cannot be reached, its last stage was {}: {}", rank, stage, reason)});
+  return state_->report({rank, exit_codes::kFailed,
+                         fmt::format("{} cannot be reached, its last stage was {}: {}",
+                                     state_->name_of(rank), stage, reason)});
 }
 
 std::optional<Failure> Monitor::failure() const {
@@ -336,6 +358,18 @@ void Monitor::on_failure(std::function<void()> call) {
     }
   }
   call();
+}
+
+void Monitor::set_back(Store& store, int number) { store.set(kSetbackKey, std::to_string(number)); }
+
+int Monitor::setback() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->setback;
+}
+
+void Monitor::on_setback(std::function<void(int)> call) {
+  const std::lock_guard lock(state_->mutex);
+  state_->on_setback = std::move(call);
 }
 
 void Monitor::finish(const std::stop_token& stop) {

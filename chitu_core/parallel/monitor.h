@@ -21,7 +21,8 @@ class Monitor {
   struct Settings {
     int rank = 0, size = 1;
     bool serves_store = false;
-    std::string store_owner = "rank 0";  ///< for messages: what a silent store means
+    std::string store_owner{};  ///< the launcher that serves the store; empty: rank 0 does
+    int first_rank = 0;         ///< for messages: the number of rank 0 in the launch
     /// After a failure the ranks end within this time: half of it passes before a silent rank is a
     /// failed one, a quarter is for ending in order.
     std::chrono::milliseconds limit{};
@@ -61,6 +62,17 @@ class Monitor {
   std::stop_token stop_token() const;
   /// Called once when a rank has failed, from any thread; at once if one already has.
   void on_failure(std::function<void()> call);
+
+  /// Tells all ranks, this one too, that work which they do together has failed. The ranks go on;
+  /// see Ranks::attempt().
+  ///
+  /// store   of the calling thread
+  /// number  of that work, larger than those before it
+  static void set_back(Store& store, int number);
+  /// The last number that is known; 0 for none.
+  int setback() const;
+  /// Called with every new number, from any thread. Set before the first one.
+  void on_setback(std::function<void(int)> call);
 
   /// Waits until every rank has called it.
   ///

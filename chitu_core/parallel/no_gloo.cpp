@@ -5,7 +5,7 @@ namespace chitu::parallel {
 
 bool has_gloo() { return false; }
 
-Groups connect_gloo(Store&, int, const ParallelOptions&, const std::string&, Monitor&) {
+std::unique_ptr<Transport> connect_gloo(Store&, int, int, const std::string&, Monitor&) {
   throw InputError(
       "this build of chitu has no transport between ranks: build it with the headers of gloo "
       "(libgloo-dev)");

@@ -34,33 +34,52 @@ bool serves(const Launch& launch) { return launch.rank == 0 && !launch.launcher_
                           static_cast<double>(limit.count()) / 1000));
 }
 
-Handle open(const Launch& launch, milliseconds limit) {
+using Server = c10::intrusive_ptr<c10d::TCPStore>;
+
+Server open(const std::string& address, int port, bool serves_it, milliseconds limit) {
   c10d::TCPStoreOptions options;
-  options.port = static_cast<std::uint16_t>(launch.port);
-  options.isServer = serves(launch);
+  options.port = static_cast<std::uint16_t>(port);
+  options.isServer = serves_it;
   options.waitWorkers = false;
   options.timeout = limit / 2;  // c10d tries twice
+  return c10::make_intrusive<c10d::TCPStore>(address, options);
+}
+
+Server open(const Launch& launch, milliseconds limit) {
   try {
-    return c10::make_intrusive<c10d::TCPStore>(launch.address, options);
+    return open(launch.address, launch.port, serves(launch), limit);
   } catch (const std::exception& error) {
     fail_to_open(launch, limit, explain(error));
   }
+}
+
+Handle with_prefix(const std::string& prefix, const Handle& store) {
+  return c10::make_intrusive<c10d::PrefixStore>(prefix, store);
 }
 
 }  // namespace
 
 struct Store::Impl {
   Handle handle;
+  int port = 0;
 };
 
 Store::Store(const Launch& launch, milliseconds limit)
-    : impl_(std::make_unique<Impl>(Impl{c10::make_intrusive<c10d::PrefixStore>(
-          fmt::format("chitu/{}", launch.attempt), open(launch, limit))})) {}
+    : impl_(std::make_unique<Impl>(
+          Impl{with_prefix(fmt::format("chitu/{}", launch.attempt), open(launch, limit)),
+               launch.port})) {}
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
+std::unique_ptr<Store> Store::serve(milliseconds limit) {
+  const Server server = open("localhost", 0, true, limit);
+  return std::unique_ptr<Store>(
+      new Store(std::make_unique<Impl>(Impl{with_prefix("chitu/0", server), server->getPort()})));
+}
+
 std::unique_ptr<Store> Store::copy() const {
-  return std::unique_ptr<Store>(new Store(std::make_unique<Impl>(Impl{impl_->handle->clone()})));
+  return std::unique_ptr<Store>(
+      new Store(std::make_unique<Impl>(Impl{impl_->handle->clone(), impl_->port})));
 }
 
 void Store::set(const std::string& key, const std::string& text) {
@@ -87,6 +106,10 @@ std::optional<std::string> Store::wait(const std::string& key, milliseconds limi
   return text_of(impl_->handle->get(key));
 }
 
-const Handle& Store::c10d_store() const { return impl_->handle; }
+int Store::port() const { return impl_->port; }
+
+Handle Store::c10d_store(const std::string& prefix) const {
+  return with_prefix(prefix, impl_->handle);
+}
 
 }  // namespace chitu::parallel

@@ -26,6 +26,8 @@ class Store {
   /// limit   to reach rank 0
   /// throws  InputError when rank 0 cannot serve at the address; Error when it is not reached
   Store(const Launch& launch, std::chrono::milliseconds limit);
+  /// Serves a store at a port of the system's choice.
+  static std::unique_ptr<Store> serve(std::chrono::milliseconds limit);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -40,8 +42,9 @@ class Store {
   /// Waits until the key is set, and gives its text; empty after the limit.
   std::optional<std::string> wait(const std::string& key, std::chrono::milliseconds limit);
 
-  /// For a process group of c10d.
-  const c10::intrusive_ptr<c10d::Store>& c10d_store() const;
+  int port() const;
+  /// For a process group of c10d, whose keys begin with this.
+  c10::intrusive_ptr<c10d::Store> c10d_store(const std::string& prefix) const;
 
  private:
   struct Impl;

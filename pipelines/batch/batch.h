@@ -13,15 +13,19 @@
 #include "chitu_core/graph/events.h"
 #include "pipelines/model/request.h"
 
+namespace chitu::parallel {
+class Ranks;
+}
+
 namespace chitu::pipelines {
 
 /// One request of a window of a batch.
 struct BatchItem {
   Request request;
-  Output output;     ///< with a folder that exists
+  Output output;     ///< with a folder that exists; of a rank beside the first one, empty
   std::string name;  ///< begins the names of its files in spill_dir; unique in the window: "0007"
   /// Kept by an earlier window: the item starts at decoding. Belongs to the caller, who removes it.
-  /// Empty = the item starts from its prompt.
+  /// Empty = the item starts from its prompt. Only the first rank opens it.
   std::filesystem::path latents{};
 };
 
@@ -37,6 +41,9 @@ struct BatchOptions {
   std::stop_token stop{};   ///< ends the window within a step; what was kept stays
   std::stop_token pause{};  ///< ends it at the next safe point: what an item has reached is on disk
   std::vector<graph::Observer*> observers{};
+  /// That run this window together, each with the same items; null: this process alone. The first
+  /// rank has the files. An item that fails on one rank has failed on all.
+  parallel::Ranks* ranks = nullptr;
 };
 
 /// What one item took, over all its stages. Of a stage that several items share, each has an equal

@@ -12,6 +12,7 @@
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/device/device.h"
 #include "pipelines/batch/latents_file.h"
+#include "pipelines/batch/memory_spill.h"
 #include "pipelines/batch/window_progress.h"
 #include "pipelines/output/outputs.h"
 
@@ -59,7 +60,8 @@ using CheckItem = std::function<void(std::size_t item)>;
 /// From the window to the observer of the batch.
 class Reporter final : public WindowObserver {
  public:
-  Reporter(const Window& window, const DiskSpill& spill, BatchObserver& observer,
+  /// spill  that the latents are in; null on a rank beside the first one
+  Reporter(const Window& window, const DiskSpill* spill, BatchObserver& observer,
            const WindowWork& work, c10::Device device, std::size_t items, const Advice& advice,
            CheckItem check)
       : window_(window),
@@ -85,7 +87,8 @@ class Reporter final : public WindowObserver {
     progress_.end();
   }
   void stored(std::size_t item, std::size_t leg) override {
-    if (leg == window_.last_leg()) observer_.latents_kept(item, spill_.latents_path(item));
+    if (spill_ && leg == window_.last_leg())
+      observer_.latents_kept(item, spill_->latents_path(item));
   }
   void finished(std::size_t item, std::any result,
                 const std::vector<std::string>& problems) override {
@@ -93,15 +96,15 @@ class Reporter final : public WindowObserver {
                                 meter_.of(item)});
   }
   void failed(std::size_t item, const std::exception_ptr& error) override {
-    const bool keeps = spill_.has_latents(item);
+    const bool keeps = spill_ && spill_->has_latents(item);
     observer_.item_failed(
         item, {advised_error(error, window_.request(item), advice_),
-               keeps ? spill_.latents_path(item) : std::filesystem::path(), meter_.of(item)});
+               keeps ? spill_->latents_path(item) : std::filesystem::path(), meter_.of(item)});
   }
 
  private:
   const Window& window_;
-  const DiskSpill& spill_;
+  const DiskSpill* spill_;
   BatchObserver& observer_;
   WindowProgress progress_;
   CostMeter meter_;
@@ -122,10 +125,10 @@ void about_item(const BatchItem& item, const auto& check) {
 
 BatchRun::BatchRun(const BatchModel& model, std::span<const BatchItem> items,
                    const BatchOptions& options, BatchObserver& observer)
-    : model_(model), items_(items), options_(options), observer_(observer) {
+    : model_(model), items_(items), options_(options), observer_(observer), ranks_(options.ranks) {
   if (options.size < 1)
     throw InputError(fmt::format("batch.size={}: expected 1 or more", options.size));
-  check_folder();
+  if (ranks_.is_first()) check_folder();
   check_names();
   for (const BatchItem& item : items) about_item(item, [&] { check_item(item); });
   for (const BatchItem& item : items)
@@ -135,7 +138,10 @@ BatchRun::BatchRun(const BatchModel& model, std::span<const BatchItem> items,
     planned_.spilled.push_back(
         {item.name,
          {item.request, model.identity, model.ckpt_dir, window.first_stage(window.last_leg())},
-         item.latents});
+         item.latents,
+         item.latents.empty() ? std::nullopt : ranks_.shapes_of_first([&] {
+           return LatentsFile(item.latents).shapes();
+         })});
 }
 
 void BatchRun::check_folder() const {
@@ -157,6 +163,10 @@ void BatchRun::check_names() const {
 
 void BatchRun::check_item(const BatchItem& item) const {
   model_.pipeline.check(item.request);
+  if (ranks_.is_first()) check_files(item);
+}
+
+void BatchRun::check_files(const BatchItem& item) const {
   if (item.output.dir.empty())
     throw InputError("output.dir: expected a folder that exists, for the media; got none");
   if (item.latents.empty()) return;
@@ -182,15 +192,23 @@ void BatchRun::check_limit(const WindowForecast& forecast) const {
 
 BatchEnd BatchRun::run(const memory::MemoryPlan& plan, const WindowForecast& forecast,
                        const Advice& advice) {
-  check_limit(forecast);
+  if (ranks_.is_first()) check_limit(forecast);
   Window window(model_.pipeline, planned_.items, options_.size, model_.pipeline.result_slot());
-  DiskSpill spill(options_.spill_dir, planned_.spilled, window.last_leg(), forecast.spill_bytes);
+  const auto [spill, disk] = open_spill(window.last_leg(), forecast.spill_bytes);
   Reporter reporter(
-      window, spill, observer_, forecast.work.front(), plan.device, items_.size(), advice,
+      window, disk, observer_, forecast.work.front(), plan.device, items_.size(), advice,
       [&](std::size_t item) { model_.check_output(items_[item].request, items_[item].output); });
   graph::Context context{plan, options_.observers, options_.stop};
   context.observers.push_back(&reporter.progress());
-  return window.run(spill, reporter, context, options_.pause);
+  return window.run(*spill, reporter, context, options_.pause, ranks_);
+}
+
+BatchRun::OpenSpill BatchRun::open_spill(std::size_t last_leg, std::int64_t most_bytes) const {
+  if (!ranks_.is_first()) return {std::make_unique<RankSpill>(last_leg), nullptr};
+  auto disk =
+      std::make_unique<DiskSpill>(options_.spill_dir, planned_.spilled, last_leg, most_bytes);
+  const DiskSpill* const seen = disk.get();
+  return {std::move(disk), seen};
 }
 
 }  // namespace chitu::pipelines

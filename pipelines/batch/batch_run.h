@@ -4,6 +4,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "pipelines/batch/spill.h"
 #include "pipelines/batch/window.h"
 #include "pipelines/batch/window_forecast.h"
+#include "pipelines/batch/window_ranks.h"
 #include "pipelines/model/model_identity.h"
 #include "pipelines/model/pipeline.h"
 
@@ -50,12 +52,19 @@ class BatchRun {
   void check_folder() const;
   void check_names() const;
   void check_item(const BatchItem& item) const;
+  void check_files(const BatchItem& item) const;
   void check_limit(const WindowForecast& forecast) const;
+  struct OpenSpill {
+    std::unique_ptr<Spill> spill;
+    const DiskSpill* disk;  ///< the same; null on a rank that has no files
+  };
+  OpenSpill open_spill(std::size_t last_leg, std::int64_t most_bytes) const;
 
   const BatchModel& model_;
   std::span<const BatchItem> items_;
   const BatchOptions& options_;
   BatchObserver& observer_;
+  WindowRanks ranks_;
   PlannedWindow planned_;
 };
 

@@ -91,6 +91,16 @@ graph::StoredValue LatentsFile::values() const {
   return values;
 }
 
+graph::StoredValue LatentsFile::shapes() const {
+  graph::StoredValue shapes;
+  shapes.texts = texts_;
+  for (const io::TensorInfo& tensor : file_.tensors())
+    shapes.tensors.emplace_back(
+        tensor.name,
+        at::empty(tensor.shape, at::TensorOptions().dtype(tensor.dtype).device(at::kMeta)));
+  return shapes;
+}
+
 void LatentsFile::write(const std::filesystem::path& path, const graph::StoredValue& values,
                         const LatentsOrigin& origin) {
   io::write_safetensors(path, values.tensors, metadata(values, origin));

@@ -42,6 +42,8 @@ class LatentsFile {
   const std::map<std::string, std::string>& texts() const { return texts_; }
   /// Reads the tensors, to the host.
   graph::StoredValue values() const;
+  /// The same without their content: the tensors are on the meta device.
+  graph::StoredValue shapes() const;
 
   /// The file appears whole or not at all.
   ///

@@ -130,14 +130,14 @@ void DiskSpill::remove(std::size_t item, std::size_t leg) {
 CountedSpill::CountedSpill(std::vector<SpilledItem> items, std::size_t last_leg)
     : items_(std::move(items)), last_leg_(last_leg) {
   for (std::size_t item = 0; item < items_.size(); ++item)
-    if (!items_[item].latents.empty()) records_[{item, last_leg_}] = read_record(items_[item]);
+    if (!items_[item].latents.empty()) records_[{item, last_leg_}] = record_of(items_[item]);
 }
 
-CountedSpill::Record CountedSpill::read_record(const SpilledItem& item) {
-  const io::SafetensorsFile file(item.latents);
-  Record record{{}, LatentsFile(item.latents).texts(), 0};
-  for (const io::TensorInfo& tensor : file.tensors())
-    record.shapes.push_back({tensor.name, tensor.dtype, tensor.shape});
+CountedSpill::Record CountedSpill::record_of(const SpilledItem& item) {
+  const graph::StoredValue values = item.shapes ? *item.shapes : LatentsFile(item.latents).shapes();
+  Record record{{}, values.texts, 0};
+  for (const auto& [name, tensor] : values.tensors)
+    record.shapes.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
   return record;
 }
 

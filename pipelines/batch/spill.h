@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,6 +62,8 @@ struct SpilledItem {
   std::string name;
   LatentsOrigin origin;
   std::filesystem::path latents{};  ///< kept by an earlier window; empty = made in this one
+  /// Of these latents, the tensors on the meta device; empty: they are read from the file.
+  std::optional<graph::StoredValue> shapes{};
 };
 
 /// Waiting values in safetensors files. Those of a window that was killed are removed by the next
@@ -127,7 +130,7 @@ class CountedSpill final : public Spill {
   std::int64_t largest_bytes(std::size_t leg) const { return ledger_.largest_bytes(leg); }
 
  private:
-  static Record read_record(const SpilledItem& item);
+  static Record record_of(const SpilledItem& item);
   std::int64_t file_bytes(std::size_t item, std::size_t leg, const Record& record) const;
 
   std::vector<SpilledItem> items_;

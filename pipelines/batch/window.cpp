@@ -11,6 +11,20 @@
 namespace chitu::pipelines {
 namespace rv = ranges::views;
 
+namespace {
+
+bool is_of_input(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const InputError&) {
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+}  // namespace
+
 Window::Window(const Pipeline& pipeline, std::vector<Item> items, std::int64_t size,
                std::size_t wanted)
     : pipeline_(pipeline), items_(std::move(items)), wanted_(wanted) {
@@ -52,11 +66,13 @@ std::vector<std::string> Window::components(std::size_t leg) const {
 /// A window while it runs.
 class Window::Running {
  public:
-  Running(Window& window, Spill& spill, WindowObserver& observer, graph::Context& context)
+  Running(Window& window, Spill& spill, WindowObserver& observer, graph::Context& context,
+          const WindowRanks& ranks)
       : window_(window),
         spill_(spill),
         observer_(observer),
         context_(context),
+        ranks_(ranks),
         runs_(window.items_.size()) {
     for (std::size_t item = 0; item < runs_.size(); ++item)
       runs_[item].execution.emplace(window.pipeline_.graph(),
@@ -102,10 +118,10 @@ class Window::Running {
 
   /// An item of which this is not possible fails alone.
   void try_each(std::vector<std::size_t>& items, std::size_t leg, const auto& work) {
-    for (const std::size_t item : items) try {
-        work(item);
-      } catch (const InputError&) {
-        fail(item, leg, std::current_exception());
+    for (const std::size_t item : items)
+      if (const auto error = ranks_.attempt([&] { work(item); })) {
+        if (!is_of_input(error)) std::rethrow_exception(error);
+        fail(item, leg, error);
       }
     drop_failed(items);
   }
@@ -116,8 +132,14 @@ class Window::Running {
 
   void restore(std::vector<std::size_t>& items, std::size_t leg) {
     try_each(items, leg, [&](std::size_t item) {
-      runs_[item].execution->restore(spill_.get(item, leg), window_.legs_[leg].first);
+      runs_[item].execution->restore(waiting(item, leg), window_.legs_[leg].first);
     });
+  }
+
+  /// Latents are on the disk of the first rank alone.
+  graph::StoredValue waiting(std::size_t item, std::size_t leg) {
+    if (leg < window_.last_leg()) return spill_.get(item, leg);
+    return ranks_.of_first([&] { return spill_.get(item, leg); });
   }
 
   /// All items together where the stage can, else one after another.
@@ -134,19 +156,22 @@ class Window::Running {
     for (const std::size_t item : items) runs.push_back(&*runs_[item].execution);
     const std::string& stage = window_.stage_at(place.stage).name;
     observer_.stage_begin(place, stage, items);
-    std::exception_ptr error;
-    try {
-      graph::run_next_stage(runs, context_);
-    } catch (const Interrupted&) {
-      throw;
-    } catch (const std::exception&) {
-      error = std::current_exception();
-    }
+    const auto error = ranks_.attempt([&] { graph::run_next_stage(runs, context_); });
     observer_.stage_end(place, stage, items);
     note_problems(items);
-    for (const std::size_t item : items)
-      if (const auto own = error ? error : runs_[item].execution->error())
-        fail(item, place.leg, own);
+    const auto errors = errors_of(items, error);
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (errors[i]) fail(items[i], place.leg, errors[i]);
+  }
+
+  /// error  of all of them; null = each has its own, or none
+  std::vector<std::exception_ptr> errors_of(std::span<const std::size_t> items,
+                                            const std::exception_ptr& error) const {
+    std::vector<std::exception_ptr> errors(items.size(), error);
+    if (error || items.size() == 1) return errors;
+    for (std::size_t i = 0; i < items.size(); ++i) errors[i] = runs_[items[i]].execution->error();
+    ranks_.share(errors);
+    return errors;
   }
 
   void note_problems(std::span<const std::size_t> items) {
@@ -173,16 +198,17 @@ class Window::Running {
   Spill& spill_;
   WindowObserver& observer_;
   graph::Context& context_;
+  const WindowRanks& ranks_;
   std::vector<Run> runs_;
 };
 
 BatchEnd Window::run(Spill& spill, WindowObserver& observer, graph::Context& context,
-                     const std::stop_token& pause) {
-  Running running(*this, spill, observer, context);
+                     const std::stop_token& pause, const WindowRanks& ranks) {
+  Running running(*this, spill, observer, context, ranks);
   try {
     for (std::size_t leg = 0; leg < legs_.size(); ++leg) {
       for (std::size_t group = 0; group < groups_[leg].size(); ++group) {
-        if (pause.stop_requested()) {
+        if (ranks.any(pause.stop_requested())) {
           running.offload_all();
           return BatchEnd::paused;
         }

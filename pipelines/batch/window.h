@@ -14,6 +14,7 @@
 #include "chitu_core/graph/execution.h"
 #include "pipelines/batch/batch.h"
 #include "pipelines/batch/spill.h"
+#include "pipelines/batch/window_ranks.h"
 #include "pipelines/model/pipeline.h"
 
 namespace chitu::pipelines {
@@ -80,11 +81,12 @@ class Window {
 
   /// Runs all legs, once.
   ///
-  /// pause   asked between groups
+  /// pause   asked between groups, on every rank
+  /// ranks   that run it together
   /// throws  InputError from the spill; Interrupted; what an observer throws. Whatever the reason,
   ///         components that the plan does not keep are let go
   BatchEnd run(Spill& spill, WindowObserver& observer, graph::Context& context,
-               const std::stop_token& pause = {});
+               const std::stop_token& pause = {}, const WindowRanks& ranks = WindowRanks());
 
  private:
   class Running;

@@ -52,6 +52,30 @@ TEST_CASE("another number of ranks is refused with sizes that work", "[parallel]
       "5: expected infer.diffusion.cp_size=5, or a launch of 4 ranks");
 }
 
+TEST_CASE("groups of ranks fill a launch", "[parallel]") {
+  const auto said = [](const ParallelOptions& asked, int launched) -> std::string {
+    try {
+      check_groups_of_ranks(asked, launch(launched), "chitu batch jobs.yaml");
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(said(options(1, 1), 5).empty());
+  CHECK(said(options(2, 1), 6).empty());
+  CHECK(said(options(2, 2), 4).empty());
+  CHECK(said(options(2, 2), 6) ==
+        "infer.diffusion.cp_size=2 and infer.diffusion.cfg_size=2: is groups of 4 ranks, torchrun "
+        "has started 6: expected infer.diffusion.cp_size x cfg_size to be a divisor of that: 1, 2, "
+        "3, 6; or a launch of 4 or 8 ranks");
+  CHECK(said(options(3, 1), 2) ==
+        "infer.diffusion.cp_size=3: is groups of 3 ranks, torchrun has started 2: expected "
+        "infer.diffusion.cp_size x cfg_size to be a divisor of that: 1, 2; or a launch of 3 ranks");
+  CHECK(said(options(2, 1), 1) ==
+        "infer.diffusion.cp_size=2: needs 2 ranks, this is one process; to start them: torchrun "
+        "--no-python --nproc_per_node=2 chitu batch jobs.yaml");
+}
+
 TEST_CASE("ranks without a launcher are refused with the command that starts them", "[parallel]") {
   CHECK(refusal(options(2, 2), 1) ==
         "infer.diffusion.cp_size=2 and infer.diffusion.cfg_size=2: needs 4 ranks, this is one "

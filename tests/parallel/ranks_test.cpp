@@ -8,6 +8,7 @@
 
 #include "chitu_core/parallel/gloo_communicator.h"
 #include "chitu_core/parallel/store.h"
+#include "chitu_core/parallel/texts.h"
 #include "tests/parallel/threads_of_ranks.h"
 #include "tests/support/catch.h"
 
@@ -221,6 +222,136 @@ TEST_CASE("a rank that leaves early ends the others", "[parallel]") {
     ranks.monitor().finish();
   });
   CHECK(errors == Texts{"rank 1 has left in stage decode", "gone"});
+}
+
+TEST_CASE("work that fails on a rank fails on all, and they go on", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(degrees(3), [&](Ranks& ranks) {
+          const auto& world = ranks.groups()->world;
+          const auto broadcast = [&] { world->broadcast(at::zeros({5}), 1); };
+          for (int failing = 0; failing < 3; ++failing) {
+            const auto failure = ranks.attempt([&] {
+              broadcast();
+              if (ranks.rank() == failing) throw OutOfMemoryError("no more paper");
+              // The others wait for a rank that does not come.
+              world->broadcast(at::zeros({1000}), failing);
+            });
+            const std::string label = failing == 0 ? "" : "rank " + std::to_string(failing) + ": ";
+            findings.expect(
+                failure == Failure{failing, exit_codes::kOutOfMemory, label + "no more paper"},
+                "failure");
+            const at::Tensor tensor = at::full({7}, ranks.rank());
+            findings.expect(!ranks.attempt([&] { world->broadcast(tensor, 2); }), "success");
+            findings.expect(at::equal(tensor, at::full({7}, 2)), "broadcast");
+          }
+        }) == Texts(3));
+  CHECK(findings.wrong() == Texts());
+}
+
+TEST_CASE("a rank that fails after the last exchange, or beside another, fails all", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(degrees(3), [&](Ranks& ranks) {
+          const auto last = ranks.attempt([&] {
+            ranks.groups()->world->broadcast(at::zeros({5}), 0);
+            if (ranks.rank() == 2) throw InputError("no more ink");
+          });
+          findings.expect(last == Failure{2, exit_codes::kInputError, "rank 2: no more ink"},
+                          "after the last exchange");
+          const auto all = ranks.attempt([&] { throw Error("rain"); });
+          findings.expect(all && all->text.ends_with("rain"), "all of them");
+        }) == Texts(3));
+  CHECK(findings.wrong() == Texts());
+}
+
+TEST_CASE("a rank that fails at once at the next work fails no rank at the last one",
+          "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(
+            degrees(3),
+            [&](Ranks& ranks) {
+              for (int round = 0; round < 30; ++round) {
+                findings.expect(!ranks.attempt([] {}), "the work before");
+                findings.expect(ranks
+                                    .attempt([&] {
+                                      if (ranks.rank() == round % 3) throw Error("rain");
+                                    })
+                                    .has_value(),
+                                "the failed work");
+              }
+            },
+            std::chrono::seconds(20)) == Texts(3));
+  CHECK(findings.wrong() == Texts());
+}
+
+TEST_CASE("ranks that go on after a failure still notice one that ends", "[parallel]") {
+  if (skips()) return;
+  const auto errors = on_ranks(degrees(2), [&](Ranks& ranks) {
+    ranks.attempt([&] { throw Error("rain"); });
+    ranks.monitor().enter("decode");
+    if (ranks.rank() == 1) throw Error("gone");
+    ranks.attempt([&] { ranks.groups()->world->broadcast(at::zeros({5}), 1); });
+  });
+  CHECK(errors[1] == "gone");
+  CHECK_THAT(errors[0], Catch::StartsWith("rank 1 "));
+}
+
+TEST_CASE("groups of a launch are connected each for itself", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(
+            degrees(2),
+            [&](Ranks& ranks) {
+              findings.expect(ranks.size() == 2, "size");
+              const at::Tensor tensor = at::full({7}, ranks.launch().first_rank + ranks.rank());
+              ranks.groups()->world->broadcast(tensor, 1);
+              findings.expect(at::equal(tensor, at::full({7}, ranks.launch().first_rank + 1)),
+                              "broadcast");
+              ranks.agree({{"group", std::to_string(ranks.launch().first_rank)}});
+            },
+            std::chrono::seconds(20), {}, 3) == Texts(6));
+  CHECK(findings.wrong() == Texts());
+  const auto errors = on_ranks(
+      degrees(2),
+      [&](Ranks& ranks) {
+        ranks.agree({{"seed", std::to_string(ranks.launch().first_rank / 2 * ranks.rank())}});
+      },
+      std::chrono::seconds(20), {}, 2);
+  const std::string line = "rank 3 differs from rank 2 in seed: 1, not 0";
+  CHECK(errors == Texts{"", "", line, line});
+}
+
+TEST_CASE("degrees of as many ranks share their connections", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(degrees(4), [&](Ranks& ranks) {
+          const auto other = ranks.groups(degrees(2, 2));
+          findings.expect(other->context->size() == 2 && other->guidance->size() == 2, "sizes");
+          findings.expect(other->world == ranks.groups()->world, "world");
+          findings.expect(ranks.groups(degrees(4)) == ranks.groups(), "the first ones");
+          const at::Tensor tensor = at::full({7}, ranks.rank());
+          other->guidance->broadcast(tensor, 1);
+          findings.expect(at::equal(tensor, at::full({7}, ranks.rank() % 2 + 2)), "broadcast");
+        }) == Texts(4));
+  CHECK(findings.wrong() == Texts());
+}
+
+TEST_CASE("texts and numbers of ranks are gathered and broadcast, empty ones too", "[parallel]") {
+  if (skips()) return;
+  Findings findings;
+  CHECK(on_ranks(degrees(3), [&](Ranks& ranks) {
+          Communicator& world = *ranks.groups()->world;
+          const auto of = [](int rank) { return std::string(static_cast<std::size_t>(rank), 'x'); };
+          findings.expect(gather_texts(world, of(ranks.rank())) == Texts{"", "x", "xx"}, "texts");
+          findings.expect(broadcast_text(world, of(ranks.rank()), 2) == "xx", "broadcast");
+          findings.expect(broadcast_text(world, of(ranks.rank()), 0).empty(), "empty");
+          findings.expect(gather_numbers(world, {ranks.rank(), 7}) ==
+                              std::vector<std::vector<std::int64_t>>{{0, 7}, {1, 7}, {2, 7}},
+                          "numbers");
+        }) == Texts(3));
+  CHECK(findings.wrong() == Texts());
 }
 
 TEST_CASE("a rank that does not come is named", "[parallel]") {

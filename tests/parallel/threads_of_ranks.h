@@ -28,19 +28,21 @@ inline int free_port() {
 
 /// Calls `work` on every rank of a launch, each in a thread of this process. Returns what each
 /// threw, as text; empty for nothing.
+///
+/// groups  of ranks that the launch has, as the options describe one
 inline std::vector<std::string> on_ranks(
     const parallel::ParallelOptions& options, const std::function<void(parallel::Ranks&)>& work,
     std::chrono::milliseconds limit = std::chrono::seconds(20),
-    const std::function<void(const parallel::Failure&)>& end_process = {}) {
-  const int port = free_port();
-  std::vector<std::string> errors(static_cast<std::size_t>(options.world_size()));
+    const std::function<void(const parallel::Failure&)>& end_process = {}, int groups = 1) {
+  const int port = free_port(), size = options.world_size() * groups;
+  std::vector<std::string> errors(static_cast<std::size_t>(size));
   std::vector<std::jthread> threads;
-  for (int rank = 0; rank < options.world_size(); ++rank)
+  for (int rank = 0; rank < size; ++rank)
     threads.emplace_back([&, rank] {
       try {
         parallel::Ranks ranks({.launcher = "torchrun",
                                .rank = rank,
-                               .size = options.world_size(),
+                               .size = size,
                                .address = "127.0.0.1",
                                .port = port},
                               options, limit, end_process);

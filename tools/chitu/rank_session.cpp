@@ -16,7 +16,9 @@
 #include "chitu_core/common/interrupted_by.h"
 #include "chitu_core/common/utf8.h"
 #include "chitu_core/device/device.h"
+#include "chitu_core/io/hash.h"
 #include "chitu_core/parallel/degrees.h"
+#include "chitu_core/parallel/texts.h"
 #include "pipelines/forecast/plan_json.h"
 #include "pipelines/model/request_json.h"
 #include "tools/chitu/console.h"
@@ -30,13 +32,9 @@ using parallel::Facts;
 
 /// What each rank may have of its own: places of files, and what changes no bit of the result. The
 /// checkpoint is compared by its content.
-constexpr std::array kOwnKeys{"output",
-                              "debug",
-                              "hydra",
-                              "batch",
-                              "device.index",
-                              "infer.threads",
-                              "infer.prompt_cache",
+constexpr std::array kOwnKeys{"output",        "debug",           "hydra",
+                              "batch.dir",     "batch.spill_dir", "batch.spill_limit",
+                              "device.index",  "infer.threads",   "infer.prompt_cache",
                               "model.ckpt_dir"};
 
 bool is_own(const std::string& key) {
@@ -105,47 +103,118 @@ void silence_connections() {
   ::_exit(failure.code);
 }
 
-bool is_of(const parallel::Failure& failure, const parallel::Ranks& ranks) {
-  return failure.rank == ranks.rank();
-}
-
-}  // namespace
-
-std::unique_ptr<parallel::Ranks> join_ranks(pipelines::Settings& settings) {
-  const parallel::Launch launch = parallel::read_launch();
+std::unique_ptr<parallel::Ranks> join(pipelines::Settings& settings,
+                                      const parallel::Launch& launch) {
   const auto options = settings.infer.parallel.options();
-  parallel::check_degrees(options);
-  parallel::check_world(options, launch, own_command());
-  if (launch.size == 1) return nullptr;
+  if (options.world_size() == 1) return nullptr;
   choose_device(settings, launch);
   silence_connections();
   return std::make_unique<parallel::Ranks>(launch, options, settings.infer.parallel.timeout(),
                                            &end_process);
 }
 
-void agree_on_configuration(parallel::Ranks* ranks, const config::Composition& composition) {
-  if (ranks) ranks->agree(configuration_facts(composition));
+bool is_of(const parallel::Failure& failure, const parallel::Ranks& ranks) {
+  return failure.rank == ranks.rank();
 }
 
-void agree_on_work(parallel::Ranks* ranks, const pipelines::Engine& engine,
-                   const pipelines::Request& request) {
+bool is_interrupt(const parallel::Failure& failure) {
+  return failure.code > InterruptedBy::exit_code_of(0);
+}
+
+}  // namespace
+
+void check_launch(const pipelines::Settings& settings) {
+  const auto options = settings.infer.parallel.options();
+  parallel::check_degrees(options);
+  parallel::check_world(options, parallel::read_launch(), own_command());
+}
+
+pipelines::EngineOptions options_of_rank(pipelines::Settings settings, parallel::Ranks* ranks) {
+  if (ranks) choose_device(settings, ranks->launch());
+  auto options = settings.engine_options();
+  if (ranks) options.parallel.groups = ranks->groups(options.parallel);
+  return options;
+}
+
+std::unique_ptr<parallel::Ranks> join_ranks(pipelines::Settings& settings) {
+  check_launch(settings);
+  return join(settings, parallel::read_launch());
+}
+
+std::unique_ptr<parallel::Ranks> join_group(pipelines::Settings& settings) {
+  const parallel::Launch launch = parallel::read_launch();
+  const auto options = settings.infer.parallel.options();
+  parallel::check_degrees(options);
+  parallel::check_groups_of_ranks(options, launch, own_command());
+  return join(settings, launch);
+}
+
+void agree_on_configuration(parallel::Ranks* ranks, const config::Composition& composition,
+                            const Facts& more) {
+  if (!ranks) return;
+  Facts facts = configuration_facts(composition);
+  facts.insert(facts.end(), more.begin(), more.end());
+  ranks->agree(facts);
+}
+
+parallel::Facts request_facts(const std::string& about, const pipelines::Request& request) {
+  Facts facts;
+  add_facts(facts, about, nlohmann::ordered_json(pipelines::to_json(request)));
+  return facts;
+}
+
+void agree_on_model(parallel::Ranks* ranks, const pipelines::Engine& engine) {
   if (!ranks) return;
   Facts facts;
   const pipelines::ModelIdentity identity = engine.identity();
   facts.emplace_back("the family of the checkpoint", identity.family);
   for (const auto& [component, sum] : identity.weights)
     facts.emplace_back("the checkpoint's " + component, sum);
-  add_facts(facts, "request", nlohmann::ordered_json(pipelines::to_json(request)));
   add_facts(facts, "the memory plan", pipelines::to_json(engine.plan()));
   ranks->agree(facts);
+}
+
+void agree_on_work(parallel::Ranks* ranks, const pipelines::Engine& engine,
+                   const pipelines::Request& request) {
+  if (!ranks) return;
+  ranks->agree(request_facts("request", request));
+  agree_on_model(ranks, engine);
+}
+
+void agree_on_requests(
+    parallel::Ranks* ranks,
+    const std::vector<std::pair<std::string, const pipelines::Request*>>& requests) {
+  if (!ranks) return;
+  ranks->agree({{"the number of jobs", std::to_string(requests.size())}});
+  std::string all;
+  for (const auto& [about, request] : requests)
+    all += parallel::to_text(request_facts(about, *request));
+  const auto sums = parallel::gather_texts(*ranks->groups()->world, io::sha256(all));
+  if (std::ranges::all_of(sums, [&](const std::string& sum) { return sum == sums.front(); }))
+    return;
+  for (const auto& [about, request] : requests) ranks->agree(request_facts(about, *request));
+}
+
+std::string text_of_first(parallel::Ranks* ranks, const std::function<std::string()>& text) {
+  if (!ranks) return text();
+  return parallel::broadcast_text(*ranks->groups()->world, ranks->is_first() ? text() : "", 0);
+}
+
+int signal_of_ranks(parallel::Ranks* ranks, const Interrupt& interrupt) {
+  if (!ranks) return interrupt.signal();
+  int signal = 0;
+  for (const auto& of_rank :
+       parallel::gather_numbers(*ranks->groups()->world, {interrupt.signal()}))
+    if (signal == 0) signal = static_cast<int>(of_rank.front());
+  return interrupt.signal() != 0 ? interrupt.signal() : signal;
 }
 
 void check_ranks(parallel::Ranks* ranks, const Interrupt& interrupt) {
   if (!ranks) return;
   const auto failure = ranks->monitor().failure_soon();
   // A launcher passes a signal on to all ranks: each is interrupted by itself.
-  const bool by_itself = interrupt.signal() != 0 && (!failure || is_of(*failure, *ranks) ||
-                                                     failure->code == exit_codes::kInterrupted);
+  const bool by_itself =
+      interrupt.signal() != 0 && (!failure || is_of(*failure, *ranks) || is_interrupt(*failure));
   if (failure && !by_itself) parallel::raise(*failure);
 }
 
@@ -158,7 +227,7 @@ int with_ranks(parallel::Ranks* ranks, const Interrupt& interrupt,
     return code;
   } catch (const Interrupted& error) {
     check_ranks(ranks, interrupt);
-    ranks->monitor().fail("interrupted", exit_codes::kInterrupted);
+    ranks->monitor().fail("interrupted", InterruptedBy::exit_code_of(interrupt.signal()));
     if (dynamic_cast<const InterruptedBy*>(&error)) throw;
     throw InterruptedBy(interrupt.signal(), "interrupted in stage " + ranks->monitor().stage());
   } catch (const std::exception& error) {

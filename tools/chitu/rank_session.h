@@ -3,7 +3,10 @@
 #include <functional>
 #include <memory>
 #include <stop_token>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "chitu_core/config/compose/compose.h"
 #include "chitu_core/graph/events.h"
@@ -14,6 +17,16 @@
 
 namespace chitu::tools {
 
+/// Checks that this launch has the ranks that the settings ask for.
+///
+/// throws  InputError with the nearest sizes that work
+void check_launch(const pipelines::Settings& settings);
+
+/// The options of an engine of this rank, on the device of this rank if the settings name no index.
+///
+/// ranks  null for one process; as many as the settings ask for
+pipelines::EngineOptions options_of_rank(pipelines::Settings settings, parallel::Ranks* ranks);
+
 /// Joins the other ranks of this launch; null for one process.
 ///
 /// settings  whose device becomes that of this rank, if it names no index
@@ -21,17 +34,46 @@ namespace chitu::tools {
 ///           rank does not come
 std::unique_ptr<parallel::Ranks> join_ranks(pipelines::Settings& settings);
 
+/// The same where a launch may have several groups of ranks: joins those of this group. Null for a
+/// group of one process.
+std::unique_ptr<parallel::Ranks> join_group(pipelines::Settings& settings);
+
 /// Compares the software and the configurations of all ranks, but for what may differ between
 /// hosts. Null ranks: does nothing.
 ///
+/// more    to compare
 /// throws  InputError naming the first difference
-void agree_on_configuration(parallel::Ranks* ranks, const config::Composition& composition);
+void agree_on_configuration(parallel::Ranks* ranks, const config::Composition& composition,
+                            const parallel::Facts& more = {});
+
+/// Compares the checkpoints and memory plans of all ranks. Null ranks: does nothing.
+///
+/// throws  InputError naming the first difference
+void agree_on_model(parallel::Ranks* ranks, const pipelines::Engine& engine);
+
+/// What ranks compare of a request, each name after these words.
+parallel::Facts request_facts(const std::string& about, const pipelines::Request& request);
 
 /// Compares the checkpoints, requests and memory plans of all ranks. Null ranks: does nothing.
 ///
 /// throws  InputError naming the first difference
 void agree_on_work(parallel::Ranks* ranks, const pipelines::Engine& engine,
                    const pipelines::Request& request);
+
+/// Compares the requests of all ranks, each about its own words. Null ranks: does nothing.
+///
+/// throws  InputError naming the first difference
+void agree_on_requests(
+    parallel::Ranks* ranks,
+    const std::vector<std::pair<std::string, const pipelines::Request*>>& requests);
+
+/// What `text` gives on the first rank, where alone it is called, on all of them. Null ranks: in
+/// this process.
+std::string text_of_first(parallel::Ranks* ranks, const std::function<std::string()>& text);
+
+/// The signal that stops this process; else that of any rank, which has told it. 0 for none. Every
+/// rank calls it at the same time. Null ranks: that of this process.
+int signal_of_ranks(parallel::Ranks* ranks, const Interrupt& interrupt);
 
 /// Does the work of this rank and waits for the others. When one fails, all end: by an error that
 /// names the rank.

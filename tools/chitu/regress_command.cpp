@@ -16,6 +16,8 @@
 #include "tools/chitu/console.h"
 #include "tools/chitu/engine_command.h"
 #include "tools/chitu/interrupt.h"
+#include "tools/chitu/rank_session.h"
+#include "tools/chitu/regress/case_group.h"
 #include "tools/chitu/regress/case_run.h"
 #include "tools/chitu/regress/record_store.h"
 #include "tools/chitu/regress/record_update.h"
@@ -36,13 +38,36 @@ double rounded(double ratio) { return std::round(ratio * 1000) / 1000; }
 /// One `chitu regress`. Everything that can be checked is checked before the first case runs.
 class Regression {
  public:
-  Regression(const RegressCall& call, SessionState& state, const Interrupt& interrupt)
+  /// ranks  null for one process
+  Regression(const RegressCall& call, SessionState& state, const Interrupt& interrupt,
+             const std::stop_token& stop, parallel::Ranks* ranks)
       : call_(call),
         state_(state),
         interrupt_(interrupt),
+        ranks_(ranks),
         store_(call.cases.records),
-        runner_(state.threads, interrupt.token()) {
+        group_(call.cases.cases, CaseRunner(state.threads, stop, ranks), ranks) {
+    agree_on_cases();
     check_configurations();
+  }
+
+  int execute() {
+    if (!group_.is_first()) return follow();
+    const int code = call_.action == "record"   ? record()
+                     : call_.action == "update" ? update()
+                                                : run();
+    group_.end(code);
+    return code;
+  }
+
+ private:
+  int follow() {
+    try {
+      return group_.follow();
+    } catch (const Interrupted&) {
+      check_ranks(ranks_, interrupt_);
+      throw;
+    }
   }
 
   int run() {
@@ -67,8 +92,8 @@ class Regression {
                         store_.file_of(regress_case.name).string()));
     check_output_folder("records: " + call_.cases.records.string(), call_.cases.records);
     std::vector<StoredRecord> records;
-    for (const RegressCase& regress_case : cases())
-      records.push_back(new_record(regress_case, run_or_fail(regress_case)));
+    for (std::size_t i = 0; i < cases().size(); ++i)
+      records.push_back(new_record(cases()[i], run_or_fail(i)));
     add_ratios(records);
     for (std::size_t i = 0; i < records.size(); ++i) {
       store_.save(cases()[i].name, records[i]);
@@ -82,8 +107,8 @@ class Regression {
     for (const RegressCase& regress_case : cases()) before.push_back(load(regress_case));
     std::vector<RecordUpdate> updates;
     for (std::size_t i = 0; i < cases().size(); ++i)
-      updates.push_back(updated_record(cases()[i], before[i], run_or_fail(cases()[i]),
-                                       {call_.add, call_.forget_others}));
+      updates.push_back(
+          updated_record(cases()[i], before[i], run_or_fail(i), {call_.add, call_.forget_others}));
     for (const RecordUpdate& update : updates) after.push_back(update.stored);
     add_ratios(after);
     for (std::size_t i = 0; i < updates.size(); ++i) {
@@ -94,15 +119,21 @@ class Regression {
     return 0;
   }
 
- private:
   const std::vector<RegressCase>& cases() const { return call_.cases.cases; }
+
+  void agree_on_cases() const {
+    if (ranks_) ranks_->agree({{"the number of cases", std::to_string(cases().size())}});
+    for (const RegressCase& regress_case : cases())
+      agree_on_configuration(ranks_, regress_case.composition,
+                             {{"the name of a case", regress_case.name}});
+  }
 
   void check_configurations() const {
     pipelines::RunChecker checker;
     for (const RegressCase& regress_case : cases()) {
       try {
         const auto settings = config::read<pipelines::Settings>(regress_case.composition.view());
-        checker.check(settings.engine_options(), settings.request);
+        checker.check(options_of_rank(settings, ranks_), settings.request);
       } catch (const InputError& error) {
         throw InputError(regress_case.about(error.what()));
       }
@@ -127,12 +158,15 @@ class Regression {
     if (console::shows_progress()) std::cerr << "case " << name << "\n";
   }
 
-  CaseOutcome run_or_fail(const RegressCase& regress_case) {
+  CaseOutcome run_or_fail(std::size_t index) {
+    const RegressCase& regress_case = cases()[index];
     announce(regress_case.name);
     state_.logging.begin_run(regress_case.composition);
     try {
-      return runner_.run(regress_case);
+      return group_.run(index);
     } catch (const Interrupted&) {
+      check_ranks(ranks_, interrupt_);
+      if (interrupt_.signal() == 0) throw;  // another rank was interrupted
       throw InterruptedBy(interrupt_.signal(), "interrupted in case " + regress_case.name);
     } catch (const std::exception&) {
       std::throw_with_nested(Error("case " + regress_case.name));
@@ -142,7 +176,7 @@ class Regression {
   /// A case that fails does not keep the others from running.
   void run_case(std::size_t i, CaseReport& report) {
     try {
-      report.outcome = run_or_fail(cases()[i]);
+      report.outcome = run_or_fail(i);
       report.verdict = judge(cases()[i], report.stored, *report.outcome);
     } catch (const Interrupted&) {
       throw;
@@ -165,7 +199,7 @@ class Regression {
   }
 
   TimeCase timer() {
-    return [this](std::size_t i) { return runner_.seconds(cases()[i]); };
+    return [this](std::size_t i) { return group_.seconds(i); };
   }
 
   void time_cases(std::vector<CaseReport>& reports) {
@@ -230,18 +264,21 @@ class Regression {
   const RegressCall& call_;
   SessionState& state_;
   const Interrupt& interrupt_;
+  parallel::Ranks* ranks_;  ///< null for one process
   RecordStore store_;
-  CaseRunner runner_;
+  CaseGroup group_;
 };
 
 class RegressCommand final : public EngineCommandFor<RegressCall> {
   int execute(const RegressCall& call, SessionState& state) const override {
     device::reuse_host_memory();
     const Interrupt interrupt;
-    Regression regression(call, state, interrupt);
-    if (call.action == "record") return regression.record();
-    if (call.action == "update") return regression.update();
-    return regression.run();
+    const auto ranks = join_for(call.cases.cases);
+    return with_ranks(ranks.get(), interrupt, [&] {
+      const EitherStop stop(interrupt.token(),
+                            ranks ? ranks->monitor().stop_token() : std::stop_token());
+      return Regression(call, state, interrupt, stop.token(), ranks.get()).execute();
+    });
   }
 };
 

@@ -180,6 +180,7 @@ class Run {
       return end(folder);
     } catch (const Interrupted&) {
       finish(folder, "interrupted");
+      if (interrupt_.signal() == 0) throw;  // another rank was interrupted
       throw InterruptedBy(
           interrupt_.signal(),
           fmt::format("interrupted {}; kept {}: {}, {} and the configuration, no media{}",

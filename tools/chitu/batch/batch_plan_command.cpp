@@ -35,7 +35,7 @@ bool names_level(const config::Composition& composition) {
 std::vector<pipelines::Request> requests_of(const BatchList& list,
                                             const pipelines::Settings& settings,
                                             const pipelines::Pipeline& pipeline) {
-  const Shard shard = shard_of(settings.batch);
+  const Shard shard = shard_of(settings);
   const auto jobs =
       prepare_jobs(list, places_of(settings.batch, list.stem, shard).folder, std::time(nullptr),
                    [&](const auto& partial) { return pipelines::complete(pipeline, partial); });

@@ -38,12 +38,13 @@ pipelines::Settings read_batch_settings(const BatchList& list) {
   return settings;
 }
 
-Shard shard_of(const pipelines::BatchSettings& settings) {
-  if (settings.shard) return parse_shard(*settings.shard);
-  return environment_shard([](const char* name) -> std::optional<std::string> {
-    const char* value = std::getenv(name);
+Shard shard_of(const pipelines::Settings& settings) {
+  if (settings.batch.shard) return parse_shard(*settings.batch.shard);
+  const auto environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
     return value ? std::optional<std::string>(value) : std::nullopt;
-  });
+  };
+  return environment_shard(environment, settings.infer.parallel.options().world_size());
 }
 
 BatchPlaces places_of(const pipelines::BatchSettings& settings, const std::string& stem,

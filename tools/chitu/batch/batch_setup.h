@@ -17,10 +17,11 @@ namespace chitu::tools {
 /// throws  config::ConfigErrors; InputError for settings that a batch does not obey
 pipelines::Settings read_batch_settings(const BatchList& list);
 
-/// The part of the list that this process does: batch.shard, or what the environment says.
+/// The part of the list that this process, or its group of ranks, does: batch.shard, or what the
+/// environment says.
 ///
 /// throws  InputError
-Shard shard_of(const pipelines::BatchSettings& settings);
+Shard shard_of(const pipelines::Settings& settings);
 
 /// The folders of the batch, or those of its shard.
 ///

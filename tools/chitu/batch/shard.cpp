@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/parse_number.h"
 
 namespace chitu::tools {
 namespace {
+
+using parallel::Environment;
 
 constexpr std::size_t kMostShards = 1'000'000;
 
@@ -52,10 +56,17 @@ Shard slurm_shard(const Environment& environment) {
   return {offset / step, count};
 }
 
+/// Of torchrun these two variables are enough.
 Shard torchrun_shard(const Environment& environment) {
   const auto rank = number_in(environment, "RANK");
   if (!rank) return {};
   return checked(*rank, needed(environment, "WORLD_SIZE", "RANK"), fmt::format("RANK={}", *rank));
+}
+
+Shard launch_shard(const Environment& environment) {
+  if (environment("RANK").value_or("") != "") return torchrun_shard(environment);
+  const parallel::Launch launch = parallel::read_launch(environment);
+  return {static_cast<std::size_t>(launch.rank), static_cast<std::size_t>(launch.size)};
 }
 
 }  // namespace
@@ -75,9 +86,11 @@ Shard parse_shard(const std::string& text) {
                                fmt::format("1/{} to {}/{}", most, most, most)));
 }
 
-Shard environment_shard(const Environment& environment) {
-  const Shard task = slurm_shard(environment), rank = torchrun_shard(environment);
-  return {task.index * rank.count + rank.index, task.count * rank.count};
+Shard environment_shard(const Environment& environment, int ranks) {
+  const auto width = static_cast<std::size_t>(ranks);
+  const Shard task = slurm_shard(environment), process = launch_shard(environment);
+  const Shard group{process.index / width, std::max<std::size_t>(process.count / width, 1)};
+  return {task.index * group.count + group.index, task.count * group.count};
 }
 
 }  // namespace chitu::tools

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
-#include <optional>
 #include <string>
+
+#include "chitu_core/parallel/launch.h"
 
 namespace chitu::tools {
 
@@ -26,14 +26,12 @@ struct Shard {
 /// throws  InputError naming batch.shard
 Shard parse_shard(const std::string& text);
 
-/// The value of an environment variable; empty when it is not set.
-using Environment = std::function<std::optional<std::string>(const char*)>;
-
 /// The shard that the environment names: of a Slurm array (SLURM_ARRAY_TASK_ID and its _MIN, _COUNT
-/// and _STEP), of torchrun (RANK and WORLD_SIZE), or of both, where every task of the array starts
-/// WORLD_SIZE processes. The whole list without any.
+/// and _STEP), of a launch (parallel::read_launch()), or of both, where every task of the array is
+/// a launch. The whole list without any.
 ///
+/// ranks   of a launch that share a shard: consecutive ones, a divisor of its ranks
 /// throws  InputError naming the variable
-Shard environment_shard(const Environment& environment);
+Shard environment_shard(const parallel::Environment& environment, int ranks = 1);
 
 }  // namespace chitu::tools

@@ -12,6 +12,10 @@
 #include "tools/chitu/regress/machine_key.h"
 #include "tools/chitu/regress/regress_case.h"
 
+namespace chitu::parallel {
+class Ranks;
+}
+
 namespace chitu::tools {
 
 /// What a run of a case made and took.
@@ -28,8 +32,9 @@ struct CaseOutcome {
 /// those of a process of its own.
 class CaseRunner {
  public:
-  CaseRunner(ComputeThreads& threads, std::stop_token stop)
-      : threads_(threads), stop_(std::move(stop)) {}
+  /// ranks  that run the same case at the same time; null for one process
+  CaseRunner(ComputeThreads& threads, std::stop_token stop, parallel::Ranks* ranks = nullptr)
+      : threads_(threads), stop_(std::move(stop)), ranks_(ranks) {}
 
   /// throws  what opening the engine and the run throw
   CaseOutcome run(const RegressCase& regress_case);
@@ -37,8 +42,11 @@ class CaseRunner {
   double seconds(const RegressCase& regress_case);
 
  private:
+  void use_threads(const RegressCase& regress_case);
+
   ComputeThreads& threads_;
   std::stop_token stop_;
+  parallel::Ranks* ranks_;
 };
 
 }  // namespace chitu::tools

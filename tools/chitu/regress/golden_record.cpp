@@ -74,6 +74,7 @@ Node node_of(const MachineKey& key, const std::vector<std::string>& sums) {
   map.set("cpu", Node::literal(key.cpu));
   map.set("processor", Node::literal(key.processor));
   map.set("libtorch", Node::literal(key.libtorch));
+  if (!key.ranks.empty()) map.set("ranks", Node::literal(key.ranks));
   config::List list;
   for (const std::string& sum : sums) list.push_back(Node::literal(sum));
   map.set("sha256", Node(std::move(list)));
@@ -132,6 +133,7 @@ void GoldenRecord::bind(config::Binder& b) {
   b.required("device", device);
   b.required("frames", frames);
   b.required("approved", approved);
+  b.field("ranks", ranks);
   b.required("stages", stages);
   b.field("time_reference", time_reference);
   b.field("time_ratio", time_ratio, config::more_than(0));
@@ -157,6 +159,7 @@ std::string to_yaml(const GoldenRecord& record) {
     approved.push_back(node_of(approval.key, approval.sha256));
   for (const RecordedStage& stage : record.stages) stages.push_back(node_of(stage));
   map.set("approved", Node(std::move(approved)));
+  if (!record.ranks.empty()) map.set("ranks", Node::literal(record.ranks));
   map.set("stages", Node(std::move(stages)));
   if (record.time_reference) map.set("time_reference", Node::literal(*record.time_reference));
   if (record.time_ratio) map.set("time_ratio", Node(*record.time_ratio));

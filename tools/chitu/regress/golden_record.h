@@ -49,6 +49,7 @@ struct GoldenRecord {
   std::string device;  ///< sim, cpu, cuda
   RecordedFrames frames;
   std::vector<Approval> approved;
+  std::string ranks{};  ///< whose first rank took what the stages say: MachineKey::ranks
   std::vector<RecordedStage> stages;
   std::optional<std::string> time_reference;
   std::optional<double> time_ratio;  ///< to the time of the reference, in the same run

@@ -28,18 +28,20 @@ void MachineKey::bind(config::Binder& b) {
   b.required("cpu", cpu);
   b.required("processor", processor);
   b.required("libtorch", libtorch);
+  b.field("ranks", ranks);
 }
 
-MachineKey machine_key(c10::Device device) {
+MachineKey machine_key(c10::Device device, const std::string& ranks) {
   return {.device = device_text(device),
           .cpu = chitu::to_string(cpu_capability()),
           .processor = io::sha256(cpu_model()).substr(0, kHashDigits),
-          .libtorch = TORCH_VERSION};
+          .libtorch = TORCH_VERSION,
+          .ranks = ranks};
 }
 
 std::string to_string(const MachineKey& key) {
   return key.device + ", " + key.cpu + ", processor " + key.processor + ", libtorch " +
-         key.libtorch;
+         key.libtorch + (key.ranks.empty() ? "" : ", ranks of " + key.ranks);
 }
 
 }  // namespace chitu::tools

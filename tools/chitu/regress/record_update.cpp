@@ -92,6 +92,7 @@ StoredRecord new_record(const RegressCase& regress_case, const CaseOutcome& outc
   stored.record.device = outcome.figures.device;
   stored.record.frames = frames_of(regress_case, outcome.digest);
   stored.record.approved = {{outcome.key, outcome.digest.each}};
+  stored.record.ranks = outcome.key.ranks;
   stored.record.stages = recorded_stages(outcome.figures);
   stored.frames = stored_frames_of(outcome.frames, stored.record.frames);
   stored.record.frames.stored_sha256 = io::digest_of(stored.frames).all;
@@ -120,7 +121,10 @@ RecordUpdate updated_record(const RegressCase& regress_case, const StoredRecord&
   }
   if (!known_here) approved.push_back(own);
   record.approved = approved;
-  if (keeps_figures(regress_case, before, outcome)) record.stages = old.stages;
+  if (keeps_figures(regress_case, before, outcome)) {
+    record.ranks = old.ranks;
+    record.stages = old.stages;
+  }
   const auto differences =
       pipelines::compare_clips(before.frames, stored_frames_of(outcome.frames, old.frames));
   const bool near = known_here || (!had_key && within_tolerance(regress_case, differences));

@@ -33,6 +33,10 @@ bool is_near(const RegressCase& regress_case, const FrameDifference& frame) {
          (!frame.ssim || *frame.ssim >= regress_case.least_ssim);
 }
 
+std::string ranks_text(const std::string& ranks) {
+  return ranks.empty() ? "one process" : "ranks of " + ranks;
+}
+
 std::string distance_text(const FrameDifference& frame) {
   return fmt::format("PSNR {}, SSIM {}", pipelines::psnr_text(frame.psnr_db),
                      frame.ssim ? fmt::format("{:.4f}", *frame.ssim) : "-");
@@ -70,6 +74,11 @@ class Judge {
     if (stored_.record.device != outcome_.figures.device)
       return regress(Kind::stages, fmt::format("the record is of device {}, this run is on {}",
                                                stored_.record.device, outcome_.figures.device));
+    if (stored_.record.ranks != outcome_.key.ranks)
+      return note(
+          fmt::format("memory, bytes and loads are not compared: the record is of {}, this "
+                      "run is of {}",
+                      ranks_text(stored_.record.ranks), ranks_text(outcome_.key.ranks)));
     const auto now = recorded_stages(outcome_.figures);
     for (const RecordedStage& stage : stored_.record.stages) {
       const auto found = std::ranges::find(now, stage.name, &RecordedStage::name);

@@ -5,7 +5,9 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
 #include "chitu_core/common/registry.h"
+#include "chitu_core/parallel/launch.h"
 #include "tools/chitu/batch/batch_list.h"
+#include "tools/chitu/batch/job_source.h"
 #include "tools/chitu/batch/merge_summaries.h"
 #include "tools/chitu/composing_subcommand.h"
 #include "tools/chitu/console.h"
@@ -43,6 +45,15 @@ std::string the_list(const Words& paths) {
         "chitu batch: expected a list of jobs, such as jobs.yaml, or - for standard "
         "input");
   throw InputError("chitu batch: expected one list of jobs, got " + paths[0] + " and " + paths[1]);
+}
+
+/// Standard input is read once, and not by every process of a launch.
+void refuse_ranks(const std::string& list) {
+  const parallel::Launch launch = parallel::read_launch();
+  if (list == kStandardInput && launch.size > 1)
+    throw InputError("chitu batch -: standard input is for one process, " + launch.launcher +
+                     " has started " + std::to_string(launch.size) +
+                     ": expected the list in a file, such as jobs.yaml");
 }
 
 /// The innermost folder that holds all of these.
@@ -111,9 +122,10 @@ class Batch final : public ComposingSubcommand<BatchFlags> {
     BatchFlags flags = options;
     const Words paths = take_paths(flags.overrides);
     if (flags.merge) return merge(paths, flags.format);
-    BatchCall call{
-        compose_batch(the_list(paths), flags.list_format, compose_request(flags, trees())),
-        flags.format, flags.retry_failed, flags.dry_run};
+    const std::string list = the_list(paths);
+    refuse_ranks(list);
+    BatchCall call{compose_batch(list, flags.list_format, compose_request(flags, trees())),
+                   flags.format, flags.retry_failed, flags.dry_run};
     call.list.compose_flags = options.words();
     print_warnings(call.list.composition);
     refuse_python(call.list.composition);

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <deque>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "chitu_core/parallel/gloo_communicator.h"
+#include "tests/parallel/threads_of_ranks.h"
+#include "tests/support/catch.h"
+#include "tests/tools/process.h"
+
+namespace chitu::testing {
+
+/// Says that a test is skipped where this build connects no ranks.
+inline bool skips_without_gloo() {
+  if (parallel::has_gloo()) return false;
+  WARN("skipped: this build has no gloo");
+  return true;
+}
+
+inline bool is_one_line(const std::string& text) {
+  return !text.empty() && text.find('\n') == text.size() - 1;
+}
+
+/// The ranks of a launch on this host, as torchrun starts them.
+class RankProcesses {
+ public:
+  using Words = std::vector<std::string>;
+  using Folders = std::vector<std::filesystem::path>;
+
+  /// words  of `chitu`, the same on every rank; those in `of_last` only on the last one
+  RankProcesses(int size, const Words& words, const std::filesystem::path& folder,
+                const Words& of_last = {})
+      : RankProcesses(words, Folders(static_cast<std::size_t>(size), folder), of_last) {}
+
+  /// folders  that the ranks are started in, one for each
+  RankProcesses(const Words& words, const Folders& folders, const Words& of_last = {},
+                const std::string& program = chitu_command()) {
+    const int port = free_port();
+    const std::string size = std::to_string(folders.size());
+    for (std::size_t rank = 0; rank < folders.size(); ++rank) {
+      Words all{"/usr/bin/env",
+                "RANK=" + std::to_string(rank),
+                "WORLD_SIZE=" + size,
+                "LOCAL_RANK=" + std::to_string(rank),
+                "LOCAL_WORLD_SIZE=" + size,
+                "MASTER_ADDR=127.0.0.1",
+                "MASTER_PORT=" + std::to_string(port),
+                "OMP_NUM_THREADS=1",
+                program};
+      all.insert(all.end(), words.begin(), words.end());
+      if (rank + 1 == folders.size()) all.insert(all.end(), of_last.begin(), of_last.end());
+      ranks_.emplace_back(all, folders[rank]);
+    }
+  }
+
+  const Process& operator[](std::size_t rank) const { return ranks_[rank]; }
+
+  std::vector<Finished> finish() {
+    std::vector<Finished> all;
+    for (Process& rank : ranks_) all.push_back(rank.finish());
+    return all;
+  }
+
+ private:
+  std::deque<Process> ranks_;
+};
+
+}  // namespace chitu::testing
