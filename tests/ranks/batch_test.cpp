@@ -214,21 +214,6 @@ TEST_CASE("a job that fails on one rank has failed, and the ranks go on", "[e2e]
   CHECK(batch.media() == whole.media());
 }
 
-TEST_CASE("a job that fails on every rank has failed once", "[e2e]") {
-  if (skips_without_gloo()) return;
-  const Batch batch(2, "[a red circle, {prompt: a dog, guidance_scale: 1e38}, a cat, a fox]");
-  for (const std::string size : {"1", "4"}) {
-    CAPTURE(size);
-    const auto ends = batch.run({kTwo[0], "batch.size=" + size, "batch.dir=of" + size});
-    INFO(ends[0].err << ends[1].err);
-    CHECK(ends[0].exit_code == 1);
-    CHECK(ends[1].exit_code == 1);
-    CHECK_THAT(ends[0].err, ContainsSubstring("job 1 (jobs.yaml:1): stage denoise: ") &&
-                                ContainsSubstring("1 of 4 jobs failed"));
-    CHECK_THAT(ends[0].out, ContainsSubstring("4 jobs: 3 done, 1 failed"));
-  }
-}
-
 TEST_CASE("groups of ranks share a list as shards do", "[e2e]") {
   if (skips_without_gloo()) return;
   const Batch whole(2), batch(4);

@@ -256,16 +256,6 @@ TEST_CASE("a launch that does not fit cp_size and cfg_size is refused by every r
   }
 }
 
-TEST_CASE("a sweep refuses several ranks by name", "[e2e]") {
-  const TemporaryFolder folder;
-  const auto sweep =
-      RankProcesses(2, parallel_run({"infer.diffusion.cp_size=2", "--multirun"}), folder.path())
-          .finish();
-  CHECK(sweep[0].exit_code == 2);
-  CHECK_THAT(sweep[0].err, ContainsSubstring("--multirun: runs in one process"));
-  CHECK(fs::is_empty(folder.path()));
-}
-
 /// Two ranks on hosts of their own, as tests/ranks/two_hosts.sh has them. Empty where the system
 /// does not allow that.
 std::vector<Finished> on_two_hosts(const std::string& mode, const Words& words,

@@ -89,6 +89,28 @@ TEST_CASE("without sums for the machine, frames are compared by tolerance, with 
   CHECK_THAT(texts_of(far), ContainsSubstring("frame 0: PSNR 28.13 dB, SSIM "));
 }
 
+TEST_CASE("a run shared by other ranks is compared by tolerance, with a note", "[regress]") {
+  MachineKey ranks = kHere;
+  ranks.ranks = "cp_size 2, cfg_size 1, up null, auto";
+  CaseOutcome worse = outcome_of(near(grey(100)), ranks);
+  worse.figures.stages[0].peak_bytes *= 2;
+  const auto verdict = judge(a_case(), recorded(), worse);
+  CHECK(verdict.passed());
+  CHECK_THAT(
+      texts_of(verdict),
+      ContainsSubstring("no frames are approved for sim, avx512, processor 0a1b2c3d, libtorch "
+                        "2.13.0, ranks of cp_size 2, cfg_size 1, up null, auto") &&
+          ContainsSubstring("memory, bytes and loads are not compared: the record is of one "
+                            "process, this run is of ranks of cp_size 2"));
+  // A record of its own compares to the byte, and an update there adds sums alone.
+  const StoredRecord own = new_record(a_case(), outcome_of(near(grey(100)), ranks));
+  CHECK_FALSE(judge(a_case(), own, worse).passed());
+  const auto update = updated_record(a_case(), recorded(), worse, {});
+  CHECK(update.stored.record.approved.size() == 2);
+  CHECK(update.stored.record.ranks.empty());
+  CHECK(update.stored.record.stages == recorded().record.stages);
+}
+
 TEST_CASE("mode tolerance forgives other sums on the same machine", "[regress]") {
   CHECK_FALSE(judge(a_case(), recorded(), outcome_of(near(grey(100)), kHere)).passed());
   const auto verdict =

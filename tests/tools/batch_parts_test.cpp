@@ -123,8 +123,8 @@ TEST_CASE("the text keys of CSV are the fields that are strings", "[batch]") {
 // --- shards
 // ---------------------------------------------------------------------------------------
 
-Environment environment(const std::map<std::string, std::string>& values) {
-  return [values](const char* name) -> std::optional<std::string> {
+parallel::Environment environment(const std::map<std::string, std::string>& values) {
+  return [values](const std::string& name) -> std::optional<std::string> {
     const auto found = values.find(name);
     return found == values.end() ? std::nullopt : std::optional(found->second);
   };
@@ -159,6 +159,25 @@ TEST_CASE("Slurm arrays and torchrun choose the shard", "[batch]") {
                                                 {"RANK", "2"},
                                                 {"WORLD_SIZE", "4"}};
   CHECK(environment_shard(environment(both)) == Shard{6, 8});
+  CHECK(environment_shard(environment({{"SLURM_PROCID", "2"},
+                                       {"SLURM_NTASKS", "4"},
+                                       {"SLURM_JOB_ID", "7"},
+                                       {"SLURM_STEP_ID", "0"},
+                                       {"SLURM_STEP_NODELIST", "node1"}})) == Shard{2, 4});
+  CHECK(environment_shard(environment({{"OMPI_COMM_WORLD_RANK", "1"},
+                                       {"OMPI_COMM_WORLD_SIZE", "2"},
+                                       {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}})) == Shard{1, 2});
+}
+
+TEST_CASE("ranks that share each job share a shard", "[batch]") {
+  for (const char* rank : {"2", "3"}) {
+    const std::map<std::string, std::string> of_rank{{"RANK", rank}, {"WORLD_SIZE", "6"}};
+    CHECK(environment_shard(environment(of_rank), 2) == Shard{1, 3});
+    CHECK(environment_shard(environment(of_rank), 6) == Shard{});
+    auto in_array = of_rank;
+    in_array.insert({{"SLURM_ARRAY_TASK_ID", "1"}, {"SLURM_ARRAY_TASK_COUNT", "2"}});
+    CHECK(environment_shard(environment(in_array), 2) == Shard{4, 6});
+  }
 }
 
 TEST_CASE("an environment that names no shard is refused", "[batch]") {

@@ -218,18 +218,42 @@ void check_ranks(parallel::Ranks* ranks, const Interrupt& interrupt) {
   if (failure && !by_itself) parallel::raise(*failure);
 }
 
+namespace {
+
+/// Tells the other ranks of an interrupt in this one.
+int unless_interrupted(parallel::Ranks& ranks, const Interrupt& interrupt,
+                       const std::function<int()>& work) {
+  try {
+    return work();
+  } catch (const Interrupted& error) {
+    check_ranks(&ranks, interrupt);
+    ranks.monitor().fail("interrupted", InterruptedBy::exit_code_of(interrupt.signal()));
+    if (dynamic_cast<const InterruptedBy*>(&error)) throw;
+    throw InterruptedBy(interrupt.signal(), "interrupted in stage " + ranks.monitor().stage());
+  }
+}
+
+}  // namespace
+
+int together(parallel::Ranks& ranks, const Interrupt& interrupt, const std::function<int()>& work) {
+  return unless_interrupted(ranks, interrupt, [&] {
+    int code = 0;
+    if (const auto failure = ranks.attempt([&] { code = work(); })) parallel::raise(*failure);
+    return code;
+  });
+}
+
 int with_ranks(parallel::Ranks* ranks, const Interrupt& interrupt,
                const std::function<int()>& work) {
   if (!ranks) return work();
   try {
-    const int code = work();
-    ranks->monitor().finish(interrupt.token());
-    return code;
-  } catch (const Interrupted& error) {
-    check_ranks(ranks, interrupt);
-    ranks->monitor().fail("interrupted", InterruptedBy::exit_code_of(interrupt.signal()));
-    if (dynamic_cast<const InterruptedBy*>(&error)) throw;
-    throw InterruptedBy(interrupt.signal(), "interrupted in stage " + ranks->monitor().stage());
+    return unless_interrupted(*ranks, interrupt, [&] {
+      const int code = work();
+      ranks->monitor().finish(interrupt.token());
+      return code;
+    });
+  } catch (const Interrupted&) {
+    throw;
   } catch (const std::exception& error) {
     if (const auto known = ranks->monitor().failure()) parallel::raise(*known);
     const parallel::Failure first = ranks->monitor().fail(explain(error), exit_code(error));

@@ -80,6 +80,10 @@ int signal_of_ranks(parallel::Ranks* ranks, const Interrupt& interrupt);
 int with_ranks(parallel::Ranks* ranks, const Interrupt& interrupt,
                const std::function<int()>& work);
 
+/// Does work that all ranks do together, of which others follow: an error of it ends only this
+/// work, on all ranks. An interrupt of one ends them all.
+int together(parallel::Ranks& ranks, const Interrupt& interrupt, const std::function<int()>& work);
+
 /// After an Interrupted: throws the failure of a rank if that is why. Null ranks: does nothing.
 void check_ranks(parallel::Ranks* ranks, const Interrupt& interrupt);
 

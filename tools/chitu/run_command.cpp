@@ -102,8 +102,7 @@ fs::path check_dump_outside(const pipelines::Settings& settings,
 /// The engine that an earlier job with the same options left open, or a new one.
 pipelines::Engine take_engine(const pipelines::Settings& settings, SessionState& state,
                               const parallel::Ranks* ranks) {
-  auto options = settings.engine_options();
-  if (ranks) options.parallel.groups = ranks->groups();
+  const auto options = options_of_rank(settings, ranks);
   state.threads.use(settings.infer.threads, ranks ? ranks->launch().local_size.value_or(1) : 1);
   state.checks.reset();
   auto last = std::exchange(state.engine, std::nullopt);
@@ -542,22 +541,26 @@ class RunCommand final : public EngineCommandFor<RunCall> {
     if (interrupt.signal() != 0)
       throw InterruptedBy(interrupt.signal(), "interrupted before it began");
     pipelines::Settings settings = read_settings(call.composition);
+    const auto run_with = [&](parallel::Ranks* ranks) {
+      agree_on_configuration(ranks, call.composition);
+      return Run(call, state, interrupt, clock, std::move(settings), ranks).execute();
+    };
+    if (state.ranks)
+      return together(*state.ranks, interrupt, [&] { return run_with(state.ranks.get()); });
     const auto ranks = join_ranks(settings);
-    return with_ranks(ranks.get(), interrupt, [&] {
-      agree_on_configuration(ranks.get(), call.composition);
-      return Run(call, state, interrupt, clock, std::move(settings), ranks.get()).execute();
-    });
+    return with_ranks(ranks.get(), interrupt, [&] { return run_with(ranks.get()); });
   }
 };
 
 class CheckCommand final : public EngineCommandFor<CheckCall> {
   int execute(const CheckCall& call, SessionState& state) const override {
     const pipelines::Settings settings = read_settings(call.composition);
+    if (state.ranks) check_launch(settings);
     if (!state.checks) state.checks.emplace();
     SessionState::JobChecks& checks = *state.checks;
     check_shared_dump(check_dump_outside(settings, call.composition, call.folder), call, checks);
     auto request = complete_request(settings, [&](const pipelines::PartialRequest& partial) {
-      return checks.runs.check(settings.engine_options(), partial);
+      return checks.runs.check(options_of_rank(settings, state.ranks.get()), partial);
     });
     settings.output.output_in(call.folder,
                               name_values(settings, call.composition, std::move(request)));

@@ -2,9 +2,11 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "chitu_core/parallel/ranks.h"
 #include "pipelines/engine.h"
 #include "pipelines/run_checker.h"
 #include "tools/chitu/compute_threads.h"
@@ -26,6 +28,8 @@ struct SessionState {
   };
   Logging logging{};
   ComputeThreads threads{};
+  /// That do every job of a sweep together; null for one process, and for a single run.
+  std::unique_ptr<parallel::Ranks> ranks{};
   std::optional<OpenEngine> engine{};
   /// From the first run on: a signal that comes as one job ends stops the sweep before the next.
   std::optional<Interrupt> interrupt{};

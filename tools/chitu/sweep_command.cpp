@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -18,10 +19,12 @@
 #include "chitu_core/config/override/override.h"
 #include "chitu_core/config/value/text.h"
 #include "chitu_core/config/yaml/yaml_writer.h"
+#include "chitu_core/parallel/launch.h"
 #include "tools/chitu/console.h"
 #include "tools/chitu/counted_progress.h"
 #include "tools/chitu/launcher.h"
 #include "tools/chitu/media_record.h"
+#include "tools/chitu/rank_calls.h"
 #include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
 
@@ -76,6 +79,7 @@ class Sweep {
     named_folder_ = names_folder(plan_.master, "hydra.sweep.dir");
     folder_ = fs::absolute(folder_of(plan_.master, "sweep.dir")).lexically_normal();
     read_launcher();
+    refuse_processes();
     if (resume_ && !named_folder_)
       throw InputError(
           "hydra.sweep.resume=true: expected also hydra.sweep.dir=FOLDER, the sweep to continue");
@@ -89,23 +93,59 @@ class Sweep {
     // Another sweep must not write there at the same time.
     std::optional<FolderLock> lock;
     std::error_code ignored;
-    if (named_folder_ && fs::is_directory(folder_, ignored)) lock.emplace(folder_);
+    if (is_first() && named_folder_ && fs::is_directory(folder_, ignored)) lock.emplace(folder_);
     compose_all();
+    join_ranks();
     if (const int code = check(); code != 0) return code;
-    const char* key = "hydra.sweep.dir";
-    RunFolder folder =
-        about_key(key, [&] { return RunFolder(folder_, !named_folder_ && !resume_); });
-    folder_ = folder.path();  // RunFolder may choose another name
-    about_key(key, [&] { folder.write("multirun.yaml", config::to_yaml(plan_.master.root)); });
+    std::optional<RunFolder> folder;
+    if (is_first()) open(folder);
     const JobFunction job = [this](std::size_t i) { return run_job(i); };
     if (width_ > 0)
       launch_processes(results_, job, width_);
     else
       launch_in_order(results_, job);
+    leave_ranks();
     return report();
   }
 
  private:
+  /// Of the ranks that do each job together, the first one alone writes and prints.
+  bool is_first() const { return launch_.rank == 0; }
+
+  void refuse_processes() const {
+    if (launch_.size > 1 && width_ > 0)
+      throw InputError(fmt::format(
+          "hydra/launcher=process: starts processes of its own, {} has started {} that do each job "
+          "together: expected hydra/launcher=basic",
+          launch_.launcher, launch_.size));
+  }
+
+  /// Which jobs are done is what the first rank finds.
+  void join_ranks() {
+    if (launch_.size == 1) return;
+    engine_.run(engine_call(JoinCall{make_job(0).composition, results_.size()}));
+    std::string done;
+    for (const JobResult& result : results_) done += result.status == Status::skipped ? 'd' : '-';
+    engine_.run(engine_call(ShareCall{&done}));
+    for (std::size_t i = 0; i < results_.size(); ++i)
+      results_[i].status = done[i] == 'd' ? Status::skipped : Status::waiting;
+  }
+
+  void leave_ranks() const {
+    const auto stopped = [](const JobResult& result) {
+      return result.status == Status::interrupted;
+    };
+    if (launch_.size > 1 && std::ranges::none_of(results_, stopped))
+      engine_.run(engine_call(LeaveCall{}));
+  }
+
+  void open(std::optional<RunFolder>& folder) {
+    const char* key = "hydra.sweep.dir";
+    about_key(key, [&] { folder.emplace(folder_, !named_folder_ && !resume_); });
+    folder_ = folder->path();  // RunFolder may choose another name
+    about_key(key, [&] { folder->write("multirun.yaml", config::to_yaml(plan_.master.root)); });
+  }
+
   /// Reads the width from hydra.launcher: 0 = in order in this process, else so many processes.
   void read_launcher() {
     const std::string target = text_at(plan_.master, "launcher._target_");
@@ -206,7 +246,7 @@ class Sweep {
 
   int run_job(std::size_t i) const {
     // In one piece: several processes write lines.
-    if (!console::is_quiet()) std::cerr << "job " + title(i) + "\n";
+    if (!console::is_quiet() && is_first()) std::cerr << "job " + title(i) + "\n";
     return guarded([&] {
       Job job = make_job(i);
       const JobEnvironment environment(job.composition);
@@ -223,7 +263,7 @@ class Sweep {
     try {
       return work();
     } catch (const std::exception& error) {
-      std::cerr << console::label("error") + explain(error) + "\n";
+      std::cerr << console::label("error") + console::rank_label() + explain(error) + "\n";
       return exit_code(error);
     }
   }
@@ -244,8 +284,8 @@ class Sweep {
     }
     const bool left =
         counts[Status::waiting] + counts[Status::failed] + counts[Status::interrupted];
-    if (!console::is_quiet()) std::cerr << table << summary(counts);
-    if (left)
+    if (!console::is_quiet() && is_first()) std::cerr << table << summary(counts);
+    if (left && is_first())
       std::cerr << "to run what is left, repeat the command with hydra.sweep.dir=" +
                        config::override_text(config::Node::literal(relative_folder())) +
                        " hydra.sweep.resume=true\n";
@@ -285,6 +325,7 @@ class Sweep {
   bool named_folder_ = false;
   bool resume_ = false;
   std::size_t width_ = 0;
+  parallel::Launch launch_ = parallel::read_launch();
   std::vector<JobResult> results_;
 };
 

@@ -4,7 +4,6 @@
 #include "chitu_core/common/cpu_capability.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/registry.h"
-#include "chitu_core/parallel/launch.h"
 #include "tools/chitu/composing_subcommand.h"
 #include "tools/chitu/config_command.h"
 #include "tools/chitu/job.h"
@@ -46,14 +45,6 @@ std::optional<config::Composition> compose_single(const config::ComposeRequest& 
   return std::nullopt;
 }
 
-/// The ranks of a launch share one run.
-void refuse_ranks() {
-  const parallel::Launch launch = parallel::read_launch();
-  if (launch.size > 1)
-    throw InputError("--multirun: runs in one process, " + launch.launcher + " has started " +
-                     std::to_string(launch.size) + ": expected one configuration");
-}
-
 class Run final : public ComposingSubcommand<RunFlags> {
   Description describe() const override {
     return {SubcommandGroup::generate,
@@ -80,7 +71,6 @@ class Run final : public ComposingSubcommand<RunFlags> {
         call.compose_flags = options.words();
         return run_once(std::move(call), engine);
       }
-    refuse_ranks();
     return run_sweep(request, options.json, engine);
   }
 };
