@@ -108,7 +108,7 @@ TEST_CASE("a run shared by other ranks is compared by tolerance, with a note", "
   const auto update = updated_record(a_case(), recorded(), worse, {});
   CHECK(update.stored.record.approved.size() == 2);
   CHECK(update.stored.record.ranks.empty());
-  CHECK(update.stored.record.stages == recorded().record.stages);
+  CHECK((update.stored.record.stages == recorded().record.stages));
 }
 
 TEST_CASE("mode tolerance forgives other sums on the same machine", "[regress]") {

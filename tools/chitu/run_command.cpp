@@ -101,7 +101,7 @@ fs::path check_dump_outside(const pipelines::Settings& settings,
 
 /// The engine that an earlier job with the same options left open, or a new one.
 pipelines::Engine take_engine(const pipelines::Settings& settings, SessionState& state,
-                              const parallel::Ranks* ranks) {
+                              parallel::Ranks* ranks) {
   const auto options = options_of_rank(settings, ranks);
   state.threads.use(settings.infer.threads, ranks ? ranks->launch().local_size.value_or(1) : 1);
   state.checks.reset();
