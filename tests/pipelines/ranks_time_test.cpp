@@ -119,7 +119,8 @@ TEST_CASE("where tokens and heads divide, a step's arithmetic is its part of tha
   const auto flops = [&](const Way& way) {
     return videos.plan(way, profile_of_arithmetic()).forecast.step().flops;
   };
-  CHECK_THAT(flops({1, 2}), WithinRel(flops({}) / 2, 1e-3));
+  CHECK_THAT(flops({1, 2}),
+             WithinRel(flops({}) / 2, 0.02));  // one process shares the first attention
   const double alone = flops({1, 2});
   for (const int ranks : {2, 4})
     for (const char* backend : {"ulysses", "ring", "allgather"}) {

@@ -82,6 +82,31 @@ TEST_CASE("a plan has the traffic of rank 0 on the simulated device, to the byte
   }
 }
 
+TEST_CASE("several ranks of calibrate measure the link between them, for plans", "[e2e]") {
+  if (skips()) return;
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "device/interconnect");
+  const std::string file = "device/interconnect/here.yaml";
+  const auto ranks =
+      RankProcesses(2, {"calibrate", file, "--device", "cpu"}, folder.path()).finish();
+  INFO(ranks[0].err << ranks[1].err);
+  REQUIRE(ranks[0].exit_code == 0);
+  REQUIRE(ranks[1].exit_code == 0);
+  CHECK(ranks[0].out == file + "\n");
+  CHECK(ranks[1].out.empty());
+  CHECK(ranks[1].err.empty());
+  Words plan =
+      tiny_run({"--config-dir", folder.path().string(), "device=cuda", "device/profile=rtx4090",
+                "device/interconnect=here", "infer.diffusion.cp_size=2", "--json"});
+  plan.front() = "plan";
+  const auto report = nlohmann::json::parse(chitu(plan, folder.path()).out);
+  const auto& link = report.at("profile").at("links").at("interconnect");
+  CHECK(link.at("name") == "gloo between 2 ranks, as measured");
+  CHECK(link.at("bandwidth") > 1e6);
+  CHECK(link.at("latency_seconds") > 0);
+  CHECK(report.at("levels")[0].at("least_time").at("step").at("exchange_seconds") > 0);
+}
+
 TEST_CASE("ranks that Open MPI or Slurm starts find each other", "[e2e]") {
   if (skips()) return;
   const bool slurm = GENERATE(false, true);

@@ -179,7 +179,7 @@ TEST_CASE("a link that does not exist, or without rates of arithmetic, is refuse
              ContainsSubstring("error: device.network: without"));
   CHECK_THAT(refusal({"device/profile=rtx4090", "device/network=100gbe",
                       "device.network.ranks_per_host=0"}),
-             ContainsSubstring("device.network.ranks_per_host: expected 1 or more, got 0"));
+             ContainsSubstring("device.network.ranks_per_host=0: expected at least 1, got 0"));
   CHECK_THAT(refusal({"device/profile=rtx4090", "device/interconnect=pcie4-x16",
                       "device.interconnect.bandwidth=fast"}),
              ContainsSubstring("device.interconnect.bandwidth"));

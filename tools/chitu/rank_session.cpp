@@ -108,9 +108,14 @@ std::unique_ptr<parallel::Ranks> join(pipelines::Settings& settings,
   const auto options = settings.infer.parallel.options();
   if (options.world_size() == 1) return nullptr;
   choose_device(settings, launch);
+  return join_ranks(launch, options, settings.infer.parallel.timeout());
+}
+
+std::unique_ptr<parallel::Ranks> join_ranks(const parallel::Launch& launch,
+                                            const parallel::ParallelOptions& options,
+                                            std::chrono::milliseconds limit) {
   silence_connections();
-  return std::make_unique<parallel::Ranks>(launch, options, settings.infer.parallel.timeout(),
-                                           &end_process);
+  return std::make_unique<parallel::Ranks>(launch, options, limit, &end_process);
 }
 
 bool is_of(const parallel::Failure& failure, const parallel::Ranks& ranks) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -37,6 +38,12 @@ std::unique_ptr<parallel::Ranks> join_ranks(pipelines::Settings& settings);
 /// The same where a launch may have several groups of ranks: joins those of this group. Null for a
 /// group of one process.
 std::unique_ptr<parallel::Ranks> join_group(pipelines::Settings& settings);
+/// The same for work that needs no settings.
+///
+/// limit  for joining, and within which every rank ends after a failure
+std::unique_ptr<parallel::Ranks> join_ranks(const parallel::Launch& launch,
+                                            const parallel::ParallelOptions& options,
+                                            std::chrono::milliseconds limit);
 
 /// Compares the software and the configurations of all ranks, but for what may differ between
 /// hosts. Null ranks: does nothing.

@@ -12,7 +12,10 @@ class Calibrate final : public PlainSubcommand<CalibrateCall> {
             "Measures arithmetic, copies and the drive of this machine in less than a minute, and "
             "writes them as a file of the group device/profile.",
             {{"chitu calibrate my/device/profile/here.yaml", "the folder exists"},
-             {"chitu plan --config-dir my device/profile=here", "plan with what was measured"}}};
+             {"chitu plan --config-dir my device/profile=here", "plan with what was measured"},
+             {"torchrun --no-python --nproc_per_node=2 chitu calibrate "
+              "my/device/interconnect/here.yaml",
+              "the link between ranks; on several hosts that between hosts, for device/network"}}};
   }
 
   void declare(CLI::App& app, CalibrateCall& call) const override {
