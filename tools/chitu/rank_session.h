@@ -38,6 +38,7 @@ std::unique_ptr<parallel::Ranks> join_ranks(pipelines::Settings& settings);
 /// The same where a launch may have several groups of ranks: joins those of this group. Null for a
 /// group of one process.
 std::unique_ptr<parallel::Ranks> join_group(pipelines::Settings& settings);
+
 /// The same for work that needs no settings.
 ///
 /// limit  for joining, and within which every rank ends after a failure
