@@ -27,15 +27,15 @@ void refuse_for_ranks(const cache::CachePlan& plan, const cache::Choice& choice,
                     cache::kCacheKey, choice.name));
 }
 
-bool parks(const cache::Choice& choice, const memory::MemoryPlan& plan) {
-  return cache::ParamReader(choice.params).flag("offload").value_or(plan.offload_activations);
-}
-
 }  // namespace
 
 std::optional<cache::Choice> cache_choice(const Request& request) {
   if (!request.flexcache) return std::nullopt;
   return cache::Choice{*request.flexcache, request.flexcache_params.value_or(cache::Params())};
+}
+
+bool parks(const cache::Choice& choice, const memory::MemoryPlan& plan) {
+  return cache::ParamReader(choice.params).flag("offload").value_or(plan.offload_activations);
 }
 
 void check_cache(const Request& request, const cache::Schedule& schedule,

@@ -20,6 +20,10 @@ using CacheFacts = std::function<cache::ModelFacts(const Request& request)>;
 /// The cache of a request; empty = none. Parameters with the value of a default are left out.
 std::optional<cache::Choice> cache_choice(const Request& request);
 
+/// Whether what the cache keeps waits in host memory: as the request says, else as the plan does
+/// with activations.
+bool parks(const cache::Choice& choice, const memory::MemoryPlan& plan);
+
 /// Checks the cache of a request before any work.
 ///
 /// schedule  of all its steps

@@ -176,6 +176,7 @@ json level_json(const ForecastReport& report, const LevelReport& level) {
   if (forecast.sent_bytes > 0) text["request"]["sent_bytes"] = forecast.sent_bytes;
   if (const auto decisions = forecast.decisions(); !decisions.empty())
     text["flexcache"] = to_json(decisions);
+  if (level.cache_savings) text["flexcache"]["saved"] = to_json(*level.cache_savings);
   if (level.plan.least_time) text["least_time"] = least_time_json(level);
   if (level.largest) text["largest"] = largest_json(*level.largest);
   if (level.peak) text["peak"] = peak_json(*level.peak);
@@ -244,6 +245,21 @@ json budget_json(const MemoryBudget& budget) {
           {"host_bytes", or_null(budget.host_bytes)}};
 }
 
+RequestCost cost_of(const Forecast& forecast) {
+  return {forecast.flops, forecast.h2d_bytes, forecast.disk_bytes};
+}
+
+/// Against the same request without its cache, with the same plan.
+void add_cache_savings(LevelReport& level, const LevelForecaster& forecaster, Request request,
+                       bool longest_prompts) {
+  if (!request.flexcache) return;
+  request.flexcache.reset();
+  request.flexcache_params.reset();
+  const Forecast& cached = level.plan.forecast;
+  const Forecast whole = forecaster.forecaster().forecast(request, cached.plan, longest_prompts);
+  level.cache_savings = cache_savings(cost_of(cached), cost_of(whole));
+}
+
 }  // namespace
 
 double LevelReport::step_speed_up() const {
@@ -272,10 +288,12 @@ ForecastReport report_plans(const LevelForecaster& forecaster, const std::string
   for (int level = 0; level < memory::kLevels; ++level) {
     look_at(fmt::format("level {}", level));
     report.levels.push_back({forecaster.plan(level, forecasts), {}, {}, {}});
+    add_cache_savings(report.levels.back(), forecaster, request, longest_prompts);
   }
   look_at("what a run takes");
   auto [plan, refusal] = forecaster.chosen(forecasts);
   if (plan) report.chosen = LevelReport{std::move(*plan), {}, {}, {}};
+  if (report.chosen) add_cache_savings(*report.chosen, forecaster, request, longest_prompts);
   report.refusal = std::move(refusal);
   if (report.profile && report.parallel.world_size() > 1)
     compare_with_one_rank(report, forecaster, forecasts);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "pipelines/flexcache/cache_savings.h"
 #include "pipelines/forecast/forecast_peak.h"
 #include "pipelines/forecast/largest_sizes.h"
 #include "pipelines/forecast/level_forecaster.h"
@@ -18,6 +19,7 @@ struct LevelReport {
   std::optional<RequestTime> one_rank;  ///< least times in one process, where several ranks share
   std::optional<LargestSizes> largest;  ///< for --fit
   std::optional<PeakExplanation> peak;  ///< for --explain
+  std::optional<CacheSavings> cache_savings{};
 
   /// How many times as long one process takes for a step, for the request.
   double step_speed_up() const;

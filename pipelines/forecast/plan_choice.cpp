@@ -175,7 +175,14 @@ PlanChoice choose_plan(const Forecasts& forecasts, const memory::MemoryConfig& c
       rejected.push_back(std::move(candidate.forecast));
     }
   }
-  if (!fastest.found()) refuse_plans(forecasts, budget, rejected);
+  const auto would_fit = [&](const Request& tried) {
+    const Forecasts others(forecasts.forecaster(), tried, forecasts.longest_prompts());
+    const Chooser other(others, config, devices, budget);
+    for (int level = first; level <= last; ++level)
+      if (other.fits(other.at_level(level).forecast)) return true;
+    return false;
+  };
+  if (!fastest.found()) refuse_plans(forecasts, budget, rejected, would_fit);
   return choice;
 }
 
@@ -188,7 +195,13 @@ PlanChoice choose_plan(const Forecaster& forecaster, const memory::MemoryConfig&
 PlanChoice keep_plan(const Forecasts& forecasts, const memory::MemoryPlan& plan,
                      const MemoryBudget& budget) {
   const Forecast& forecast = forecasts.of(plan);
-  if (!fits(forecast, budget).value_or(true)) refuse_plans(forecasts, budget, {forecast});
+  const auto would_fit = [&](const Request& tried) {
+    const Forecaster& forecaster = forecasts.forecaster();
+    return fits(forecaster.forecast(tried, plan, forecasts.longest_prompts()), budget)
+        .value_or(true);
+  };
+  if (!fits(forecast, budget).value_or(true))
+    refuse_plans(forecasts, budget, {forecast}, would_fit);
   PlanChoice choice;
   choice.budget = budget;
   take(choice, forecast);

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 
+#include "chitu_core/cache/params.h"
 #include "chitu_core/common/bytes.h"
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/nearest.h"
+#include "pipelines/flexcache/cache_choice.h"
 #include "pipelines/forecast/largest_sizes.h"
 
 namespace chitu::pipelines {
@@ -122,23 +124,37 @@ class SmallerRequests {
   bool for_host_;
 };
 
+/// The override under which the cache of a request needs less, and the request fits; "" = none.
+std::string cheaper_cache(Request tried, const memory::MemoryPlan& plan,
+                          const WouldFit& would_fit) {
+  if (!tried.flexcache) return "";
+  if (!parks(*cache_choice(tried), plan)) {
+    if (!tried.flexcache_params) tried.flexcache_params.emplace();
+    (*tried.flexcache_params)["offload"] = true;
+    if (would_fit(tried)) return cache::param_key("offload") + "=true";
+  }
+  tried.flexcache.reset();
+  tried.flexcache_params.reset();
+  return would_fit(tried) ? fmt::format("{}=null", cache::kCacheKey) : "";
+}
+
 }  // namespace
 
 void refuse_plans(const Forecasts& forecasts, const MemoryBudget& budget,
-                  const std::vector<Forecast>& rejected) {
+                  const std::vector<Forecast>& rejected, const WouldFit& would_fit) {
   const ForecastSubject& subject = forecasts.subject();
   const Refusal refusal(subject.name, budget, rejected);
-  if (subject.smaller) {
-    const auto fits_budget = [&](const Forecast& forecast) {
-      return fits(forecast, budget).value_or(true);
-    };
-    const std::string smaller = subject.smaller(refusal.least().plan, fits_budget);
+  const memory::MemoryPlan& plan = refusal.least().plan;
+  const auto refuse_with = [&](const std::string& smaller) {
     if (!smaller.empty())
       throw OutOfMemoryError(refusal.text() + "; what would fit there: " + smaller);
-  }
-  throw OutOfMemoryError(
-      refusal.text() +
-      SmallerRequests(forecasts, budget, refusal.least().plan, refusal.for_host()).text());
+  };
+  if (subject.smaller)
+    refuse_with(subject.smaller(
+        plan, [&](const Forecast& forecast) { return fits(forecast, budget).value_or(true); }));
+  if (!subject.forecast) refuse_with(cheaper_cache(forecasts.request(), plan, would_fit));
+  throw OutOfMemoryError(refusal.text() +
+                         SmallerRequests(forecasts, budget, plan, refusal.for_host()).text());
 }
 
 }  // namespace chitu::pipelines

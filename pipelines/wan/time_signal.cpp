@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,7 +21,11 @@ namespace {
 constexpr std::int64_t kMostRowBytes = 4 << 20;  ///< of a weight at once
 constexpr std::int64_t kFloatBytes = 4;
 
-/// The time embedder, read for each use.
+/// Layers of the time embedder, in their order.
+constexpr std::array kLayers{"time_embedder.linear_1", "time_embedder.linear_2", "time_proj"};
+
+/// The time embedder, read for each use. Dry runs of the same schedule, of which a plan makes many,
+/// read it once, and count that every time.
 class TimeSignal {
  public:
   TimeSignal(const models::WanTransformer3DModel& model,
@@ -26,17 +33,33 @@ class TimeSignal {
       : model_(model), source_(std::move(checkpoint)) {}
 
   at::Tensor embed(const std::vector<double>& timesteps, bool projected) const {
+    for (std::size_t i = 0; i < (projected ? kLayers.size() : 2); ++i) count_reads(kLayers[i]);
+    if (!device::in_dry_run()) return compute(timesteps, projected);
+    const std::lock_guard lock(mutex_);
+    if (!planned_ || planned_->timesteps != timesteps || planned_->projected != projected)
+      planned_ = Planned{timesteps, projected, compute(timesteps, projected)};
+    return planned_->embedded;
+  }
+
+ private:
+  /// What the last dry run asked for.
+  struct Planned {
+    std::vector<double> timesteps;
+    bool projected;
+    at::Tensor embedded;
+  };
+
+  at::Tensor compute(const std::vector<double>& timesteps, bool projected) const {
     const threads::OnOneThread alone;
     std::vector<at::Tensor> rows;
     for (const double timestep : timesteps)
       rows.push_back(
           nn::timestep_embedding(timestep, model_.config().freq_dim, c10::kCPU).flatten());
-    at::Tensor x = map("time_embedder.linear_1", at::stack(rows));
-    x = map("time_embedder.linear_2", at::silu_(x));
-    return projected ? map("time_proj", at::silu(x)) : x;
+    at::Tensor x = map(kLayers[0], at::stack(rows));
+    x = map(kLayers[1], at::silu_(x));
+    return projected ? map(kLayers[2], at::silu(x)) : x;
   }
 
- private:
   at::Tensor map(const std::string& name, const at::Tensor& x) const {
     const std::string prefix = "condition_embedder." + name;
     const memory::Parameter weight = parameter(prefix + ".weight");
@@ -51,14 +74,14 @@ class TimeSignal {
     }
     at::Tensor added = at::empty(bias.shape, at::kFloat);
     source_.read_into(prefix + ".bias", bias, added);
-    count_reads(prefix, weight, bias);
     return at::cat(parts, 1).add_(added);
   }
 
-  void count_reads(const std::string& prefix, const memory::Parameter& weight,
-                   const memory::Parameter& bias) const {
-    device::count_disk_read(source_.stored_bytes(prefix + ".weight", weight) +
-                            source_.stored_bytes(prefix + ".bias", bias));
+  void count_reads(const std::string& name) const {
+    for (const char* part : {".weight", ".bias"}) {
+      const std::string parameter_name = "condition_embedder." + name + part;
+      device::count_disk_read(source_.stored_bytes(parameter_name, parameter(parameter_name)));
+    }
   }
 
   /// As it is in the files, for values in float32.
@@ -75,6 +98,8 @@ class TimeSignal {
 
   const models::WanTransformer3DModel& model_;
   memory::FileWeights source_;
+  mutable std::mutex mutex_;
+  mutable std::optional<Planned> planned_;
 };
 
 }  // namespace

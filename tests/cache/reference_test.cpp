@@ -103,5 +103,27 @@ TEST_CASE("meancache predicts the velocities of its published rule", "[cache][pa
   }
 }
 
+TEST_CASE("meancache predicts the velocities of its published rule on the demo model",
+          "[cache][parity]") {
+  const c10::InferenceMode inference;
+  const Json wanted = reference().at("meancache_on_demo");
+  const auto sigmas = wanted.at("sigmas").get<std::vector<double>>();
+  const auto plan = plan_of({"meancache", params_of_case(wanted, {"fresh_steps"})},
+                            schedule_of(std::ssize(sigmas) - 1), model());
+  CHECK(computed_steps(plan) == wanted.at("computed").get<std::vector<std::int64_t>>());
+  VelocityHistory history(8);
+  for (std::size_t step = 0; step < plan.steps.size(); ++step) {
+    CAPTURE(step);
+    const at::Tensor latents = row(wanted.at("latents")[step]);
+    const at::Tensor published = row(wanted.at("velocities")[step]);
+    if (plan.reuses(step)) {
+      const at::Tensor predicted =
+          history.predict(latents, sigmas[step], sigmas[step + 1], plan.steps[step].span);
+      CHECK(at::allclose(predicted, published, 1e-3, 1e-3));
+    }
+    history.record(latents, sigmas[step], published);
+  }
+}
+
 }  // namespace
 }  // namespace chitu::cache

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/device.h"
+#include "pipelines/forecast/level_forecaster.h"
 #include "tests/flexcache/cached_world.h"
 
 namespace chitu::pipelines {
@@ -76,6 +78,70 @@ TEST_CASE("a cached request over the limit is refused before work with the least
   run.observers = {&peak};
   engine.generate(engine.complete(request), {}, run);
   CHECK(peak.bytes <= least);
+}
+
+/// Of a published size, where what a cache keeps is most of the peak.
+PartialRequest large_request(const std::string& cache, cache::Params params) {
+  PartialRequest request;
+  request.prompt = "a red circle";
+  request.num_frames = 9;
+  request.num_inference_steps = 6;
+  if (cache.empty()) return request;
+  request.flexcache = cache;
+  request.flexcache_params = std::move(params);
+  return request;
+}
+
+/// What a run of Wan 2.1 1.3B at a level is told under a limit; empty = it fits. Below the last
+/// level, strategies of higher ones are not tried.
+std::string planned_refusal(std::int64_t bytes, const PartialRequest& request, int level = 1) {
+  EngineOptions options =
+      options_for(std::filesystem::path(CHITU_SOURCE_DIR) / "assets/wan2.1-t2v-1.3b", "sim", level);
+  options.dtype = "bfloat16";
+  options.memory.vram_limit = memory::MemoryLimit{.bytes = bytes};
+  const LevelForecaster forecaster(options);
+  const auto forecasts =
+      forecaster.forecasts(complete(forecaster.pipeline(), request), /*longest_prompts=*/true);
+  return forecaster.chosen(forecasts).refusal;
+}
+
+TEST_CASE("a refusal names request.flexcache_params.offload=true where that would do, to the byte",
+          "[flexcache]") {
+  auto request = large_request("pab", {{"warmup", 1.0}, {"cooldown", 1.0}});
+  auto parked = request;
+  (*parked.flexcache_params)["offload"] = true;
+  const std::int64_t on_device = least_named(planned_refusal(1000, request));
+  const std::int64_t least = least_named(planned_refusal(1000, parked));
+  REQUIRE(least < on_device);
+  CHECK_THAT(planned_refusal(least, request),
+             Catch::EndsWith("; what would fit there: request.flexcache_params.offload=true"));
+  CHECK_THAT(planned_refusal(least - 1, request), !Catch::ContainsSubstring("offload=true"));
+  CHECK(planned_refusal(least, parked).empty());
+  CHECK_FALSE(planned_refusal(least - 1, parked).empty());
+  CHECK(planned_refusal(on_device, request).empty());
+  CHECK_FALSE(planned_refusal(on_device - 1, request).empty());
+}
+
+TEST_CASE("where only the uncached request fits, the refusal names that", "[flexcache]") {
+  // Latents and velocities of earlier steps are not parked.
+  const auto request = large_request("meancache", {{"fresh_steps", 10.0}});
+  const std::int64_t without = least_named(planned_refusal(1000, large_request("", {}), 3));
+  REQUIRE(without < least_named(planned_refusal(1000, request, 3)));
+  CHECK_THAT(planned_refusal(without, request, 3),
+             Catch::EndsWith("; what would fit there: request.flexcache=null"));
+}
+
+TEST_CASE("a plan that offloads activations parks what a cache keeps, unless told otherwise",
+          "[flexcache]") {
+  const DeepModel model;
+  EngineOptions options = options_for(model.path(), "sim", 3);
+  options.memory.offload_activations = true;
+  auto request = cached_request("pab", tiny_params().at("pab"));
+  const std::int64_t parked = denoise_peak(forecast_of(options, request));
+  (*request.flexcache_params)["offload"] = true;
+  CHECK(denoise_peak(forecast_of(options, request)) == parked);
+  (*request.flexcache_params)["offload"] = false;
+  CHECK(denoise_peak(forecast_of(options, request)) > parked);
 }
 
 }  // namespace

@@ -95,6 +95,8 @@ inline Forecast forecast_of(const EngineOptions& options, const PartialRequest& 
   ModelChoices choices;
   choices.device = engine.plan().device;
   choices.for_plan = true;
+  choices.loras.list = options.loras;
+  choices.attn_type = options.attn_type;
   const Forecaster forecaster(
       Registry<PipelineFamily>::instance().find(folder.class_name)->open(folder, choices), {});
   return forecaster.forecast(engine.complete(request), engine.plan());

@@ -148,6 +148,10 @@ std::vector<Row> rows_of(const ForecastReport& report) {
   if (!report.levels.front().plan.forecast.decisions().empty())
     rows.add(fmt::format("{} computes", report.request.flexcache.value_or("the cache")),
              [](const LevelReport& level) { return level.plan.forecast.decisions().text(); });
+  if (report.levels.front().cache_savings)
+    rows.add("- saves", [&](const LevelReport& level) {
+      return level.cache_savings->text(report.host_computes);
+    });
   rows.add("a step, arithmetic",
            [](const LevelReport& level) { return flops_text(level.plan.forecast.step().flops); });
   if (report.profile) add_least_times(rows, report.parallel.world_size() > 1);
