@@ -246,6 +246,20 @@ TEST_CASE("files of an earlier run that a later one does not write go with its m
   }
 }
 
+TEST_CASE("a run with a cache draws its decisions, and a later run without one removes that",
+          "[e2e]") {
+  const TemporaryFolder folder;
+  REQUIRE(chitu(tiny_run({"request.flexcache=blockdance", "request.flexcache_params.boundary=1",
+                          "num_inference_steps=6"}),
+                folder.path())
+              .exit_code == 0);
+  CHECK_THAT(read_file(folder / "run/flexcache.svg"),
+             ContainsSubstring("blockdance: 4 of 6 steps and 2 in part"));
+  CHECK_THAT(read_file(folder / "run/run.log"), ContainsSubstring("4 of 6 steps and 2 in part"));
+  REQUIRE(chitu(tiny_run({}), folder.path()).exit_code == 0);
+  CHECK_FALSE(fs::exists(folder / "run/flexcache.svg"));
+}
+
 TEST_CASE("a failed second run leaves the folder as the first made it", "[e2e]") {
   const TemporaryFolder folder;
   REQUIRE(chitu(tiny_run({}), folder.path()).exit_code == 0);
