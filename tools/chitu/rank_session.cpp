@@ -111,13 +111,6 @@ std::unique_ptr<parallel::Ranks> join(pipelines::Settings& settings,
   return join_ranks(launch, options, settings.infer.parallel.timeout());
 }
 
-std::unique_ptr<parallel::Ranks> join_ranks(const parallel::Launch& launch,
-                                            const parallel::ParallelOptions& options,
-                                            std::chrono::milliseconds limit) {
-  silence_connections();
-  return std::make_unique<parallel::Ranks>(launch, options, limit, &end_process);
-}
-
 bool is_of(const parallel::Failure& failure, const parallel::Ranks& ranks) {
   return failure.rank == ranks.rank();
 }
@@ -139,6 +132,13 @@ pipelines::EngineOptions options_of_rank(pipelines::Settings settings, parallel:
   auto options = settings.engine_options();
   if (ranks) options.parallel.groups = ranks->groups(options.parallel);
   return options;
+}
+
+std::unique_ptr<parallel::Ranks> join_ranks(const parallel::Launch& launch,
+                                            const parallel::ParallelOptions& options,
+                                            std::chrono::milliseconds limit) {
+  silence_connections();
+  return std::make_unique<parallel::Ranks>(launch, options, limit, &end_process);
 }
 
 std::unique_ptr<parallel::Ranks> join_ranks(pipelines::Settings& settings) {
