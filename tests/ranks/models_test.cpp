@@ -29,18 +29,25 @@ const std::vector<Model>& models() {
       "image=" + (fs::path(CHITU_TEST_DATA) / "io/pictures/orientation_6.jpg").string();
   static const std::vector<Model> all{
       {"Wan 2.1 T2V", {"model.ckpt_dir=" + (kModels / "wan-unipc").string(), "num_frames=5"}},
-      {"Wan 2.2 A14B", {"model.ckpt_dir=" + (kModels / "wan-two-experts").string(), "num_frames=5"}},
+      {"Wan 2.2 A14B",
+       {"model.ckpt_dir=" + (kModels / "wan-two-experts").string(), "num_frames=5"}},
       {"Wan 2.2 TI2V 5B",
-       {"model.ckpt_dir=" + (kModels / "wan-timestep-per-token").string(), "num_frames=5", picture}},
+       {"model.ckpt_dir=" + (kModels / "wan-timestep-per-token").string(), "num_frames=5",
+        picture}},
       {"Qwen-Image",
        {"model.ckpt_dir=" + (fs::path(CHITU_TEST_DATA) / "qwen_image/model").string()}}};
   return all;
 }
 
 Words run_of(const Words& model, const std::string& folder, const Words& more) {
-  Words words{"run",          "prompt=a cat",           "width=32",
-              "height=48",    "num_inference_steps=4",  "device=cpu",
-              "infer.dtype=float32", "infer.diffusion.timeout_s=20",
+  Words words{"run",
+              "prompt=a cat",
+              "width=32",
+              "height=48",
+              "num_inference_steps=4",
+              "device=cpu",
+              "infer.dtype=float32",
+              "infer.diffusion.timeout_s=20",
               "debug.dump_tensors='${hydra:runtime.output_dir}/dump.safetensors'",
               "hydra.run.dir=" + folder};
   words.insert(words.end(), model.begin(), model.end());
@@ -82,8 +89,8 @@ void check_near(const Words& model, double least_db) {
 
 TEST_CASE("two ranks make what one process makes, of every model", "[e2e]") {
   if (skips_without_gloo()) return;
-  const Model& model = models()[GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{2},
-                                         std::size_t{3})];
+  const Model& model =
+      models()[GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{3})];
   CAPTURE(model.name);
   check_near(model.words, 80);
 }
