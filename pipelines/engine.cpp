@@ -20,7 +20,6 @@
 #include "chitu_core/parallel/degrees.h"
 #include "pipelines/batch/batch_parts.h"
 #include "pipelines/batch/batch_run.h"
-#include "pipelines/batch/latents_file.h"
 #include "pipelines/batch/latents_run.h"
 #include "pipelines/batch/window_forecast.h"
 #include "pipelines/forecast/process_size.h"
@@ -28,6 +27,7 @@
 #include "pipelines/model/device_choices.h"
 #include "pipelines/output/outputs.h"
 #include "pipelines/side_output_error.h"
+#include "pipelines/spill/latents_file.h"
 
 namespace chitu::pipelines {
 

@@ -11,10 +11,10 @@
 #include "chitu_core/common/files.h"
 #include "chitu_core/common/output_path.h"
 #include "chitu_core/device/device.h"
-#include "pipelines/batch/latents_file.h"
-#include "pipelines/batch/memory_spill.h"
 #include "pipelines/batch/window_progress.h"
 #include "pipelines/output/outputs.h"
+#include "pipelines/spill/latents_file.h"
+#include "pipelines/spill/memory_spill.h"
 
 namespace chitu::pipelines {
 namespace {

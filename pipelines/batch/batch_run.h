@@ -11,12 +11,12 @@
 
 #include "pipelines/batch/advised_error.h"
 #include "pipelines/batch/batch.h"
-#include "pipelines/batch/spill.h"
 #include "pipelines/batch/window.h"
 #include "pipelines/batch/window_forecast.h"
 #include "pipelines/batch/window_ranks.h"
 #include "pipelines/model/model_identity.h"
 #include "pipelines/model/pipeline.h"
+#include "pipelines/spill/spill.h"
 
 namespace chitu::pipelines {
 

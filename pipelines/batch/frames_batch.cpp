@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "chitu_core/common/error.h"
-#include "pipelines/batch/memory_spill.h"
 #include "pipelines/batch/window_progress.h"
+#include "pipelines/spill/memory_spill.h"
 
 namespace chitu::pipelines {
 namespace {

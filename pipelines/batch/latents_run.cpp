@@ -8,8 +8,8 @@
 
 #include "chitu_core/common/error.h"
 #include "chitu_core/common/log.h"
-#include "pipelines/batch/spill.h"
 #include "pipelines/output/media_names.h"
+#include "pipelines/spill/spill.h"
 
 namespace chitu::pipelines {
 namespace fs = std::filesystem;

@@ -10,8 +10,8 @@
 #include "chitu_core/graph/execution.h"
 #include "chitu_core/graph/values.h"
 #include "pipelines/batch/batch_run.h"
-#include "pipelines/batch/latents_file.h"
 #include "pipelines/model/pipeline.h"
+#include "pipelines/spill/latents_file.h"
 
 namespace chitu::pipelines {
 

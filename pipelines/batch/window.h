@@ -13,9 +13,9 @@
 #include "chitu_core/graph/context.h"
 #include "chitu_core/graph/execution.h"
 #include "pipelines/batch/batch.h"
-#include "pipelines/batch/spill.h"
 #include "pipelines/batch/window_ranks.h"
 #include "pipelines/model/pipeline.h"
+#include "pipelines/spill/spill.h"
 
 namespace chitu::pipelines {
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "pipelines/batch/spill.h"
 #include "pipelines/batch/window.h"
 #include "pipelines/forecast/forecaster.h"
 #include "pipelines/forecast/forecasts.h"
+#include "pipelines/spill/spill.h"
 
 namespace chitu::pipelines {
 

@@ -6,7 +6,7 @@
 #include "chitu_core/device/device.h"
 #include "chitu_core/device/sim.h"
 #include "chitu_core/io/safetensors.h"
-#include "pipelines/batch/spill.h"
+#include "pipelines/spill/spill.h"
 #include "tests/pipelines/batch_world.h"
 #include "tests/pipelines/deep_model.h"
 #include "tests/support/catch.h"

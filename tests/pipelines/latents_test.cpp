@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "chitu_core/io/safetensors.h"
-#include "pipelines/batch/latents_file.h"
+#include "pipelines/spill/latents_file.h"
 #include "tests/io/full_disk.h"
 #include "tests/pipelines/batch_world.h"
 #include "tests/support/catch.h"

@@ -1,4 +1,4 @@
-#include "pipelines/batch/reserved_space.h"
+#include "pipelines/spill/reserved_space.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -12,8 +12,8 @@
 
 #include "chitu_core/common/temporary.h"
 #include "chitu_core/graph/stored_value.h"
-#include "pipelines/batch/latents_file.h"
-#include "pipelines/batch/reserved_space.h"
+#include "pipelines/spill/latents_file.h"
+#include "pipelines/spill/reserved_space.h"
 
 namespace chitu::pipelines {
 

@@ -1,4 +1,4 @@
-#include "pipelines/batch/latents_file.h"
+#include "pipelines/spill/latents_file.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>

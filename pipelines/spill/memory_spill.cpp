@@ -1,4 +1,4 @@
-#include "pipelines/batch/memory_spill.h"
+#include "pipelines/spill/memory_spill.h"
 
 namespace chitu::pipelines {
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "pipelines/batch/spill.h"
+#include "pipelines/spill/spill.h"
 
 namespace chitu::pipelines {
 

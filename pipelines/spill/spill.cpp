@@ -1,4 +1,4 @@
-#include "pipelines/batch/spill.h"
+#include "pipelines/spill/spill.h"
 
 #include <ATen/ATen.h>
 #include <c10/util/accumulate.h>
