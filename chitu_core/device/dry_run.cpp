@@ -121,6 +121,7 @@ DryRunUse DryRun::Books::measure(const std::function<void()>& work) {
           .d2h = after.d2h - before.d2h,
           .disk = after.disk - before.disk,
           .sent = after.sent - before.sent,
+          .sent_weights = after.sent_weights - before.sent_weights,
           .exchanges = difference(after.exchanges, before.exchanges),
           .flops = after.flops - before.flops};
 }
@@ -140,6 +141,7 @@ void DryRun::Books::count_again(const DryRunUse& measured, std::int64_t times) {
   use_.disk += times * measured.disk;
   use_.sent += times * measured.sent;
   device::add(use_.exchanges, measured.exchanges, times);
+  use_.sent_weights += times * measured.sent_weights;
   use_.flops += static_cast<double>(times) * measured.flops;
 }
 
@@ -209,6 +211,10 @@ void count_disk_read(std::int64_t bytes) {
 
 void count_sent(std::int64_t bytes) {
   if (auto* books = DryRun::Books::current()) books->use().sent += bytes;
+}
+
+void count_sent_weights(std::int64_t bytes) {
+  if (auto* books = DryRun::Books::current()) books->use().sent_weights += bytes;
 }
 
 }  // namespace chitu::device

@@ -24,8 +24,9 @@ struct DryRunUse {
   std::int64_t device = 0, peak_device = 0;
   std::int64_t host = 0, peak_host = 0;  ///< tensors in host memory
   std::int64_t h2d = 0, d2h = 0, disk = 0;
-  std::int64_t sent = 0;  ///< to other ranks
-  Exchanges exchanges{};  ///< of which these bytes are part
+  std::int64_t sent = 0;          ///< to other ranks
+  std::int64_t sent_weights = 0;  ///< of these, weights that ranks read together
+  Exchanges exchanges{};          ///< of which the sent bytes are part
   double flops = 0;
 };
 
@@ -108,5 +109,7 @@ void count_disk_read(std::int64_t bytes);
 
 /// Counts what a rank sends to others if this thread is in a dry run.
 void count_sent(std::int64_t bytes);
+/// Of these, weights.
+void count_sent_weights(std::int64_t bytes);
 
 }  // namespace chitu::device

@@ -1,6 +1,7 @@
 #include "chitu_core/io/tensor_file.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -240,6 +241,11 @@ FileIdentity TensorFile::identity() const {
   };
   return {static_cast<std::int64_t>(info.st_dev), static_cast<std::int64_t>(info.st_ino),
           info.st_size, nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
+}
+
+std::string text_of(const FileIdentity& identity) {
+  return fmt::format("{} {} {} {} {} ", identity.device, identity.inode, identity.size_bytes,
+                     identity.modified_ns, identity.changed_ns);
 }
 
 void TensorFile::drop_pages(const std::string& name) const {

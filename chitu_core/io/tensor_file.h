@@ -41,6 +41,9 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
+/// Its numbers, for comparison.
+std::string text_of(const FileIdentity& identity);
+
 /// A file of named tensors mapped into memory, read-only. Opening reads only the header; weights
 /// are read when a tensor's data is first used.
 class TensorFile {

@@ -3,6 +3,7 @@
 #include "chitu_core/common/error.h"
 #include "chitu_core/device/dry_run.h"
 #include "chitu_core/device/errors.h"
+#include "chitu_core/memory/one_copy_weights.h"
 #include "chitu_core/memory/ownership.h"
 
 namespace chitu::memory {
@@ -14,13 +15,30 @@ Component::Component(std::string name, std::shared_ptr<Module> module,
   source_->check(*module_);
 }
 
-const WeightSource& Component::source_for(const WeightFormat& format) {
+void Component::share_host_memory(const std::shared_ptr<device::SharedHostMemory>& memory) {
+  if (memory) source_ = std::make_shared<const OneCopyWeights>(source_, memory);
+}
+
+std::shared_ptr<const WeightSource> Component::nearest_source(const WeightFormat& format,
+                                                              bool streamed) {
   if (!format.rests_on_host) on_host_.reset();
-  if (!format.rests_on_host || device::is_host(format.device)) return *source_;
-  // The copy has the dtype of the format it was read for.
-  if (!on_host_ || format.dtype != format_.dtype || format.stored != format_.stored)
-    on_host_ = std::make_unique<HostWeights>(source_);
-  return *on_host_;
+  if (!format.rests_on_host || device::is_host(format.device)) return source_;
+  using Keeps = HostWeights::Keeps;
+  // The copy has the dtype of the format it was read for; and a share of it, the rows of that way
+  // of loading.
+  if (!on_host_ || format.dtype != format_.dtype || format.stored != format_.stored ||
+      (readers_ && streamed != streamed_to_host_))
+    on_host_ =
+        std::make_shared<const HostWeights>(source_, readers_ ? Keeps::rows : Keeps::weights);
+  streamed_to_host_ = streamed;
+  return on_host_;
+}
+
+const WeightSource& Component::source_for(const WeightFormat& format, bool streamed) {
+  auto nearest = nearest_source(format, streamed);
+  if (!readers_) return *nearest;
+  shared_ = std::make_unique<const SharedWeights>(std::move(nearest), readers_);
+  return *shared_;
 }
 
 std::int64_t Component::bytes_in(const WeightFormat& format) const {
@@ -46,7 +64,7 @@ bool Component::onload(const WeightFormat& format) {
   offload();
   const device::DryRunPart part("weights of " + name_);
   with_context("onload " + name_, [&] {
-    device::with_own_errors([&] { bind_weights(*module_, source_for(format), format); });
+    device::with_own_errors([&] { bind_weights(*module_, source_for(format, false), format); });
   });
   format_ = format;
   return onloaded_ = true;
@@ -60,7 +78,7 @@ bool Component::onload_streamed(const WeightFormat& format, const StreamOptions&
   const SpreadLayers resident{options.resident_layers, static_cast<std::int64_t>(layers.size())};
   with_context("onload " + name_, [&] {
     device::with_own_errors([&] {
-      const WeightSource& source = source_for(format);
+      const WeightSource& source = source_for(format, true);
       bind_outside_layers(*module_, source, format, resident);
       const device::DryRunPart slabs("slabs of layers");
       try {

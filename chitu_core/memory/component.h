@@ -8,8 +8,13 @@
 #include "chitu_core/io/checkpoint.h"
 #include "chitu_core/memory/layer_stream.h"
 #include "chitu_core/memory/module.h"
+#include "chitu_core/memory/shared_weights.h"
 #include "chitu_core/memory/weight_source.h"
 #include "chitu_core/memory/weights.h"
+
+namespace chitu::device {
+class SharedHostMemory;
+}
 
 namespace chitu::memory {
 
@@ -24,6 +29,14 @@ class Component {
   /// throws  InputError when the source does not fit the module; Error as check_ownership does
   Component(std::string name, std::shared_ptr<Module> module,
             std::shared_ptr<const WeightSource> source);
+
+  /// From now on reads its weights together with others, all of which load and free the component
+  /// at the same points of their work, in the same formats. Call it before the first onload.
+  void share_reading(std::shared_ptr<WeightReaders> readers) { readers_ = std::move(readers); }
+
+  /// From now on its weights in host memory are those of other processes of this host, too. Call it
+  /// before the first onload.
+  void share_host_memory(const std::shared_ptr<device::SharedHostMemory>& memory);
 
   const std::string& name() const { return name_; }
   const Module& module() const { return *module_; }
@@ -60,10 +73,14 @@ class Component {
   std::string name_;
   std::shared_ptr<Module> module_;
   /// The source for this format. A copy in host memory is kept until a format does not use it.
-  const WeightSource& source_for(const WeightFormat& format);
+  const WeightSource& source_for(const WeightFormat& format, bool streamed);
+  std::shared_ptr<const WeightSource> nearest_source(const WeightFormat& format, bool streamed);
 
   std::shared_ptr<const WeightSource> source_;
-  std::unique_ptr<const HostWeights> on_host_;
+  std::shared_ptr<const HostWeights> on_host_;
+  bool streamed_to_host_ = false;  ///< on_host_ has what a stream reads
+  std::shared_ptr<WeightReaders> readers_;
+  std::unique_ptr<const SharedWeights> shared_;
   std::unique_ptr<LayerStream> stream_;
   LayerStream::Traffic before_;  ///< of earlier streams
   WeightFormat format_;

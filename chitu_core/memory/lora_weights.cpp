@@ -1,6 +1,7 @@
 #include "chitu_core/memory/lora_weights.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -40,10 +41,18 @@ void LoraWeights::read(const io::SafetensorsFile& file, const std::string& tenso
     file.read_rows(tensor, first_row, to);
 }
 
+bool LoraWeights::is_sum(const std::string& name) const {
+  return differences_.contains(name) || merged_.contains(name);
+}
+
 /// A sum has no form in the files.
 StoredForm LoraWeights::stored_form(const std::string& name, const Parameter& parameter) const {
-  if (parameter.added || differences_.contains(name) || merged_.contains(name)) return {};
+  if (parameter.added || is_sum(name)) return {};
   return base_->stored_form(name, parameter);
+}
+
+bool LoraWeights::reads_parts(const std::string& name, const Parameter& parameter) const {
+  return parameter.added || (!is_sum(name) && base_->reads_parts(name, parameter));
 }
 
 const std::vector<LowRankPair>& LoraWeights::pairs_of(const std::string& name) const {
@@ -136,6 +145,34 @@ void LoraWeights::read_up(const std::vector<LowRankPair>& pairs, std::int64_t fi
     to.narrow(1, begin, pair.rank).copy_(columns.mul_(pair.factor));
     begin += pair.rank;
   }
+}
+
+namespace {
+
+std::string text_of(const LowRankPair& pair) {
+  return fmt::format("{}{} {} {} ", io::text_of(pair.file->identity()), pair.down, pair.up,
+                     pair.factor);
+}
+
+std::string text_of(const WeightDifference& difference) {
+  return fmt::format("{}{} {} ", io::text_of(difference.file->identity()), difference.tensor,
+                     difference.factor);
+}
+
+template <class Changes>
+std::string text_of(const Changes& changes, const std::string& name) {
+  std::string text;
+  if (const auto found = changes.find(name); found != changes.end())
+    for (const auto& change : found->second) text += text_of(change);
+  return text;
+}
+
+}  // namespace
+
+std::string LoraWeights::identity(const std::string& name, const Parameter& parameter) const {
+  if (parameter.added) return text_of(pairs_, layer_of_low_rank(name)) + name;
+  const std::string base = base_->identity(name, parameter);
+  return base.empty() ? base : base + text_of(differences_, name) + text_of(merged_, name);
 }
 
 std::int64_t LoraWeights::stored_bytes(const std::string& name, const Parameter& parameter) const {

@@ -54,6 +54,9 @@ class LoraWeights final : public WeightSource {
                  at::Tensor& to) const override;
   void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,
                  at::Tensor& to) const override;
+  /// A sum is not: each part of its rows would read a whole matrix of the LoRA.
+  bool reads_parts(const std::string& name, const Parameter& parameter) const override;
+  std::string identity(const std::string& name, const Parameter& parameter) const override;
   std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const override;
   at::Tensor table(const std::string& name, const Parameter& parameter) const override {
     return base_->table(name, parameter);
@@ -62,6 +65,7 @@ class LoraWeights final : public WeightSource {
  private:
   using Rows = std::pair<std::int64_t, std::int64_t>;  ///< the first, and how many
 
+  bool is_sum(const std::string& name) const;
   const std::vector<LowRankPair>& pairs_of(const std::string& name) const;
   void read_base(const std::string& name, const Parameter& parameter, Rows rows,
                  at::Tensor& to) const;

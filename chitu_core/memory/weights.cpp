@@ -97,9 +97,12 @@ void copy_staged(const std::string& name, const Parameter& parameter, const Weig
 }
 
 /// A copy, never a view of the file: the file may change or vanish during the run, and the
-/// allocator's alignment is the same at every memory level.
+/// allocator's alignment is the same at every memory level. In host memory it may be that of other
+/// processes, too.
 at::Tensor copy_of(const std::string& name, const Parameter& parameter, const WeightSource& source,
                    Staging& staging, c10::Device device) {
+  if (!needs_staging(parameter, device))
+    if (at::Tensor shared = source.host_copy(name, parameter); shared.defined()) return shared;
   const auto options = at::TensorOptions().dtype(parameter.stored);
   at::Tensor bound = at::empty(parameter.stored_shape(),
                                options.device(device).memory_format(parameter.memory_format));

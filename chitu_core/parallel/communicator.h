@@ -58,6 +58,9 @@ struct Groups {
   std::shared_ptr<Communicator> world;
   std::shared_ptr<Communicator> context;   ///< shares the sequence of one guidance branch
   std::shared_ptr<Communicator> guidance;  ///< one rank for each branch, with one part of it
+  /// All ranks, for the weights that they read together, which other threads exchange beside the
+  /// computation; null unless ParallelOptions::shard_weights.
+  std::shared_ptr<Communicator> weights{};
 };
 
 }  // namespace chitu::parallel

@@ -72,6 +72,10 @@ void check_degrees(const ParallelOptions& options) {
   if (options.cfg_size != 1 && options.cfg_size != 2)
     throw InputError(fmt::format("infer.diffusion.cfg_size={}: expected 1 or 2", options.cfg_size));
   check_up(options);
+  if (options.shard_weights && options.world_size() == 1)
+    throw InputError(
+        "infer.diffusion.shard_weights=true: expected false for one process; ranks of "
+        "infer.diffusion.cp_size or infer.diffusion.cfg_size above 1 share weights");
 }
 
 void check_world(const ParallelOptions& options, const Launch& launch, const std::string& command) {

@@ -308,12 +308,14 @@ class GlooTransport final : public Transport {
 
   std::shared_ptr<const Groups> groups(const ParallelOptions& options) override {
     const int cp = options.cp_size;
-    auto& made = groups_[cp];
-    if (!made)
-      made = std::make_shared<Groups>(Groups{.world = world_,
-                                             .context = group(every(cp, rank_ / cp * cp, 1)),
-                                             .guidance = group(every(size_ / cp, rank_ % cp, cp))});
-    return made;
+    auto& made = groups_[{cp, options.shard_weights}];
+    if (made) return made;
+    Groups all{.world = world_,
+               .context = group(every(cp, rank_ / cp * cp, 1)),
+               .guidance = group(every(size_ / cp, rank_ % cp, cp)),
+               .weights = nullptr};
+    if (options.shard_weights) all.weights = group(every(size_, 0, 1));
+    return made = std::make_shared<const Groups>(std::move(all));
   }
 
   void break_off(int number) override { connections_->break_off(number); }
@@ -334,7 +336,8 @@ class GlooTransport final : public Transport {
   int number_ = 0;
   std::shared_ptr<Connections> connections_;
   std::shared_ptr<Communicator> world_;
-  std::map<int, std::shared_ptr<const Groups>> groups_;  ///< by cp_size
+  /// By cp_size and whether ranks share weights.
+  std::map<std::pair<int, bool>, std::shared_ptr<const Groups>> groups_;
 };
 
 }  // namespace

@@ -43,14 +43,16 @@ class PlannedCommunicator::Counted final : public PendingExchange {
     kept_.push_back(host);
   }
   void begin() {
-    if (group_.place_.beside)
+    if (group_.place_.of_weights) {
+      device::count_sent_weights(exchange_.sent_bytes());
       device::count_exchange_beside(std::move(exchange_));
-    else
+    } else {
       number_ = device::begin_exchange(std::move(exchange_));
+    }
   }
 
   void wait() override {
-    if (!group_.place_.beside) device::end_exchange(number_);
+    if (!group_.place_.of_weights) device::end_exchange(number_);
     for (const auto& [target, host] : arrivals_) target.copy_(host);
     arrivals_.clear();
     kept_.clear();
@@ -127,8 +129,12 @@ std::shared_ptr<const Groups> planned_groups(const ParallelOptions& options, int
     return std::make_shared<PlannedCommunicator>(
         place, size, PlannedCommunicator::Place{.world = world, .stride = stride});
   };
-  return std::make_shared<Groups>(Groups{group(rank, world, 1), group(rank % cp, cp, 1),
-                                         group(rank / cp, options.cfg_size, cp)});
+  Groups groups{group(rank, world, 1), group(rank % cp, cp, 1),
+                group(rank / cp, options.cfg_size, cp), nullptr};
+  if (options.shard_weights)
+    groups.weights = std::make_shared<PlannedCommunicator>(
+        rank, world, PlannedCommunicator::Place{.world = world, .of_weights = true});
+  return std::make_shared<Groups>(std::move(groups));
 }
 
 }  // namespace chitu::parallel

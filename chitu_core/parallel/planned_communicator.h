@@ -17,8 +17,8 @@ class PlannedCommunicator final : public Communicator {
   /// Where its ranks are among those of the launch.
   struct Place {
     int world = 1;
-    int stride = 1;       ///< between neighbours
-    bool beside = false;  ///< for exchanges of a thread of their own, beside all else
+    int stride = 1;           ///< between neighbours
+    bool of_weights = false;  ///< sends weights, on a thread of its own, beside all else
   };
 
   /// A group that is the whole launch.

@@ -24,4 +24,12 @@ std::shared_ptr<Communicator> RankRoles::world() const {
   return groups_ ? groups_->world : nullptr;
 }
 
+std::shared_ptr<Communicator> RankRoles::loading() const {
+  return options_.shard_weights ? world() : nullptr;
+}
+
+std::shared_ptr<Communicator> RankRoles::weights() const {
+  return groups_ && options_.shard_weights ? groups_->weights : nullptr;
+}
+
 }  // namespace chitu::parallel

@@ -27,6 +27,11 @@ class RankRoles {
   GuidanceRanks guidance() const;
   /// All ranks; null for one process.
   std::shared_ptr<Communicator> world() const;
+  /// All ranks, if they read weights together: they load each component together, or none does.
+  /// Null otherwise.
+  std::shared_ptr<Communicator> loading() const;
+  /// The same ranks, for the weights themselves.
+  std::shared_ptr<Communicator> weights() const;
 
  private:
   const ParallelOptions& options_;

@@ -8,7 +8,10 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
+#include "chitu_core/common/nearest.h"
+#include "chitu_core/device/shared_host_memory.h"
 #include "chitu_core/parallel/gloo_communicator.h"
+#include "chitu_core/parallel/host_ranks.h"
 #include "chitu_core/parallel/meeting.h"
 #include "chitu_core/parallel/store.h"
 #include "chitu_core/parallel/transport.h"
@@ -53,9 +56,14 @@ Ranks::Ranks(const Launch& launch, const ParallelOptions& options, milliseconds 
   monitor_->on_setback([held = std::weak_ptr(transport_)](int number) {
     if (const auto transport = held.lock()) transport->break_off(number);
   });
+  host_memory_ = memory_of_host(*store_, rank(), size(),
+                                [this](const std::string& key) { return wait_for(key); });
+  if (host_memory_) host_memory_->check_while_waiting([this] { monitor_->check(); });
 }
 
-Ranks::~Ranks() = default;
+Ranks::~Ranks() {
+  if (host_memory_) host_memory_->check_while_waiting({});
+}
 
 std::shared_ptr<const Groups> Ranks::groups(const ParallelOptions& options) {
   return transport_->groups(options);

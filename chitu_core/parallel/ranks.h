@@ -43,6 +43,9 @@ class Ranks {
   std::shared_ptr<const Groups> groups(const ParallelOptions& options);
   Monitor& monitor() { return *monitor_; }
 
+  /// Host memory that this rank shares with others on its host; null if it shares none.
+  const std::shared_ptr<device::SharedHostMemory>& host_memory() const { return host_memory_; }
+
   /// Compares the facts of all ranks. Every rank calls it, with the same facts in mind.
   ///
   /// throws  InputError naming the first rank and the fact that differ, on every rank
@@ -69,6 +72,7 @@ class Ranks {
   std::shared_ptr<Transport> transport_;
   std::shared_ptr<const Groups> groups_;
   int agreements_ = 0, attempts_ = 0;
+  std::shared_ptr<device::SharedHostMemory> host_memory_;
 };
 
 }  // namespace chitu::parallel

@@ -106,6 +106,7 @@ void add_use(device::DryRunUse& sum, const device::DryRunUse& use) {
   sum.disk += use.disk;
   sum.sent += use.sent;
   add(sum.exchanges, use.exchanges);
+  sum.sent_weights += use.sent_weights;
   sum.flops += use.flops;
 }
 

@@ -25,6 +25,7 @@ json or_null(const std::optional<T>& value) {
 json moved(const device::DryRunUse& use) {
   json bytes{{"h2d_bytes", use.h2d}, {"d2h_bytes", use.d2h}, {"disk_bytes", use.disk}};
   if (use.sent > 0) bytes["sent_bytes"] = use.sent;
+  if (use.sent_weights > 0) bytes["sent_weight_bytes"] = use.sent_weights;
   return bytes;
 }
 
@@ -174,6 +175,8 @@ json level_json(const ForecastReport& report, const LevelReport& level) {
             {"flops_per_step", forecast.step().flops},
             {"recomputed_share", level.plan.recomputed_share}};
   if (forecast.sent_bytes > 0) text["request"]["sent_bytes"] = forecast.sent_bytes;
+  if (forecast.sent_weight_bytes > 0)
+    text["request"]["sent_weight_bytes"] = forecast.sent_weight_bytes;
   if (const auto decisions = forecast.decisions(); !decisions.empty())
     text["flexcache"] = to_json(decisions);
   if (level.cache_savings) text["flexcache"]["saved"] = to_json(*level.cache_savings);

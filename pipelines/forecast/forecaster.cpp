@@ -23,6 +23,7 @@ device::DryRunUse moved_between(const device::DryRunUse& before, device::DryRunU
   after.disk -= before.disk;
   after.sent -= before.sent;
   add(after.exchanges, before.exchanges, -1);
+  after.sent_weights -= before.sent_weights;
   after.flops -= before.flops;
   return after;
 }
@@ -33,6 +34,7 @@ void add_steps(device::DryRunUse& use, const device::DryRunUse& step, std::int64
   use.disk += count * step.disk;
   use.sent += count * step.sent;
   add(use.exchanges, step.exchanges, count);
+  use.sent_weights += count * step.sent_weights;
   use.flops += static_cast<double>(count) * step.flops;
 }
 
@@ -129,6 +131,7 @@ void sum_up(Forecast& forecast) {
     forecast.d2h_bytes += stage.use.d2h;
     forecast.disk_bytes += stage.use.disk;
     forecast.sent_bytes += stage.use.sent;
+    forecast.sent_weight_bytes += stage.use.sent_weights;
     forecast.flops += stage.use.flops;
   }
 }

@@ -38,6 +38,7 @@ struct Forecast {
   std::vector<StageForecast> stages;
   std::int64_t h2d_bytes = 0, d2h_bytes = 0, disk_bytes = 0;  ///< of the whole request
   std::int64_t sent_bytes = 0;                                ///< to other ranks, of rank 0
+  std::int64_t sent_weight_bytes = 0;                         ///< of these, shares of weights
   double flops = 0;
 
   /// Of all stages.

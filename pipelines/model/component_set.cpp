@@ -113,11 +113,12 @@ std::vector<ComponentFiles> read_components(const std::vector<ComponentDescripti
 }
 
 ComponentSet::ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan,
-                           const LoraChoices& choices) {
+                           const LoraChoices& choices, const WeightSharing& sharing) {
   LoraSet loras(choices, transformers_of(files));
   for (const ComponentFiles& component : files)
     owners_.push_back(make_component(component, for_plan, loras));
   loras.finish(!for_plan);
+  for (const auto& owner : owners_) sharing.apply(owner->component());
 }
 
 std::vector<memory::Component*> ComponentSet::all() const {

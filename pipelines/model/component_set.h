@@ -14,6 +14,7 @@
 #include "chitu_core/memory/role.h"
 #include "pipelines/model/lora_layers.h"
 #include "pipelines/model/model_folder.h"
+#include "pipelines/sharing/weight_sharing.h"
 #include "pipelines/weights/naming.h"
 
 namespace chitu::pipelines {
@@ -99,9 +100,10 @@ std::vector<ComponentFiles> read_components(const std::vector<ComponentDescripti
 class ComponentSet {
  public:
   /// for_plan  weights have sizes only
+  /// sharing   of weights with other ranks
   /// throws    InputError if weights do not fit their config, or LoRAs the components
   ComponentSet(const std::vector<ComponentFiles>& files, bool for_plan,
-               const LoraChoices& loras = {});
+               const LoraChoices& loras = {}, const WeightSharing& sharing = {});
 
   /// In the order of the descriptions.
   std::vector<memory::Component*> all() const;

@@ -16,6 +16,7 @@
 #include "pipelines/qwen_image/predictor.h"
 #include "pipelines/qwen_image/request_limits.h"
 #include "pipelines/qwen_image/stages.h"
+#include "pipelines/sharing/weight_sharing.h"
 #include "pipelines/stages/config_checks.h"
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
@@ -90,7 +91,8 @@ class QwenImagePipeline final : public Pipeline {
 QwenImagePipeline::QwenImagePipeline(Parts parts, const ModelChoices& choices)
     : parts_(std::move(parts)),
       choices_(choices),
-      components_(parts_.components, choices.for_plan, choices.loras),
+      components_(parts_.components, choices.for_plan, choices.loras,
+                  weight_sharing(choices.parallel, choices.for_plan)),
       scheduling_(scheduling_of(parts_.scheduler, prepare_latents())),
       schedule_check_(scheduling_) {
   check_configs();
@@ -132,7 +134,7 @@ void QwenImagePipeline::build_graph() {
   const auto embeddings = stages.add(
       EncodeText{std::make_shared<TextPromptEncoder>(text_encoder(), attention),
                  open_prompt_cache(choices_, parts_.folder, parts_.components, kTextEncoder),
-                 roles.guidance()},
+                 roles.guidance(), roles.loading()},
       tokens, job);
   const auto condition = stages.add(Modulate{&modulation(), scheduling_}, embeddings, job);
   const auto noise = stages.add(prepare_latents(), job);

@@ -20,6 +20,10 @@ void ParallelSettings::bind(config::Binder& b) {
           "2: guidance parallelism, each branch on ranks of its own");
   b.field("cp_backend", cp_backend, one_of({"auto", "ulysses", "ring", "allgather"}),
           "how attention exchanges heads or parts of the sequence; auto: by up");
+  b.field(
+      "shard_weights", shard_weights,
+      "each rank reads its share of the weights and sends it to the others, so that all of them "
+      "read what one process reads");
   b.field("timeout_s", timeout_s, between(1, kSecondsOfDay),
           "seconds within which all ranks end after one has ended or does not answer");
 }
@@ -30,6 +34,7 @@ parallel::ParallelOptions ParallelSettings::options() const {
   options.up = up.value_or(0);
   options.cfg_size = cfg_size;
   options.backend = cp_backend;
+  options.shard_weights = shard_weights;
   return options;
 }
 

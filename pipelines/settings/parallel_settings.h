@@ -15,6 +15,7 @@ struct ParallelSettings {
   std::optional<int> up;
   int cfg_size = 1;
   std::string cp_backend = "auto";
+  bool shard_weights = false;
   double timeout_s = 300;
   void bind(config::Binder& binder);
 

@@ -52,6 +52,16 @@ class MissingPrompts {
   std::vector<at::Tensor> embeds_;
 };
 
+/// Whether it is so for any of the ranks; null = for this process.
+bool for_any(parallel::Communicator* ranks, bool is_so) {
+  if (!ranks) return is_so;
+  const at::Tensor mine = at::full({1}, is_so ? 1 : 0, at::TensorOptions().dtype(at::kByte));
+  std::vector<at::Tensor> all;
+  for (int rank = 0; rank < ranks->size(); ++rank) all.push_back(mine.clone());
+  ranks->all_gather(mine, all);
+  return at::cat(all).any().item<bool>();
+}
+
 at::Tensor longest_ids(const std::string& prompt, std::int64_t length) {
   const auto id = static_cast<std::int64_t>(std::hash<std::string>()(prompt) >> 1);
   return at::full({1, length}, id, at::kLong);
@@ -78,11 +88,15 @@ std::shared_ptr<const PromptCache> open_prompt_cache(const ModelChoices& choices
 
 std::optional<graph::TextEmbeddings> EncodeText::known(const graph::Tokens& tokens, const Job& job,
                                                        graph::Context& context) const {
-  if (!cache) return std::nullopt;
+  if (!cache) {
+    for_any(loading.get(), true);  // another rank may have a cache
+    return std::nullopt;
+  }
   cache->prepare([&] { context.check_stop(); });
   const auto prompts = prompts_of(tokens, job, context);
   const Embeds embeds = find(prompts);
-  if (!std::ranges::all_of(embeds, &std::optional<at::Tensor>::has_value)) return std::nullopt;
+  const bool lacks = !std::ranges::all_of(embeds, &std::optional<at::Tensor>::has_value);
+  if (for_any(loading.get(), lacks)) return std::nullopt;
   return to_value(embeds, prompts, context);
 }
 
@@ -102,6 +116,8 @@ std::vector<graph::Outcome<graph::TextEmbeddings>> EncodeText::run_several(
     for (std::size_t i = 0; i < prompts.back().size(); ++i)
       if (!embeds.back()[i]) missing.add(prompts.back()[i]);
   }
+  // The others load the text encoder together with this rank.
+  if (loading && missing.prompts().empty()) missing.add(prompts.front().front());
   if (!missing.prompts().empty()) missing.set_embeds(encode(missing.prompts(), context));
   std::vector<graph::Outcome<graph::TextEmbeddings>> outcomes;
   for (std::size_t run = 0; run < runs.size(); ++run) {

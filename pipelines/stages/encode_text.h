@@ -71,7 +71,8 @@ std::shared_ptr<const PromptCache> open_prompt_cache(const ModelChoices& choices
 /// Encodes all prompts in one pass of the text encoder; a prompt that several runs share is encoded
 /// once. If the cache has all prompts, the text encoder is not loaded; else the missing ones are
 /// encoded. With ranks for each branch of the guidance, a rank encodes the prompt of its own branch
-/// only: the negative prompt takes the place of the prompt there.
+/// only: the negative prompt takes the place of the prompt there. Ranks that load the text encoder
+/// together do so if the cache of one of them lacks a prompt.
 struct EncodeText {
   using Inputs = std::tuple<graph::Tokens, Job>;
   using Output = graph::TextEmbeddings;
@@ -79,6 +80,7 @@ struct EncodeText {
   std::shared_ptr<const PromptEncoder> encoder;
   std::shared_ptr<const PromptCache> cache{};  ///< null = none
   parallel::GuidanceRanks guidance_ranks{};
+  std::shared_ptr<parallel::Communicator> loading{};  ///< load it together; null = each by itself
 
   std::vector<memory::Component*> components() const { return {&encoder->component()}; }
   std::optional<graph::TextEmbeddings> known(const graph::Tokens& tokens, const Job& job,

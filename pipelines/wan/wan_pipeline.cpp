@@ -10,6 +10,7 @@
 #include "chitu_core/parallel/rank_roles.h"
 #include "pipelines/model/component_set.h"
 #include "pipelines/model/graph_builder.h"
+#include "pipelines/sharing/weight_sharing.h"
 #include "pipelines/stages/config_checks.h"
 #include "pipelines/stages/denoise.h"
 #include "pipelines/stages/save_frames.h"
@@ -138,7 +139,8 @@ WanPipeline::WanPipeline(Parts parts, const ModelChoices& choices)
     : parts_(std::move(parts)),
       schedule_check_(parts_.scheduler),
       choices_(choices),
-      components_(parts_.components, choices.for_plan, choices.loras) {
+      components_(parts_.components, choices.for_plan, choices.loras,
+                  weight_sharing(choices.parallel, choices.for_plan)) {
   check_configs();
   build_graph();
 }
@@ -208,7 +210,7 @@ void WanPipeline::build_graph() {
       EncodeText{
           std::make_shared<TextPromptEncoder>(text_encoder(), attention),
           open_prompt_cache(choices_, parts_.folder, parts_.components, text_encoder().name()),
-          roles().guidance()},
+          roles().guidance(), roles().loading()},
       tokens, job);
   const auto conditions =
       parts_.images.any() ? std::optional(add_images(stages, embeddings, job)) : std::nullopt;

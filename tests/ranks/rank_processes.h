@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "chitu_core/parallel/gloo_communicator.h"
@@ -11,6 +13,8 @@
 #include "tests/tools/process.h"
 
 namespace chitu::testing {
+
+using Words = std::vector<std::string>;
 
 /// Says that a test is skipped where this build connects no ranks.
 inline bool skips_without_gloo() {
@@ -26,7 +30,6 @@ inline bool is_one_line(const std::string& text) {
 /// The ranks of a launch on this host, as torchrun starts them.
 class RankProcesses {
  public:
-  using Words = std::vector<std::string>;
   using Folders = std::vector<std::filesystem::path>;
 
   /// words  of `chitu`, the same on every rank; those in `of_last` only on the last one
@@ -66,5 +69,24 @@ class RankProcesses {
  private:
   std::deque<Process> ranks_;
 };
+
+inline Words parallel_run(const Words& more) {
+  Words words = tiny_run({"device=cpu", "infer.diffusion.timeout_s=20"});
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// Waits until rank 0 has begun a step: all ranks have connected.
+inline void wait_for_steps(const std::filesystem::path& folder) {
+  if (!begins_to_denoise(folder / "run")) FAIL("no step began");
+  std::this_thread::sleep_for(std::chrono::seconds(1));  // all ranks are told of the stage by then
+}
+
+/// A run that is still at work when a test looks.
+inline Words long_run(const Words& more) {
+  Words words = parallel_run({"num_inference_steps=1000", "width=128", "height=128"});
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
 
 }  // namespace chitu::testing

@@ -17,28 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
-using Words = std::vector<std::string>;
 
 bool skips() { return skips_without_gloo(); }
-
-Words parallel_run(const Words& more) {
-  Words words = tiny_run({"device=cpu", "infer.diffusion.timeout_s=20"});
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
-/// Waits until rank 0 has begun a step: all ranks have connected.
-void wait_for_steps(const fs::path& folder) {
-  if (!begins_to_denoise(folder / "run")) FAIL("no step began");
-  std::this_thread::sleep_for(std::chrono::seconds(1));  // all ranks are told of the stage by then
-}
-
-/// A run that is still at work when a test looks.
-Words long_run(const Words& more) {
-  Words words = parallel_run({"num_inference_steps=1000", "width=128", "height=128"});
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
 
 TEST_CASE("rank 0 alone writes and prints", "[e2e]") {
   if (skips()) return;

@@ -15,6 +15,7 @@ inline void check_same(const device::DryRunUse& a, const device::DryRunUse& b) {
   CHECK(a.disk == b.disk);
   CHECK(a.sent == b.sent);
   CHECK((a.exchanges == b.exchanges));
+  CHECK(a.sent_weights == b.sent_weights);
   CHECK(a.flops == b.flops);
 }
 

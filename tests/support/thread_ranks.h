@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -60,7 +61,7 @@ class ThreadCommunicator final : public parallel::Communicator {
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
-  std::int64_t bytes_sent() const { return bytes_sent_; }
+  std::int64_t bytes_sent() const override { return bytes_sent_; }
 
   void all_to_all(const std::vector<at::Tensor>& sent,
                   const std::vector<at::Tensor>& received) override {
@@ -108,7 +109,7 @@ class ThreadCommunicator final : public parallel::Communicator {
 
   std::shared_ptr<Mailboxes> boxes_;
   int rank_, size_;
-  std::int64_t bytes_sent_ = 0;
+  std::atomic<std::int64_t> bytes_sent_ = 0;
 };
 
 /// Calls work(rank) for every rank, each in a thread of its own that computes on one thread.
@@ -164,19 +165,23 @@ class ThreadWorld {
     const auto member = [](const std::shared_ptr<Mailboxes>& boxes, int place, int size) {
       return std::make_shared<ThreadCommunicator>(boxes, place, size);
     };
-    return std::make_shared<parallel::Groups>(
-        parallel::Groups{member(world_, rank, cp_size_ * cfg_size_),
-                         member(context_[static_cast<std::size_t>(branch)], part, cp_size_),
-                         member(guidance_[static_cast<std::size_t>(part)], branch, cfg_size_)});
+    const int world = cp_size_ * cfg_size_;
+    return std::make_shared<parallel::Groups>(parallel::Groups{
+        .world = member(world_, rank, world),
+        .context = member(context_[static_cast<std::size_t>(branch)], part, cp_size_),
+        .guidance = member(guidance_[static_cast<std::size_t>(part)], branch, cfg_size_),
+        .weights = member(weights_, rank, world)});
   }
   void fail() const {
     world_->fail();
+    weights_->fail();
     for (const auto& boxes : context_) boxes->fail();
     for (const auto& boxes : guidance_) boxes->fail();
   }
 
   int cp_size_, cfg_size_;
   std::shared_ptr<Mailboxes> world_ = std::make_shared<Mailboxes>();
+  std::shared_ptr<Mailboxes> weights_ = std::make_shared<Mailboxes>();
   std::vector<std::shared_ptr<Mailboxes>> context_, guidance_;
 };
 

@@ -101,6 +101,9 @@ void add_traffic(Rows& rows, const ForecastReport& report) {
   if (report.parallel.world_size() == 1) return;
   rows.bytes("a step, to other ranks", [](const Forecast& f) { return f.step().sent; });
   rows.bytes("the request, to other ranks", [](const Forecast& f) { return f.sent_bytes; });
+  if (report.levels.front().plan.forecast.sent_weight_bytes > 0)
+    rows.bytes("the request, shares of weights to other ranks",
+               [](const Forecast& f) { return f.sent_weight_bytes; });
 }
 
 /// Choices in which plans of the same level may differ.

@@ -130,7 +130,9 @@ void check_launch(const pipelines::Settings& settings) {
 pipelines::EngineOptions options_of_rank(pipelines::Settings settings, parallel::Ranks* ranks) {
   if (ranks) choose_device(settings, ranks->launch());
   auto options = settings.engine_options();
-  if (ranks) options.parallel.groups = ranks->groups(options.parallel);
+  if (!ranks) return options;
+  options.parallel.groups = ranks->groups(options.parallel);
+  options.parallel.host_memory = ranks->host_memory();
   return options;
 }
 

@@ -37,6 +37,7 @@
 #include "tools/chitu/kept_latents.h"
 #include "tools/chitu/media_record.h"
 #include "tools/chitu/progress.h"
+#include "tools/chitu/rank_figures.h"
 #include "tools/chitu/rank_session.h"
 #include "tools/chitu/run_call.h"
 #include "tools/chitu/run_folder.h"
@@ -156,7 +157,8 @@ class Run {
   bool is_first() const { return !ranks_ || ranks_->rank() == 0; }
 
   int run_beside() {
-    generate({}, {}, {});
+    generate({}, {}, {&metrics_});
+    collect_figures();
     return 0;
   }
 
@@ -175,6 +177,7 @@ class Run {
       about_key(key, [&] { begin(folder); });
       log_choice();
       files_ = generate(folder);
+      collect_figures();
       finish(folder, "done");
       return end(folder);
     } catch (const Interrupted&) {
@@ -435,14 +438,20 @@ class Run {
   nlohmann::json parallel_report() const {
     const pipelines::ParallelSettings& keys = settings_.infer.parallel;
     const parallel::Groups& groups = *ranks_->groups();
-    return {{"rank", ranks_->rank()},
-            {"ranks", ranks_->size()},
-            {"cp_size", keys.cp_size},
-            {"cfg_size", keys.cfg_size},
-            {"bytes_sent",
-             {{"world", groups.world->bytes_sent()},
-              {"context", groups.context->bytes_sent()},
-              {"guidance", groups.guidance->bytes_sent()}}}};
+    nlohmann::json report{{"rank", ranks_->rank()},
+                          {"ranks", ranks_->size()},
+                          {"cp_size", keys.cp_size},
+                          {"cfg_size", keys.cfg_size},
+                          {"bytes_sent", sent_.is_null() ? sent_by_group(groups) : sent_}};
+    if (!figures_.is_null()) report["of_each_rank"] = figures_;
+    return report;
+  }
+
+  /// At the end of the work of all ranks.
+  void collect_figures() {
+    if (!ranks_) return;
+    sent_ = sent_by_group(*ranks_->groups());  // without the figures
+    figures_ = figures_of_ranks(*ranks_, metrics_);
   }
 
   /// What this run has written beside its media and metrics.
@@ -523,6 +532,7 @@ class Run {
   pipelines::Request request_;
   pipelines::Output output_;
   pipelines::Metrics metrics_;
+  nlohmann::json sent_, figures_;              ///< of the ranks, once all are done
   std::optional<pipelines::Profile> profile_;  ///< with debug.profile
   EarlierFiles earlier_;
   fs::path latents_;                   ///< kept while they are decoded; empty = none yet

@@ -17,7 +17,8 @@ DeviceFetch::DeviceFetch(const StreamedLayers& layers, const WeightSource& sourc
       slabs_(allocate_slabs(layers, device, options)),
       host_(ChunkBuffers::allocate(layers, device, options)),
       chunks_(host_.buffers),
-      copy_stream_(c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device)) {
+      copy_stream_(c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device)),
+      threads_(source) {
   make_events();
   threads_.start(chunks_, [] { return true; }, [this](std::int64_t turn) { read_chunk(turn); });
   threads_.start(

@@ -2,26 +2,32 @@
 
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "chitu_core/common/thread.h"
 #include "chitu_core/device/compute_threads.h"
+#include "chitu_core/memory/weight_source.h"
 
 namespace chitu::memory {
 
+FetchThreads::FetchThreads(const WeightSource& source)
+    : ending_(source.is_shared() ? Ending::when_full : Ending::at_once) {}
+
 void FetchThreads::start(BufferRing& ring, std::function<bool()> has_input,
                          std::function<void(std::int64_t)> fill) {
+  const Task* task = nullptr;
   {
     const Lock held = lock();
-    rings_.push_back(&ring);
+    task = &tasks_.emplace_back(Task{ring, std::move(has_input), std::move(fill)});
   }
-  threads_.push_back(start_thread(
-      [this, task = Task{ring, std::move(has_input), std::move(fill)}] { run(task); }));
+  threads_.push_back(start_thread([this, task] { run(*task); }));
 }
 
 void FetchThreads::stop() noexcept {
   {
-    const Lock held = lock();
+    Lock held = lock();
+    cancel(held);
     stop_ = true;
   }
   notify();
@@ -40,8 +46,14 @@ bool FetchThreads::wait_while_wanted(Lock& lock, const BufferRing& ring, std::in
   return !unwanted();
 }
 
+bool FetchThreads::is_idle() const {
+  return busy_ == 0 &&
+         std::ranges::none_of(tasks_, [&](const Task& task) { return can_run(task); });
+}
+
 void FetchThreads::cancel(Lock& lock) noexcept {
-  for (BufferRing* ring : rings_) ring->cancel();
+  if (ending_ == Ending::when_full) changed_.wait(lock, [&] { return is_idle(); });
+  for (const Task& task : tasks_) task.ring.cancel();
   notify();
   changed_.wait(lock, [&] { return busy_ == 0; });
 }

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -12,6 +13,8 @@
 
 namespace chitu::memory {
 
+class WeightSource;
+
 /// The threads that fill the rings of one stream. They share one lock, which guards the rings and
 /// other data of the owner, and the first failure, which stops all of them until the next
 /// restart(). The destructor joins them.
@@ -19,7 +22,15 @@ class FetchThreads {
  public:
   using Lock = std::unique_lock<std::mutex>;
 
-  FetchThreads() = default;
+  /// What happens to turns that are announced and not fetched when the rings are cancelled.
+  enum class Ending {
+    at_once,    ///< none of them starts
+    when_full,  ///< those for which there is room are fetched: how many does not depend on timing
+  };
+
+  /// source  that the threads read: processes that read it together all make the same reads, so
+  ///         such threads end when_full
+  explicit FetchThreads(const WeightSource& source);
   ~FetchThreads() { stop(); }
   FetchThreads(const FetchThreads&) = delete;
   FetchThreads& operator=(const FetchThreads&) = delete;
@@ -31,7 +42,7 @@ class FetchThreads {
   /// throws  SystemLimitError
   void start(BufferRing& ring, std::function<bool()> has_input,
              std::function<void(std::int64_t)> fill);
-  /// Waits for the work in flight and ends the threads.
+  /// Cancels all rings and ends the threads.
   void stop() noexcept;
 
   Lock lock() const { return Lock(mutex_); }
@@ -45,7 +56,8 @@ class FetchThreads {
   bool wait_while_wanted(Lock& lock, const BufferRing& ring, std::int64_t turn,
                          const std::function<bool()>& ready);
 
-  /// Cancels all rings, and waits for the work in flight.
+  /// Cancels all rings, and waits for the work in flight. After a failure no further turn starts,
+  /// however it ends.
   void cancel(Lock& lock) noexcept;
   /// Forgets the failure, if any. The owner restarts the rings and calls notify().
   void clear_failure() { failure_ = nullptr; }
@@ -60,11 +72,13 @@ class FetchThreads {
   bool can_run(const Task& task) const {
     return task.ring.can_fill() && !failure_ && task.has_input();
   }
+  bool is_idle() const;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<BufferRing*> rings_;
-  int busy_ = 0;  ///< threads that are filling a buffer
+  Ending ending_;
+  std::deque<Task> tasks_;  ///< one of each thread
+  int busy_ = 0;            ///< threads that are filling a buffer
   bool stop_ = false;
   std::exception_ptr failure_;
   std::vector<std::jthread> threads_;

@@ -11,7 +11,10 @@ class HostFetch final : public LayerFetch {
  public:
   HostFetch(const StreamedLayers& layers, const WeightSource& source, c10::Device device,
             const StreamOptions& options)
-      : layers_(layers), source_(source), slabs_(allocate_slabs(layers, device, options)) {
+      : layers_(layers),
+        source_(source),
+        slabs_(allocate_slabs(layers, device, options)),
+        threads_(source) {
     threads_.start(slabs_, [] { return true; }, [this](std::int64_t turn) { read_layer(turn); });
   }
 

@@ -15,15 +15,10 @@ std::int64_t aligned(std::int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-at::Tensor weights_in(const at::Tensor& bytes, const Parameter& parameter, std::int64_t rows) {
-  return bytes.view(parameter.stored).view(parameter.stored_shape(rows));
-}
-
 }  // namespace
 
 at::Tensor LayerPiece::in(const at::Tensor& slab) const {
-  return weights_in(slab.narrow(0, offset_bytes, parameter->stored_bytes()), *parameter,
-                    parameter->rows());
+  return WeightRows{name, *parameter, 0, parameter->rows(), offset_bytes}.in(slab);
 }
 
 LayerLayout::LayerLayout(const std::string& name, std::int64_t index, Module& module,
@@ -62,17 +57,13 @@ void LayerLayout::cut(std::size_t piece) {
 
 void LayerLayout::read(const LayerChunk& chunk, const WeightSource& source,
                        const at::Tensor& buffer) const {
+  std::vector<WeightRows> rows;
   for (const LayerRun& run : chunk.runs) {
     const LayerPiece& piece = pieces_[run.piece];
-    const std::int64_t rows = piece.parameter->rows();
-    const std::int64_t bytes = piece.parameter->stored_bytes() / rows * run.rows;
-    at::Tensor to = weights_in(buffer.narrow(0, run.offset_bytes - chunk.base, bytes),
-                               *piece.parameter, run.rows);
-    if (run.rows == rows)
-      source.read_into(piece.name, *piece.parameter, to);
-    else
-      source.read_rows(piece.name, *piece.parameter, run.first_row, to);
+    rows.push_back(
+        {piece.name, *piece.parameter, run.first_row, run.rows, run.offset_bytes - chunk.base});
   }
+  source.fill(rows, buffer);
 }
 
 void LayerLayout::read(const WeightSource& source, const at::Tensor& slab) const {
