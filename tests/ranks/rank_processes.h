@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <deque>
 #include <filesystem>
@@ -44,12 +46,12 @@ class RankProcesses {
     const std::string size = std::to_string(folders.size());
     for (std::size_t rank = 0; rank < folders.size(); ++rank) {
       Words all{"/usr/bin/env",
-                "RANK=" + std::to_string(rank),
-                "WORLD_SIZE=" + size,
-                "LOCAL_RANK=" + std::to_string(rank),
-                "LOCAL_WORLD_SIZE=" + size,
+                fmt::format("RANK={}", rank),
+                fmt::format("WORLD_SIZE={}", size),
+                fmt::format("LOCAL_RANK={}", rank),
+                fmt::format("LOCAL_WORLD_SIZE={}", size),
                 "MASTER_ADDR=127.0.0.1",
-                "MASTER_PORT=" + std::to_string(port),
+                fmt::format("MASTER_PORT={}", port),
                 "OMP_NUM_THREADS=1",
                 program};
       all.insert(all.end(), words.begin(), words.end());

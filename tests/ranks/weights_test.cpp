@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -56,9 +57,11 @@ std::int64_t sum(const json& list) {
 
 /// Both prompts have as many tokens: so have all ranks.
 Words level_words(int level, const Words& more) {
-  return joined(parallel_run({"device=sim", "negative_prompt=cat",
-                              "infer.diffusion.low_mem_level=" + std::to_string(level)}),
-                more);
+  Words words = parallel_run({});
+  words.emplace_back("device=sim");
+  words.emplace_back("negative_prompt=cat");
+  words.push_back(fmt::format("infer.diffusion.low_mem_level={}", level));
+  return joined(std::move(words), more);
 }
 
 TEST_CASE("ranks that share weights read from disk what one process reads, as planned", "[e2e]") {
