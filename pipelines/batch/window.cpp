@@ -106,6 +106,12 @@ class Window::Running {
     std::vector<std::string> problems;
   };
 
+  /// Where a stage was cut short, some ranks have loaded what others have not, and ranks may load
+  /// together: all of them load again.
+  void forget_components() {
+    for (memory::Component* component : window_.pipeline_.components()) component->forget();
+  }
+
   void drop_failed(std::vector<std::size_t>& items) const {
     std::erase_if(items, [&](std::size_t item) { return !runs_[item].execution; });
   }
@@ -157,6 +163,7 @@ class Window::Running {
     const std::string& stage = window_.stage_at(place.stage).name;
     observer_.stage_begin(place, stage, items);
     const auto error = ranks_.attempt([&] { graph::run_next_stage(runs, context_); });
+    if (error && ranks_.are_several()) forget_components();
     observer_.stage_end(place, stage, items);
     note_problems(items);
     const auto errors = errors_of(items, error);

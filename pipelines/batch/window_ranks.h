@@ -23,6 +23,7 @@ class WindowRanks {
 
   /// The first rank alone reads and writes files.
   bool is_first() const;
+  bool are_several() const { return ranks_ != nullptr; }
   /// Whether it holds on any rank.
   bool any(bool holds) const;
   /// Does work of all ranks. Returns why it has failed, on whichever rank; null: all have done it.

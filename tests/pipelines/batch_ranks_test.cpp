@@ -42,9 +42,10 @@ constexpr int kNone = -1, kAll = -2;
 
 /// failing  the rank that runs out of memory in `step`, kNone or kAll
 std::vector<Outcome> run_on_ranks(const EngineOptions& options, std::int64_t size, int failing,
-                                  int step) {
+                                  int step, bool shard_weights = false) {
   parallel::ParallelOptions degrees;
   degrees.cp_size = 2;
+  degrees.shard_weights = shard_weights;
   std::vector<Outcome> outcomes(2);
   const auto errors = testing::on_ranks(degrees, [&](parallel::Ranks& ranks) {
     EngineOptions own = options;
@@ -74,13 +75,14 @@ std::vector<Outcome> run_on_ranks(const EngineOptions& options, std::int64_t siz
 TEST_CASE("a job for which one rank has no memory fails on all; the others are made", "[batch]") {
   if (skips()) return;
   const int failing = GENERATE(0, 1, kAll), level = GENERATE(0, 3);
-  CAPTURE(failing, level);
+  const bool sharing = GENERATE(false, true);
+  CAPTURE(failing, level, sharing);
   const EngineOptions options = tiny_on("cpu", level);
   const auto whole = run_on_ranks(options, 1, kNone, 0);
   CHECK(whole[0].errors == Words(4));
   CHECK(whole[1].errors == Words(4));
   // Two steps for each job: the second step of the second one.
-  const auto outcomes = run_on_ranks(options, 1, failing, 4);
+  const auto outcomes = run_on_ranks(options, 1, failing, 4, sharing);
   const std::string line =
       std::string(failing == 0 ? "" : "rank 1: ") + "stage denoise: no memory is left";
   for (const Outcome& outcome : outcomes) {

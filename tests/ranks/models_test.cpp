@@ -35,7 +35,8 @@ const std::vector<Model>& models() {
        {"model.ckpt_dir=" + (kModels / "wan-timestep-per-token").string(), "num_frames=5",
         picture}},
       {"Qwen-Image",
-       {"model.ckpt_dir=" + (fs::path(CHITU_TEST_DATA) / "qwen_image/model").string()}}};
+       {"model.ckpt_dir=" + (fs::path(CHITU_TEST_DATA) / "qwen_image/model").string(),
+        "request.negative_prompt=a dog"}}};
   return all;
 }
 
