@@ -62,6 +62,16 @@ struct DryRun::Books::HostBlock {
   c10::DataPtr data;
 };
 
+void add_work(DryRunUse& sum, const DryRunUse& use, std::int64_t times) {
+  sum.h2d += times * use.h2d;
+  sum.d2h += times * use.d2h;
+  sum.disk += times * use.disk;
+  sum.sent += times * use.sent;
+  sum.sent_weights += times * use.sent_weights;
+  add(sum.exchanges, use.exchanges, times);
+  sum.flops += static_cast<double>(times) * use.flops;
+}
+
 DryRun::Books* DryRun::Books::current() noexcept { return current_books; }
 void DryRun::Books::set_current(Books* books) noexcept { current_books = books; }
 
@@ -113,17 +123,13 @@ DryRunUse DryRun::Books::measure(const std::function<void()>& work) {
   const DryRunUse after = use_;
   use_.peak_device = std::max(before.peak_device, after.peak_device);
   use_.peak_host = std::max(before.peak_host, after.peak_host);
-  return {.device = after.device - before.device,
-          .peak_device = after.peak_device - before.device,
-          .host = after.host - before.host,
-          .peak_host = after.peak_host - before.host,
-          .h2d = after.h2d - before.h2d,
-          .d2h = after.d2h - before.d2h,
-          .disk = after.disk - before.disk,
-          .sent = after.sent - before.sent,
-          .sent_weights = after.sent_weights - before.sent_weights,
-          .exchanges = difference(after.exchanges, before.exchanges),
-          .flops = after.flops - before.flops};
+  DryRunUse used = after;
+  add_work(used, before, -1);
+  used.device = after.device - before.device;
+  used.peak_device = after.peak_device - before.device;
+  used.host = after.host - before.host;
+  used.peak_host = after.peak_host - before.host;
+  return used;
 }
 
 bool DryRun::Books::comes_to_watched(const DryRunUse& measured) const {
@@ -136,13 +142,7 @@ bool DryRun::Books::comes_to_watched(const DryRunUse& measured) const {
 void DryRun::Books::count_again(const DryRunUse& measured, std::int64_t times) {
   use_.peak_device = std::max(use_.peak_device, use_.device + measured.peak_device);
   use_.peak_host = std::max(use_.peak_host, use_.host + measured.peak_host);
-  use_.h2d += times * measured.h2d;
-  use_.d2h += times * measured.d2h;
-  use_.disk += times * measured.disk;
-  use_.sent += times * measured.sent;
-  device::add(use_.exchanges, measured.exchanges, times);
-  use_.sent_weights += times * measured.sent_weights;
-  use_.flops += static_cast<double>(times) * measured.flops;
+  add_work(use_, measured, times);
 }
 
 void DryRun::Books::release(void* block) {
@@ -207,10 +207,6 @@ c10::Device host() { return in_dry_run() ? DryRun::host() : c10::Device(c10::kCP
 
 void count_disk_read(std::int64_t bytes) {
   if (auto* books = DryRun::Books::current()) books->use().disk += bytes;
-}
-
-void count_sent(std::int64_t bytes) {
-  if (auto* books = DryRun::Books::current()) books->use().sent += bytes;
 }
 
 void count_sent_weights(std::int64_t bytes) {

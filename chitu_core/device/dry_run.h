@@ -30,6 +30,10 @@ struct DryRunUse {
   double flops = 0;
 };
 
+/// Adds `times` times what was moved, sent and computed; may be negative. What is held, and the
+/// peaks, stay.
+void add_work(DryRunUse& sum, const DryRunUse& use, std::int64_t times = 1);
+
 /// A tensor that is held in a dry run, and where it was made.
 struct DryRunBlock {
   std::int64_t bytes;
@@ -107,9 +111,8 @@ c10::Device host();
 /// Counts a read from a file if this thread is in a dry run.
 void count_disk_read(std::int64_t bytes);
 
-/// Counts what a rank sends to others if this thread is in a dry run.
-void count_sent(std::int64_t bytes);
-/// Of these, weights.
+/// Counts what a rank sends to others of weights, beside their exchange, if this thread is in a dry
+/// run.
 void count_sent_weights(std::int64_t bytes);
 
 }  // namespace chitu::device

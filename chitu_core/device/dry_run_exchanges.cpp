@@ -21,11 +21,6 @@ void add(Exchanges& sum, const Exchanges& others, std::int64_t times) {
   }
 }
 
-Exchanges difference(Exchanges after, const Exchanges& before) {
-  add(after, before, -1);
-  return after;
-}
-
 void OpenEpisode::compute(double flops) {
   if (under_way_ > 0 && flops > flops_before_)
     episode_.events.push_back({Event::Kind::computes, 0, flops - flops_before_});

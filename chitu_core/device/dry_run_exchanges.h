@@ -42,8 +42,6 @@ using Exchanges = std::map<ExchangeEpisode, std::int64_t>;
 
 /// Adds `times` times the others; may be negative. Episodes that then never happen are removed.
 void add(Exchanges& sum, const Exchanges& others, std::int64_t times = 1);
-/// Those of `after` that are not among those of `before`.
-Exchanges difference(Exchanges after, const Exchanges& before);
 
 /// Counts what a rank exchanges with others if this thread is in a dry run. What is computed until
 /// end_exchange(), with the number that this returns, is computed beside it.

@@ -25,13 +25,13 @@ std::string key_of(const std::string& identity, const std::string& name,
 at::Tensor OneCopyWeights::host_copy(const std::string& name, const Parameter& parameter) const {
   const std::int64_t bytes = parameter.stored_bytes();
   if (bytes < kLeastBytes) return {};
-  const std::string identity = source_->identity(name, parameter);
+  const std::string identity = source().identity(name, parameter);
   if (identity.empty()) return {};
   const WeightRows all{name, parameter, 0, parameter.rows()};
   const at::Tensor block =
       memory_->get(key_of(identity, name, parameter), bytes, [&](const at::Tensor& empty) {
         at::Tensor to = all.in(empty);
-        source_->read_into(name, parameter, to);
+        source().read_into(name, parameter, to);
       });
   return block.defined() ? all.in(block) : at::Tensor();
 }

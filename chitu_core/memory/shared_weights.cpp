@@ -58,9 +58,9 @@ std::vector<std::int64_t> reading_cuts(std::span<const WeightRows> rows, const W
 
 void SharedWeights::fill(std::span<const WeightRows> rows, const at::Tensor& buffer) const {
   if (bytes_of(rows) == 0) return;
-  const auto cuts = reading_cuts(rows, *source_, readers_->size());
+  const auto cuts = reading_cuts(rows, source(), readers_->size());
   const auto rank = static_cast<std::size_t>(readers_->rank());
-  source_->fill(rows_between(rows, cuts[rank], cuts[rank + 1]), buffer);
+  source().fill(rows_between(rows, cuts[rank], cuts[rank + 1]), buffer);
   readers_->complete(buffer, cuts);
 }
 

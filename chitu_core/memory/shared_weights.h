@@ -35,34 +35,20 @@ std::vector<std::int64_t> reading_cuts(std::span<const WeightRows> rows, const W
                                        int size);
 
 /// A source that several processes read together: of all rows that a read asks for, each process
-/// reads its share from its own source, and gets the others from those that read them.
-class SharedWeights final : public WeightSource {
+/// reads its share from its own source, and gets the others from those that read them. A table is
+/// of this process alone: its rows are gathered one by one.
+class SharedWeights final : public WrappedWeights {
  public:
   SharedWeights(std::shared_ptr<const WeightSource> source, std::shared_ptr<WeightReaders> readers)
-      : source_(std::move(source)), readers_(std::move(readers)) {}
-  void check(const Module& module) const override { source_->check(module); }
-  StoredForm stored_form(const std::string& name, const Parameter& parameter) const override {
-    return source_->stored_form(name, parameter);
-  }
+      : WrappedWeights(std::move(source)), readers_(std::move(readers)) {}
   void fill(std::span<const WeightRows> rows, const at::Tensor& buffer) const override;
   void read_into(const std::string& name, const Parameter& parameter,
                  at::Tensor& to) const override;
   void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,
                  at::Tensor& to) const override;
-  bool reads_parts(const std::string& name, const Parameter& parameter) const override {
-    return source_->reads_parts(name, parameter);
-  }
   bool is_shared() const override { return true; }
-  std::int64_t stored_bytes(const std::string& name, const Parameter& parameter) const override {
-    return source_->stored_bytes(name, parameter);
-  }
-  /// Of this process alone: its rows are gathered one by one.
-  at::Tensor table(const std::string& name, const Parameter& parameter) const override {
-    return source_->table(name, parameter);
-  }
 
  private:
-  std::shared_ptr<const WeightSource> source_;
   std::shared_ptr<WeightReaders> readers_;
 };
 

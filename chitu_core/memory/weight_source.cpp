@@ -142,14 +142,14 @@ at::Tensor HostWeights::kept(const std::string& name, const Parameter& parameter
 at::Tensor HostWeights::read(const std::string& name, const Parameter& parameter,
                              std::int64_t first_row, std::int64_t rows) const {
   const bool whole = rows == parameter.rows();
-  at::Tensor weight = whole ? source_->host_copy(name, parameter) : at::Tensor();
+  at::Tensor weight = whole ? source().host_copy(name, parameter) : at::Tensor();
   if (weight.defined()) return weight;
   weight = at::empty(parameter.stored_shape(rows),
                      at::TensorOptions().dtype(parameter.stored).device(device::host()));
   if (whole)
-    source_->read_into(name, parameter, weight);
+    source().read_into(name, parameter, weight);
   else
-    source_->read_rows(name, parameter, first_row, weight);
+    source().read_rows(name, parameter, first_row, weight);
   return weight;
 }
 

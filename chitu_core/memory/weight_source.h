@@ -131,24 +131,16 @@ class DryRunWeights final : public WeightSource {
   at::ScalarType stored_dtype_;
 };
 
-/// A source that keeps weights in host memory once they are read, in the dtype they are stored in.
-/// Thread-safe as long as no two threads read the same weight at once.
-class HostWeights final : public WeightSource {
+/// A source on top of another one, which answers all questions about the weights. How they are read
+/// is up to the class.
+class WrappedWeights : public WeightSource {
  public:
-  enum class Keeps {
-    weights,  ///< whole ones
-    rows,     ///< what is read of a weight, which is the same each time
-  };
-  explicit HostWeights(std::shared_ptr<const WeightSource> source, Keeps keeps = Keeps::weights)
-      : source_(std::move(source)), keeps_(keeps) {}
+  explicit WrappedWeights(std::shared_ptr<const WeightSource> source)
+      : source_(std::move(source)) {}
   void check(const Module& module) const override { source_->check(module); }
   StoredForm stored_form(const std::string& name, const Parameter& parameter) const override {
     return source_->stored_form(name, parameter);
   }
-  void read_into(const std::string& name, const Parameter& parameter,
-                 at::Tensor& to) const override;
-  void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,
-                 at::Tensor& to) const override;
   bool reads_parts(const std::string& name, const Parameter& parameter) const override {
     return source_->reads_parts(name, parameter);
   }
@@ -159,6 +151,28 @@ class HostWeights final : public WeightSource {
     return source_->table(name, parameter);
   }
 
+ protected:
+  const WeightSource& source() const { return *source_; }
+
+ private:
+  std::shared_ptr<const WeightSource> source_;
+};
+
+/// A source that keeps weights in host memory once they are read, in the dtype they are stored in.
+/// Thread-safe as long as no two threads read the same weight at once.
+class HostWeights final : public WrappedWeights {
+ public:
+  enum class Keeps {
+    weights,  ///< whole ones
+    rows,     ///< what is read of a weight, which is the same each time
+  };
+  explicit HostWeights(std::shared_ptr<const WeightSource> source, Keeps keeps = Keeps::weights)
+      : WrappedWeights(std::move(source)), keeps_(keeps) {}
+  void read_into(const std::string& name, const Parameter& parameter,
+                 at::Tensor& to) const override;
+  void read_rows(const std::string& name, const Parameter& parameter, std::int64_t first_row,
+                 at::Tensor& to) const override;
+
  private:
   using Rows = std::pair<std::string, std::int64_t>;  ///< of a weight, from a row on
   at::Tensor kept(const std::string& name, const Parameter& parameter, std::int64_t first_row,
@@ -167,7 +181,6 @@ class HostWeights final : public WeightSource {
   at::Tensor read(const std::string& name, const Parameter& parameter, std::int64_t first_row,
                   std::int64_t rows) const;
 
-  std::shared_ptr<const WeightSource> source_;
   Keeps keeps_;
   mutable std::mutex mutex_;
   mutable std::map<Rows, at::Tensor> kept_;

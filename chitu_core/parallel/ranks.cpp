@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "chitu_core/common/error.h"
-#include "chitu_core/common/nearest.h"
 #include "chitu_core/device/shared_host_memory.h"
 #include "chitu_core/parallel/gloo_communicator.h"
 #include "chitu_core/parallel/host_ranks.h"

@@ -101,13 +101,7 @@ class PlanningObserver final : public WindowObserver {
 void add_use(device::DryRunUse& sum, const device::DryRunUse& use) {
   sum.peak_device = std::max(sum.peak_device, use.peak_device);
   sum.peak_host = std::max(sum.peak_host, use.peak_host);
-  sum.h2d += use.h2d;
-  sum.d2h += use.d2h;
-  sum.disk += use.disk;
-  sum.sent += use.sent;
-  add(sum.exchanges, use.exchanges);
-  sum.sent_weights += use.sent_weights;
-  sum.flops += use.flops;
+  add_work(sum, use);
 }
 
 /// One entry for each name, in the order in which the names come.

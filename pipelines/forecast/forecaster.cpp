@@ -18,24 +18,8 @@ namespace {
 constexpr std::int64_t kDryRunSteps = 4;
 
 device::DryRunUse moved_between(const device::DryRunUse& before, device::DryRunUse after) {
-  after.h2d -= before.h2d;
-  after.d2h -= before.d2h;
-  after.disk -= before.disk;
-  after.sent -= before.sent;
-  add(after.exchanges, before.exchanges, -1);
-  after.sent_weights -= before.sent_weights;
-  after.flops -= before.flops;
+  add_work(after, before, -1);
   return after;
-}
-
-void add_steps(device::DryRunUse& use, const device::DryRunUse& step, std::int64_t count) {
-  use.h2d += count * step.h2d;
-  use.d2h += count * step.d2h;
-  use.disk += count * step.disk;
-  use.sent += count * step.sent;
-  add(use.exchanges, step.exchanges, count);
-  use.sent_weights += count * step.sent_weights;
-  use.flops += static_cast<double>(count) * step.flops;
 }
 
 /// Reads the counters at the borders of stages and steps.
@@ -53,7 +37,7 @@ class BookReader final : public graph::Observer, public graph::StepDecisionObser
   }
   void stage_end(std::string_view) override {
     stage_.use = moved_between(before_stage_, dry_run_.use());
-    add_steps(stage_.use, stage_.step, left_out_);
+    add_work(stage_.use, stage_.step, left_out_);
     const std::int64_t passes = stage_.decisions.empty() ? stage_.steps : stage_.decisions.passes();
     stage_.passes = stage_.use.flops > 0 ? std::max<std::int64_t>(1, passes) : 0;
     forecast_.stages.push_back(std::move(stage_));

@@ -7,6 +7,12 @@
 namespace chitu::device {
 namespace {
 
+/// Those of `after` that are not among those of `before`.
+Exchanges difference(Exchanges after, const Exchanges& before) {
+  add(after, before, -1);
+  return after;
+}
+
 using Kind = ExchangeEpisode::Event::Kind;
 
 RankExchange of_bytes(std::int64_t bytes) { return {2, 1, {0, bytes}, {0, bytes}}; }

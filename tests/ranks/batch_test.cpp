@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 using nlohmann::json;
-using Words = std::vector<std::string>;
 using Media = std::map<std::string, std::string>;
 
 const std::string kSixJobs = "matrix: {prompt: [a red circle, a dog], seed: [1, 2, 3]}\n";

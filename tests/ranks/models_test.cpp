@@ -15,7 +15,6 @@ namespace chitu::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
 
 const fs::path kModels = fs::path(CHITU_TEST_DATA) / "pipelines";
 

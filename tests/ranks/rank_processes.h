@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <chrono>
 #include <deque>
@@ -12,6 +13,7 @@
 #include "chitu_core/parallel/gloo_communicator.h"
 #include "tests/parallel/threads_of_ranks.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/tools/process.h"
 
 namespace chitu::testing {
@@ -72,10 +74,13 @@ class RankProcesses {
   std::deque<Process> ranks_;
 };
 
-inline Words parallel_run(const Words& more) {
-  Words words = tiny_run({"device=cpu", "infer.diffusion.timeout_s=20"});
+inline Words joined(Words words, const Words& more) {
   words.insert(words.end(), more.begin(), more.end());
   return words;
+}
+
+inline Words parallel_run(const Words& more) {
+  return joined(tiny_run({"device=cpu", "infer.diffusion.timeout_s=20"}), more);
 }
 
 /// Waits until rank 0 has begun a step: all ranks have connected.
@@ -86,9 +91,20 @@ inline void wait_for_steps(const std::filesystem::path& folder) {
 
 /// A run that is still at work when a test looks.
 inline Words long_run(const Words& more) {
-  Words words = parallel_run({"num_inference_steps=1000", "width=128", "height=128"});
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
+  return joined(parallel_run({"num_inference_steps=1000", "width=128", "height=128"}), more);
+}
+
+/// SIGTERM to two ranks in the middle of a long run ends both as it ends one process.
+inline void check_interrupt(const Words& more) {
+  const TemporaryFolder folder;
+  RankProcesses ranks(2, long_run(more), folder.path());
+  wait_for_steps(folder.path());
+  for (std::size_t rank : {0, 1}) ranks[rank].send(SIGTERM);
+  for (const Finished& end : ranks.finish()) {
+    INFO(end.err);
+    CHECK(end.exit_code == 143);
+    CHECK(is_one_line(end.err));
+  }
 }
 
 }  // namespace chitu::testing

@@ -18,10 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
 
-bool skips() { return skips_without_gloo(); }
-
 TEST_CASE("rank 0 alone writes and prints", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const TemporaryFolder folder;
   const auto ranks =
       RankProcesses(2, parallel_run({"infer.diffusion.cp_size=2"}), folder.path()).finish();
@@ -39,7 +37,7 @@ TEST_CASE("rank 0 alone writes and prints", "[e2e]") {
 }
 
 TEST_CASE("a plan has the traffic of rank 0 on the simulated device, to the byte", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const std::string way =
       GENERATE("infer.diffusion.cp_backend=ulysses", "infer.diffusion.cp_backend=ring",
                "infer.diffusion.cp_backend=allgather");
@@ -63,7 +61,7 @@ TEST_CASE("a plan has the traffic of rank 0 on the simulated device, to the byte
 }
 
 TEST_CASE("several ranks of calibrate measure the link between them, for plans", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const TemporaryFolder folder;
   fs::create_directories(folder / "device/interconnect");
   const std::string file = "device/interconnect/here.yaml";
@@ -88,7 +86,7 @@ TEST_CASE("several ranks of calibrate measure the link between them, for plans",
 }
 
 TEST_CASE("ranks that Open MPI or Slurm starts find each other", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const bool slurm = GENERATE(false, true);
   const std::string port = "MASTER_PORT=" + std::to_string(free_port());
   const TemporaryFolder folder;
@@ -116,7 +114,7 @@ TEST_CASE("ranks that Open MPI or Slurm starts find each other", "[e2e]") {
 }
 
 TEST_CASE("ranks with another configuration end with the same line", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const TemporaryFolder folder;
   const auto ranks = RankProcesses(3, parallel_run({"infer.diffusion.cp_size=3", "seed=7"}),
                                    folder.path(), {"seed=8"})
@@ -131,7 +129,7 @@ TEST_CASE("ranks with another configuration end with the same line", "[e2e]") {
 }
 
 TEST_CASE("ranks with other instructions of the processor end with the same line", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const TemporaryFolder folder;
   const Words words = parallel_run({"infer.diffusion.cp_size=2"});
   const int port = free_port();
@@ -151,7 +149,7 @@ TEST_CASE("ranks with other instructions of the processor end with the same line
 }
 
 TEST_CASE("a rank that is killed ends the others", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const std::size_t killed = GENERATE(0, 1, 2);
   const TemporaryFolder folder;
   RankProcesses ranks(3, long_run({"infer.diffusion.cp_size=3"}), folder.path());
@@ -172,7 +170,7 @@ TEST_CASE("a rank that is killed ends the others", "[e2e]") {
 }
 
 TEST_CASE("a rank that is stopped ends the others", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const std::size_t stopped = GENERATE(0, 1);
   const TemporaryFolder folder;
   RankProcesses ranks(2, long_run({"infer.diffusion.cp_size=2", "infer.diffusion.timeout_s=4"}),
@@ -197,20 +195,12 @@ TEST_CASE("a rank that is stopped ends the others", "[e2e]") {
 }
 
 TEST_CASE("an interrupt of all ranks ends each as it ends one process", "[e2e]") {
-  if (skips()) return;
-  const TemporaryFolder folder;
-  RankProcesses ranks(2, long_run({"infer.diffusion.cp_size=2"}), folder.path());
-  wait_for_steps(folder.path());
-  for (std::size_t rank : {0, 1}) ranks[rank].send(SIGTERM);
-  for (const Finished& end : ranks.finish()) {
-    INFO(end.err);
-    CHECK(end.exit_code == 143);
-    CHECK(is_one_line(end.err));
-  }
+  if (skips_without_gloo()) return;
+  check_interrupt({"infer.diffusion.cp_size=2"});
 }
 
 TEST_CASE("an error of one rank ends all with its exit code", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const TemporaryFolder folder;
   write_file(folder.path() / "run", "in the way");
   const auto ranks =
@@ -285,7 +275,7 @@ std::vector<Finished> on_two_hosts(const std::string& mode, const Words& words,
 }
 
 TEST_CASE("two hosts share a run", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const TemporaryFolder folder;
   const auto ranks = on_two_hosts("run", parallel_run({"infer.diffusion.cp_size=2"}), folder);
   for (const Finished& rank : ranks) {
@@ -296,7 +286,7 @@ TEST_CASE("two hosts share a run", "[e2e]") {
 }
 
 TEST_CASE("torchrun's rendezvous joins two hosts", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   if (std::system("command -v torchrun >/dev/null") != 0) {
     WARN("skipped: there is no torchrun");
     return;
@@ -311,7 +301,7 @@ TEST_CASE("torchrun's rendezvous joins two hosts", "[e2e]") {
 }
 
 TEST_CASE("a link that is cut ends the ranks on both sides", "[e2e]") {
-  if (skips()) return;
+  if (skips_without_gloo()) return;
   const TemporaryFolder folder;
   const auto ranks = on_two_hosts(
       "cut", long_run({"infer.diffusion.cp_size=2", "infer.diffusion.timeout_s=4"}), folder);

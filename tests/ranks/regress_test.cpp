@@ -11,7 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
-using Words = std::vector<std::string>;
 
 /// Cases of the tiny model; each rank has them in a folder of its own, as if on another host.
 class Cases {

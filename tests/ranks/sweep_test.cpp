@@ -12,7 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Catch::ContainsSubstring;
-using Words = std::vector<std::string>;
 
 /// Two ranks in folders of their own.
 struct Sweep {

@@ -17,11 +17,6 @@ using Catch::ContainsSubstring;
 using nlohmann::json;
 using Bytes = std::vector<std::int64_t>;
 
-Words joined(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
 /// The metrics of a run that ends well.
 json metrics_of(int ranks, const Words& words) {
   const TemporaryFolder folder;
@@ -144,18 +139,8 @@ TEST_CASE("a rank that is killed or stopped ends the others, which wait for its 
 
 TEST_CASE("an interrupt ends ranks that share weights", "[e2e]") {
   if (skips_without_gloo()) return;
-  const TemporaryFolder folder;
-  RankProcesses ranks(2,
-                      long_run({"infer.diffusion.cfg_size=2", "infer.diffusion.shard_weights=true",
-                                "infer.diffusion.low_mem_level=3"}),
-                      folder.path());
-  wait_for_steps(folder.path());
-  for (std::size_t rank : {0, 1}) ranks[rank].send(SIGTERM);
-  for (const Finished& end : ranks.finish()) {
-    INFO(end.err);
-    CHECK(end.exit_code == 143);
-    CHECK(is_one_line(end.err));
-  }
+  check_interrupt({"infer.diffusion.cfg_size=2", "infer.diffusion.shard_weights=true",
+                   "infer.diffusion.low_mem_level=3"});
 }
 
 TEST_CASE("ranks of one host read weights that they keep there once", "[e2e]") {
